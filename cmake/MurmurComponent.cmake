@@ -1,0 +1,42 @@
+# murmur_component(NAME [DEPS targets…] [PRIVATE_DEPS targets…] [TEST_DEPS targets…])
+#
+# The folder's *.cc become the static library murmur_NAME; its *_test.cc the test program
+# murmur_NAME_test; *_bench.cc the benchmark murmur_NAME_bench. Sources are globbed by suffix, so
+# that a test can't be forgotten.
+function(murmur_component name)
+  cmake_parse_arguments(arg "" "" "DEPS;PRIVATE_DEPS;TEST_DEPS" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS *.cc)
+  set(tests ${sources})
+  list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+  set(benches ${sources})
+  list(FILTER benches INCLUDE REGEX "_bench\\.cc$")
+  list(FILTER sources EXCLUDE REGEX "_(test|bench)\\.cc$")
+
+  if(NOT sources)
+    return()
+  endif()
+  add_library(murmur_${name} STATIC ${sources})
+  target_include_directories(murmur_${name}
+    PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:include>
+    PRIVATE ${PROJECT_SOURCE_DIR}/src)
+  target_compile_features(murmur_${name} PUBLIC cxx_std_20)
+  target_link_libraries(murmur_${name} PUBLIC ${arg_DEPS} PRIVATE murmur_warnings ${arg_PRIVATE_DEPS})
+  set_property(GLOBAL APPEND PROPERTY MURMUR_COMPONENTS murmur_${name})
+
+  if(MURMUR_BUILD_TESTS AND tests)
+    add_executable(murmur_${name}_test ${tests})
+    target_include_directories(murmur_${name}_test
+      PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR})
+    target_link_libraries(murmur_${name}_test
+      PRIVATE murmur_${name} murmur_warnings ${arg_PRIVATE_DEPS} ${arg_TEST_DEPS} GTest::gmock_main)
+    add_test(NAME ${name} COMMAND murmur_${name}_test)
+    set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 600)
+  endif()
+  if(MURMUR_BUILD_BENCHES AND benches)
+    add_executable(murmur_${name}_bench ${benches})
+    target_include_directories(murmur_${name}_bench
+      PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR})
+    target_link_libraries(murmur_${name}_bench
+      PRIVATE murmur_${name} murmur_warnings ${arg_PRIVATE_DEPS} ${arg_TEST_DEPS} benchmark::benchmark)
+  endif()
+endfunction()

@@ -1,0 +1,50 @@
+// Memory for aggregate states that outgrow their cell: power-of-two blocks from slabs, recycled by
+// size, all freed at once by Reset. Blocks are zeroed and 16-byte aligned.
+// Threads: one at a time.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace murmur {
+
+class Arena {
+ public:
+  Arena() = default;
+  Arena(const Arena&) = delete;
+  Arena& operator=(const Arena&) = delete;
+  ~Arena();
+
+  // A zeroed block of at least `bytes`, rounded up to a power of two (16 at least).
+  void* Allocate(size_t bytes);
+  // Gives back a block that Allocate(bytes) returned, for reuse.
+  void Free(void* block, size_t bytes) noexcept;
+  // All blocks are gone. Keeps one slab.
+  void Reset() noexcept;
+
+  // Memory that states own elsewhere (std containers), for the table's limit.
+  void Charge(ptrdiff_t bytes) noexcept { charged_ += bytes; }
+  size_t bytes() const noexcept { return slab_bytes_ + static_cast<size_t>(charged_); }
+
+ private:
+  static constexpr size_t kSlabBytes = 1 << 20;
+  static constexpr size_t kClasses = 48;
+  struct FreeBlock {
+    FreeBlock* next;
+  };
+  struct Slab {
+    char* data;
+    size_t bytes;
+  };
+
+  std::array<FreeBlock*, kClasses> free_{};
+  std::vector<Slab> slabs_;
+  char* next_ = nullptr;
+  char* end_ = nullptr;
+  size_t slab_bytes_ = 0;
+  ptrdiff_t charged_ = 0;
+};
+
+}  // namespace murmur

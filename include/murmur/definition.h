@@ -1,0 +1,143 @@
+// A pipeline definition: what a YAML file says, or what a C++ program builds with
+// DefinitionBuilder. Both make this object; Validate() is run by both.
+//
+// A Definition is text and numbers only: expressions are kept as written (they are compiled by the
+// pipeline), sources as their kind and options.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "murmur/monoid.h"
+#include "murmur/record.h"
+#include "murmur/status.h"
+
+namespace murmur {
+
+// One part of a key. A bare field names itself; an expression needs a name.
+struct KeyPart {
+  std::string name;
+  std::string expression;
+  bool operator==(const KeyPart&) const = default;
+};
+
+// The list of parts that one record counts under; empty: one key for everything.
+using KeyList = std::vector<KeyPart>;
+
+struct TimeSpec {
+  FieldPath field;
+  TimeUnit unit = TimeUnit::kNone;  // kNone: RFC 3339 text, or a typed timestamp
+  bool operator==(const TimeSpec&) const = default;
+};
+
+// Tumbling windows [offset + n*every, offset + (n+1)*every), aligned to the Unix epoch in UTC.
+struct WindowSpec {
+  std::chrono::seconds every{0};
+  std::chrono::seconds offset{0};
+  std::optional<std::chrono::seconds> keep;  // retention behind the newest event time
+  bool operator==(const WindowSpec&) const = default;
+};
+
+struct AggregateSpec {
+  std::string name;                      // output column
+  std::string function;                  // "topk"
+  std::vector<std::string> expressions;  // leading arguments, as written
+  MonoidParams parameters;
+  std::string ToString() const;  // "topk(country, k=10)"
+  bool operator==(const AggregateSpec&) const = default;
+};
+
+// `jsonl: {path: …}`: a kind and its options; nested maps are flattened with dots
+// ("handoff.kafka.0": "1500"), a list under one option gives "path.0", "path.1", ….
+struct SourceSpec {
+  std::string kind;
+  std::map<std::string, std::string> options;
+  bool operator==(const SourceSpec&) const = default;
+};
+
+inline constexpr uint64_t kUnlimited = UINT64_MAX;
+
+struct Definition {
+  std::string name;  // [a-z0-9_]{1,64}
+
+  // What counts, and how: the identity of the state. Any change of it makes another state.
+  std::vector<KeyList> rollups;  // at least one
+  std::string id;                // expression; empty: object and offset name a record
+  std::optional<TimeSpec> time;
+  std::optional<WindowSpec> window;
+  std::string where;  // expression; empty: every record
+  bool keep_null_keys = false;
+  std::vector<AggregateSpec> aggregates;
+  std::optional<SourceSpec> bootstrap;
+  std::optional<SourceSpec> live;
+  std::optional<SourceSpec> replay;
+
+  // How it runs; may change at any time.
+  std::string state_path = "./state";
+  std::optional<uint64_t> max_errors;  // empty: 0 for bootstrap and replay, kUnlimited for live
+  uint32_t threads = 0;                // 0: as many as the machine has
+  uint64_t memory_bytes = 512ull << 20;
+  uint64_t max_record_bytes = 16ull << 20;
+  std::chrono::seconds max_ahead{86400};
+  std::chrono::milliseconds commit_every{1000};
+
+  // The directory that relative paths start from; set by LoadDefinition to the file's directory.
+  std::string base_directory = ".";
+};
+
+// The identity part as canonical JSON (keys sorted, no spaces): equal definitions, equal text.
+// Window.keep is not part of it. A source's identity is its kind and the options that say what is
+// read (path, handoff), not how.
+std::string DefinitionIdentity(const Definition& definition);
+
+// One line a difference between two identities, as DefinitionIdentity wrote them:
+// "aggregates.views: count → sum(x)". Empty: equal.
+std::vector<std::string> DiffIdentities(std::string_view before, std::string_view after);
+
+// Checks everything that can be checked without reading data: names, expressions, aggregates and
+// their parameters, windows without time, sources and their options. Errors: kInvalidArgument with
+// every problem, one per line.
+Status Validate(const Definition& definition);
+
+// Reads a YAML definition and validates it. Errors: kNotFound (no file), kInvalidArgument: every
+// problem, one per line, as "file:line:column: 'text': what is wrong; expected …; did you mean …?".
+Result<Definition> LoadDefinition(const std::string& path);
+// The same from text; `file` is used in messages, `base_directory` for relative paths.
+Result<Definition> ParseDefinition(std::string_view yaml, std::string_view file,
+                                   std::string_view base_directory);
+
+// Makes a Definition in C++:
+//   auto d = DefinitionBuilder("page_views").Key({"page"}).Time("ts").Window(std::chrono::days(1))
+//                .Aggregate("views", "count").Aggregate("revenue", "sum(amount)")
+//                .Bootstrap("jsonl", {{"path", "data/*.jsonl.gz"}}).Build();
+class DefinitionBuilder {
+ public:
+  explicit DefinitionBuilder(std::string name);
+  // Bare fields, or "name = expression". Each call adds a rollup.
+  DefinitionBuilder& Key(std::vector<std::string> parts);
+  DefinitionBuilder& Id(std::string expression);
+  DefinitionBuilder& Time(std::string_view field, TimeUnit unit = TimeUnit::kNone);
+  DefinitionBuilder& Window(std::chrono::seconds every);
+  DefinitionBuilder& Keep(std::chrono::seconds keep);
+  DefinitionBuilder& WindowOffset(std::chrono::seconds offset);
+  DefinitionBuilder& Where(std::string expression);
+  DefinitionBuilder& Aggregate(std::string name, std::string_view call);  // "topk(country, 10)"
+  DefinitionBuilder& Bootstrap(std::string kind, std::map<std::string, std::string> options);
+  DefinitionBuilder& StatePath(std::string path);
+  DefinitionBuilder& MaxErrors(uint64_t max_errors);
+  DefinitionBuilder& Threads(uint32_t threads);
+  DefinitionBuilder& MemoryBytes(uint64_t bytes);
+  // Errors: as Validate, and what the calls above could not parse.
+  Result<Definition> Build() const;
+
+ private:
+  Definition definition_;
+  std::vector<std::string> problems_;
+};
+
+}  // namespace murmur

@@ -1,0 +1,208 @@
+// Records as the fold sees them: batches of thin columns over the bytes that a source read.
+//
+// A Cell is one value of one field: 16 bytes, never owning. A RecordBatch holds up to kBatchRows
+// records of one split, column by column, only the fields that the pipeline asked for (its
+// Projection), together with what names each record for ever (object and offset) and the position
+// of the split behind the batch.
+//
+// Lifetime: every view in a batch (strings, raw bytes, object, dictionary) is valid until the next
+// Read() on the stream that filled it, and no longer.
+// Threads: plain data; a batch belongs to one worker.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace murmur {
+
+inline constexpr uint32_t kBatchRows = 2048;  // the most rows that a batch holds
+
+enum class Kind : uint8_t {
+  kNull = 0,     // null, or the field is missing
+  kBool = 1,     // i is 0 or 1
+  kInt = 2,      // i
+  kDouble = 3,   // d; may be NaN or infinite where the source has such (Parquet)
+  kDecimal = 4,  // *dec / 10^scale
+  kString = 5,   // s, len: UTF-8, may hold NUL
+  kTime = 6,     // i: microseconds since the Unix epoch, UTC
+  kJson = 7,     // s, len: an object or array as JSON text
+};
+inline constexpr size_t kKindCount = 8;
+
+// A set of kinds, one bit each.
+using KindSet = uint32_t;
+inline constexpr KindSet KindBit(Kind kind) { return KindSet{1} << static_cast<unsigned>(kind); }
+inline constexpr KindSet kNumberKinds =
+    KindBit(Kind::kInt) | KindBit(Kind::kDouble) | KindBit(Kind::kDecimal);
+inline constexpr KindSet kScalarKinds = kNumberKinds | KindBit(Kind::kBool) |
+                                        KindBit(Kind::kString) | KindBit(Kind::kTime);
+
+std::string_view KindName(Kind kind) noexcept;  // "string", "integer", …
+
+__extension__ using Int128 = __int128;
+
+struct Cell {
+  union {
+    int64_t i;
+    double d;
+    const char* s;
+    const Int128* dec;  // 16-byte aligned
+  };
+  uint32_t len = 0;  // bytes of s
+  Kind kind = Kind::kNull;
+  uint8_t scale = 0;  // decimals of *dec, 0 to 38
+  uint16_t reserved = 0;
+
+  Cell() noexcept : i(0) {}
+  static Cell Null() noexcept { return Cell(); }
+  static Cell Bool(bool v) noexcept { return Number(v ? 1 : 0, Kind::kBool); }
+  static Cell Int(int64_t v) noexcept { return Number(v, Kind::kInt); }
+  static Cell Time(int64_t micros) noexcept { return Number(micros, Kind::kTime); }
+  static Cell Double(double v) noexcept {
+    Cell c;
+    c.d = v;
+    c.kind = Kind::kDouble;
+    return c;
+  }
+  static Cell String(std::string_view v) noexcept { return Text(v, Kind::kString); }
+  static Cell Json(std::string_view v) noexcept { return Text(v, Kind::kJson); }
+  static Cell Decimal(const Int128* v, uint8_t scale) noexcept {
+    Cell c;
+    c.dec = v;
+    c.scale = scale;
+    c.kind = Kind::kDecimal;
+    return c;
+  }
+
+  bool is_null() const noexcept { return kind == Kind::kNull; }
+  // REQUIRES: kString or kJson
+  std::string_view text() const noexcept { return {s, len}; }
+
+ private:
+  static Cell Number(int64_t v, Kind kind) noexcept {
+    Cell c;
+    c.i = v;
+    c.kind = kind;
+    return c;
+  }
+  static Cell Text(std::string_view v, Kind kind) noexcept {
+    Cell c;
+    c.s = v.data();
+    c.len = static_cast<uint32_t>(v.size());
+    c.kind = kind;
+    return c;
+  }
+};
+static_assert(sizeof(Cell) == 16);
+
+// Where a field lies in a record: a name, then names or list indices: a.b[0].
+struct FieldPath {
+  using Step = std::variant<std::string, uint32_t>;
+  std::vector<Step> steps;
+  std::string ToString() const;
+  bool operator==(const FieldPath&) const = default;
+};
+
+enum class TimeUnit : uint8_t { kNone, kSeconds, kMillis, kMicros, kNanos };
+
+// One field that a pipeline needs.
+struct FieldRequest {
+  FieldPath path;
+  // The field is the event time: the decoder turns RFC 3339 text, or a number in `unit`, into
+  // kTime. A value that is no time stays what it is, and the fold makes the record a dead letter.
+  bool as_time = false;
+  TimeUnit unit = TimeUnit::kNone;
+  // A fractional number that a double can't hold to the last digit comes as kDecimal.
+  bool exact_decimals = false;
+  bool operator==(const FieldRequest&) const = default;
+};
+
+struct Projection {
+  std::vector<FieldRequest> fields;
+};
+
+// The values of one field over a batch's rows. Either plain (dictionary_id == 0): cells[row]; or
+// dictionary-coded: dictionary[indices[row]], and cells is stale until Materialize().
+struct Column {
+  std::vector<Cell> cells;  // kBatchRows long
+  KindSet kinds = 0;        // at least the kinds that occur in the batch's rows
+
+  uint64_t dictionary_id = 0;          // differs between dictionaries of one stream; 0 = plain
+  const Cell* dictionary = nullptr;    // borrowed from the stream
+  uint32_t dictionary_size = 0;
+  std::vector<uint32_t> indices;       // kBatchRows long where dictionary-coded
+
+  Column() : cells(kBatchRows) {}
+  // Makes the column plain.
+  void Materialize(uint32_t rows) {
+    if (dictionary_id == 0) return;
+    for (uint32_t row = 0; row < rows; ++row) cells[row] = dictionary[indices[row]];
+    dictionary_id = 0;
+  }
+  void SetKindsFromCells(uint32_t rows) {
+    kinds = 0;
+    for (uint32_t row = 0; row < rows; ++row) kinds |= KindBit(cells[row].kind);
+  }
+};
+
+// Why a record could not be counted. Names are stable: they reach files and status output.
+enum class DeadReason : uint8_t {
+  kUndecodable,     // not JSON, or no object
+  kMissingKey,      // a key field is null or missing
+  kWrongType,       // a field's type does not fit its use
+  kBadTime,         // no usable event time under a window
+  kFutureTime,      // more than max_ahead in the future
+  kNumberOverflow,  // a number outside its range
+  kInvalidUtf8,
+  kTooLong,    // over the record size limit
+  kTruncated,  // the object ends inside a record or a compressed stream
+  kCorrupt,    // damaged bytes: a Parquet page, a checksum
+  kExpression,  // an expression failed on this record
+};
+inline constexpr size_t kDeadReasonCount = 11;
+std::string_view DeadReasonName(DeadReason reason) noexcept;  // "undecodable", "missing_key", …
+
+// A record that was refused, with its bytes. Owns them: it outlives the batch.
+struct DeadLetter {
+  std::string object;
+  uint64_t offset = 0;  // as in RecordBatch::offsets
+  DeadReason reason = DeadReason::kUndecodable;
+  std::string detail;  // one sentence: field, what was found, what was expected
+  std::string raw;     // at most kDeadLetterRawBytes of the record
+};
+inline constexpr size_t kDeadLetterRawBytes = 64 << 10;
+
+// How far one split has been read. Opaque to all but its source; printable text.
+using Position = std::string;
+
+struct RecordBatch {
+  uint32_t rows = 0;
+  std::vector<Column> columns;      // one per Projection field, in its order
+  std::string_view object;          // the object that the rows come from: file, topic/partition
+  std::vector<uint64_t> offsets;    // per row; (object, offset) names the record for ever
+  std::vector<std::string_view> raw;  // per row: its bytes; empty where the source has none at hand
+  std::vector<DeadLetter> dead_letters;  // records of this stretch that could not be decoded
+  uint64_t bytes = 0;               // source bytes that this batch advanced over
+  Position after;                   // of the split, when all of this is counted
+
+  explicit RecordBatch(const Projection& projection)
+      : columns(projection.fields.size()), offsets(kBatchRows), raw(kBatchRows) {}
+  RecordBatch() = default;
+  // Empties the batch for the next Read. Columns keep their memory.
+  void Clear() {
+    rows = 0;
+    bytes = 0;
+    dead_letters.clear();
+    for (Column& column : columns) {
+      column.kinds = 0;
+      column.dictionary_id = 0;
+    }
+  }
+};
+
+}  // namespace murmur

@@ -1,0 +1,104 @@
+// Where records come from. A source is cut into splits; a worker opens a split at a position and
+// reads batches until it ends. Snapshot sources, replay drivers and live sources give the same
+// kind of stream, so that one loop folds them all.
+//
+// Contract, tested for every implementation by testing/snapshot_source_contract.h:
+//  - Every record of the source is in exactly one split, and is read exactly once when each split
+//    is read from its start to its end, in any order of splits, by any number of threads.
+//  - Reading a split again from any position that a batch of it carried (`after`) gives exactly
+//    the records behind that batch, with the same objects and offsets.
+//  - A stopped read returns within a second, and nothing is emitted afterwards.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "murmur/record.h"
+#include "murmur/status.h"
+
+namespace murmur {
+
+// The live positions captured before a snapshot: stream name → partition → position.
+// Durable before the first row is read, captured once per generation.
+struct HandoffToken {
+  std::map<std::string, std::map<std::string, std::string>> streams;
+  bool operator==(const HandoffToken&) const = default;
+};
+
+// An independently readable piece of a source: a byte range, a row group, a partition.
+struct Split {
+  std::string id;       // unique in its scan, stable over restarts: "data/a.jsonl#0"
+  uint64_t bytes = 0;   // for progress; an estimate is fine
+  std::string payload;  // what the source needs to open it again; text
+};
+
+// What a scan will read, frozen when it starts: the same splits after a restart, whatever the
+// source looks like by then. Stored in the state before the first row; with the positions of its
+// splits it is the marker that resume takes.
+struct ScanPlan {
+  std::string source;  // Name() of the source that made it
+  std::vector<Split> splits;
+  std::string payload;  // frozen facts of the source (objects with size and mtime); text
+};
+
+enum class ReadState { kRecords, kIdle, kEnd };
+
+// A forward-only reader of one split. One thread at a time. Must not outlive its source.
+class RecordStream {
+ public:
+  RecordStream() = default;
+  RecordStream(const RecordStream&) = delete;
+  RecordStream& operator=(const RecordStream&) = delete;
+  virtual ~RecordStream() = default;
+
+  // Replaces *batch with the next 0 to kBatchRows records and the dead letters between them, in
+  // the split's order. kRecords: the batch advanced (it may hold dead letters only). kIdle:
+  // nothing came (live only). kEnd: the split is finished; the batch is empty.
+  // `batch` must have been made with the projection that the stream was opened with.
+  // Errors: kCancelled (stop), kUnavailable (try again), kDataLoss and others name the object.
+  // After an error the stream is dead.
+  virtual Result<ReadState> Read(std::stop_token stop, RecordBatch* batch) = 0;
+};
+
+// One pass over what a datastore holds now. Open() may be called from many threads at once; the
+// other methods from one.
+class SnapshotSource {
+ public:
+  SnapshotSource() = default;
+  SnapshotSource(const SnapshotSource&) = delete;
+  SnapshotSource& operator=(const SnapshotSource&) = delete;
+  virtual ~SnapshotSource() = default;
+
+  // "jsonl:data/*.jsonl": stable over hosts, ports and credentials, holds no secret; keys the
+  // positions in the state.
+  virtual std::string_view Name() const noexcept = 0;
+
+  // Where live must start so that it misses nothing; early rather than late. Called once per
+  // generation, before Scan. An empty token: this source has no live side.
+  // Errors: kFailedPrecondition (the origin keeps no change log), kCancelled.
+  virtual Result<HandoffToken> CaptureHandoff(std::stop_token stop) = 0;
+
+  // Freezes what will be read. Errors: kNotFound (nothing matches; names the pattern).
+  virtual Result<ScanPlan> Scan(std::stop_token stop) = 0;
+
+  // Takes up a plan of this source from this process or an earlier one, and checks that what it
+  // froze is still there. Errors: kInvalidArgument (not this source's plan), kFailedPrecondition
+  // (an object changed or is gone; names it), kUnimplemented (one-shot readers: stdin).
+  virtual Status Resume(const ScanPlan& plan) = 0;
+
+  // A stream over `split`, from its start (`after` empty) or behind `after`.
+  // REQUIRES: Scan or Resume succeeded, and `split` is of that plan.
+  virtual Result<std::unique_ptr<RecordStream>> Open(const Split& split, const Position& after,
+                                                     const Projection& projection) = 0;
+
+  virtual Status Close() = 0;  // idempotent; streams must be gone
+};
+
+// Live sources and replay drivers arrive with the sources that need them; they give RecordStreams
+// too, so that the fold loop does not change.
+
+}  // namespace murmur

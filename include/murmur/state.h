@@ -1,0 +1,117 @@
+// Where the answers live. A StateTable is one version of one pipeline's state:
+// (key, bucket) → encoded value, the positions that it has consumed, and the dead letters.
+//
+// A commit moves all of them, atomically and durably, or none of them.
+// Contract suite: testing/state_table_contract.h.
+// Threads: every method may be called at once, unless it says otherwise.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "murmur/record.h"
+#include "murmur/source.h"
+#include "murmur/status.h"
+
+namespace murmur {
+
+// How far one split is read, and what came of it; all counters since the split's start.
+struct SplitProgress {
+  Position position;  // empty: at the start
+  bool done = false;
+  uint64_t bytes = 0;
+  uint64_t records = 0;        // counted or filtered by `where`: all but dead letters
+  uint64_t filtered = 0;       // refused by `where`
+  uint64_t expired = 0;        // dropped: their window had expired
+  std::array<uint64_t, kDeadReasonCount> dead{};
+  int64_t newest_time = INT64_MIN;  // µs; of the records counted
+  bool operator==(const SplitProgress&) const = default;
+};
+
+struct SplitMove {
+  std::string split;
+  Position from;  // what the mover believes to be stored; the fence. Empty: nothing yet
+  SplitProgress to;
+};
+
+// Deltas in ascending order of key, each key once.
+class DeltaCursor {
+ public:
+  virtual ~DeltaCursor() = default;
+  // The views are valid until the next call. False at the end.
+  virtual bool Next(std::string_view* key, std::string_view* value) = 0;
+};
+
+struct Commit {
+  std::vector<SplitMove> moves;
+  DeltaCursor* deltas = nullptr;  // null: none
+  uint64_t delta_count = 0;
+  std::vector<DeadLetter> dead_letters;
+};
+
+enum class VersionStatus : uint8_t { kBuilding, kComplete, kFailed };
+
+// What a version says of itself.
+struct VersionInfo {
+  uint64_t number = 0;
+  VersionStatus status = VersionStatus::kBuilding;
+  std::string failure;     // why, when kFailed
+  std::string mode;        // "bootstrap"
+  std::string identity;    // DefinitionIdentity of its definition
+  std::string definition;  // the whole definition as YAML or canonical JSON, for people
+  std::vector<std::string> monoids;  // Monoid::Name of each aggregate, in order
+  bool operator==(const VersionInfo&) const = default;
+};
+
+// Reads from one instant of a table. Must not outlive it.
+class StateSnapshot {
+ public:
+  virtual ~StateSnapshot() = default;
+  // Empty optional: no such key, or expired.
+  virtual Result<std::optional<std::string>> Get(std::string_view key) const = 0;
+  // Visits keys in [from, until), ascending; `until` empty: to the end. Expired buckets are not
+  // visited. The callback returns false to stop.
+  using Visitor = std::function<bool(std::string_view key, std::string_view value)>;
+  virtual Status Scan(std::string_view from, std::string_view until, const Visitor& visit) const = 0;
+  virtual Result<std::map<std::string, SplitProgress>> Progress() const = 0;
+  // The greatest newest_time over all splits; INT64_MIN: none.
+  virtual Result<int64_t> NewestTime() const = 0;
+  virtual Status ScanDeadLetters(const std::function<bool(const DeadLetter&)>& visit) const = 0;
+};
+
+class StateTable {
+ public:
+  StateTable() = default;
+  StateTable(const StateTable&) = delete;
+  StateTable& operator=(const StateTable&) = delete;
+  virtual ~StateTable() = default;
+
+  virtual Result<VersionInfo> Info() const = 0;
+  virtual Status SetStatus(VersionStatus status, std::string failure) = 0;  // durable on return
+
+  // The token and the plan of what is read, durable on return; set once per generation.
+  // Errors: kAlreadyExists.
+  virtual Status Begin(const HandoffToken& token, const ScanPlan& plan) = 0;
+  virtual Result<std::optional<HandoffToken>> Token() const = 0;
+  virtual Result<std::optional<ScanPlan>> Plan() const = 0;
+
+  // If every move's `from` is the stored position of its split: combines the deltas, stores the
+  // dead letters, moves the positions; all or nothing, durable on return.
+  // REQUIRES: a split is moved by one caller at a time.
+  // Errors: kAborted (fenced), kResourceExhausted (disk full), kUnavailable, kDataLoss. On error
+  // the table is unchanged, or, after kUnavailable, may have changed wholly: read Progress.
+  virtual Status Apply(const Commit& commit) = 0;
+
+  virtual Result<std::unique_ptr<StateSnapshot>> Snapshot() const = 0;
+
+  virtual Status Close() = 0;  // idempotent
+};
+
+}  // namespace murmur

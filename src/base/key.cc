@@ -1,0 +1,210 @@
+#include "murmur/key.h"
+
+#include <bit>
+#include <cmath>
+#include <cstring>
+
+#include "base/decimal.h"
+
+namespace murmur {
+namespace {
+
+constexpr uint64_t kSignBit = uint64_t{1} << 63;
+constexpr char kEnd = '\0';
+constexpr int kResidualZero = 0x4000;
+constexpr int kResidualText = 0x8000;
+
+void AppendBigEndian(uint64_t v, size_t bytes, std::string* out) {
+  for (size_t i = bytes; i-- > 0;) out->push_back(static_cast<char>(v >> (8 * i)));
+}
+
+uint64_t ReadBigEndian(const char* p, size_t bytes) {
+  uint64_t v = 0;
+  for (size_t i = 0; i < bytes; ++i) v = v << 8 | static_cast<unsigned char>(p[i]);
+  return v;
+}
+
+uint64_t OrderedBits(double d) {
+  if (std::isnan(d)) d = std::numeric_limits<double>::quiet_NaN();
+  const auto bits = std::bit_cast<uint64_t>(d);
+  return bits & kSignBit ? ~bits : bits | kSignBit;
+}
+
+double FromOrderedBits(uint64_t ordered) {
+  return std::bit_cast<double>(ordered & kSignBit ? ordered & ~kSignBit : ~ordered);
+}
+
+void AppendEscaped(std::string_view text, std::string* out) {
+  for (const char c : text) {
+    if (static_cast<unsigned char>(c) <= 1) {
+      out->push_back('\1');
+      out->push_back(static_cast<char>(c + 1));
+    } else {
+      out->push_back(c);
+    }
+  }
+  out->push_back(kEnd);
+}
+
+bool ReadEscaped(std::string_view* in, std::string* out) {
+  size_t i = 0;
+  for (; i < in->size() && (*in)[i] != kEnd; ++i) {
+    char c = (*in)[i];
+    if (c == '\1') {
+      if (++i == in->size()) return false;
+      c = static_cast<char>((*in)[i] - 1);
+    }
+    out->push_back(c);
+  }
+  if (i == in->size()) return false;
+  in->remove_prefix(i + 1);
+  return true;
+}
+
+void AppendNumber(double nearest, int residual, std::string* out) {
+  out->push_back('\4');
+  AppendBigEndian(OrderedBits(nearest), 8, out);
+  AppendBigEndian(static_cast<uint64_t>(residual), 2, out);
+}
+
+void AppendInt(int64_t v, std::string* out) {
+  const auto nearest = static_cast<double>(v);
+  const auto residual = static_cast<int>(Int128{v} - static_cast<Int128>(nearest));
+  AppendNumber(nearest, kResidualZero + residual, out);
+}
+
+void AppendDouble(double v, std::string* out) {
+  // An integral double is the integer's key; -0.0 is 0.
+  if (v == std::trunc(v) && std::fabs(v) < 0x1p63) return AppendInt(static_cast<int64_t>(v), out);
+  AppendNumber(v, kResidualZero, out);
+}
+
+void AppendDecimal(const Cell& cell, std::string* out) {
+  Int128 unscaled = *cell.dec;
+  int scale = cell.scale;
+  StripTrailingZeros(&unscaled, &scale);
+  if (scale == 0 && unscaled >= INT64_MIN && unscaled <= INT64_MAX) {
+    return AppendInt(static_cast<int64_t>(unscaled), out);
+  }
+  const std::string text = FormatDecimal(unscaled, scale);
+  const double nearest = std::strtod(text.c_str(), nullptr);
+  if (DecimalEqualsDouble(unscaled, scale, nearest)) return AppendDouble(nearest, out);
+  AppendNumber(nearest, kResidualText, out);
+  AppendEscaped(text, out);
+}
+
+bool ReadNumber(std::string_view* in, KeyValue* value) {
+  if (in->size() < 10) return false;
+  const double nearest = FromOrderedBits(ReadBigEndian(in->data(), 8));
+  const int residual = static_cast<int>(ReadBigEndian(in->data() + 8, 2));
+  in->remove_prefix(10);
+  if (residual == kResidualText) {
+    value->kind = Kind::kDecimal;
+    return ReadEscaped(in, &value->text);
+  }
+  if (nearest == std::trunc(nearest) && std::fabs(nearest) <= 0x1p63) {
+    const Int128 exact = static_cast<Int128>(nearest) + (residual - kResidualZero);
+    if (exact >= INT64_MIN && exact <= INT64_MAX) {
+      value->kind = Kind::kInt;
+      value->i = static_cast<int64_t>(exact);
+      return true;
+    }
+  }
+  value->kind = Kind::kDouble;
+  value->d = nearest;
+  return residual == kResidualZero;
+}
+
+bool ReadPart(std::string_view* in, KeyValue* value) {
+  const char tag = in->front();
+  in->remove_prefix(1);
+  switch (tag) {
+    case '\1': value->kind = Kind::kNull; return true;
+    case '\2':
+    case '\3':
+      value->kind = Kind::kBool;
+      value->i = tag - '\2';
+      return true;
+    case '\4': return ReadNumber(in, value);
+    case '\5':
+      if (in->size() < 8) return false;
+      value->kind = Kind::kTime;
+      value->i = static_cast<int64_t>(ReadBigEndian(in->data(), 8) ^ kSignBit);
+      in->remove_prefix(8);
+      return true;
+    case '\6': value->kind = Kind::kString; return ReadEscaped(in, &value->text);
+    default: return false;
+  }
+}
+
+}  // namespace
+
+void AppendKeyPart(const Cell& cell, std::string* key) {
+  switch (cell.kind) {
+    case Kind::kNull: key->push_back('\1'); return;
+    case Kind::kBool: key->push_back(static_cast<char>('\2' + cell.i)); return;
+    case Kind::kInt: return AppendInt(cell.i, key);
+    case Kind::kDouble: return AppendDouble(cell.d, key);
+    case Kind::kDecimal: return AppendDecimal(cell, key);
+    case Kind::kTime:
+      key->push_back('\5');
+      AppendBigEndian(static_cast<uint64_t>(cell.i) ^ kSignBit, 8, key);
+      return;
+    case Kind::kString:
+    case Kind::kJson:
+      key->push_back('\6');
+      AppendEscaped(cell.text(), key);
+      return;
+  }
+}
+
+void AppendBucket(int64_t bucket, std::string* key) {
+  AppendBigEndian(static_cast<uint64_t>(bucket + kBucketBias), kBucketBytes, key);
+}
+
+int64_t BucketOfKey(std::string_view key) noexcept {
+  return static_cast<int64_t>(
+             ReadBigEndian(key.data() + key.size() - kBucketBytes, kBucketBytes)) -
+         kBucketBias;
+}
+
+Result<DecodedKey> DecodeKey(std::string_view key, bool windowed) {
+  const Status damaged(Code::kDataLoss, "a state key is damaged");
+  if (key.empty() || static_cast<unsigned char>(key[0]) < kKeyBase) return damaged;
+  DecodedKey out;
+  out.rollup = static_cast<unsigned char>(key[0]) - kKeyBase;
+  if (out.rollup >= kRollupsMax) return damaged;
+  if (windowed) {
+    if (key.size() < 1 + kBucketBytes) return damaged;
+    out.bucket = BucketOfKey(key);
+    key.remove_suffix(kBucketBytes);
+  }
+  key.remove_prefix(1);
+  while (!key.empty()) {
+    if (!ReadPart(&key, &out.parts.emplace_back())) return damaged;
+  }
+  return out;
+}
+
+std::string FormatTime(int64_t micros) {
+  using namespace std::chrono;
+  const sys_time<microseconds> time{microseconds(micros)};
+  const auto day = floor<days>(time);
+  const year_month_day date(day);
+  const hh_mm_ss clock(time - day);
+  char text[64];
+  int size = std::snprintf(text, sizeof(text), "%04d-%02u-%02uT%02d:%02d:%02d", int(date.year()),
+                           unsigned(date.month()), unsigned(date.day()),
+                           static_cast<int>(clock.hours().count()),
+                           static_cast<int>(clock.minutes().count()),
+                           static_cast<int>(clock.seconds().count()));
+  std::string out(text, static_cast<size_t>(size));
+  if (const auto fraction = clock.subseconds().count(); fraction != 0) {
+    size = std::snprintf(text, sizeof(text), ".%06d", static_cast<int>(fraction));
+    out.append(text, static_cast<size_t>(size));
+    while (out.back() == '0') out.pop_back();
+  }
+  return out += 'Z';
+}
+
+}  // namespace murmur
