@@ -1,0 +1,76 @@
+// The objects (files) that a file source reads: found by path, glob or directory, frozen with size
+// and time of change when a scan starts, checked and opened again later. Reaches files through
+// Arrow's filesystem layer only. Includes Arrow's headers: for source implementations, not for
+// public headers.
+#pragma once
+
+#include <arrow/filesystem/filesystem.h>
+#include <arrow/io/interfaces.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "murmur/definition.h"
+#include "murmur/status.h"
+
+namespace murmur {
+
+// One file as it was when the scan began.
+struct SourceObject {
+  std::string name;      // as the definition reaches it: "data/a.jsonl"; names records for ever
+  uint64_t size = 0;     // bytes
+  int64_t mtime_ns = 0;  // since the Unix epoch
+  bool operator==(const SourceObject&) const = default;
+};
+
+// Arrow's error as ours, with `context` (an object's name) before its message.
+Status FromArrow(const arrow::Status& status, std::string_view context);
+
+// The values of "path", or of "path.0", "path.1", ….
+std::vector<std::string> PathsOf(const SourceSpec& spec);
+
+// Does `path` match `pattern`? Both have '/' between components. '*' is any run of characters
+// within a component, '?' one, '[a-c]' and '[!x]' sets, and '**' as a component any number of
+// components. As in a shell, a leading '.' is matched only by a '.'.
+bool MatchesGlob(std::string_view pattern, std::string_view path);
+
+// Threads: const methods may be called at once.
+class ObjectSet {
+ public:
+  // `paths` are files, globs or directories (all files below, but for names that begin with '.' or
+  // '_'); relative ones start at `base_directory`.
+  ObjectSet(std::vector<std::string> paths, std::string base_directory);
+  // The same over another filesystem; tests, and stores other than the local disk.
+  ObjectSet(std::vector<std::string> paths, std::string base_directory,
+            std::shared_ptr<arrow::fs::FileSystem> filesystem);
+
+  // Every object that some path matches, once, ascending by name.
+  // Errors: kNotFound (a path matches nothing; names it), kUnavailable.
+  Result<std::vector<SourceObject>> List() const;
+  // Errors: kFailedPrecondition names the first object that is gone or has another size or time.
+  Status CheckUnchanged(const std::vector<SourceObject>& objects) const;
+  // For reading by position. Errors: kNotFound, kPermissionDenied, kUnavailable.
+  Result<std::shared_ptr<arrow::io::RandomAccessFile>> Open(const std::string& name) const;
+
+ private:
+  std::string FullPath(const std::string& name) const;
+  std::string DirectoryPath(const std::string& name) const;
+  Status Expand(const std::string& path, std::vector<SourceObject>* objects) const;
+  Status ListBelow(const std::string& directory, const std::string& pattern,
+                   std::vector<SourceObject>* objects) const;
+
+  std::vector<std::string> paths_;
+  std::string base_directory_;
+  std::shared_ptr<arrow::fs::FileSystem> filesystem_;
+};
+
+// ScanPlan::payload of a file source, as JSON text.
+// Errors: kInvalidArgument (a file name that is not UTF-8).
+Result<std::string> SerializeObjects(const std::vector<SourceObject>& objects);
+// Errors: kInvalidArgument.
+Result<std::vector<SourceObject>> ParseObjects(std::string_view text);
+
+}  // namespace murmur

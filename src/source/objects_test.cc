@@ -1,0 +1,132 @@
+#include "source/objects.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+namespace murmur {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class ObjectSetTest : public testing::Test {
+ protected:
+  ObjectSetTest() : directory_(testing::TempDir() + "/murmur_objects_" + TestName()) {
+    std::filesystem::remove_all(directory_);
+    std::filesystem::create_directories(directory_);
+  }
+  ~ObjectSetTest() override { std::filesystem::remove_all(directory_); }
+
+  static std::string TestName() {
+    return testing::UnitTest::GetInstance()->current_test_info()->name();
+  }
+  void Write(const std::string& name, const std::string& text) const {
+    const std::filesystem::path path = directory_ + "/" + name;
+    std::filesystem::create_directories(path.parent_path());
+    std::ofstream(path) << text;
+  }
+  std::vector<std::string> Names(std::vector<std::string> paths) const {
+    auto objects = ObjectSet(std::move(paths), directory_).List();
+    EXPECT_TRUE(objects.ok()) << objects.status().ToString();
+    std::vector<std::string> names;
+    if (objects.ok()) {
+      for (const SourceObject& object : *objects) names.push_back(object.name);
+    }
+    return names;
+  }
+
+  std::string directory_;
+};
+
+TEST(MatchesGlob, FollowsTheShell) {
+  EXPECT_TRUE(MatchesGlob("*.jsonl", "a.jsonl"));
+  EXPECT_TRUE(MatchesGlob("a*b*c", "aXbYbZc"));
+  EXPECT_FALSE(MatchesGlob("*.jsonl", "d/a.jsonl"));
+  EXPECT_FALSE(MatchesGlob("*.jsonl", ".a.jsonl"));
+  EXPECT_TRUE(MatchesGlob("?[0-9][!a]", "x5b"));
+  EXPECT_FALSE(MatchesGlob("?[0-9][!a]", "x5a"));
+  EXPECT_TRUE(MatchesGlob("a[b", "a[b"));
+  EXPECT_TRUE(MatchesGlob("**/x", "x"));
+  EXPECT_TRUE(MatchesGlob("**/x", "a/b/x"));
+  EXPECT_FALSE(MatchesGlob("**/x", "a/.git/x"));
+  EXPECT_TRUE(MatchesGlob("a/**", "a/b/c"));
+  EXPECT_FALSE(MatchesGlob("a/**", "b/c"));
+  EXPECT_FALSE(MatchesGlob("a/*", "a"));
+}
+
+TEST_F(ObjectSetTest, FilesGlobsAndDirectoriesAreListedOnceInOrderOfName) {
+  Write("data/b.jsonl", "12");
+  Write("data/a.jsonl", "1");
+  Write("data/deep/c.jsonl", "123");
+  Write("data/.hidden", "x");
+  Write("data/_SUCCESS", "");
+  EXPECT_THAT(Names({"data/*.jsonl"}), ElementsAre("data/a.jsonl", "data/b.jsonl"));
+  EXPECT_THAT(Names({"data", "data/a.jsonl"}),
+              ElementsAre("data/a.jsonl", "data/b.jsonl", "data/deep/c.jsonl"));
+  EXPECT_THAT(Names({"./data/"}), ElementsAre("data/a.jsonl", "data/b.jsonl", "data/deep/c.jsonl"));
+  EXPECT_THAT(Names({"**/*.jsonl"}),
+              ElementsAre("data/a.jsonl", "data/b.jsonl", "data/deep/c.jsonl"));
+  EXPECT_THAT(Names({"*/deep/?.jsonl"}), ElementsAre("data/deep/c.jsonl"));
+  EXPECT_THAT(Names({directory_ + "/data/a.jsonl"}), ElementsAre(directory_ + "/data/a.jsonl"));
+  EXPECT_THAT(Names({"."}), ElementsAre("data/a.jsonl", "data/b.jsonl", "data/deep/c.jsonl"));
+}
+
+TEST_F(ObjectSetTest, AFileWhoseNameLooksLikeAGlobIsFound) {
+  Write("a[1].jsonl", "1");
+  EXPECT_THAT(Names({"a[1].jsonl"}), ElementsAre("a[1].jsonl"));
+}
+
+TEST_F(ObjectSetTest, APathThatMatchesNothingIsNamed) {
+  const auto objects = ObjectSet({"data/*.jsonl"}, directory_).List();
+  ASSERT_FALSE(objects.ok());
+  EXPECT_EQ(objects.status().code(), Code::kNotFound);
+  EXPECT_THAT(objects.status().message(), HasSubstr("'data/*.jsonl' matches no file"));
+}
+
+TEST_F(ObjectSetTest, FrozenObjectsSurviveTextAndAreCheckedAgain) {
+  Write("a.jsonl", "0123456789");
+  const ObjectSet set({"a.jsonl"}, directory_);
+  const auto objects = set.List();
+  ASSERT_TRUE(objects.ok());
+  ASSERT_EQ(objects->size(), 1u);
+  EXPECT_EQ((*objects)[0].size, 10u);
+  const auto again = ParseObjects(*SerializeObjects(*objects));
+  ASSERT_TRUE(again.ok());
+  EXPECT_EQ(*again, *objects);
+  EXPECT_TRUE(set.CheckUnchanged(*again).ok());
+
+  Write("a.jsonl", "01234567890123");
+  const Status changed = set.CheckUnchanged(*again);
+  EXPECT_EQ(changed.code(), Code::kFailedPrecondition);
+  EXPECT_THAT(changed.message(), HasSubstr("a.jsonl changed (size 10 → 14) since the scan began"));
+  std::filesystem::remove(directory_ + "/a.jsonl");
+  EXPECT_THAT(set.CheckUnchanged(*again).message(), HasSubstr("a.jsonl is gone"));
+}
+
+TEST_F(ObjectSetTest, AFileOfTheSameSizeButAnotherTimeHasChanged) {
+  Write("a.jsonl", "0123456789");
+  const ObjectSet set({"a.jsonl"}, directory_);
+  const auto objects = set.List();
+  ASSERT_TRUE(objects.ok());
+  const std::filesystem::path path = directory_ + "/a.jsonl";
+  std::filesystem::last_write_time(
+      path, std::filesystem::last_write_time(path) + std::chrono::seconds(1));
+  EXPECT_THAT(set.CheckUnchanged(*objects).message(), HasSubstr("a.jsonl changed (modified "));
+}
+
+TEST_F(ObjectSetTest, OpeningAMissingFileSaysNotFound) {
+  const auto file = ObjectSet({}, directory_).Open("none.jsonl");
+  ASSERT_FALSE(file.ok());
+  EXPECT_EQ(file.status().code(), Code::kNotFound);
+}
+
+TEST(ParseObjects, RefusesOtherText) {
+  EXPECT_EQ(ParseObjects("not json").status().code(), Code::kInvalidArgument);
+  EXPECT_EQ(ParseObjects("[{\"name\":1}]").status().code(), Code::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace murmur
