@@ -20,7 +20,8 @@ function(murmur_component name)
     PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:include>
     PRIVATE ${PROJECT_SOURCE_DIR}/src)
   target_compile_features(murmur_${name} PUBLIC cxx_std_20)
-  target_link_libraries(murmur_${name} PUBLIC ${arg_DEPS} PRIVATE murmur_warnings ${arg_PRIVATE_DEPS})
+  target_link_libraries(murmur_${name} PUBLIC ${arg_DEPS} PRIVATE $<BUILD_INTERFACE:murmur_warnings>
+    ${arg_PRIVATE_DEPS})
   set_property(GLOBAL APPEND PROPERTY MURMUR_COMPONENTS murmur_${name})
 
   if(MURMUR_BUILD_TESTS AND tests)

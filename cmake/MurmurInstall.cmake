@@ -1,0 +1,33 @@
+# What `cmake --install` lays down: the library Murmur::murmur (every component but the program's
+# own), the public headers, the CMake package, and the program where it was built.
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/Murmur)
+get_property(components GLOBAL PROPERTY MURMUR_COMPONENTS)
+list(REMOVE_ITEM components murmur_cli)
+
+add_library(murmur_library INTERFACE)
+set_target_properties(murmur_library PROPERTIES EXPORT_NAME murmur)
+target_link_libraries(murmur_library INTERFACE ${components})
+add_library(Murmur::murmur ALIAS murmur_library)
+
+install(TARGETS murmur_library ${components} EXPORT MurmurTargets
+  ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(EXPORT MurmurTargets NAMESPACE Murmur:: DESTINATION ${package_dir})
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/murmur DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
+  FILES_MATCHING PATTERN "*.h")
+
+configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/MurmurConfig.cmake.in
+  ${PROJECT_BINARY_DIR}/MurmurConfig.cmake INSTALL_DESTINATION ${package_dir})
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/MurmurConfigVersion.cmake
+  COMPATIBILITY SameMinorVersion)
+install(FILES
+  ${PROJECT_BINARY_DIR}/MurmurConfig.cmake
+  ${PROJECT_BINARY_DIR}/MurmurConfigVersion.cmake
+  ${CMAKE_CURRENT_LIST_DIR}/FindArrowWheel.cmake
+  DESTINATION ${package_dir})
+
+if(TARGET murmur)
+  install(TARGETS murmur RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endif()

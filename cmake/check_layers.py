@@ -1,0 +1,51 @@
+"""Fails when a folder under src/ includes a header of a folder that comes later in the flow, or
+when a public header includes anything but the standard library and public headers.
+
+Usage: check_layers.py SOURCE_ROOT. Tests and benchmarks may look anywhere.
+"""
+
+import pathlib
+import re
+import sys
+
+FLOW = ["base", "monoid", "expression", "definition", "decode", "source", "state", "fold", "query",
+        "runtime", "cli"]
+INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]', re.MULTILINE)
+TEST_SUFFIXES = ("_test.cc", "_bench.cc")
+
+
+def source_problems(root):
+    for path in sorted((root / "src").rglob("*")):
+        if path.suffix not in (".h", ".cc") or path.name.endswith(TEST_SUFFIXES):
+            continue
+        folder = path.relative_to(root / "src").parts[0]
+        if folder not in FLOW:
+            yield f"{path}: src/{folder} has no place in the order of the flow ({__file__})"
+            continue
+        for _, target in INCLUDE.findall(path.read_text()):
+            other = target.split("/")[0]
+            if other == "testing":
+                yield f"{path}: includes {target}: the test kit is for tests only"
+            elif other in FLOW and FLOW.index(other) > FLOW.index(folder):
+                yield f"{path}: includes {target}, but {folder} comes before {other} in the flow"
+
+
+def public_problems(root):
+    for path in sorted((root / "include").rglob("*.h")):
+        for bracket, target in INCLUDE.findall(path.read_text()):
+            if target.startswith("murmur/"):
+                continue
+            if bracket == '"' or "/" in target or target.endswith(".h"):
+                yield f"{path}: includes {target}: public headers need the standard library only"
+
+
+def main():
+    root = pathlib.Path(sys.argv[1])
+    problems = [*source_problems(root), *public_problems(root)]
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
