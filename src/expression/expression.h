@@ -44,7 +44,8 @@ class Expression {
   std::unique_ptr<Impl> impl_;
 };
 
-// Reads one field path, "a.b[0]"; back-quotes or double quotes hold odd names. Errors: kInvalidArgument.
+// Reads one field path, "a.b[0]"; back-quotes or double quotes hold odd names. Errors:
+// kInvalidArgument.
 Result<FieldPath> ParseFieldPath(std::string_view text);
 
 struct EvaluationError {

@@ -1,0 +1,18 @@
+// What Expression holds; for the evaluator.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "expression/expression.h"
+#include "expression/syntax.h"
+
+namespace murmur {
+
+struct Expression::Impl {
+  expression::Node root;
+  std::vector<FieldPath> fields;
+  std::string canonical;
+};
+
+}  // namespace murmur

@@ -1,0 +1,155 @@
+#include "expression/functions.h"
+
+#include <arrow/compute/api.h>
+#include <arrow/compute/initialize.h>
+#include <fmt/format.h>
+
+#include <array>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <vector>
+
+#include "expression/lexer.h"
+#include "expression/suggest.h"
+
+namespace murmur::expression {
+namespace {
+
+namespace cp = arrow::compute;
+
+constexpr auto kFunctions = std::to_array<Function>({
+    {"lower", "t", Shape::kDirect, "utf8_lower", "lower(text)"},
+    {"upper", "t", Shape::kDirect, "utf8_upper", "upper(text)"},
+    {"trim", "t", Shape::kDirect, "utf8_trim_whitespace", "trim(text)"},
+    {"ltrim", "t", Shape::kDirect, "utf8_ltrim_whitespace", "ltrim(text)"},
+    {"rtrim", "t", Shape::kDirect, "utf8_rtrim_whitespace", "rtrim(text)"},
+    {"reverse", "t", Shape::kDirect, "utf8_reverse", "reverse(text)"},
+    {"length", "t", Shape::kDirect, "utf8_length", "length(text)"},
+    {"substring", "tII?", Shape::kSubstring, "", "substring(text, start, length)"},
+    {"left", "tI", Shape::kSubstring, "", "left(text, length)"},
+    {"right", "tI", Shape::kSubstring, "", "right(text, length)"},
+    {"replace", "tSS", Shape::kReplace, "replace_substring", "replace(text, 'old', 'new')"},
+    {"regexp_replace", "tSS", Shape::kReplace, "replace_substring_regex",
+     "regexp_replace(text, 'pattern', 'new')"},
+    {"starts_with", "tS", Shape::kMatch, "starts_with", "starts_with(text, 'prefix')"},
+    {"ends_with", "tS", Shape::kMatch, "ends_with", "ends_with(text, 'suffix')"},
+    {"contains", "tS", Shape::kMatch, "match_substring", "contains(text, 'part')"},
+    {"like", "tS", Shape::kMatch, "match_like", "like(text, 'a%')"},
+    {"matches", "tS", Shape::kMatch, "match_substring_regex", "matches(text, 'pattern')"},
+    {"concat", "a+", Shape::kConcat, "", "concat(a, b, …)"},
+    {"coalesce", "a+", Shape::kCoalesce, "", "coalesce(a, b, …)"},
+    {"if", "baa", Shape::kIf, "", "if(condition, then, else)"},
+    {"abs", "n", Shape::kDirect, "abs_checked", "abs(number)"},
+    {"sign", "n", Shape::kDirect, "sign", "sign(number)"},
+    {"floor", "n", Shape::kDirect, "floor", "floor(number)"},
+    {"ceil", "n", Shape::kDirect, "ceil", "ceil(number)"},
+    {"round", "nI?", Shape::kRound, "round", "round(number, decimals)"},
+    {"sqrt", "n", Shape::kDouble, "sqrt", "sqrt(number)"},
+    {"exp", "n", Shape::kDouble, "exp", "exp(number)"},
+    {"ln", "n", Shape::kDouble, "ln", "ln(number)"},
+    {"log10", "n", Shape::kDouble, "log10", "log10(number)"},
+    {"log2", "n", Shape::kDouble, "log2", "log2(number)"},
+    {"power", "nn", Shape::kDouble, "power", "power(base, exponent)"},
+    {"year", "d", Shape::kDirect, "year", "year(time)"},
+    {"quarter", "d", Shape::kDirect, "quarter", "quarter(time)"},
+    {"month", "d", Shape::kDirect, "month", "month(time)"},
+    {"day", "d", Shape::kDirect, "day", "day(time)"},
+    {"hour", "d", Shape::kDirect, "hour", "hour(time)"},
+    {"minute", "d", Shape::kDirect, "minute", "minute(time)"},
+    {"second", "d", Shape::kDirect, "second", "second(time)"},
+    {"day_of_week", "d", Shape::kDayOfWeek, "day_of_week", "day_of_week(time)"},
+    {"day_of_year", "d", Shape::kDirect, "day_of_year", "day_of_year(time)"},
+    {"iso_week", "d", Shape::kDirect, "iso_week", "iso_week(time)"},
+    {"date", "d", Shape::kDate, "floor_temporal", "date(time)"},
+    {"cast", "aS", Shape::kCast, "cast", "cast(value as type)"},
+});
+
+// "random" has no answer that could be repeated; "cast" by Arrow's name is ours.
+bool Refused(std::string_view name) { return name == "random"; }
+
+std::vector<std::string> Names() {
+  std::vector<std::string> names;
+  for (const Function& function : kFunctions) names.emplace_back(function.name);
+  for (const std::string& name : cp::GetFunctionRegistry()->GetFunctionNames()) {
+    const auto function = cp::GetFunctionRegistry()->GetFunction(name);
+    if (function.ok() && (*function)->kind() == cp::Function::SCALAR && !Refused(name)) {
+      names.push_back(name);
+    }
+  }
+  return names;
+}
+
+// A Function made from what Arrow says of its own, kept for ever.
+Result<const Function*> FindArrowFunction(const std::string& name) {
+  struct Entry {
+    Function function;
+    std::string name;
+    std::string arguments;
+    std::string usage;
+  };
+  static std::mutex mutex;
+  static auto* entries = new std::map<std::string, Entry>;
+
+  const auto found = cp::GetFunctionRegistry()->GetFunction(name);
+  if (!found.ok() || (*found)->kind() != cp::Function::SCALAR || Refused(name)) {
+    return Status(Code::kInvalidArgument,
+                  fmt::format("there is no function '{}'{}", name, DidYouMean(name, Names())));
+  }
+  if ((*found)->doc().options_required) {
+    return Status(
+        Code::kInvalidArgument,
+        fmt::format("the Arrow function '{}' needs options, which an expression can't give", name));
+  }
+  const std::lock_guard lock(mutex);
+  Entry& entry = (*entries)[name];
+  if (entry.name.empty()) {
+    const auto arity = (*found)->arity();
+    entry.name = name;
+    entry.arguments = std::string(static_cast<size_t>(arity.num_args), 'a');
+    if (arity.is_varargs) entry.arguments += entry.arguments.empty() ? "a+" : "+";
+    entry.usage = name + "(";
+    for (const std::string& argument : (*found)->doc().arg_names) {
+      entry.usage += (entry.usage.back() == '(' ? "" : ", ") + argument;
+    }
+    entry.usage += ')';
+    entry.function = {entry.name, entry.arguments, Shape::kDirect, entry.name, entry.usage};
+  }
+  return &entry.function;
+}
+
+}  // namespace
+
+std::span<const Function> Functions() { return kFunctions; }
+
+Result<const Function*> FindFunction(std::string_view name) {
+  static const bool initialized = cp::Initialize().ok();
+  if (!initialized) return Status(Code::kInternal, "Arrow's compute functions can't be set up");
+  const std::string lower = LowerCase(name);
+  for (const Function& function : kFunctions) {
+    if (function.name == lower) return &function;
+  }
+  return FindArrowFunction(lower);
+}
+
+char ArgumentLetter(const Function& function, size_t index) {
+  char letter = 0;
+  for (const char c : function.arguments) {
+    if (c == '+') return letter;
+    if (c == '?') continue;
+    letter = c;
+    if (index-- == 0) return letter;
+  }
+  return 0;
+}
+
+size_t FewestArguments(const Function& function) {
+  size_t count = 0;
+  for (const char c : function.arguments) {
+    if (c == '?') --count;
+    if (c != '?' && c != '+') ++count;
+  }
+  return count;
+}
+
+}  // namespace murmur::expression

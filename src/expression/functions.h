@@ -1,0 +1,51 @@
+// The functions that an expression may call: ours by friendly names, and every Arrow scalar
+// function by its own.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "murmur/status.h"
+
+namespace murmur::expression {
+
+// How a call becomes Arrow calls.
+enum class Shape : unsigned char {
+  kDirect,     // arrow_name of the arguments, default options
+  kDouble,     // the same, numbers as doubles first
+  kSubstring,  // substring, left, right
+  kReplace,    // arrow_name with ReplaceSubstringOptions
+  kMatch,      // arrow_name with MatchSubstringOptions
+  kConcat,
+  kCoalesce,
+  kIf,
+  kRound,
+  kDayOfWeek,
+  kDate,
+  kCast,
+};
+
+struct Function {
+  std::string_view name;
+  // A letter per argument: t text, n number, d time, b boolean, a anything; I and S are literals:
+  // an integer, a string. '?' makes the letter before it optional, '+' lets it repeat.
+  std::string_view arguments;
+  Shape shape = Shape::kDirect;
+  std::string_view arrow_name;
+  std::string_view usage;
+};
+
+// Ours.
+std::span<const Function> Functions();
+
+// What a call of `name` (case ignored) is. Functions that Arrow alone knows are given "a" letters
+// by their arity. Lives for ever. Errors: kInvalidArgument, with did-you-mean.
+Result<const Function*> FindFunction(std::string_view name);
+
+// The letter of argument `index`, 0 if there is no such argument.
+char ArgumentLetter(const Function& function, size_t index);
+size_t FewestArguments(const Function& function);
+
+}  // namespace murmur::expression

@@ -1,0 +1,50 @@
+// The syntax tree of an expression, and its canonical text.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "murmur/record.h"
+#include "murmur/status.h"
+
+namespace murmur::expression {
+
+inline constexpr size_t kExpressionBytesMax = 64 << 10;  // the longest expression
+inline constexpr uint32_t kExpressionDepthMax = 100;  // the deepest nesting of calls and brackets
+inline constexpr int kDecimalDigits = 37;             // of decimals inside an expression
+
+using Literal = std::variant<std::monostate, bool, int64_t, double, std::string>;
+
+enum class NodeType : uint8_t { kLiteral, kField, kCall };
+
+// Operators are calls too: "or" and "and" with two or more arguments, "not", "=", "!=", "<", "<=",
+// ">", ">=", "in" (the value, then the list), "is null", "+", "-", "*", "/", "%", "neg". The type
+// of a "cast" is its second argument, a string. Functions have their name as functions.h knows it.
+struct Node {
+  NodeType type = NodeType::kLiteral;
+  Literal literal;         // kLiteral
+  FieldPath path;          // kField
+  size_t field = 0;        // kField: its index in Expression::fields()
+  std::string function;    // kCall
+  std::vector<Node> args;  // kCall
+  size_t column = 1;       // where it begins in the text, from 1, in bytes
+  uint32_t depth = 1;      // of the tree below and with it
+};
+
+// Errors: kInvalidArgument, "column N: …". Field indices are not set.
+Result<Node> ParseNode(std::string_view text);
+
+std::string ToText(const Node& node);
+std::string ToText(const FieldPath& path);
+std::string ToText(const Literal& literal);
+
+// Whether the word (in lower case) has a meaning of its own and needs quotes as a field name.
+bool IsKeyword(std::string_view word);
+
+// The error of a fault at `column`.
+Status ErrorAt(size_t column, std::string_view what);
+
+}  // namespace murmur::expression
