@@ -1,0 +1,18 @@
+// Time, as the only way by which anything outside tests learns of it.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+namespace murmur {
+
+class Clock {
+ public:
+  virtual ~Clock() = default;
+  virtual int64_t WallMicros() const = 0;                                  // since the Unix epoch
+  virtual std::chrono::steady_clock::time_point Steady() const = 0;        // for durations
+
+  static const Clock& System();
+};
+
+}  // namespace murmur

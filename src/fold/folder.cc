@@ -1,0 +1,332 @@
+#include "fold/folder.h"
+
+#include <algorithm>
+
+namespace murmur {
+namespace {
+
+constexpr KindSet kTimeOnly = KindBit(Kind::kTime);
+
+std::string Shown(const Cell& cell) {
+  constexpr size_t kShownBytes = 60;
+  switch (cell.kind) {
+    case Kind::kString: return "'" + std::string(cell.text().substr(0, kShownBytes)) + "'";
+    case Kind::kInt: return std::to_string(cell.i);
+    case Kind::kDouble: return std::to_string(cell.d);
+    default: return std::string(KindName(cell.kind));
+  }
+}
+
+std::string NameOf(const Pipeline& pipeline, const Operand& operand) {
+  if (operand.computed) return pipeline.computed()[operand.index].expression->canonical();
+  return pipeline.projection().fields[operand.index].path.ToString();
+}
+
+
+}  // namespace
+
+Folder::Folder(std::shared_ptr<const Pipeline> pipeline)
+    : pipeline_(std::move(pipeline)),
+      table_(pipeline_->Monoids()),
+      computed_(pipeline_->computed().size()),
+      fates_(kBatchRows),
+      times_(kBatchRows),
+      buckets_(kBatchRows),
+      groups_(kBatchRows),
+      memos_(pipeline_->rollups().size()) {
+  for (const ComputedColumn& column : pipeline_->computed()) {
+    evaluators_.emplace_back(column.expression, column.inputs);
+  }
+}
+
+void Folder::Fold(const Context& context, RecordBatch* batch, SplitProgress* progress,
+                  std::vector<DeadLetter>* dead) {
+  dead_ = dead;
+  progress_ = progress;
+  progress->bytes += batch->bytes;
+  for (DeadLetter& letter : batch->dead_letters) {
+    ++progress->dead[static_cast<size_t>(letter.reason)];
+    dead->push_back(std::move(letter));
+  }
+  if (batch->rows == 0) return;
+
+  std::fill_n(fates_.begin(), batch->rows, Fate::kCount);
+  all_count_ = true;
+  if (pipeline_->where()) {
+    ApplyWhere(batch);
+    Compact(batch, progress);
+  }
+  EvaluateComputed(batch, /*where=*/false);
+  CheckTimes(*batch, context);
+  CheckKeys(*batch);
+  CheckArguments(*batch);
+  FindBuckets(*batch, context);
+  Compact(batch, progress);
+  if (batch->rows == 0) return;
+
+  progress->records += batch->rows;
+  if (pipeline_->time_column()) {
+    const auto* newest = std::max_element(times_.data(), times_.data() + batch->rows);
+    progress->newest_time = std::max(progress->newest_time, *newest);
+  }
+  for (size_t rollup = 0; rollup < pipeline_->rollups().size(); ++rollup) {
+    CountRollup(*batch, rollup);
+  }
+}
+
+const Column& Folder::ColumnOf(const RecordBatch& batch, const Operand& operand) const {
+  return operand.computed ? computed_[operand.index] : batch.columns[operand.index];
+}
+
+void Folder::Kill(const RecordBatch& batch, uint32_t row, DeadReason reason, std::string detail) {
+  if (fates_[row] != Fate::kCount) return;  // the first reason stands
+  fates_[row] = Fate::kDead;
+  all_count_ = false;
+  ++progress_->dead[static_cast<size_t>(reason)];
+  dead_->push_back({.object = std::string(batch.object),
+                    .offset = batch.offsets[row],
+                    .reason = reason,
+                    .detail = std::move(detail),
+                    .raw = std::string(batch.raw[row].substr(0, kDeadLetterRawBytes))});
+}
+
+// `where` has its own pass, so that no other expression sees rows that it refuses.
+void Folder::EvaluateComputed(RecordBatch* batch, bool where) {
+  for (size_t i = 0; i < evaluators_.size(); ++i) {
+    const bool is_where = pipeline_->where() == Operand{.computed = true, .index = i};
+    if (is_where != where) continue;
+    errors_.clear();
+    evaluators_[i].Evaluate(*batch, &computed_[i], &errors_);
+    for (EvaluationError& error : errors_) {
+      Kill(*batch, error.row, error.reason, std::move(error.detail));
+    }
+  }
+}
+
+void Folder::ApplyWhere(RecordBatch* batch) {
+  EvaluateComputed(batch, /*where=*/true);
+  const Column& column = ColumnOf(*batch, *pipeline_->where());
+  for (uint32_t row = 0; row < batch->rows; ++row) {
+    if (fates_[row] != Fate::kCount) continue;
+    const Cell& cell = CellAt(column, row);
+    if (cell.kind != Kind::kBool && !cell.is_null()) {
+      Kill(*batch, row, DeadReason::kWrongType,
+           "where: expected true or false, found " + Shown(cell));
+    } else if (cell.is_null() || cell.i == 0) {
+      fates_[row] = Fate::kFiltered;
+      all_count_ = false;
+    }
+  }
+}
+
+void Folder::CheckTimes(const RecordBatch& batch, const Context& context) {
+  if (!pipeline_->time_column()) return;
+  const Column& column = batch.columns[*pipeline_->time_column()];
+  for (uint32_t row = 0; row < batch.rows; ++row) times_[row] = column.cells[row].i;
+  if (column.kinds != kTimeOnly || column.dictionary_id != 0) {
+    for (uint32_t row = 0; row < batch.rows; ++row) {
+      const Cell& cell = CellAt(column, row);
+      times_[row] = cell.kind == Kind::kTime ? cell.i : INT64_MIN;
+      if (cell.kind == Kind::kTime || !pipeline_->time_required()) continue;
+      const TimeUnit unit = pipeline_->definition().time->unit;
+      const bool number = (KindBit(cell.kind) & kNumberKinds) != 0;
+      Kill(batch, row, DeadReason::kBadTime,
+           NameOf(*pipeline_, {.computed = false, .index = *pipeline_->time_column()}) +
+               ": no usable event time: " + Shown(cell) +
+               (number && unit == TimeUnit::kNone ? "; a number needs a unit: time: {field: …, unit: ms}"
+                                                  : "; expected RFC 3339 or epoch with a unit"));
+    }
+  }
+  const int64_t latest = *std::max_element(times_.begin(), times_.begin() + batch.rows);
+  if (latest <= context.latest_time) return;
+  for (uint32_t row = 0; row < batch.rows; ++row) {
+    if (times_[row] <= context.latest_time) continue;
+    Kill(batch, row, DeadReason::kFutureTime,
+         "event time " + FormatTime(times_[row]) + " is more than max_ahead in the future");
+  }
+}
+
+void Folder::CheckKeys(const RecordBatch& batch) {
+  const bool keep_null = pipeline_->definition().keep_null_keys;
+  const KindSet accepted = kScalarKinds | (keep_null ? KindBit(Kind::kNull) : 0);
+  for (const Pipeline::Rollup& rollup : pipeline_->rollups()) {
+    for (const Pipeline::KeyColumn& part : rollup.parts) {
+      const Column& column = ColumnOf(batch, part.operand);
+      if ((column.kinds & ~accepted) == 0) continue;
+      for (uint32_t row = 0; row < batch.rows; ++row) {
+        const Cell& cell = CellAt(column, row);
+        if ((KindBit(cell.kind) & accepted) != 0) continue;
+        if (cell.is_null()) {
+          Kill(batch, row, DeadReason::kMissingKey,
+               "key " + part.name + " is null or missing; null_key: keep would count it");
+        } else {
+          Kill(batch, row, DeadReason::kWrongType,
+               "key " + part.name + ": expected a single value, found an " + Shown(cell));
+        }
+      }
+    }
+  }
+}
+
+LiftInput Folder::InputOf(const RecordBatch& batch, const Pipeline::Aggregate& aggregate) {
+  args_.clear();
+  for (const Operand& operand : aggregate.args) args_.push_back(&ColumnOf(batch, operand));
+  return {.rows = batch.rows,
+          .groups = groups_.data(),
+          .args = args_,
+          .times = pipeline_->time_column() ? times_.data() : nullptr,
+          .object = batch.object,
+          .offsets = batch.offsets.data()};
+}
+
+void Folder::CheckArguments(const RecordBatch& batch) {
+  for (const Pipeline::Aggregate& aggregate : pipeline_->aggregates()) {
+    for (size_t i = 0; i < aggregate.args.size(); ++i) {
+      const KindSet accepted = aggregate.monoid->Accepts(i) | KindBit(Kind::kNull);
+      const Column& column = ColumnOf(batch, aggregate.args[i]);
+      if ((column.kinds & ~accepted) == 0) continue;
+      for (uint32_t row = 0; row < batch.rows; ++row) {
+        const Cell& cell = CellAt(column, row);
+        if ((KindBit(cell.kind) & accepted) != 0) continue;
+        Kill(batch, row, DeadReason::kWrongType,
+             aggregate.name + ": " + NameOf(*pipeline_, aggregate.args[i]) + " is " + Shown(cell) +
+                 ", a " + std::string(KindName(cell.kind)) + ", which this aggregate can't take");
+      }
+    }
+    bad_rows_.clear();
+    aggregate.monoid->Check(InputOf(batch, aggregate), &bad_rows_);
+    for (Monoid::BadRow& bad : bad_rows_) {
+      Kill(batch, bad.row, bad.reason, aggregate.name + ": " + bad.detail);
+    }
+  }
+}
+
+void Folder::FindBuckets(const RecordBatch& batch, const Context& context) {
+  const BucketRule& rule = pipeline_->buckets();
+  if (!rule.windowed()) return;
+  const int64_t first_kept = rule.FirstKept(context.newest_known);
+  const int64_t every = rule.every * 1000000;
+  int64_t bucket = 0;
+  int64_t start = 0;  // of `bucket`, µs; times arrive nearly in order, so that it often serves again
+  int64_t end = 0;
+  for (uint32_t row = 0; row < batch.rows; ++row) {
+    const int64_t time = times_[row];
+    if (time < start || time >= end) {
+      if (fates_[row] != Fate::kCount) continue;
+      bucket = rule.Bucket(time);
+      start = rule.StartSeconds(bucket) * 1000000;
+      end = start + every;
+    }
+    buckets_[row] = bucket;
+    if (bucket < first_kept && fates_[row] == Fate::kCount) {
+      fates_[row] = Fate::kExpired;
+      all_count_ = false;
+    }
+  }
+}
+
+void Folder::CompactColumn(Column* column, uint32_t rows) {
+  uint32_t kept = 0;
+  for (uint32_t row = 0; row < rows; ++row) {
+    if (fates_[row] != Fate::kCount) continue;
+    if (column->dictionary_id != 0) {
+      column->indices[kept++] = column->indices[row];
+    } else {
+      column->cells[kept++] = column->cells[row];
+    }
+  }
+}
+
+void Folder::Compact(RecordBatch* batch, SplitProgress* progress) {
+  if (all_count_) return;
+  const uint32_t rows = batch->rows;
+  for (Column& column : batch->columns) CompactColumn(&column, rows);
+  for (Column& column : computed_) CompactColumn(&column, rows);
+  uint32_t kept = 0;
+  for (uint32_t row = 0; row < rows; ++row) {
+    progress->filtered += fates_[row] == Fate::kFiltered ? 1 : 0;
+    progress->records += fates_[row] == Fate::kFiltered ? 1 : 0;
+    progress->expired += fates_[row] == Fate::kExpired ? 1 : 0;
+    if (fates_[row] != Fate::kCount) continue;
+    batch->offsets[kept] = batch->offsets[row];
+    batch->raw[kept] = batch->raw[row];
+    times_[kept] = times_[row];
+    buckets_[kept] = buckets_[row];
+    ++kept;
+  }
+  batch->rows = kept;
+  std::fill_n(fates_.begin(), kept, Fate::kCount);
+  all_count_ = true;
+}
+
+void Folder::CountRollup(const RecordBatch& batch, size_t rollup) {
+  if (!GroupsByDictionary(batch, rollup)) GroupsByKey(batch, rollup);
+  for (uint32_t row = 0; row < batch.rows; ++row) ++table_.Records(groups_[row]);
+  for (size_t i = 0; i < pipeline_->aggregates().size(); ++i) {
+    const Pipeline::Aggregate& aggregate = pipeline_->aggregates()[i];
+    aggregate.monoid->AddBatch(InputOf(batch, aggregate), table_.States(i), table_.scratch(i));
+  }
+}
+
+void Folder::GroupsByKey(const RecordBatch& batch, size_t rollup) {
+  keys_.Start(static_cast<uint32_t>(rollup), batch.rows);
+  for (const Pipeline::KeyColumn& part : pipeline_->rollups()[rollup].parts) {
+    keys_.AppendColumn(ColumnOf(batch, part.operand));
+  }
+  if (pipeline_->buckets().windowed()) keys_.AppendBuckets(buckets_.data());
+  keys_.Finish();
+  for (uint32_t row = 0; row < batch.rows; ++row) table_.PrefetchSlot(keys_.hash(row));
+  for (uint32_t row = 0; row < batch.rows; ++row) table_.PrefetchRecord(keys_.hash(row));
+  for (uint32_t row = 0; row < batch.rows; ++row) {
+    groups_[row] = table_.Find(keys_.key(row), keys_.hash(row));
+  }
+}
+
+// A dictionary entry is looked up once per bucket and table, not once per row.
+bool Folder::GroupsByDictionary(const RecordBatch& batch, size_t rollup) {
+  const auto& parts = pipeline_->rollups()[rollup].parts;
+  if (parts.size() != 1) return false;
+  const Column& column = ColumnOf(batch, parts[0].operand);
+  // A dictionary that is large beside the batch would be filled in vain.
+  if (column.dictionary_id == 0 || column.dictionary_size > 32 * kBatchRows) return false;
+  DictionaryMemo& memo = memos_[rollup];
+  if (memo.dictionary_id != column.dictionary_id || memo.generation != table_.generation()) {
+    memo.dictionary_id = column.dictionary_id;
+    memo.generation = table_.generation();
+    for (auto& of_bucket : memo.of_bucket) of_bucket.used = 0;
+  }
+  DictionaryMemo::OfBucket* current = nullptr;
+  const bool windowed = pipeline_->buckets().windowed();
+  std::string key;
+  for (uint32_t row = 0; row < batch.rows; ++row) {
+    const int64_t bucket = windowed ? buckets_[row] : 0;
+    if (current == nullptr || current->bucket != bucket) {
+      auto* const end = memo.of_bucket + DictionaryMemo::kBuckets;
+      current = std::find_if(memo.of_bucket, end, [bucket](const auto& candidate) {
+        return candidate.used != 0 && candidate.bucket == bucket;
+      });
+      if (current == end) {
+        current = std::min_element(memo.of_bucket, end, [](const auto& a, const auto& b) {
+          return a.used < b.used;
+        });
+        current->bucket = bucket;
+        current->groups.assign(column.dictionary_size, GroupTable::kNoGroup);
+      }
+      current->used = ++memo.clock;
+    }
+    uint32_t& group = current->groups[column.indices[row]];
+    if (group == GroupTable::kNoGroup) {
+      key.assign(1, static_cast<char>(kKeyBase + rollup));
+      AppendKeyPart(column.dictionary[column.indices[row]], &key);
+      if (windowed) AppendBucket(bucket, &key);
+      const size_t size = key.size();
+      if (size < kHashedBytes) key.resize(kHashedBytes, '\0');
+      const std::string_view padded(key.data(), size);
+      group = table_.Find(padded, HashKey(padded));
+    }
+    groups_[row] = group;
+  }
+  return true;
+}
+
+}  // namespace murmur

@@ -1,0 +1,90 @@
+// The fold: batches of records → deltas per key. Pure: no I/O, no clock, no randomness; what it
+// needs of the outside (the present moment, the newest event time known) is given to it.
+//
+// Threads: one worker.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "fold/group_table.h"
+#include "fold/key_builder.h"
+#include "fold/pipeline.h"
+#include "murmur/record.h"
+#include "murmur/state.h"
+
+namespace murmur {
+
+class Folder {
+ public:
+  explicit Folder(std::shared_ptr<const Pipeline> pipeline);
+
+  // What the fold takes from the outside.
+  struct Context {
+    int64_t latest_time = INT64_MAX;       // µs; a later event time is a dead letter
+    int64_t newest_known = INT64_MIN;      // µs; expires buckets
+  };
+
+  // Folds the batch's records into the table, appends those that can't be counted to *dead, and
+  // adds to *progress what came of them (counters and newest time; not the position).
+  // The batch is used up: rows may have been moved.
+  void Fold(const Context& context, RecordBatch* batch, SplitProgress* progress,
+            std::vector<DeadLetter>* dead);
+
+  GroupTable& table() noexcept { return table_; }
+
+ private:
+  // Rows that leave the batch early: refused by `where`, dead, or expired.
+  enum class Fate : uint8_t { kCount, kFiltered, kDead, kExpired };
+
+  const Column& ColumnOf(const RecordBatch& batch, const Operand& operand) const;
+  void Kill(const RecordBatch& batch, uint32_t row, DeadReason reason, std::string detail);
+  void EvaluateComputed(RecordBatch* batch, bool where);
+  void ApplyWhere(RecordBatch* batch);
+  void CheckTimes(const RecordBatch& batch, const Context& context);
+  void CheckKeys(const RecordBatch& batch);
+  void CheckArguments(const RecordBatch& batch);
+  void FindBuckets(const RecordBatch& batch, const Context& context);
+  // Drops the rows whose fate is not kCount, and counts them.
+  void Compact(RecordBatch* batch, SplitProgress* progress);
+  void CompactColumn(Column* column, uint32_t rows);
+  void CountRollup(const RecordBatch& batch, size_t rollup);
+  bool GroupsByDictionary(const RecordBatch& batch, size_t rollup);
+  void GroupsByKey(const RecordBatch& batch, size_t rollup);
+  LiftInput InputOf(const RecordBatch& batch, const Pipeline::Aggregate& aggregate);
+
+  // (dictionary entry, bucket) → group, for one rollup whose key is one dictionary-coded column.
+  struct DictionaryMemo {
+    struct OfBucket {
+      int64_t bucket = 0;
+      uint64_t used = 0;  // when, for eviction; 0: never
+      std::vector<uint32_t> groups;
+    };
+    static constexpr size_t kBuckets = 4;  // event times around midnight alternate
+    uint64_t dictionary_id = 0;
+    uint64_t clock = 0;
+    uint64_t generation = 0;
+    OfBucket of_bucket[kBuckets];
+  };
+
+  std::shared_ptr<const Pipeline> pipeline_;
+  GroupTable table_;
+  KeyBuilder keys_;
+  std::deque<Evaluator> evaluators_;
+  std::vector<Column> computed_;
+  std::vector<Fate> fates_;
+  bool all_count_ = true;
+  std::vector<int64_t> times_;
+  std::vector<int64_t> buckets_;
+  std::vector<uint32_t> groups_;
+  std::vector<DictionaryMemo> memos_;
+  std::vector<const Column*> args_;
+  std::vector<EvaluationError> errors_;
+  std::vector<Monoid::BadRow> bad_rows_;
+  std::vector<DeadLetter>* dead_ = nullptr;
+  SplitProgress* progress_ = nullptr;
+};
+
+}  // namespace murmur

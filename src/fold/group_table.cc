@@ -1,0 +1,220 @@
+#include "fold/group_table.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "state/value.h"
+
+namespace murmur {
+namespace {
+
+constexpr size_t kSlotsMin = size_t{1} << 12;
+constexpr size_t kCacheLine = 64;
+
+uint64_t Mix(uint64_t a, uint64_t b) noexcept {
+  const auto product = static_cast<unsigned __int128>(a) * b;
+  return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
+}
+
+uint64_t Load(const char* p) noexcept {
+  uint64_t v;
+  std::memcpy(&v, p, 8);
+  return v;
+}
+
+// A line that would straddle two cache lines costs two misses.
+size_t Stride(size_t bytes) noexcept {
+  if (bytes > kCacheLine / 2 && bytes <= kCacheLine) return kCacheLine;
+  return bytes;
+}
+
+}  // namespace
+
+uint64_t HashKey(std::string_view key) noexcept {
+  const char* p = key.data();
+  uint64_t seed = 0xa0761d6478bd642fULL ^ key.size();
+  if (key.size() > kHashedBytes) {
+    const char* const last = p + key.size() - kHashedBytes;
+    for (; p < last; p += 16) {
+      seed = Mix(Load(p) ^ 0xe7037ed1a0b428dbULL, Load(p + 8) ^ seed);
+    }
+    p = last;
+  }
+  const uint64_t low = Mix(Load(p) ^ 0xe7037ed1a0b428dbULL, Load(p + 8) ^ seed);
+  const uint64_t high = Mix(Load(p + 16) ^ 0x8ebc6af09c88c6e3ULL, Load(p + 24) ^ ~seed);
+  return Mix(low ^ 0x589965cc75374cc3ULL, high ^ 0x1d8e4e27c47d124fULL);
+}
+
+GroupTable::GroupTable(std::vector<const Monoid*> monoids)
+    : monoids_(std::move(monoids)), states_(monoids_.size()) {
+  size_t hot = sizeof(Header);
+  for (const Monoid* monoid : monoids_) {
+    auto& scratch = scratches_.emplace_back(monoid->NewScratch());
+    size_t& bytes = scratch ? cold_stride_ : hot;
+    layouts_.push_back({.cold = scratch != nullptr, .offset = bytes});
+    bytes += monoid->state_size();
+  }
+  hot_stride_ = Stride(hot);
+  slots_.assign(kSlotsMin, Slot{});
+  mask_ = slots_.size() - 1;
+}
+
+GroupTable::~GroupTable() { Clear(); }
+
+size_t GroupTable::bytes() const noexcept {
+  size_t total = slots_.size() * sizeof(Slot) + size_t{groups_} * (hot_stride_ + cold_stride_) +
+                 long_keys_.size() + arena_.bytes();
+  for (const auto& scratch : scratches_) total += scratch ? scratch->bytes() : 0;
+  constexpr size_t kSortBytes = 32;  // two arrays of key prefix and group
+  return total + size_t{groups_} * kSortBytes;
+}
+
+uint32_t GroupTable::Insert(std::string_view key, uint64_t slot, uint32_t tag) {
+  const uint32_t group = groups_++;
+  hot_.Grow(size_t{groups_} * hot_stride_);
+  if (cold_stride_ != 0) cold_.Grow(size_t{groups_} * cold_stride_);
+  Header* header = HeaderOf(group);
+  header->length = static_cast<uint32_t>(key.size());
+  if (key.size() <= kInlineKey) {
+    std::memcpy(header->inline_key, key.data(), kInlineKey);
+  } else {
+    // The zeros behind the key let HashKey read whole words when the index grows.
+    header->offset = static_cast<uint32_t>(long_keys_.size());
+    long_keys_.append(key);
+    if (key.size() < kHashedBytes) long_keys_.append(kHashedBytes - key.size(), '\0');
+  }
+  slots_[slot] = {tag, group + 1};
+  if (uint64_t{groups_} * 2 > slots_.size()) GrowIndex();
+  return group;
+}
+
+uint64_t GroupTable::HashOfGroup(uint32_t group) const noexcept {
+  const Header* header = HeaderOf(group);
+  if (header->length > kInlineKey) return HashKey(Key(group));
+  char padded[kHashedBytes] = {};
+  std::memcpy(padded, header->inline_key, kInlineKey);
+  return HashKey({padded, header->length});
+}
+
+void GroupTable::GrowIndex() {
+  slots_.assign(slots_.size() * 2, Slot{});
+  mask_ = slots_.size() - 1;
+  for (uint32_t group = 0; group < groups_; ++group) {
+    const uint64_t hash = HashOfGroup(group);
+    uint64_t slot = hash & mask_;
+    while (slots_[slot].group_plus_1 != 0) slot = (slot + 1) & mask_;
+    slots_[slot] = {static_cast<uint32_t>(hash >> 32), group + 1};
+  }
+}
+
+StateSpan GroupTable::States(size_t index) noexcept {
+  const Layout& layout = layouts_[index];
+  return {.base = (layout.cold ? cold_ : hot_).data() + layout.offset,
+          .stride = layout.cold ? cold_stride_ : hot_stride_,
+          .arena = &arena_};
+}
+
+const char* GroupTable::State(size_t index, uint32_t group) const noexcept {
+  const Layout& layout = layouts_[index];
+  return layout.cold ? cold_.data() + size_t{group} * cold_stride_ + layout.offset
+                     : Record(group) + layout.offset;
+}
+
+void GroupTable::Settle() {
+  for (size_t i = 0; i < monoids_.size(); ++i) {
+    if (scratches_[i]) monoids_[i]->Settle(States(i), groups_, scratches_[i].get());
+  }
+}
+
+void GroupTable::EncodeValue(uint32_t group, std::string* out) {
+  for (size_t i = 0; i < monoids_.size(); ++i) states_[i] = State(i, group);
+  AppendValue(Records(group), monoids_, states_, out);
+}
+
+namespace {
+
+struct SortKey {
+  uint64_t prefix;  // big-endian: the 8 bytes behind what all keys share
+  uint32_t group;
+};
+
+uint64_t PrefixAt(std::string_view key, size_t from) noexcept {
+  char bytes[8] = {};
+  if (from < key.size()) std::memcpy(bytes, key.data() + from, std::min<size_t>(8, key.size() - from));
+  return __builtin_bswap64(Load(bytes));
+}
+
+// Least significant byte first, over the bytes that differ at all.
+void RadixSort(std::vector<SortKey>* keys) {
+  uint64_t all_or = 0;
+  uint64_t all_and = ~uint64_t{0};
+  for (const SortKey& key : *keys) {
+    all_or |= key.prefix;
+    all_and &= key.prefix;
+  }
+  std::vector<SortKey> other(keys->size());
+  for (int byte = 0; byte < 8; ++byte) {
+    const int shift = 8 * byte;
+    if ((((all_or ^ all_and) >> shift) & 0xff) == 0) continue;
+    size_t starts[257] = {};
+    for (const SortKey& key : *keys) ++starts[((key.prefix >> shift) & 0xff) + 1];
+    for (int i = 0; i < 256; ++i) starts[i + 1] += starts[i];
+    for (const SortKey& key : *keys) other[starts[(key.prefix >> shift) & 0xff]++] = key;
+    keys->swap(other);
+  }
+}
+
+}  // namespace
+
+void GroupTable::Sort(std::vector<uint32_t>* order) const {
+  order->clear();
+  if (groups_ == 0) return;
+  const std::string_view first = Key(0);
+  size_t shared = first.size();
+  for (uint32_t group = 1; group < groups_ && shared > 0; ++group) {
+    const std::string_view key = Key(group);
+    shared = std::min(shared, key.size());
+    while (std::memcmp(first.data(), key.data(), shared) != 0) --shared;
+  }
+  std::vector<SortKey> keys(groups_);
+  for (uint32_t group = 0; group < groups_; ++group) {
+    keys[group] = {PrefixAt(Key(group), shared), group};
+  }
+  RadixSort(&keys);
+  const auto less = [this](const SortKey& a, const SortKey& b) {
+    return Key(a.group) < Key(b.group);
+  };
+  for (size_t begin = 0; begin < keys.size();) {
+    size_t end = begin + 1;
+    while (end < keys.size() && keys[end].prefix == keys[begin].prefix) ++end;
+    if (end - begin > 1) {
+      std::sort(keys.begin() + static_cast<ptrdiff_t>(begin),
+                keys.begin() + static_cast<ptrdiff_t>(end), less);
+    }
+    begin = end;
+  }
+  order->reserve(keys.size());
+  for (const SortKey& key : keys) order->push_back(key.group);
+}
+
+void GroupTable::Clear() {
+  for (size_t i = 0; i < monoids_.size(); ++i) {
+    if (scratches_[i]) scratches_[i] = monoids_[i]->NewScratch();
+    const StateSpan states = States(i);
+    for (uint32_t group = 0; group < groups_; ++group) monoids_[i]->Destroy(states.at(group));
+  }
+  hot_.Clear(size_t{groups_} * hot_stride_);
+  cold_.Clear(size_t{groups_} * cold_stride_);
+  // An index much larger than what was used would be cleared in vain at every commit.
+  if (slots_.size() > kSlotsMin && uint64_t{groups_} * 8 < slots_.size()) {
+    slots_.resize(slots_.size() / 2);
+    mask_ = slots_.size() - 1;
+  }
+  std::fill(slots_.begin(), slots_.end(), Slot{});
+  long_keys_.clear();
+  arena_.Reset();
+  groups_ = 0;
+  ++generation_;
+}
+
+}  // namespace murmur

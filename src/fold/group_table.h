@@ -1,0 +1,144 @@
+// The deltas of one worker between two commits: key bytes → record count and aggregate states.
+//
+// A group is numbered from 0 in order of arrival. What each row touches sits in one record of the
+// hot array, a cache line for small pipelines: the key (inline up to kInlineKey bytes), the record
+// count, the states of aggregates that add row by row. Aggregates that gather additions first
+// (Monoid::NewScratch) have their states in the cold array. Slots of the open-addressing index
+// hold half of the hash and the group number, so that a probe rarely leaves the index.
+//
+// Threads: one worker.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/zeroed_memory.h"
+#include "murmur/arena.h"
+#include "murmur/monoid.h"
+
+namespace murmur {
+
+class GroupTable {
+ public:
+  static constexpr size_t kInlineKey = 24;
+  static constexpr uint32_t kNoGroup = UINT32_MAX;
+  static constexpr uint32_t kGroupsMax = 1u << 31;
+
+  explicit GroupTable(std::vector<const Monoid*> monoids);
+  ~GroupTable();
+  GroupTable(const GroupTable&) = delete;
+  GroupTable& operator=(const GroupTable&) = delete;
+
+  uint32_t size() const noexcept { return groups_; }
+  // Of everything that grows with the groups, what Sort will need included.
+  size_t bytes() const noexcept;
+
+  // The group of `key`, made if it is new.
+  // REQUIRES: for keys of at most kInlineKey bytes, kInlineKey bytes are readable at key.data() and
+  // those behind the key are zero.
+  uint32_t Find(std::string_view key, uint64_t hash) {
+    uint64_t slot = hash & mask_;
+    const auto tag = static_cast<uint32_t>(hash >> 32);
+    for (;; slot = (slot + 1) & mask_) {
+      const Slot found = slots_[slot];
+      if (found.group_plus_1 == 0) return Insert(key, slot, tag);
+      if (found.tag == tag && KeyIs(found.group_plus_1 - 1, key)) return found.group_plus_1 - 1;
+    }
+  }
+  void PrefetchSlot(uint64_t hash) const noexcept { __builtin_prefetch(&slots_[hash & mask_]); }
+  // Where the record of the group that `hash` probably finds lies.
+  void PrefetchRecord(uint64_t hash) const noexcept {
+    const Slot found = slots_[hash & mask_];
+    if (found.group_plus_1 != 0) __builtin_prefetch(Record(found.group_plus_1 - 1), 1);
+  }
+
+  std::string_view Key(uint32_t group) const noexcept {
+    const Header* header = HeaderOf(group);
+    return {header->length <= kInlineKey ? header->inline_key : long_keys_.data() + header->offset,
+            header->length};
+  }
+  int64_t& Records(uint32_t group) noexcept { return HeaderOf(group)->records; }
+  int64_t Records(uint32_t group) const noexcept { return HeaderOf(group)->records; }
+
+  // The states of aggregate `index`.
+  StateSpan States(size_t index) noexcept;
+  Monoid::Scratch* scratch(size_t index) noexcept { return scratches_[index].get(); }
+
+  // Finishes pending additions. Call before Encode.
+  void Settle();
+  // Appends the group's value: record count, then each aggregate's bytes (state/value.h).
+  void EncodeValue(uint32_t group, std::string* out);
+
+  // Group numbers in ascending order of key.
+  void Sort(std::vector<uint32_t>* order) const;
+
+  // Forgets all groups.
+  void Clear();
+  // Differs after each Clear: group numbers of another generation mean nothing.
+  uint64_t generation() const noexcept { return generation_; }
+
+ private:
+  struct Slot {
+    uint32_t tag;
+    uint32_t group_plus_1;  // 0: empty
+  };
+  struct Header {
+    uint32_t length;
+    uint32_t offset;  // in long_keys_, for keys that are not inline
+    char inline_key[kInlineKey];
+    int64_t records;
+  };
+  static_assert(sizeof(Header) == 40);
+  struct Layout {
+    bool cold;
+    size_t offset;
+  };
+
+  char* Record(uint32_t group) const noexcept { return hot_.data() + size_t{group} * hot_stride_; }
+  Header* HeaderOf(uint32_t group) const noexcept {
+    return reinterpret_cast<Header*>(Record(group));
+  }
+  bool KeyIs(uint32_t group, std::string_view key) const noexcept {
+    const Header* header = HeaderOf(group);
+    if (header->length != key.size()) return false;
+    if (key.size() > kInlineKey) {
+      return std::memcmp(long_keys_.data() + header->offset, key.data(), key.size()) == 0;
+    }
+    uint64_t a[3];
+    uint64_t b[3];
+    std::memcpy(a, header->inline_key, kInlineKey);
+    std::memcpy(b, key.data(), kInlineKey);
+    return ((a[0] ^ b[0]) | (a[1] ^ b[1]) | (a[2] ^ b[2])) == 0;
+  }
+  uint32_t Insert(std::string_view key, uint64_t slot, uint32_t tag);
+  void GrowIndex();
+  uint64_t HashOfGroup(uint32_t group) const noexcept;
+  const char* State(size_t index, uint32_t group) const noexcept;
+
+  std::vector<const Monoid*> monoids_;
+  std::vector<const char*> states_;  // of the group that EncodeValue is at
+  std::vector<Layout> layouts_;
+  std::vector<std::unique_ptr<Monoid::Scratch>> scratches_;
+  size_t hot_stride_ = 0;
+  size_t cold_stride_ = 0;
+
+  std::vector<Slot> slots_;
+  uint64_t mask_ = 0;
+  uint32_t groups_ = 0;
+  uint64_t generation_ = 1;
+  ZeroedMemory hot_;
+  ZeroedMemory cold_;
+  std::string long_keys_;
+  Arena arena_;
+};
+
+// The hash that the table wants for a key. Not stable over releases: it never leaves the process.
+// REQUIRES: as GroupTable::Find, with kHashedBytes instead of kInlineKey.
+inline constexpr size_t kHashedBytes = 32;
+uint64_t HashKey(std::string_view key) noexcept;
+
+}  // namespace murmur

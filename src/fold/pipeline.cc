@@ -1,0 +1,90 @@
+#include "fold/pipeline.h"
+
+#include <algorithm>
+
+namespace murmur {
+
+Result<std::shared_ptr<const Pipeline>> Pipeline::Compile(const Definition& definition) {
+  auto pipeline = std::shared_ptr<Pipeline>(new Pipeline());
+  pipeline->definition_ = definition;
+  if (definition.time) {
+    pipeline->time_column_ = 0;
+    pipeline->projection_.fields.push_back(
+        {.path = definition.time->field, .as_time = true, .unit = definition.time->unit});
+  }
+  if (definition.window) {
+    pipeline->time_required_ = true;
+    pipeline->buckets_ = {.every = definition.window->every.count(),
+                          .offset = definition.window->offset.count(),
+                          .keep = definition.window->keep ? definition.window->keep->count() : -1};
+  }
+  if (!definition.where.empty()) {
+    MURMUR_ASSIGN(pipeline->where_, pipeline->AddExpression(definition.where, false));
+  }
+  for (const KeyList& list : definition.rollups) {
+    Rollup& rollup = pipeline->rollups_.emplace_back();
+    for (const KeyPart& part : list) {
+      MURMUR_ASSIGN(const Operand operand, pipeline->AddExpression(part.expression, false));
+      rollup.parts.push_back({part.name, operand});
+    }
+  }
+  for (const AggregateSpec& spec : definition.aggregates) {
+    MURMUR_TRY(pipeline->AddAggregate(spec));
+  }
+  return std::shared_ptr<const Pipeline>(std::move(pipeline));
+}
+
+Status Pipeline::AddAggregate(const AggregateSpec& spec) {
+  const MonoidFunction* function = FindMonoid(spec.function);
+  if (function == nullptr) {
+    return Status(Code::kInvalidArgument, "aggregate '" + spec.name + "': no function named '" +
+                                              spec.function + "'");
+  }
+  Aggregate aggregate{.name = spec.name, .monoid = nullptr, .args = {}};
+  MURMUR_ASSIGN(aggregate.monoid, function->make(spec.parameters));
+  for (const std::string& text : spec.expressions) {
+    MURMUR_ASSIGN(const Operand operand, AddExpression(text, function->exact_decimals));
+    aggregate.args.push_back(operand);
+  }
+  time_required_ = time_required_ || function->needs_time;
+  aggregates_.push_back(std::move(aggregate));
+  return {};
+}
+
+Result<Operand> Pipeline::AddExpression(std::string_view text, bool exact_decimals) {
+  MURMUR_ASSIGN(auto expression, Expression::Parse(text));
+  if (const FieldPath* field = expression->as_field()) {
+    return Operand{.computed = false, .index = AddField(*field, exact_decimals)};
+  }
+  const auto same = std::find_if(computed_.begin(), computed_.end(), [&](const auto& column) {
+    return column.expression->canonical() == expression->canonical();
+  });
+  if (same == computed_.end()) {
+    ComputedColumn column{.expression = expression, .inputs = {}};
+    for (const FieldPath& field : expression->fields()) {
+      column.inputs.push_back(AddField(field, exact_decimals));
+    }
+    computed_.push_back(std::move(column));
+    return Operand{.computed = true, .index = computed_.size() - 1};
+  }
+  return Operand{.computed = true, .index = static_cast<size_t>(same - computed_.begin())};
+}
+
+size_t Pipeline::AddField(const FieldPath& path, bool exact_decimals) {
+  const auto same = std::find_if(projection_.fields.begin(), projection_.fields.end(),
+                                 [&](const FieldRequest& f) { return f.path == path; });
+  if (same == projection_.fields.end()) {
+    projection_.fields.push_back({.path = path, .exact_decimals = exact_decimals});
+    return projection_.fields.size() - 1;
+  }
+  same->exact_decimals = same->exact_decimals || exact_decimals;
+  return static_cast<size_t>(same - projection_.fields.begin());
+}
+
+std::vector<const Monoid*> Pipeline::Monoids() const {
+  std::vector<const Monoid*> monoids;
+  for (const Aggregate& aggregate : aggregates_) monoids.push_back(aggregate.monoid.get());
+  return monoids;
+}
+
+}  // namespace murmur

@@ -1,0 +1,267 @@
+#include "query/query.h"
+
+#include <algorithm>
+#include <charconv>
+#include <nlohmann/json.hpp>
+
+#include "state/value.h"
+
+namespace murmur {
+namespace {
+
+using nlohmann::ordered_json;
+
+// Splits "a,\"b,c\",3" at commas outside JSON strings. Quoted values keep their quotes.
+std::vector<std::string> SplitKey(std::string_view key) {
+  std::vector<std::string> values(1);
+  bool quoted = false;
+  for (size_t i = 0; i < key.size(); ++i) {
+    const char c = key[i];
+    if (c == ',' && !quoted) {
+      values.emplace_back();
+      continue;
+    }
+    if (c == '"') quoted = !quoted && values.back().empty();
+    if (quoted && c == '\\' && i + 1 < key.size()) values.back() += key[i++];
+    values.back() += key[i];
+  }
+  return values;
+}
+
+// What a value as written may mean: 5 is the number, or the string. Text lives in `value`.
+Result<std::vector<std::string>> EncodedMeanings(const std::string& value) {
+  std::vector<std::string> meanings;
+  const auto add = [&meanings](const Cell& cell) { AppendKeyPart(cell, &meanings.emplace_back()); };
+  if (value.starts_with('"')) {
+    const auto parsed = nlohmann::json::parse(value, nullptr, /*allow_exceptions=*/false);
+    if (!parsed.is_string()) {
+      return Status(Code::kInvalidArgument, "key value " + value + " is no JSON string");
+    }
+    add(Cell::String(parsed.get_ref<const std::string&>()));
+    return meanings;
+  }
+  add(Cell::String(value));
+  const auto parsed = nlohmann::json::parse(value, nullptr, /*allow_exceptions=*/false);
+  if (parsed.is_null() && value == "null") add(Cell::Null());
+  if (parsed.is_boolean()) add(Cell::Bool(parsed.get<bool>()));
+  if (parsed.is_number_integer()) add(Cell::Int(parsed.get<int64_t>()));
+  if (parsed.is_number_float()) add(Cell::Double(parsed.get<double>()));
+  return meanings;
+}
+
+std::string PartNames(const Pipeline::Rollup& rollup) {
+  std::string names;
+  for (const auto& part : rollup.parts) names += (names.empty() ? "" : ",") + part.name;
+  return names.empty() ? "(no parts)" : names;
+}
+
+Result<size_t> FindRollup(const Pipeline& pipeline, const QueryRequest& request, size_t values) {
+  std::string known;
+  for (size_t i = 0; i < pipeline.rollups().size(); ++i) {
+    const auto& parts = pipeline.rollups()[i].parts;
+    const bool named =
+        request.rollup.empty()
+            ? parts.size() == values
+            : std::equal(parts.begin(), parts.end(), request.rollup.begin(), request.rollup.end(),
+                         [](const auto& part, const auto& name) { return part.name == name; });
+    if (named) return i;
+    known += (known.empty() ? "" : "; ") + PartNames(pipeline.rollups()[i]);
+  }
+  if (!request.rollup.empty()) {
+    return Status(Code::kInvalidArgument, "no such rollup; the definition has: " + known);
+  }
+  return Status(Code::kInvalidArgument,
+                "the key has " + std::to_string(values) + " values, but the definition's keys are: " +
+                    known + " (join values by commas, quote a value that has one)");
+}
+
+// The key prefixes, buckets left out, that `text` may mean.
+Result<std::vector<std::string>> Prefixes(const Pipeline& pipeline, const QueryRequest& request,
+                                          const std::string& text) {
+  std::vector<std::string> values = text.empty() ? std::vector<std::string>{} : SplitKey(text);
+  MURMUR_ASSIGN(const size_t rollup, FindRollup(pipeline, request, values.size()));
+  if (pipeline.rollups()[rollup].parts.size() != values.size()) {
+    return Status(Code::kInvalidArgument,
+                  "key '" + text + "' has " + std::to_string(values.size()) + " values; expected " +
+                      PartNames(pipeline.rollups()[rollup]));
+  }
+  std::vector<std::string> prefixes = {std::string(1, static_cast<char>(kKeyBase + rollup))};
+  for (const std::string& value : values) {
+    MURMUR_ASSIGN(const auto meanings, EncodedMeanings(value));
+    std::vector<std::string> longer;
+    for (const std::string& prefix : prefixes) {
+      for (const std::string& meaning : meanings) longer.push_back(prefix + meaning);
+    }
+    prefixes = std::move(longer);
+  }
+  std::sort(prefixes.begin(), prefixes.end());
+  return prefixes;
+}
+
+struct BucketRange {
+  int64_t from = -kBucketBias;
+  int64_t until = kBucketBias - 1;  // exclusive
+};
+
+Result<BucketRange> Buckets(const Pipeline& pipeline, const StateSnapshot& snapshot,
+                            const QueryRequest& request) {
+  const BucketRule& rule = pipeline.buckets();
+  BucketRange range;
+  if (!rule.windowed()) {
+    if (request.window || request.from || request.until) {
+      return Status(Code::kInvalidArgument,
+                    "the definition has no window: leave out --window, --from and --to");
+    }
+    return range;
+  }
+  if (request.window) {
+    MURMUR_ASSIGN(const int64_t newest, snapshot.NewestTime());
+    if (newest == INT64_MIN && !request.as_of) return Status(Code::kNotFound, "nothing is counted yet");
+    const int64_t last = rule.Bucket(request.as_of.value_or(newest));
+    const int64_t count = (request.window->count() + rule.every - 1) / rule.every;
+    range = {.from = last - count + 1, .until = last + 1};
+  }
+  if (request.from) range.from = std::max(range.from, rule.Bucket(*request.from));
+  if (request.until) range.until = std::min(range.until, rule.Bucket(*request.until - 1) + 1);
+  return range;
+}
+
+// Visits the prefix's windows in the range; a pipeline without windows has one.
+Status ScanPrefix(const Pipeline& pipeline, const StateSnapshot& snapshot,
+                  const std::string& prefix, const BucketRange& range,
+                  const StateSnapshot::Visitor& visit) {
+  if (!pipeline.buckets().windowed()) {
+    MURMUR_ASSIGN(const auto value, snapshot.Get(prefix));
+    if (value) visit(prefix, *value);
+    return {};
+  }
+  std::string from = prefix;
+  std::string until = prefix;
+  AppendBucket(range.from, &from);
+  AppendBucket(range.until, &until);
+  return snapshot.Scan(from, until, visit);
+}
+
+Status QueryKey(const Pipeline& pipeline, const StateSnapshot& snapshot,
+                const QueryRequest& request, const std::string& text, RowWriter* out) {
+  MURMUR_ASSIGN(const auto prefixes, Prefixes(pipeline, request, text));
+  MURMUR_ASSIGN(const BucketRange range, Buckets(pipeline, snapshot, request));
+  bool found = false;
+  for (const std::string& prefix : prefixes) {
+    Status status;
+    std::string last_key;
+    std::vector<std::string> values;
+    const auto visit = [&](std::string_view key, std::string_view value) {
+      found = true;
+      if (request.total) {
+        last_key = key;
+        values.emplace_back(value);
+        return true;
+      }
+      auto row = RenderRow(pipeline, key, value);
+      status = row.ok() ? out->Add(*row) : row.status();
+      return status.ok();
+    };
+    MURMUR_TRY(ScanPrefix(pipeline, snapshot, prefix, range, visit));
+    MURMUR_TRY(status);
+    if (values.empty()) continue;
+    std::string total;
+    const std::vector<std::string_view> views(values.begin(), values.end());
+    if (!CombineValues(pipeline.Monoids(), views, &total)) {
+      return Status(Code::kDataLoss, "stored values of key '" + text + "' are damaged");
+    }
+    MURMUR_ASSIGN(const Row row, RenderTotal(pipeline, last_key, total));
+    MURMUR_TRY(out->Add(row));
+  }
+  if (found) return {};
+  return Status(Code::kNotFound, "no key '" + text + "'" +
+                                     (pipeline.buckets().windowed() ? " in these windows" : ""));
+}
+
+}  // namespace
+
+Status RunQuery(const Pipeline& pipeline, const StateSnapshot& snapshot,
+                const QueryRequest& request, RowWriter* out) {
+  Status missing;
+  for (const std::string& key : request.keys) {
+    Status status = QueryKey(pipeline, snapshot, request, key, out);
+    if (status.code() != Code::kNotFound) {
+      MURMUR_TRY(status);
+    } else if (missing.ok()) {
+      missing = std::move(status);  // the other keys are answered all the same
+    }
+  }
+  MURMUR_TRY(out->Finish());
+  return missing;
+}
+
+Status RunDump(const Pipeline& pipeline, const StateSnapshot& snapshot, RowWriter* out) {
+  Status status;
+  const std::string end(1, static_cast<char>(kStoreKeyBase));
+  MURMUR_TRY(snapshot.Scan("", end, [&](std::string_view key, std::string_view value) {
+    auto row = RenderRow(pipeline, key, value);
+    status = row.ok() ? out->Add(*row) : row.status();
+    return status.ok();
+  }));
+  MURMUR_TRY(status);
+  return out->Finish();
+}
+
+std::string ExactnessOf(const Pipeline& pipeline, const VersionInfo& info) {
+  if (info.status != VersionStatus::kComplete) return "converging";
+  std::string approximate;
+  for (const auto& aggregate : pipeline.aggregates()) {
+    const std::string bound = aggregate.monoid->Approximation();
+    if (bound.empty()) continue;
+    approximate.append(approximate.empty() ? "" : "; ").append(aggregate.name + ": " + bound);
+  }
+  return approximate.empty() ? "exact" : "approximate (" + approximate + ")";
+}
+
+Result<std::string> StatusAsJson(const VersionInfo& info, const StateTable& table) {
+  MURMUR_ASSIGN(const auto plan, table.Plan());
+  MURMUR_ASSIGN(const auto token, table.Token());
+  MURMUR_ASSIGN(const auto snapshot, table.Snapshot());
+  MURMUR_ASSIGN(const auto progress, snapshot->Progress());
+  MURMUR_ASSIGN(const int64_t newest, snapshot->NewestTime());
+  SplitProgress sum;
+  uint64_t done = 0;
+  for (const auto& [split, p] : progress) {
+    sum.bytes += p.bytes;
+    sum.records += p.records;
+    sum.filtered += p.filtered;
+    sum.expired += p.expired;
+    for (size_t i = 0; i < kDeadReasonCount; ++i) sum.dead[i] += p.dead[i];
+    done += p.done ? 1 : 0;
+  }
+  uint64_t bytes_total = 0;
+  for (const Split& split : plan ? plan->splits : std::vector<Split>{}) bytes_total += split.bytes;
+  static constexpr const char* kStatus[] = {"building", "complete", "failed"};
+  ordered_json dead = ordered_json::object();
+  uint64_t dead_total = 0;
+  for (size_t i = 0; i < kDeadReasonCount; ++i) {
+    dead_total += sum.dead[i];
+    if (sum.dead[i] > 0) dead[std::string(DeadReasonName(static_cast<DeadReason>(i)))] = sum.dead[i];
+  }
+  ordered_json json = {
+      {"version", info.number},
+      {"status", kStatus[static_cast<size_t>(info.status)]},
+      {"mode", info.mode},
+      {"source", plan ? ordered_json(plan->source) : ordered_json()},
+      {"handoff", token && !token->streams.empty() ? ordered_json(token->streams) : ordered_json()},
+      {"bytes", sum.bytes},
+      {"bytes_total", bytes_total},
+      {"splits_done", done},
+      {"splits_total", plan ? plan->splits.size() : 0},
+      {"records", sum.records},
+      {"filtered", sum.filtered},
+      {"expired", sum.expired},
+      {"dead_letters", dead_total},
+      {"dead_letters_by_reason", dead},
+      {"newest_event_time", newest == INT64_MIN ? ordered_json() : ordered_json(FormatTime(newest))},
+  };
+  if (!info.failure.empty()) json["failure"] = info.failure;
+  return json.dump();
+}
+
+}  // namespace murmur

@@ -1,0 +1,75 @@
+#include "query/row.h"
+
+#include "monoid/numbers.h"
+#include "state/value.h"
+
+namespace murmur {
+namespace {
+
+std::string KeyValueAsJson(const KeyValue& value) {
+  std::string json;
+  switch (value.kind) {
+    case Kind::kNull: return "null";
+    case Kind::kBool: return value.i != 0 ? "true" : "false";
+    case Kind::kInt: return std::to_string(value.i);
+    case Kind::kDouble: AppendJsonDouble(value.d, &json); return json;
+    case Kind::kTime: AppendJsonString(FormatTime(value.i), &json); return json;
+    case Kind::kDecimal:
+    case Kind::kString:
+    case Kind::kJson: AppendJsonString(value.text, &json); return json;
+  }
+  return json;
+}
+
+}  // namespace
+
+Result<Row> RenderRow(const Pipeline& pipeline, std::string_view key, std::string_view value) {
+  MURMUR_ASSIGN(const DecodedKey decoded, DecodeKey(key, pipeline.buckets().windowed()));
+  MURMUR_ASSIGN(Row row, RenderTotal(pipeline, key, value));
+  if (pipeline.buckets().windowed()) {
+    const int64_t start = pipeline.buckets().StartSeconds(decoded.bucket);
+    row.window.clear();
+    AppendJsonString(FormatTime(start * 1000000), &row.window);
+  }
+  return row;
+}
+
+Result<Row> RenderTotal(const Pipeline& pipeline, std::string_view key, std::string_view value) {
+  MURMUR_ASSIGN(const DecodedKey decoded, DecodeKey(key, pipeline.buckets().windowed()));
+  const Status damaged(Code::kDataLoss, "a stored value does not fit the definition");
+  if (decoded.rollup >= pipeline.rollups().size()) return damaged;
+  Row row{.rollup = &pipeline.rollups()[decoded.rollup], .key = {}, .window = "null", .aggregates = {}};
+  if (decoded.parts.size() != row.rollup->parts.size()) return damaged;
+  for (const KeyValue& part : decoded.parts) row.key.push_back(KeyValueAsJson(part));
+
+  int64_t records = 0;
+  std::vector<std::string_view> encoded(pipeline.aggregates().size());
+  if (!SplitValue(value, &records, encoded)) return damaged;
+  for (size_t i = 0; i < encoded.size(); ++i) {
+    const Monoid& monoid = *pipeline.aggregates()[i].monoid;
+    MURMUR_TRY(monoid.Render(encoded[i], records, &row.aggregates.emplace_back()));
+  }
+  return row;
+}
+
+std::string RowAsJson(const Pipeline& pipeline, const Row& row, std::string_view exactness) {
+  std::string json = "{\"key\": {";
+  for (size_t i = 0; i < row.key.size(); ++i) {
+    if (i > 0) json += ", ";
+    AppendJsonString(row.rollup->parts[i].name, &json);
+    json.append(": ").append(row.key[i]);
+  }
+  json.append("}, \"window\": ").append(row.window);
+  for (size_t i = 0; i < row.aggregates.size(); ++i) {
+    json += ", ";
+    AppendJsonString(pipeline.aggregates()[i].name, &json);
+    json.append(": ").append(row.aggregates[i]);
+  }
+  if (!exactness.empty()) {
+    json += ", \"_exact\": ";
+    AppendJsonString(exactness, &json);
+  }
+  return json += "}";
+}
+
+}  // namespace murmur

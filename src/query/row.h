@@ -1,0 +1,50 @@
+// Keys and values of a state table as rows that people and programs read.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "fold/pipeline.h"
+#include "murmur/key.h"
+#include "murmur/status.h"
+
+namespace murmur {
+
+// One (key, window) with its aggregates, each value as JSON text.
+struct Row {
+  const Pipeline::Rollup* rollup = nullptr;
+  std::vector<std::string> key;         // one per part of the rollup
+  std::string window;                   // "\"2026-03-01T00:00:00Z\"" or "null"
+  std::vector<std::string> aggregates;  // in the definition's order
+};
+
+// Errors: kDataLoss (bytes that this pipeline never wrote).
+Result<Row> RenderRow(const Pipeline& pipeline, std::string_view key, std::string_view value);
+
+// The same for a value that stands for several windows: `window` is null.
+Result<Row> RenderTotal(const Pipeline& pipeline, std::string_view key, std::string_view value);
+
+// {"key": {"page": "/a"}, "window": "2026-03-01T00:00:00Z", "views": 3}. `exactness`: adds
+// "_exact"; empty: does not.
+std::string RowAsJson(const Pipeline& pipeline, const Row& row, std::string_view exactness);
+
+// Where rows go, in one of the output formats. The text goes to `write` in pieces.
+class RowWriter {
+ public:
+  using Write = std::function<Status(std::string_view)>;
+
+  virtual ~RowWriter() = default;
+  virtual Status Add(const Row& row) = 0;
+  virtual Status Finish() = 0;
+};
+
+enum class RowFormat { kJsonLines, kJsonWithTag, kTable, kCsv, kParquet };
+
+// `exactness` is used by kJsonWithTag alone.
+std::unique_ptr<RowWriter> MakeRowWriter(RowFormat format, const Pipeline& pipeline,
+                                         std::string exactness, RowWriter::Write write);
+
+}  // namespace murmur

@@ -1,0 +1,199 @@
+// The output formats: JSON lines, an aligned table, CSV. Parquet has a file of its own.
+#include <algorithm>
+
+#include <nlohmann/json.hpp>
+
+#include "query/parquet_writer.h"
+#include "query/row.h"
+
+namespace murmur {
+namespace {
+
+constexpr size_t kWriteBytes = 64 << 10;
+
+// What a JSON value looks like where quotes only disturb.
+std::string Unquoted(const std::string& json) {
+  if (json.empty() || json[0] != '"') return json;
+  const auto parsed = nlohmann::json::parse(json, nullptr, /*allow_exceptions=*/false);
+  return parsed.is_string() ? parsed.get<std::string>() : json;
+}
+
+class JsonLinesWriter final : public RowWriter {
+ public:
+  JsonLinesWriter(const Pipeline& pipeline, std::string exactness, Write write)
+      : pipeline_(pipeline), exactness_(std::move(exactness)), write_(std::move(write)) {}
+
+  Status Add(const Row& row) override {
+    buffer_.append(RowAsJson(pipeline_, row, exactness_)).push_back('\n');
+    return buffer_.size() < kWriteBytes ? Status() : Finish();
+  }
+  Status Finish() override {
+    Status status = write_(buffer_);
+    buffer_.clear();
+    return status;
+  }
+
+ private:
+  const Pipeline& pipeline_;
+  const std::string exactness_;
+  const Write write_;
+  std::string buffer_;
+};
+
+// Key parts of all rollups, each name once; then the window, then the aggregates.
+std::vector<std::string> Header(const Pipeline& pipeline) {
+  std::vector<std::string> names;
+  for (const auto& rollup : pipeline.rollups()) {
+    for (const auto& part : rollup.parts) {
+      if (std::find(names.begin(), names.end(), part.name) == names.end()) {
+        names.push_back(part.name);
+      }
+    }
+  }
+  names.emplace_back("window");
+  for (const auto& aggregate : pipeline.aggregates()) names.push_back(aggregate.name);
+  return names;
+}
+
+}  // namespace
+
+std::vector<std::string> KeyNames(const Pipeline& pipeline) {
+  std::vector<std::string> names = Header(pipeline);
+  names.resize(names.size() - 1 - pipeline.aggregates().size());
+  return names;
+}
+
+namespace {
+
+// One cell per header column; a part that the row's rollup lacks is empty.
+std::vector<std::string> Cells(const std::vector<std::string>& header, const Row& row) {
+  std::vector<std::string> cells(header.size());
+  const size_t keys = header.size() - 1 - row.aggregates.size();
+  for (size_t i = 0; i < row.key.size(); ++i) {
+    const auto at = std::find(header.begin(), header.begin() + static_cast<ptrdiff_t>(keys),
+                              row.rollup->parts[i].name);
+    cells[static_cast<size_t>(at - header.begin())] = Unquoted(row.key[i]);
+  }
+  if (row.window != "null") cells[keys] = Unquoted(row.window);
+  for (size_t i = 0; i < row.aggregates.size(); ++i) {
+    if (row.aggregates[i] != "null") cells[keys + 1 + i] = Unquoted(row.aggregates[i]);
+  }
+  return cells;
+}
+
+// RFC 4180.
+class CsvWriter final : public RowWriter {
+ public:
+  CsvWriter(const Pipeline& pipeline, Write write)
+      : header_(Header(pipeline)), write_(std::move(write)) {
+    AddLine(header_);
+  }
+
+  Status Add(const Row& row) override {
+    AddLine(Cells(header_, row));
+    return buffer_.size() < kWriteBytes ? Status() : Finish();
+  }
+  Status Finish() override {
+    Status status = write_(buffer_);
+    buffer_.clear();
+    return status;
+  }
+
+ private:
+  void AddLine(const std::vector<std::string>& cells) {
+    for (size_t i = 0; i < cells.size(); ++i) {
+      if (i > 0) buffer_ += ',';
+      if (cells[i].find_first_of(",\"\r\n") == std::string::npos) {
+        buffer_ += cells[i];
+        continue;
+      }
+      buffer_ += '"';
+      for (const char c : cells[i]) buffer_.append(c == '"' ? 2 : 1, c);
+      buffer_ += '"';
+    }
+    buffer_ += "\r\n";
+  }
+
+  const std::vector<std::string> header_;
+  const Write write_;
+  std::string buffer_;
+};
+
+// Columns as wide as their widest cell; numbers to the right. Widths come from the first
+// kMeasuredRows rows, so that a long answer is not held back.
+class TableWriter final : public RowWriter {
+ public:
+  TableWriter(const Pipeline& pipeline, Write write)
+      : header_(Header(pipeline)), numeric_(header_.size(), false), write_(std::move(write)) {
+    for (size_t i = 0; i < pipeline.aggregates().size(); ++i) {
+      const OutputType type = pipeline.aggregates()[i].monoid->output_type();
+      numeric_[header_.size() - pipeline.aggregates().size() + i] =
+          type == OutputType::kInteger || type == OutputType::kNumber;
+    }
+  }
+
+  Status Add(const Row& row) override {
+    rows_.push_back(Cells(header_, row));
+    return rows_.size() < kMeasuredRows ? Status() : Flush();
+  }
+  Status Finish() override { return Flush(); }
+
+ private:
+  static constexpr size_t kMeasuredRows = 1000;
+
+  Status Flush() {
+    std::string text;
+    if (widths_.empty()) {
+      widths_.resize(header_.size());
+      Measure(header_);
+      for (const auto& row : rows_) Measure(row);
+      AddLine(header_, &text);
+    }
+    for (const auto& row : rows_) AddLine(row, &text);
+    rows_.clear();
+    return write_(text);
+  }
+  // Code points, near enough to what a terminal shows.
+  static size_t Width(const std::string& text) {
+    return static_cast<size_t>(std::count_if(
+        text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+  }
+  void Measure(const std::vector<std::string>& cells) {
+    for (size_t i = 0; i < cells.size(); ++i) widths_[i] = std::max(widths_[i], Width(cells[i]));
+  }
+  void AddLine(const std::vector<std::string>& cells, std::string* text) const {
+    std::string line;
+    for (size_t i = 0; i < cells.size(); ++i) {
+      const size_t width = Width(cells[i]);
+      const std::string pad(widths_[i] > width ? widths_[i] - width : 0, ' ');
+      if (i > 0) line += "  ";
+      line += numeric_[i] ? pad + cells[i] : cells[i] + pad;
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    text->append(line).push_back('\n');
+  }
+
+  const std::vector<std::string> header_;
+  std::vector<bool> numeric_;
+  const Write write_;
+  std::vector<size_t> widths_;
+  std::vector<std::vector<std::string>> rows_;
+};
+
+}  // namespace
+
+std::unique_ptr<RowWriter> MakeRowWriter(RowFormat format, const Pipeline& pipeline,
+                                         std::string exactness, RowWriter::Write write) {
+  switch (format) {
+    case RowFormat::kJsonLines:
+      return std::make_unique<JsonLinesWriter>(pipeline, "", std::move(write));
+    case RowFormat::kJsonWithTag:
+      return std::make_unique<JsonLinesWriter>(pipeline, std::move(exactness), std::move(write));
+    case RowFormat::kTable: return std::make_unique<TableWriter>(pipeline, std::move(write));
+    case RowFormat::kCsv: return std::make_unique<CsvWriter>(pipeline, std::move(write));
+    case RowFormat::kParquet: return MakeParquetWriter(pipeline, std::move(write));
+  }
+  return nullptr;
+}
+
+}  // namespace murmur

@@ -1,0 +1,259 @@
+#include "runtime/scan_runner.h"
+
+#include <algorithm>
+#include <map>
+#include <thread>
+#include <vector>
+
+#include "fold/folder.h"
+
+namespace murmur {
+namespace {
+
+constexpr size_t kPendingDeadLetterBytes = size_t{8} << 20;
+
+// A table's groups in ascending order of key, as a commit wants them.
+class TableCursor final : public DeltaCursor {
+ public:
+  explicit TableCursor(GroupTable* table) : table_(table) {
+    table->Settle();
+    table->Sort(&order_);
+  }
+
+  bool Next(std::string_view* key, std::string_view* value) override {
+    if (next_ == order_.size()) return false;
+    if (next_ + kAhead < order_.size()) __builtin_prefetch(table_->Key(order_[next_ + kAhead]).data());
+    const uint32_t group = order_[next_++];
+    value_.clear();
+    table_->EncodeValue(group, &value_);
+    *key = table_->Key(group);
+    *value = value_;
+    return true;
+  }
+
+ private:
+  static constexpr size_t kAhead = 8;
+  GroupTable* table_;
+  std::vector<uint32_t> order_;
+  size_t next_ = 0;
+  std::string value_;
+};
+
+uint64_t DeadCount(const SplitProgress& progress) {
+  uint64_t count = 0;
+  for (const uint64_t n : progress.dead) count += n;
+  return count;
+}
+
+}  // namespace
+
+// One thread's share: reads splits one after another, gathers deltas over them, commits.
+class ScanRunner::Worker {
+ public:
+  explicit Worker(ScanRunner* runner)
+      : runner_(*runner),
+        folder_(runner->pipeline_),
+        batch_(runner->pipeline_->projection()),
+        last_commit_(runner->options_.clock->Steady()) {}
+
+  Status Run(std::stop_token stop) {
+    Status status;
+    while (const Work* work = runner_.NextWork()) {
+      status = ReadSplit(*work, stop);
+      if (!status.ok() || runner_.abort_.stop_requested()) break;
+    }
+    // What was read before an error is good. After a stop it is left: to return at once matters
+    // more, and the next run reads it again.
+    if (stop.stop_requested()) return {};
+    if (Status committed = CommitPending(); !committed.ok()) return committed;
+    return status;
+  }
+
+ private:
+  Status ReadSplit(const Work& work, std::stop_token stop) {
+    MURMUR_ASSIGN(auto stream, runner_.source_->Open(*work.split, work.progress.position,
+                                                     runner_.pipeline_->projection()));
+    SplitProgress progress = work.progress;
+    while (!stop.stop_requested() && !runner_.abort_.stop_requested()) {
+      batch_.Clear();
+      MURMUR_ASSIGN(const ReadState state, stream->Read(stop, &batch_));
+      if (state == ReadState::kIdle) continue;
+      progress.done = state == ReadState::kEnd;
+      if (!progress.done) FoldBatch(&progress);
+      Move(work, progress);
+      if (progress.done) {
+        runner_.progress_.splits_done.fetch_add(1, std::memory_order_relaxed);
+        return {};
+      }
+      if (runner_.TooManyErrors()) return TooManyErrors();
+      if (CommitIsDue()) MURMUR_TRY(CommitPending());
+    }
+    return {};
+  }
+
+  void FoldBatch(SplitProgress* progress) {
+    const ScanOptions& options = runner_.options_;
+    const int64_t ahead = std::chrono::microseconds(options.max_ahead).count();
+    const Folder::Context context{
+        .latest_time = options.clock->WallMicros() + ahead,
+        .newest_known = runner_.newest_time_.load(std::memory_order_relaxed)};
+    const uint64_t records = progress->records;
+    const size_t dead = dead_letters_.size();
+    folder_.Fold(context, &batch_, progress, &dead_letters_);
+    progress->position = batch_.after;
+
+    for (size_t i = dead; i < dead_letters_.size(); ++i) dead_bytes_ += dead_letters_[i].raw.size();
+    int64_t newest = runner_.newest_time_.load(std::memory_order_relaxed);
+    while (progress->newest_time > newest &&
+           !runner_.newest_time_.compare_exchange_weak(newest, progress->newest_time)) {
+    }
+    ScanProgress& counters = runner_.progress_;
+    counters.bytes.fetch_add(batch_.bytes, std::memory_order_relaxed);
+    counters.bytes_this_run.fetch_add(batch_.bytes, std::memory_order_relaxed);
+    counters.records.fetch_add(progress->records - records, std::memory_order_relaxed);
+    counters.records_this_run.fetch_add(progress->records - records, std::memory_order_relaxed);
+    counters.dead.fetch_add(dead_letters_.size() - dead, std::memory_order_relaxed);
+  }
+
+  // Notes where the split stands; the commit that covers it comes later.
+  void Move(const Work& work, const SplitProgress& progress) {
+    const auto [it, is_new] = moves_.try_emplace(&work);
+    if (is_new) {
+      const auto [from, first] = committed_.try_emplace(&work, work.progress.position);
+      it->second = {.split = work.split->id, .from = from->second, .to = {}};
+    }
+    it->second.to = progress;
+  }
+
+  bool CommitIsDue() {
+    const ScanOptions& options = runner_.options_;
+    return folder_.table().bytes() >= options.delta_bytes / options.threads ||
+           dead_bytes_ >= kPendingDeadLetterBytes ||
+           options.clock->Steady() - last_commit_ >= options.commit_every;
+  }
+
+  Status CommitPending() {
+    if (moves_.empty()) return {};
+    TableCursor cursor(&folder_.table());
+    Commit commit{.moves = {},
+                  .deltas = &cursor,
+                  .delta_count = folder_.table().size(),
+                  .dead_letters = std::move(dead_letters_)};
+    for (auto& [work, move] : moves_) commit.moves.push_back(move);
+    MURMUR_TRY(runner_.table_->Apply(commit));
+    for (auto& [work, move] : moves_) committed_[work] = move.to.position;
+    moves_.clear();
+    dead_letters_.clear();
+    dead_bytes_ = 0;
+    folder_.table().Clear();
+    last_commit_ = runner_.options_.clock->Steady();
+    runner_.progress_.commits.fetch_add(1, std::memory_order_relaxed);
+    return {};
+  }
+
+  // What led here is committed first, the dead letters themselves included: a later run goes on
+  // behind them once the limit allows it.
+  Status TooManyErrors() {
+    std::string last;
+    if (!dead_letters_.empty()) {
+      const DeadLetter& letter = dead_letters_.back();
+      last = "; last: " + letter.object + " at " + std::to_string(letter.offset) + ": " +
+             std::string(DeadReasonName(letter.reason)) + ": " + letter.detail;
+    }
+    MURMUR_TRY(CommitPending());
+    return Status(Code::kFailedPrecondition,
+                  std::to_string(runner_.progress_.dead.load()) +
+                      " records could not be counted, more than max_errors: " +
+                      std::to_string(runner_.options_.max_errors) + last);
+  }
+
+  ScanRunner& runner_;
+  Folder folder_;
+  RecordBatch batch_;
+  std::map<const Work*, SplitMove> moves_;         // since the last commit
+  std::map<const Work*, Position> committed_;      // what the table has
+  std::vector<DeadLetter> dead_letters_;
+  size_t dead_bytes_ = 0;
+  std::chrono::steady_clock::time_point last_commit_;
+};
+
+ScanRunner::ScanRunner(std::shared_ptr<const Pipeline> pipeline, SnapshotSource* source,
+                       StateTable* table, ScanOptions options)
+    : pipeline_(std::move(pipeline)), source_(source), table_(table), options_(options) {}
+
+Status ScanRunner::Run(std::stop_token stop) {
+  MURMUR_TRY(Prepare(stop));
+  if (TooManyErrors()) {
+    Fail(Status(Code::kFailedPrecondition,
+                std::to_string(progress_.dead.load()) +
+                    " records could not be counted, more than max_errors: " +
+                    std::to_string(options_.max_errors)));
+    return Finish(stop);
+  }
+  std::vector<std::jthread> threads;
+  for (uint32_t i = 0; i < options_.threads; ++i) {
+    threads.emplace_back([this, stop] {
+      Worker worker(this);
+      if (Status status = worker.Run(stop); !status.ok()) Fail(std::move(status));
+    });
+  }
+  threads.clear();
+  return Finish(stop);
+}
+
+Status ScanRunner::Prepare(std::stop_token stop) {
+  MURMUR_ASSIGN(auto plan, table_->Plan());
+  if (plan) {
+    MURMUR_TRY(source_->Resume(*plan));
+    plan_ = *std::move(plan);
+  } else {
+    MURMUR_ASSIGN(const HandoffToken token, source_->CaptureHandoff(stop));
+    MURMUR_ASSIGN(plan_, source_->Scan(stop));
+    MURMUR_TRY(table_->Begin(token, plan_));
+  }
+  MURMUR_TRY(table_->SetStatus(VersionStatus::kBuilding, ""));
+  MURMUR_ASSIGN(const auto snapshot, table_->Snapshot());
+  MURMUR_ASSIGN(auto done, snapshot->Progress());
+  progress_.splits_total = plan_.splits.size();
+  for (const Split& split : plan_.splits) {
+    SplitProgress progress;
+    if (const auto it = done.find(split.id); it != done.end()) progress = it->second;
+    progress_.bytes_total += split.bytes;
+    progress_.bytes += progress.bytes;
+    progress_.records += progress.records;
+    progress_.dead += DeadCount(progress);
+    progress_.splits_done += progress.done ? 1 : 0;
+    newest_time_ = std::max(newest_time_.load(), progress.newest_time);
+    if (!progress.done) work_.push_back({&split, std::move(progress)});
+  }
+  return {};
+}
+
+const ScanRunner::Work* ScanRunner::NextWork() {
+  const size_t index = next_work_.fetch_add(1);
+  return index < work_.size() ? &work_[index] : nullptr;
+}
+
+bool ScanRunner::TooManyErrors() const noexcept {
+  return progress_.dead.load(std::memory_order_relaxed) > options_.max_errors;
+}
+
+void ScanRunner::Fail(Status status) {
+  const std::lock_guard lock(mutex_);
+  if (failure_.ok() && status.code() != Code::kCancelled) failure_ = std::move(status);
+  abort_.request_stop();
+}
+
+Status ScanRunner::Finish(std::stop_token stop) {
+  const std::lock_guard lock(mutex_);
+  if (!failure_.ok()) {
+    const Status stored =
+        table_->SetStatus(VersionStatus::kFailed, std::string(failure_.message()));
+    if (!stored.ok()) return failure_.Annotated(stored.ToString());
+    return failure_;
+  }
+  if (stop.stop_requested()) return Status(Code::kCancelled, "stopped");
+  return table_->SetStatus(VersionStatus::kComplete, "");
+}
+
+}  // namespace murmur
