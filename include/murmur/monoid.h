@@ -62,6 +62,11 @@ struct LiftInput {
   const uint64_t* offsets = nullptr;
 };
 
+// The value of a column in one row.
+inline const Cell& CellAt(const Column& column, uint32_t row) noexcept {
+  return column.dictionary_id == 0 ? column.cells[row] : column.dictionary[column.indices[row]];
+}
+
 class Monoid {
  public:
   // What a table keeps for this aggregate beside the states, between batches (a log of pending
@@ -79,6 +84,9 @@ class Monoid {
   virtual std::string_view Name() const noexcept = 0;
   virtual MonoidTraits Traits() const noexcept = 0;
   virtual OutputType output_type() const noexcept = 0;
+
+  // How far the rendered value may be from the truth: "relative error 1.6 %"; empty: it is exact.
+  virtual std::string Approximation() const { return {}; }
 
   // Bytes of one state; a multiple of 8, aligned to 8 (the arena gives 16). 0: the aggregate is
   // told by the group's record count alone.

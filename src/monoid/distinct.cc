@@ -1,0 +1,169 @@
+// distinct(x, precision=12): about how many different values x has (hyperloglog.h, hash.h).
+//
+// Adding value by value would touch a table of registers per row, nearly always outside the cache.
+// Instead a batch only logs (group, entry); a full log is sorted by group, and each group takes its
+// entries at once. Of a dictionary each entry is hashed once.
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "monoid/aggregate.h"
+#include "monoid/hash.h"
+#include "monoid/hyperloglog.h"
+#include "monoid/parameters.h"
+
+namespace murmur {
+namespace {
+
+constexpr size_t kLogEntries = size_t{1} << 18;
+constexpr int kPrecisionDefault = 12;
+
+struct LogEntry {
+  uint32_t group;
+  uint32_t entry;
+};
+
+struct DistinctScratch final : Monoid::Scratch {
+  std::vector<LogEntry> log;
+  std::vector<uint32_t> ends;    // by group, while sorting
+  std::vector<uint32_t> sorted;  // entries by group
+  uint32_t groups = 0;           // groups in the log are below this
+  uint64_t dictionary_id = 0;
+  std::vector<uint32_t> memo;  // of the dictionary's values; 0: not hashed yet
+
+  DistinctScratch() { log.reserve(kLogEntries); }
+  size_t bytes() const override {
+    return log.capacity() * sizeof(LogEntry) +
+           sizeof(uint32_t) * (ends.capacity() + sorted.capacity() + memo.capacity());
+  }
+  void Log(uint32_t group, uint32_t entry) {
+    groups = std::max(groups, group + 1);
+    log.push_back({group, entry});
+  }
+};
+
+class Distinct final : public Aggregate {
+ public:
+  explicit Distinct(int precision)
+      : Aggregate({"distinct.v1(precision=" + std::to_string(precision) + ")",
+                   {.idempotent = true},
+                   OutputType::kInteger,
+                   kScalarKinds}),
+        precision_(precision) {}
+
+  size_t state_size() const noexcept override { return sizeof(HyperLogLog); }
+  std::unique_ptr<Scratch> NewScratch() const override {
+    return std::make_unique<DistinctScratch>();
+  }
+
+  void AddBatch(const LiftInput& input, const StateSpan& states, Scratch* scratch) const override {
+    auto& work = *static_cast<DistinctScratch*>(scratch);
+    if (work.log.size() + input.rows > kLogEntries) Flush(states, &work);
+    const Column& column = *input.args[0];
+    if (column.dictionary_id != 0) return LogDictionary(input, column, &work);
+    for (uint32_t row = 0; row < input.rows; ++row) {
+      const Cell& cell = column.cells[row];
+      if (!cell.is_null()) work.Log(input.groups[row], HllEntry(HashCell(cell), precision_));
+    }
+  }
+  void Settle(const StateSpan& states, uint32_t, Scratch* scratch) const override {
+    Flush(states, static_cast<DistinctScratch*>(scratch));
+  }
+
+  bool Combine(char* state, std::string_view encoded, Arena* arena) const override {
+    return reinterpret_cast<HyperLogLog*>(state)->Combine(encoded, precision_, arena);
+  }
+  void Encode(const char* state, std::string* out) const override {
+    reinterpret_cast<const HyperLogLog*>(state)->Encode(precision_, out);
+  }
+  Status Render(std::string_view encoded, int64_t, std::string* json) const override {
+    const double estimate = EstimateDistinct(encoded, precision_);
+    if (!(estimate >= 0)) return Damaged();
+    constexpr double kMost = 0x1p62;  // all registers full: infinite
+    *json += std::to_string(std::llround(std::min(estimate, kMost)));
+    return Status();
+  }
+
+ private:
+  void LogDictionary(const LiftInput& input, const Column& column, DistinctScratch* work) const {
+    if (work->dictionary_id != column.dictionary_id) {
+      work->dictionary_id = column.dictionary_id;
+      work->memo.assign(column.dictionary_size, 0);
+    }
+    for (uint32_t row = 0; row < input.rows; ++row) {
+      const uint32_t index = column.indices[row];
+      uint32_t& entry = work->memo[index];
+      if (entry == 0) {
+        const Cell& cell = column.dictionary[index];
+        if (cell.is_null()) continue;
+        entry = HllEntry(HashCell(cell), precision_);
+      }
+      work->Log(input.groups[row], entry);
+    }
+  }
+
+  void Flush(const StateSpan& states, DistinctScratch* work) const {
+    // Sorting costs a pass over all groups; with few entries a group it gains nothing.
+    if (work->groups > work->log.size()) {
+      FlushUnsorted(states, work);
+    } else {
+      FlushSorted(states, work);
+    }
+    work->log.clear();
+    work->groups = 0;
+  }
+
+  void FlushUnsorted(const StateSpan& states, DistinctScratch* work) const {
+    constexpr size_t kAhead = 8;
+    const std::vector<LogEntry>& log = work->log;
+    for (size_t i = 0; i < log.size(); ++i) {
+      if (i + 2 * kAhead < log.size()) {
+        __builtin_prefetch(states.at(log[i + 2 * kAhead].group));
+      }
+      if (i + kAhead < log.size()) {
+        const auto [group, entry] = log[i + kAhead];
+        __builtin_prefetch(reinterpret_cast<const HyperLogLog*>(states.at(group))->Probe(entry));
+      }
+      reinterpret_cast<HyperLogLog*>(states.at(log[i].group))
+          ->Add(log[i].entry, precision_, states.arena);
+    }
+  }
+
+  void FlushSorted(const StateSpan& states, DistinctScratch* work) const {
+    std::vector<uint32_t>& ends = work->ends;
+    ends.assign(work->groups + 1, 0);
+    for (const auto& [group, entry] : work->log) ++ends[group + 1];
+    for (uint32_t group = 0; group < work->groups; ++group) ends[group + 1] += ends[group];
+    work->sorted.resize(work->log.size());
+    for (const auto& [group, entry] : work->log) work->sorted[ends[group]++] = entry;
+    uint32_t at = 0;
+    for (uint32_t group = 0; group < work->groups; ++group) {
+      const uint32_t end = ends[group];
+      if (at == end) continue;
+      auto& state = *reinterpret_cast<HyperLogLog*>(states.at(group));
+      state.Reserve(end - at, precision_, states.arena);
+      for (; at < end; ++at) state.Add(work->sorted[at], precision_, states.arena);
+    }
+  }
+
+  const int precision_;
+};
+
+}  // namespace
+
+MonoidFunction DistinctFunction() {
+  return {.name = "distinct",
+          .parameters = {"precision"},
+          .usage = "distinct(x) or distinct(x, precision=14)",
+          .description =
+              "About how many different values there are; the standard error is "
+              "1.04 / sqrt(2^precision), 1.6 % at 12.",
+          .make = [](const MonoidParams& params) -> Result<std::unique_ptr<Monoid>> {
+            MURMUR_ASSIGN(const int64_t precision,
+                          IntParameter(params, "precision", {kPrecisionMin, kPrecisionMax},
+                                       kPrecisionDefault));
+            return std::make_unique<Distinct>(static_cast<int>(precision));
+          }};
+}
+
+}  // namespace murmur

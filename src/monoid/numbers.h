@@ -1,0 +1,27 @@
+// Numbers of cells as doubles, and doubles as JSON.
+#pragma once
+
+#include <string>
+
+#include "murmur/record.h"
+
+namespace murmur {
+
+double NearestDouble(Int128 unscaled, int scale);
+
+// The double nearest to a number.
+// REQUIRES: cell.kind is one of kNumberKinds
+inline double ToDouble(const Cell& cell) {
+  if (cell.kind == Kind::kDouble) return cell.d;
+  if (cell.kind == Kind::kInt) return static_cast<double>(cell.i);
+  return NearestDouble(*cell.dec, cell.scale);
+}
+
+// The shortest text that reads back as `v`, with a point or an exponent ("2.0"); null for NaN and
+// the infinities, which JSON does not have.
+void AppendJsonDouble(double v, std::string* json);
+
+// A string literal of JSON. Bytes that are not UTF-8 become U+FFFD.
+void AppendJsonString(std::string_view text, std::string* json);
+
+}  // namespace murmur

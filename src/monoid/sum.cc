@@ -1,0 +1,195 @@
+// sum(x): the exact sum. Integers alone give an integer of any size; with doubles among them, the
+// double nearest to the exact sum. Null if a NaN or an infinity contributed, or if the sum is
+// beyond the doubles. A decimal with a fraction counts as its nearest double, as 0.1 in JSON does;
+// decimal=N is for those who want it exact.
+//
+// sum(x, decimal=N): the exact sum of x * 10^N, given as text with N decimals. A double stands for
+// its shortest decimal text.
+//
+// Bytes: an ExactSum (exact_sum.h), in units of 1 or of 10^-N.
+#include <charconv>
+
+#include "base/decimal.h"
+#include "monoid/aggregate.h"
+#include "monoid/exact_sum.h"
+#include "monoid/numbers.h"
+#include "monoid/parameters.h"
+
+namespace murmur {
+namespace {
+
+constexpr int kDecimalsMax = 18;
+constexpr MonoidTraits kGroup = {.invertible = true};
+
+class SumBase : public Aggregate {
+ public:
+  using Aggregate::Aggregate;
+  size_t state_size() const noexcept override { return sizeof(ExactSum); }
+
+  bool Combine(char* state, std::string_view encoded, Arena* arena) const override {
+    if (encoded.empty()) return true;
+    EncodedSum other;
+    if (!Read(encoded, &other)) return false;
+    reinterpret_cast<ExactSum*>(state)->Add(other, arena);
+    return true;
+  }
+  void Encode(const char* state, std::string* out) const override {
+    const auto& sum = *reinterpret_cast<const ExactSum*>(state);
+    if (!sum.empty()) sum.Encode(out);
+  }
+  void Negate(char* state, Arena* arena) const override {
+    reinterpret_cast<ExactSum*>(state)->Negate(arena);
+  }
+  void Destroy(char* state) const override { reinterpret_cast<ExactSum*>(state)->Destroy(); }
+
+ protected:
+  static bool Read(std::string_view encoded, EncodedSum* sum) {
+    if (!ReadSum(&encoded, sum) || !encoded.empty()) return false;
+    return sum->doubles != 0 || !sum->finite() || !sum->bytes.empty();  // not the identity
+  }
+};
+
+UInt128 Magnitude(Int128 v) {
+  return v < 0 ? 0 - static_cast<UInt128>(v) : static_cast<UInt128>(v);
+}
+
+class Sum final : public SumBase {
+ public:
+  Sum() : SumBase({"sum.v1", kGroup, OutputType::kNumber, kNumberKinds}) {}
+
+  void AddBatch(const LiftInput& input, const StateSpan& states, Scratch*) const override {
+    const Column& column = *input.args[0];
+    if (column.dictionary_id == 0 && column.kinds == KindBit(Kind::kDouble)) {
+      for (uint32_t row = 0; row < input.rows; ++row) {
+        reinterpret_cast<ExactSum*>(states.at(input.groups[row]))
+            ->AddDouble(column.cells[row].d, states.arena);
+      }
+      return;
+    }
+    ForEachValue<ExactSum>(input, states, [&states](ExactSum& sum, const Cell& cell) {
+      if (cell.kind == Kind::kInt) return sum.AddInt(cell.i, states.arena);
+      if (cell.kind == Kind::kDouble) return sum.AddDouble(cell.d, states.arena);
+      Int128 unscaled = *cell.dec;
+      int scale = cell.scale;
+      StripTrailingZeros(&unscaled, &scale);
+      if (scale != 0) return sum.AddDouble(NearestDouble(unscaled, scale), states.arena);
+      sum.AddScaled(Magnitude(unscaled), 0, unscaled < 0, states.arena);
+    });
+  }
+
+  Status Render(std::string_view encoded, int64_t, std::string* json) const override {
+    EncodedSum sum;
+    if (!encoded.empty() && !Read(encoded, &sum)) return Damaged();
+    if (sum.doubles == 0 && sum.position < 0) return Damaged();
+    if (!sum.finite()) {
+      *json += "null";
+    } else if (sum.doubles == 0) {
+      *json += sum.sum().IntegerText();
+    } else {
+      AppendJsonDouble(sum.sum().ToDouble(), json);
+    }
+    return Status();
+  }
+};
+
+class DecimalSum final : public SumBase {
+ public:
+  explicit DecimalSum(int decimals)
+      : SumBase({"sum.v1(decimal=" + std::to_string(decimals) + ")", kGroup, OutputType::kText,
+                 kNumberKinds}),
+        decimals_(decimals) {
+    for (int i = 0; i < decimals; ++i) power_ *= 10;
+  }
+
+  void Check(const LiftInput& input, std::vector<BadRow>* bad) const override {
+    const Column& column = *input.args[0];
+    if ((column.kinds & ~(KindBit(Kind::kInt) | KindBit(Kind::kNull))) == 0) return;
+    Int128 units;
+    for (uint32_t row = 0; row < input.rows; ++row) {
+      const Cell& cell = CellAt(column, row);
+      if (cell.is_null() || ToUnits(cell, &units)) continue;
+      const std::string text =
+          cell.kind == Kind::kDecimal ? FormatDecimal(*cell.dec, cell.scale) : ShortestText(cell.d);
+      bad->push_back({row, DeadReason::kNumberOverflow,
+                      text + " has more than " + std::to_string(decimals_) +
+                          " decimals, or more than 38 digits"});
+    }
+  }
+
+  void AddBatch(const LiftInput& input, const StateSpan& states, Scratch*) const override {
+    ForEachValue<ExactSum>(input, states, [&](ExactSum& sum, const Cell& cell) {
+      Int128 units;
+      if (!ToUnits(cell, &units)) return;  // Check has refused it
+      sum.AddScaled(Magnitude(units), 0, units < 0, states.arena);
+    });
+  }
+
+  Status Render(std::string_view encoded, int64_t, std::string* json) const override {
+    EncodedSum sum;
+    if (!encoded.empty() && !Read(encoded, &sum)) return Damaged();
+    if (sum.position < 0 || sum.doubles != 0 || !sum.finite()) return Damaged();
+    std::string digits = sum.sum().IntegerText();
+    const size_t sign = digits.front() == '-' ? 1 : 0;
+    const auto decimals = static_cast<size_t>(decimals_);
+    if (digits.size() - sign <= decimals) {
+      digits.insert(sign, decimals + 1 - (digits.size() - sign), '0');
+    }
+    if (decimals > 0) digits.insert(digits.size() - decimals, 1, '.');
+    (*json += '"').append(digits) += '"';
+    return Status();
+  }
+
+ private:
+  static std::string ShortestText(double v) {
+    char text[32];
+    return std::string(text, std::to_chars(text, text + sizeof(text), v).ptr);
+  }
+
+  bool ToUnits(const Cell& cell, Int128* units) const {
+    if (cell.kind == Kind::kInt) {
+      *units = Int128{cell.i} * power_;
+      return true;
+    }
+    if (cell.kind == Kind::kDecimal) return Rescale(*cell.dec, cell.scale, decimals_, units);
+    return DoubleToUnits(cell.d, units);
+  }
+
+  bool DoubleToUnits(double v, Int128* units) const {
+    // Two decimals of at most 15 digits never share a double, so one that reads back is the text.
+    constexpr double kUniqueMax = 1e15;
+    const double power = static_cast<double>(power_);
+    const double scaled = std::nearbyint(v * power);
+    if (std::fabs(scaled) < kUniqueMax && scaled / power == v) {
+      *units = static_cast<int64_t>(scaled);
+      return true;
+    }
+    Int128 unscaled;
+    int scale;
+    return ParseDecimal(ShortestText(v), &unscaled, &scale) &&
+           Rescale(unscaled, scale, decimals_, units);
+  }
+
+  const int decimals_;
+  int64_t power_ = 1;  // 10^decimals
+};
+
+Result<std::unique_ptr<Monoid>> MakeSum(const MonoidParams& params) {
+  if (params.find("decimal") == params.end()) return std::make_unique<Sum>();
+  MURMUR_ASSIGN(const int64_t decimals, IntParameter(params, "decimal", {0, kDecimalsMax}, {}));
+  return std::make_unique<DecimalSum>(static_cast<int>(decimals));
+}
+
+}  // namespace
+
+MonoidFunction SumFunction() {
+  return {.name = "sum",
+          .parameters = {"decimal"},
+          .usage = "sum(x) or sum(x, decimal=2)",
+          .description =
+              "The exact sum; with decimal=N, of decimals with up to N digits behind "
+              "the point.",
+          .make = MakeSum,
+          .exact_decimals = true};
+}
+
+}  // namespace murmur
