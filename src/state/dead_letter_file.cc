@@ -1,0 +1,96 @@
+#include "state/dead_letter_file.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "state/writer_lock.h"
+
+namespace murmur {
+namespace {
+
+std::string Base64(std::string_view bytes) {
+  static constexpr char kDigits[] =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string out;
+  for (size_t i = 0; i < bytes.size(); i += 3) {
+    uint32_t group = 0;
+    for (size_t j = 0; j < 3; ++j) {
+      group = group << 8 | (i + j < bytes.size() ? static_cast<unsigned char>(bytes[i + j]) : 0);
+    }
+    for (size_t j = 0; j < 4; ++j) {
+      out += i + j <= bytes.size() ? kDigits[group >> (18 - 6 * j) & 63] : '=';
+    }
+  }
+  return out;
+}
+
+using Json = nlohmann::ordered_json;
+
+// Bytes that are not UTF-8 become U+FFFD.
+std::string Dump(const Json& json) {
+  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+bool IsUtf8(const std::string& text) {
+  const std::string dumped = Json(text).dump(-1, ' ', false, Json::error_handler_t::ignore);
+  return Json::parse(dumped).get_ref<const std::string&>() == text;
+}
+
+}  // namespace
+
+std::string DeadLetterLine(const DeadLetter& letter) {
+  Json json;
+  json["id"] = letter.object + "@" + std::to_string(letter.offset);
+  json["object"] = letter.object;
+  json["offset"] = letter.offset;
+  json["reason"] = DeadReasonName(letter.reason);
+  json["detail"] = letter.detail;
+  if (IsUtf8(letter.raw)) {
+    json["raw"] = letter.raw;
+  } else {
+    json["raw_base64"] = Base64(letter.raw);
+  }
+  return Dump(json) + "\n";
+}
+
+Status DeadLetterFile::Rewrite(const std::function<Status(const Visitor&)>& scan) {
+  const std::lock_guard lock(mutex_);
+  const std::string fresh = path_ + ".new";
+  std::ofstream file;
+  MURMUR_TRY(scan([&](const DeadLetter& letter) {
+    if (!file.is_open()) file.open(fresh, std::ios::binary | std::ios::trunc);
+    file << DeadLetterLine(letter);
+    return file.good();
+  }));
+  std::error_code error;
+  if (!file.is_open()) {
+    std::filesystem::remove(path_, error);
+  } else {
+    file.close();
+    if (!file) return SystemError(errno, "writing", fresh);
+    std::filesystem::rename(fresh, path_, error);
+  }
+  if (error) return SystemError(error.value(), "replacing", path_);
+  appended_ = false;
+  return Status();
+}
+
+Status DeadLetterFile::Append(const std::vector<DeadLetter>& letters) {
+  if (letters.empty()) return Status();
+  const std::lock_guard lock(mutex_);
+  std::ofstream file(path_, std::ios::binary | std::ios::app);
+  for (const DeadLetter& letter : letters) file << DeadLetterLine(letter);
+  file.close();
+  appended_ = true;
+  return file ? Status() : SystemError(errno, "writing", path_);
+}
+
+bool DeadLetterFile::appended() const {
+  const std::lock_guard lock(mutex_);
+  return appended_;
+}
+
+}  // namespace murmur

@@ -1,0 +1,188 @@
+#include "state/memory/memory_table.h"
+
+#include <algorithm>
+#include <set>
+#include <vector>
+
+#include "state/value.h"
+
+namespace murmur {
+namespace {
+
+int64_t Newest(const std::map<std::string, SplitProgress>& progress) {
+  int64_t newest = INT64_MIN;
+  for (const auto& [split, at] : progress) newest = std::max(newest, at.newest_time);
+  return newest;
+}
+
+class MemorySnapshot final : public StateSnapshot {
+ public:
+  explicit MemorySnapshot(MemoryStore store)
+      : store_(std::move(store)),
+        first_visible_(FirstVisible(store_.retention, Newest(store_.progress))) {}
+
+  Result<std::optional<std::string>> Get(std::string_view key) const override {
+    const auto found = store_.values.find(std::string(key));
+    if (found == store_.values.end() || !Visible(found->first, found->second)) {
+      return std::optional<std::string>();
+    }
+    return std::optional<std::string>(found->second);
+  }
+
+  Status Scan(std::string_view from, std::string_view until, const Visitor& visit) const override {
+    for (auto it = store_.values.lower_bound(std::string(from)); it != store_.values.end(); ++it) {
+      const auto& [key, value] = *it;
+      if (!until.empty() && key >= until) break;
+      if (Visible(key, value) && !visit(key, value)) break;
+    }
+    return Status();
+  }
+
+  Result<std::map<std::string, SplitProgress>> Progress() const override { return store_.progress; }
+  Result<int64_t> NewestTime() const override { return Newest(store_.progress); }
+
+  Status ScanDeadLetters(const std::function<bool(const DeadLetter&)>& visit) const override {
+    for (const auto& [key, letter] : store_.dead_letters) {
+      if (!visit(letter)) break;
+    }
+    return Status();
+  }
+
+ private:
+  bool Visible(std::string_view key, std::string_view value) const {
+    if (RecordsOfValue(value) == 0) return false;
+    return first_visible_ == INT64_MIN ||
+           (key.size() > kBucketBytes && BucketOfKey(key) >= first_visible_);
+  }
+
+  const MemoryStore store_;
+  const int64_t first_visible_;
+};
+
+class MemoryTable final : public StateTable {
+ public:
+  MemoryTable(std::shared_ptr<MemoryStore> store, const StateSchema& schema)
+      : store_(std::move(store)), schema_(schema) {}
+
+  Result<VersionInfo> Info() const override {
+    return Locked<VersionInfo>([&] { return store_->info; });
+  }
+  Result<std::optional<HandoffToken>> Token() const override {
+    return Locked<std::optional<HandoffToken>>([&] { return store_->token; });
+  }
+  Result<std::optional<ScanPlan>> Plan() const override {
+    return Locked<std::optional<ScanPlan>>([&] { return store_->plan; });
+  }
+  Result<std::unique_ptr<StateSnapshot>> Snapshot() const override {
+    return Locked<std::unique_ptr<StateSnapshot>>(
+        [&] { return std::make_unique<MemorySnapshot>(*store_); });
+  }
+
+  Status SetStatus(VersionStatus status, std::string failure) override {
+    const std::lock_guard lock(mutex_);
+    MURMUR_TRY(Ready());
+    store_->info.status = status;
+    store_->info.failure = std::move(failure);
+    return Status();
+  }
+
+  Status Begin(const HandoffToken& token, const ScanPlan& plan) override {
+    const std::lock_guard lock(mutex_);
+    MURMUR_TRY(Ready());
+    if (store_->plan.has_value()) return Status(Code::kAlreadyExists, "the plan is stored already");
+    store_->token = token;
+    store_->plan = plan;
+    return Status();
+  }
+
+  Status Apply(const Commit& commit) override {
+    const std::lock_guard lock(mutex_);
+    MURMUR_TRY(Ready());
+    MURMUR_TRY(CheckFence(commit));
+    std::map<std::string, std::string> changed;
+    MURMUR_TRY(Combine(commit.deltas, &changed));
+    for (auto& [key, value] : changed) store_->values[key] = std::move(value);
+    for (const SplitMove& move : commit.moves) store_->progress[move.split] = move.to;
+    for (const DeadLetter& letter : commit.dead_letters) {
+      store_->dead_letters[DeadLetterKey(letter)] = letter;
+    }
+    return Status();
+  }
+
+  Status Close() override {
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
+    return Status();
+  }
+
+ private:
+  Status Ready() const {
+    return closed_ ? Status(Code::kFailedPrecondition, "the table is closed") : Status();
+  }
+
+  template <class T, class Read>
+  Result<T> Locked(Read read) const {
+    const std::lock_guard lock(mutex_);
+    MURMUR_TRY(Ready());
+    return read();
+  }
+
+  Status CheckFence(const Commit& commit) const {
+    std::set<std::string_view> splits;
+    for (const SplitMove& move : commit.moves) {
+      const auto stored = store_->progress.find(move.split);
+      const Position at = stored == store_->progress.end() ? Position() : stored->second.position;
+      if (at != move.from || !splits.insert(move.split).second) {
+        return Status(Code::kAborted,
+                      "split " + move.split + " is at '" + at + "', not at '" + move.from + "'");
+      }
+    }
+    return Status();
+  }
+
+  Status Combine(DeltaCursor* deltas, std::map<std::string, std::string>* changed) const {
+    std::string_view key, delta;
+    while (deltas != nullptr && deltas->Next(&key, &delta)) {
+      if (key.empty() || static_cast<unsigned char>(key.front()) < kKeyBase ||
+          static_cast<unsigned char>(key.front()) >= kStoreKeyBase ||
+          (!changed->empty() && key <= changed->rbegin()->first)) {
+        return Status(Code::kInternal, "a commit's keys are not ascending data keys");
+      }
+      std::string& value = (*changed)[std::string(key)];
+      const auto stored = store_->values.find(std::string(key));
+      if (stored == store_->values.end()) {
+        value = delta;
+        continue;
+      }
+      const std::string_view both[] = {stored->second, delta};
+      if (!CombineValues(schema_.monoids, both, &value)) {
+        return Status(Code::kDataLoss, "values are damaged and could not be combined");
+      }
+    }
+    return Status();
+  }
+
+  mutable std::mutex mutex_;
+  const std::shared_ptr<MemoryStore> store_;
+  const StateSchema schema_;
+  bool closed_ = false;
+};
+
+}  // namespace
+
+std::shared_ptr<MemoryStore> MakeMemoryStore(VersionInfo info, const StateSchema& schema) {
+  auto store = std::make_shared<MemoryStore>();
+  store->info = std::move(info);
+  store->info.monoids = schema.MonoidNames();
+  store->retention.rule = schema.buckets;
+  return store;
+}
+
+Result<std::unique_ptr<StateTable>> OpenMemoryTable(std::shared_ptr<MemoryStore> store,
+                                                    const StateSchema& schema) {
+  MURMUR_TRY(CheckSchema(schema, store->info, store->retention));
+  store->retention = Reopened(store->retention, schema.buckets, Newest(store->progress));
+  return std::unique_ptr<StateTable>(std::make_unique<MemoryTable>(std::move(store), schema));
+}
+
+}  // namespace murmur

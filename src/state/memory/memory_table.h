@@ -1,0 +1,34 @@
+// A StateTable in memory: the fake for fast tests, and the model that the stored one is compared
+// with. Plain maps; a snapshot is a copy of them.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "murmur/state.h"
+#include "state/state_schema.h"
+
+namespace murmur {
+
+// What outlives a table: opening it again on the same store finds what was committed.
+struct MemoryStore {
+  VersionInfo info;
+  RetentionRecord retention;
+  std::optional<HandoffToken> token;
+  std::optional<ScanPlan> plan;
+  std::map<std::string, std::string> values;
+  std::map<std::string, SplitProgress> progress;
+  std::map<std::string, DeadLetter> dead_letters;  // by DeadLetterKey
+};
+
+// A new version. info.monoids is filled in.
+std::shared_ptr<MemoryStore> MakeMemoryStore(VersionInfo info, const StateSchema& schema);
+
+// One table at a time has a store. Errors: kFailedPrecondition (other monoids or windows).
+Result<std::unique_ptr<StateTable>> OpenMemoryTable(std::shared_ptr<MemoryStore> store,
+                                                    const StateSchema& schema);
+
+}  // namespace murmur

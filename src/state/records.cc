@@ -1,0 +1,237 @@
+#include "state/records.h"
+
+#include "state/wire.h"
+
+namespace murmur {
+namespace {
+
+// The first byte of every record; another one is another program's.
+constexpr char kRecordVersion = 1;
+
+std::string NewRecord() { return std::string(1, kRecordVersion); }
+
+bool GetRecordVersion(std::string_view* in) {
+  if (in->empty() || in->front() != kRecordVersion) return false;
+  in->remove_prefix(1);
+  return true;
+}
+
+bool GetBool(std::string_view* in, bool* v) {
+  uint64_t number;
+  if (!GetVarint(in, &number) || number > 1) return false;
+  *v = number == 1;
+  return true;
+}
+
+// A count of items that take at least a byte each, so that damaged bytes can't ask for memory.
+bool GetCount(std::string_view* in, uint64_t* count) {
+  return GetVarint(in, count) && *count <= in->size();
+}
+
+Status Damaged(std::string_view what) {
+  return Status(Code::kDataLoss,
+                std::string("the stored ")
+                    .append(what)
+                    .append(" is damaged, or written by a later version of Murmur"));
+}
+
+bool GetInfo(std::string_view in, VersionInfo* info) {
+  uint64_t status, count;
+  if (!GetRecordVersion(&in) || !GetVarint(&in, &info->number) || !GetVarint(&in, &status) ||
+      status > static_cast<uint64_t>(VersionStatus::kFailed) || !GetBytes(&in, &info->failure) ||
+      !GetBytes(&in, &info->mode) || !GetBytes(&in, &info->identity) ||
+      !GetBytes(&in, &info->definition) || !GetCount(&in, &count)) {
+    return false;
+  }
+  info->status = static_cast<VersionStatus>(status);
+  info->monoids.resize(count);
+  for (std::string& name : info->monoids) {
+    if (!GetBytes(&in, &name)) return false;
+  }
+  return in.empty();
+}
+
+bool GetToken(std::string_view in, HandoffToken* token) {
+  uint64_t streams;
+  if (!GetRecordVersion(&in) || !GetCount(&in, &streams)) return false;
+  for (; streams > 0; --streams) {
+    std::string stream;
+    uint64_t partitions;
+    if (!GetBytes(&in, &stream) || !GetCount(&in, &partitions)) return false;
+    auto& positions = token->streams[stream];
+    for (; partitions > 0; --partitions) {
+      std::string partition, position;
+      if (!GetBytes(&in, &partition) || !GetBytes(&in, &position)) return false;
+      positions[partition] = position;
+    }
+  }
+  return in.empty();
+}
+
+bool GetPlan(std::string_view in, ScanPlan* plan) {
+  uint64_t count;
+  if (!GetRecordVersion(&in) || !GetBytes(&in, &plan->source) || !GetBytes(&in, &plan->payload) ||
+      !GetCount(&in, &count)) {
+    return false;
+  }
+  plan->splits.resize(count);
+  for (Split& split : plan->splits) {
+    if (!GetBytes(&in, &split.id) || !GetVarint(&in, &split.bytes) ||
+        !GetBytes(&in, &split.payload)) {
+      return false;
+    }
+  }
+  return in.empty();
+}
+
+bool GetProgress(std::string_view in, SplitProgress* progress) {
+  uint64_t reasons;
+  if (!GetRecordVersion(&in) || !GetBytes(&in, &progress->position) ||
+      !GetBool(&in, &progress->done) || !GetVarint(&in, &progress->bytes) ||
+      !GetVarint(&in, &progress->records) || !GetVarint(&in, &progress->filtered) ||
+      !GetVarint(&in, &progress->expired) || !GetSigned(&in, &progress->newest_time) ||
+      !GetVarint(&in, &reasons) || reasons > kDeadReasonCount) {
+    return false;
+  }
+  for (uint64_t reason = 0; reason < reasons; ++reason) {
+    if (!GetVarint(&in, &progress->dead[reason])) return false;
+  }
+  return in.empty();
+}
+
+bool GetDeadLetter(std::string_view in, DeadLetter* letter) {
+  uint64_t reason;
+  if (!GetRecordVersion(&in) || !GetBytes(&in, &letter->object) ||
+      !GetVarint(&in, &letter->offset) || !GetVarint(&in, &reason) || reason >= kDeadReasonCount ||
+      !GetBytes(&in, &letter->detail) || !GetBytes(&in, &letter->raw)) {
+    return false;
+  }
+  letter->reason = static_cast<DeadReason>(reason);
+  return in.empty();
+}
+
+bool GetRetention(std::string_view in, RetentionRecord* record) {
+  return GetRecordVersion(&in) && GetSigned(&in, &record->rule.every) &&
+         GetSigned(&in, &record->rule.offset) && GetSigned(&in, &record->rule.keep) &&
+         GetSigned(&in, &record->floor) && in.empty();
+}
+
+}  // namespace
+
+std::string ProgressKey(std::string_view split) {
+  return std::string(kProgressPrefix).append(split);
+}
+
+std::string DeadLetterKey(const DeadLetter& letter) {
+  std::string key(kDeadLetterPrefix);
+  AppendKeyPart(Cell::String(letter.object), &key);
+  for (int shift = 56; shift >= 0; shift -= 8) {
+    key.push_back(static_cast<char>(letter.offset >> shift));
+  }
+  return key;
+}
+
+std::string EncodeInfo(const VersionInfo& info) {
+  std::string out = NewRecord();
+  PutVarint(info.number, &out);
+  PutVarint(static_cast<uint64_t>(info.status), &out);
+  PutBytes(info.failure, &out);
+  PutBytes(info.mode, &out);
+  PutBytes(info.identity, &out);
+  PutBytes(info.definition, &out);
+  PutVarint(info.monoids.size(), &out);
+  for (const std::string& name : info.monoids) PutBytes(name, &out);
+  return out;
+}
+
+std::string EncodeRetention(const RetentionRecord& record) {
+  std::string out = NewRecord();
+  PutSigned(record.rule.every, &out);
+  PutSigned(record.rule.offset, &out);
+  PutSigned(record.rule.keep, &out);
+  PutSigned(record.floor, &out);
+  return out;
+}
+
+std::string EncodeToken(const HandoffToken& token) {
+  std::string out = NewRecord();
+  PutVarint(token.streams.size(), &out);
+  for (const auto& [stream, positions] : token.streams) {
+    PutBytes(stream, &out);
+    PutVarint(positions.size(), &out);
+    for (const auto& [partition, position] : positions) {
+      PutBytes(partition, &out);
+      PutBytes(position, &out);
+    }
+  }
+  return out;
+}
+
+std::string EncodePlan(const ScanPlan& plan) {
+  std::string out = NewRecord();
+  PutBytes(plan.source, &out);
+  PutBytes(plan.payload, &out);
+  PutVarint(plan.splits.size(), &out);
+  for (const Split& split : plan.splits) {
+    PutBytes(split.id, &out);
+    PutVarint(split.bytes, &out);
+    PutBytes(split.payload, &out);
+  }
+  return out;
+}
+
+std::string EncodeProgress(const SplitProgress& progress) {
+  std::string out = NewRecord();
+  PutBytes(progress.position, &out);
+  PutVarint(progress.done ? 1 : 0, &out);
+  PutVarint(progress.bytes, &out);
+  PutVarint(progress.records, &out);
+  PutVarint(progress.filtered, &out);
+  PutVarint(progress.expired, &out);
+  PutSigned(progress.newest_time, &out);
+  PutVarint(progress.dead.size(), &out);
+  for (const uint64_t count : progress.dead) PutVarint(count, &out);
+  return out;
+}
+
+std::string EncodeDeadLetter(const DeadLetter& letter) {
+  std::string out = NewRecord();
+  PutBytes(letter.object, &out);
+  PutVarint(letter.offset, &out);
+  PutVarint(static_cast<uint64_t>(letter.reason), &out);
+  PutBytes(letter.detail, &out);
+  PutBytes(letter.raw, &out);
+  return out;
+}
+
+namespace {
+
+template <class T, class Get>
+Result<T> Decode(std::string_view bytes, std::string_view what, Get get) {
+  T out{};
+  if (!get(bytes, &out)) return Damaged(what);
+  return out;
+}
+
+}  // namespace
+
+Result<VersionInfo> DecodeInfo(std::string_view bytes) {
+  return Decode<VersionInfo>(bytes, "description of the version", GetInfo);
+}
+Result<RetentionRecord> DecodeRetention(std::string_view bytes) {
+  return Decode<RetentionRecord>(bytes, "retention rule", GetRetention);
+}
+Result<HandoffToken> DecodeToken(std::string_view bytes) {
+  return Decode<HandoffToken>(bytes, "hand-off token", GetToken);
+}
+Result<ScanPlan> DecodePlan(std::string_view bytes) {
+  return Decode<ScanPlan>(bytes, "scan plan", GetPlan);
+}
+Result<SplitProgress> DecodeProgress(std::string_view bytes) {
+  return Decode<SplitProgress>(bytes, "position of a split", GetProgress);
+}
+Result<DeadLetter> DecodeDeadLetter(std::string_view bytes) {
+  return Decode<DeadLetter>(bytes, "dead letter", GetDeadLetter);
+}
+
+}  // namespace murmur

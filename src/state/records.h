@@ -1,0 +1,47 @@
+// The store's own records: keys from kStoreKeyBase on, behind all data keys, and their bytes.
+// docs/state_format.md is the reference. Decoders check every byte and fail with kDataLoss.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "murmur/key.h"
+#include "murmur/state.h"
+
+namespace murmur {
+
+inline constexpr std::string_view kInfoKey = "\xF0\x01";
+inline constexpr std::string_view kRetentionKey = "\xF0\x02";
+inline constexpr std::string_view kTokenKey = "\xF0\x03";
+inline constexpr std::string_view kPlanKey = "\xF0\x04";
+inline constexpr std::string_view kProgressPrefix = "\xF1";
+inline constexpr std::string_view kDeadLetterPrefix = "\xF2";
+inline constexpr std::string_view kStoreKeysEnd = "\xF3";
+
+// The buckets of a version, as last opened. `floor`: no bucket below it is ever shown again, also
+// when `keep` grows.
+struct RetentionRecord {
+  BucketRule rule;
+  int64_t floor = INT64_MIN;
+  bool operator==(const RetentionRecord&) const = default;
+};
+
+std::string ProgressKey(std::string_view split);
+std::string DeadLetterKey(const DeadLetter& letter);
+
+std::string EncodeInfo(const VersionInfo& info);
+std::string EncodeRetention(const RetentionRecord& record);
+std::string EncodeToken(const HandoffToken& token);
+std::string EncodePlan(const ScanPlan& plan);
+std::string EncodeProgress(const SplitProgress& progress);
+std::string EncodeDeadLetter(const DeadLetter& letter);
+
+Result<VersionInfo> DecodeInfo(std::string_view bytes);
+Result<RetentionRecord> DecodeRetention(std::string_view bytes);
+Result<HandoffToken> DecodeToken(std::string_view bytes);
+Result<ScanPlan> DecodePlan(std::string_view bytes);
+Result<SplitProgress> DecodeProgress(std::string_view bytes);
+Result<DeadLetter> DecodeDeadLetter(std::string_view bytes);
+
+}  // namespace murmur

@@ -1,0 +1,271 @@
+#include "state/rocksdb/database.h"
+
+#include <rocksdb/cache.h>
+#include <rocksdb/env.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/sst_file_writer.h>
+#include <rocksdb/table.h>
+#include <rocksdb/write_batch.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <thread>
+
+#include "murmur/key.h"
+
+namespace murmur {
+namespace {
+
+constexpr int kBloomBitsPerKey = 10;
+constexpr size_t kBlockBytes = 16 << 10;
+constexpr uint64_t kTableBytes = 64 << 20;
+constexpr uint64_t kLevelBaseBytes = 512 << 20;
+constexpr int kLevel0CompactionFiles = 4;
+constexpr uint64_t kLevel0FilesMax = 24;
+constexpr uint64_t kPendingCompactionBytesMax = 8ull << 30;
+constexpr std::chrono::milliseconds kBackPressureStep{5};
+// A wait ends after this long whatever the store says: slow is better than stuck.
+constexpr std::chrono::seconds kBackPressureMax{60};
+constexpr int kSecondaryOpenAttempts = 20;  // the writer may delete a table while a reader opens
+
+rocksdb::Options MakeOptions(const DatabaseOptions& from) {
+  rocksdb::Options to;
+  if (from.env != nullptr) to.env = from.env;
+  to.create_if_missing = from.create;
+  to.error_if_exists = from.create;
+  to.merge_operator = std::make_shared<ValueMergeOperator>(from.monoids, from.damage);
+  if (from.visible != nullptr) {
+    to.compaction_filter_factory = std::make_shared<RetentionFilterFactory>(from.visible);
+  }
+  to.write_buffer_size = std::max<uint64_t>(from.resources.write_buffer_bytes / 2, 1 << 20);
+  to.max_write_buffer_number = 2;
+  to.max_background_jobs = std::max(from.resources.background_threads, 1);
+  to.level0_file_num_compaction_trigger = kLevel0CompactionFiles;
+  to.level_compaction_dynamic_level_bytes = true;
+  to.target_file_size_base = kTableBytes;
+  to.max_bytes_for_level_base = kLevelBaseBytes;
+  // Table files that are ingested take the bottommost compression too.
+  to.compression = rocksdb::kNoCompression;
+  to.bottommost_compression = rocksdb::kLZ4Compression;
+  to.bytes_per_sync = 1 << 20;
+  to.max_open_files = -1;  // a reader must keep the files that the writer deletes
+  to.keep_log_file_num = 4;
+  to.info_log_level = rocksdb::WARN_LEVEL;
+  to.stats_dump_period_sec = 0;
+  to.stats_persist_period_sec = 0;
+  rocksdb::BlockBasedTableOptions table;
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(kBloomBitsPerKey));
+  table.block_cache = rocksdb::NewLRUCache(from.resources.cache_bytes);
+  table.cache_index_and_filter_blocks = true;  // within the memory limit
+  table.block_size = kBlockBytes;
+  table.format_version = 5;
+  table.checksum = rocksdb::kXXH3;
+  to.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  return to;
+}
+
+// Passes deltas on, and stops at one that would damage the store.
+class CheckedDeltas {
+ public:
+  explicit CheckedDeltas(DeltaCursor* deltas) : deltas_(deltas) {}
+
+  bool Next(std::string_view* key, std::string_view* value) {
+    if (deltas_ == nullptr || !deltas_->Next(key, value)) return false;
+    if (key->empty() || static_cast<unsigned char>(key->front()) < kKeyBase ||
+        static_cast<unsigned char>(key->front()) >= kStoreKeyBase || *key <= last_) {
+      status_ = Status(Code::kInternal, "a commit's keys are not ascending data keys");
+      return false;
+    }
+    last_.assign(*key);
+    return true;
+  }
+  const Status& status() const { return status_; }
+
+ private:
+  DeltaCursor* deltas_;
+  std::string last_;
+  Status status_;
+};
+
+bool Contains(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+Status FromRocks(const rocksdb::Status& status, std::string_view what) {
+  const std::string text = status.ToString();
+  const auto failed = [&](Code code, std::string_view remedy) {
+    return Status(code, std::string(what).append(": ").append(text).append(remedy));
+  };
+  if (status.IsNoSpace() || Contains(text, "No space left")) {
+    return failed(Code::kResourceExhausted,
+                  "; the disk is full: free some space and go on, what was committed is safe");
+  }
+  if (Contains(text, "Permission denied") || Contains(text, "Read-only file system")) {
+    return failed(Code::kPermissionDenied, "; make it writable for this user");
+  }
+  if (status.IsCorruption()) return failed(Code::kDataLoss, "");
+  if (status.IsNotFound() || status.IsPathNotFound()) return failed(Code::kNotFound, "");
+  if (Contains(text, "lock ")) return failed(Code::kFailedPrecondition, "; it is in use");
+  if (status.IsInvalidArgument() || status.IsNotSupported()) return failed(Code::kInternal, "");
+  return failed(Code::kUnavailable, "");
+}
+
+Result<std::shared_ptr<Database>> Database::Open(DatabaseOptions options) {
+  std::shared_ptr<Database> database(new Database(std::move(options)));
+  database->rocks_ = MakeOptions(database->options_);
+  const bool read = database->options_.access == Access::kRead;
+  MURMUR_TRY(read ? database->OpenSecondary() : database->OpenPrimary());
+  return database;
+}
+
+Status Database::OpenPrimary() {
+  rocksdb::DB* db = nullptr;
+  const auto opened = rocksdb::DB::Open(rocks_, path(), &db);
+  if (!opened.ok()) return FromRocks(opened, "opening " + path());
+  db_.reset(db);
+
+  // A file left by a crash may share its blocks with a table: it is unlinked, never written to.
+  const std::string staging = path() + "/staging";
+  rocksdb::Env* env = rocks_.env;
+  auto made = env->CreateDirIfMissing(staging);
+  std::vector<std::string> left;
+  if (made.ok()) made = env->GetChildren(staging, &left);
+  for (const std::string& name : left) {
+    if (made.ok() && name != "." && name != "..") made = env->DeleteFile(staging + "/" + name);
+  }
+  if (!made.ok()) return FromRocks(made, "emptying " + staging);
+  std::string session;
+  const auto named = db_->GetDbSessionId(session);
+  if (!named.ok()) return FromRocks(named, "opening " + path());
+  staging_prefix_ = staging + "/" + session + "-";
+  return Status();
+}
+
+Status Database::OpenSecondary() {
+  std::string folder = std::filesystem::temp_directory_path().string() + "/murmur-reader-XXXXXX";
+  if (mkdtemp(folder.data()) == nullptr) {
+    return Status(Code::kUnavailable, "making a temporary folder " + folder + ": " +
+                                          std::strerror(errno) + "; set TMPDIR to a writable one");
+  }
+  secondary_path_ = folder;
+  rocksdb::Status opened;
+  for (int attempt = 0; attempt < kSecondaryOpenAttempts; ++attempt) {
+    rocksdb::DB* db = nullptr;
+    opened = rocksdb::DB::OpenAsSecondary(rocks_, path(), secondary_path_, &db);
+    if (opened.ok()) {
+      db_.reset(db);
+      return Status();
+    }
+    std::this_thread::sleep_for(kBackPressureStep);
+  }
+  return FromRocks(opened, "reading " + path());
+}
+
+Database::~Database() {
+  db_.reset();
+  std::error_code ignored;
+  if (!secondary_path_.empty()) std::filesystem::remove_all(secondary_path_, ignored);
+}
+
+Result<std::optional<std::string>> Database::Get(std::string_view key,
+                                                 const rocksdb::Snapshot* snapshot) const {
+  rocksdb::ReadOptions read;
+  read.snapshot = snapshot;
+  std::string value;
+  const auto got = db_->Get(read, ToSlice(key), &value);
+  if (got.IsNotFound()) return std::optional<std::string>();
+  if (!got.ok()) return FromRocks(got, "reading " + path());
+  return std::optional<std::string>(std::move(value));
+}
+
+Status Database::Scan(std::string_view from, std::string_view until,
+                      const rocksdb::Snapshot* snapshot,
+                      const std::function<bool(std::string_view, std::string_view)>& visit) const {
+  rocksdb::ReadOptions read;
+  read.snapshot = snapshot;
+  const rocksdb::Slice bound = ToSlice(until);
+  read.iterate_upper_bound = &bound;
+  const std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(read));
+  for (it->Seek(ToSlice(from)); it->Valid(); it->Next()) {
+    if (!visit(ToView(it->key()), ToView(it->value()))) return Status();
+  }
+  return it->status().ok() ? Status() : FromRocks(it->status(), "reading " + path());
+}
+
+Status Database::WriteSmall(DeltaCursor* deltas, const StoreRecords& records, bool* in_doubt) {
+  rocksdb::WriteBatch batch;
+  CheckedDeltas checked(deltas);
+  std::string_view key, value;
+  while (checked.Next(&key, &value)) {
+    const auto added = batch.Merge(ToSlice(key), ToSlice(value));
+    if (!added.ok()) return FromRocks(added, "writing to " + path());
+  }
+  MURMUR_TRY(checked.status());
+  for (const auto& [record_key, record] : records) {
+    const auto added = batch.Put(record_key, record);
+    if (!added.ok()) return FromRocks(added, "writing to " + path());
+  }
+  rocksdb::WriteOptions durable;
+  durable.sync = true;
+  const auto written = db_->Write(durable, &batch);
+  *in_doubt = !written.ok();
+  return written.ok() ? Status() : FromRocks(written, "writing to " + path());
+}
+
+Status Database::BuildTable(const std::string& file, DeltaCursor* deltas,
+                            const StoreRecords& records) const {
+  rocksdb::SstFileWriter writer(rocksdb::EnvOptions(), rocks_);
+  auto status = writer.Open(file);
+  CheckedDeltas checked(deltas);
+  std::string_view key, value;
+  while (status.ok() && checked.Next(&key, &value)) {
+    status = writer.Merge(ToSlice(key), ToSlice(value));
+  }
+  MURMUR_TRY(checked.status());
+  for (auto it = records.begin(); status.ok() && it != records.end(); ++it) {
+    status = writer.Put(it->first, it->second);
+  }
+  if (status.ok()) status = writer.Finish();
+  return status.ok() ? Status() : FromRocks(status, "writing " + file);
+}
+
+Status Database::WriteLarge(DeltaCursor* deltas, const StoreRecords& records, bool* in_doubt) {
+  const std::string file = staging_prefix_ + std::to_string(++staged_) + ".sst";
+  Status built = BuildTable(file, deltas, records);
+  if (built.ok()) {
+    rocksdb::IngestExternalFileOptions ingest;
+    ingest.move_files = true;
+    ingest.write_global_seqno = false;
+    const auto ingested = db_->IngestExternalFile({file}, ingest);
+    if (ingested.ok()) return Status();
+    *in_doubt = true;
+    built = FromRocks(ingested, "ingesting " + file);
+  }
+  rocks_.env->DeleteFile(file).PermitUncheckedError();  // opening empties the folder anyway
+  return built;
+}
+
+void Database::WaitForCompaction() const {
+  const auto property = [&](const std::string& name) {
+    uint64_t value = 0;
+    return db_->GetIntProperty(name, &value) ? value : 0;
+  };
+  const auto deadline = std::chrono::steady_clock::now() + kBackPressureMax;
+  while (std::chrono::steady_clock::now() < deadline) {
+    std::string files;
+    db_->GetProperty(rocksdb::DB::Properties::kNumFilesAtLevelPrefix + "0", &files);
+    const bool behind = std::strtoull(files.c_str(), nullptr, 10) > kLevel0FilesMax ||
+                        property(rocksdb::DB::Properties::kEstimatePendingCompactionBytes) >
+                            kPendingCompactionBytesMax;
+    if (!behind || property(rocksdb::DB::Properties::kBackgroundErrors) > 0) return;
+    std::this_thread::sleep_for(kBackPressureStep);
+  }
+}
+
+}  // namespace murmur

@@ -1,0 +1,90 @@
+// One version's RocksDB: its options, its errors as ours, and the two ways to write a commit.
+//
+// A small commit is a synced WriteBatch. A large one is a sorted table file with everything in it,
+// positions too, written in the staging folder and ingested: one manifest record makes it visible,
+// and RocksDB syncs file, folder and manifest on the way.
+// Threads: every method may be called at once.
+#pragma once
+
+#include <rocksdb/db.h>
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "murmur/state.h"
+#include "state/rocksdb/retention_filter.h"
+#include "state/rocksdb/value_merge_operator.h"
+#include "state/state_directory.h"
+
+namespace murmur {
+
+struct DatabaseOptions {
+  std::string path;
+  Access access = Access::kWrite;
+  bool create = false;
+  std::vector<const Monoid*> monoids;
+  std::shared_ptr<VisibleBuckets> visible;  // null: no retention
+  std::shared_ptr<Damage> damage;
+  StateOptions resources;
+  rocksdb::Env* env = nullptr;  // null: the real one; else must outlive the database
+};
+
+// `status` of an operation on `what` in our terms. REQUIRES: !status.ok()
+Status FromRocks(const rocksdb::Status& status, std::string_view what);
+
+inline rocksdb::Slice ToSlice(std::string_view view) { return {view.data(), view.size()}; }
+inline std::string_view ToView(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
+
+// Records of the store itself, by key.
+using StoreRecords = std::map<std::string, std::string>;
+
+class Database {
+ public:
+  // kRead opens beside a writer, and sees what was committed when it was opened.
+  static Result<std::shared_ptr<Database>> Open(DatabaseOptions options);
+  ~Database();
+  Database(const Database&) = delete;
+  Database& operator=(const Database&) = delete;
+
+  rocksdb::DB* db() const noexcept { return db_.get(); }
+  const std::string& path() const noexcept { return options_.path; }
+  const Damage& damage() const noexcept { return *options_.damage; }
+
+  // `snapshot` null: the newest.
+  Result<std::optional<std::string>> Get(std::string_view key,
+                                         const rocksdb::Snapshot* snapshot = nullptr) const;
+  // Visits [from, until) in order until `visit` returns false.
+  Status Scan(std::string_view from, std::string_view until, const rocksdb::Snapshot* snapshot,
+              const std::function<bool(std::string_view, std::string_view)>& visit) const;
+
+  // Writes `deltas` (null: none) and `records` in one atomic, durable step. *in_doubt: it failed
+  // when it may already have reached the disk; only opening the database again tells.
+  Status WriteSmall(DeltaCursor* deltas, const StoreRecords& records, bool* in_doubt);
+  Status WriteLarge(DeltaCursor* deltas, const StoreRecords& records, bool* in_doubt);
+
+  // Waits, in small steps, while the tables that no compaction has reached are too many: ingestion
+  // is not held back by RocksDB itself.
+  void WaitForCompaction() const;
+
+ private:
+  explicit Database(DatabaseOptions options) : options_(std::move(options)) {}
+  Status OpenPrimary();
+  Status OpenSecondary();
+  Status BuildTable(const std::string& file, DeltaCursor* deltas,
+                    const StoreRecords& records) const;
+
+  DatabaseOptions options_;
+  rocksdb::Options rocks_;
+  std::unique_ptr<rocksdb::DB> db_;
+  std::string secondary_path_;  // private folder of a reader, removed with it
+  std::string staging_prefix_;  // differs in every opening, so that no name is ever used again
+  std::atomic<uint64_t> staged_{0};
+};
+
+}  // namespace murmur

@@ -1,0 +1,110 @@
+#include "state/rocksdb/rocksdb_snapshot.h"
+
+#include <algorithm>
+
+#include "state/records.h"
+#include "state/value.h"
+
+namespace murmur {
+
+Status CheckUndamaged(const Database& database) {
+  if (database.damage().load(std::memory_order_relaxed) == 0) return Status();
+  return Status(Code::kDataLoss, database.path() +
+                                     ": stored values are damaged and could not be combined; build "
+                                     "the version again");
+}
+
+Result<std::unique_ptr<StateSnapshot>> RocksDbSnapshot::Take(
+    std::shared_ptr<Database> database, std::shared_ptr<VisibleBuckets> visible,
+    const RetentionRecord& retention) {
+  std::unique_ptr<RocksDbSnapshot> snapshot(
+      new RocksDbSnapshot(std::move(database), std::move(visible)));
+  MURMUR_TRY(snapshot->Undamaged());
+  if (retention.rule.windowed() && retention.rule.keep >= 0) {
+    MURMUR_ASSIGN(const int64_t newest, snapshot->NewestTime());
+    snapshot->first_visible_ = FirstVisible(retention, newest);
+  } else {
+    snapshot->first_visible_ = FirstVisible(retention, INT64_MIN);
+  }
+  return std::unique_ptr<StateSnapshot>(std::move(snapshot));
+}
+
+// The pin comes first: what is visible now is no more than what the snapshot will show.
+RocksDbSnapshot::RocksDbSnapshot(std::shared_ptr<Database> database,
+                                 std::shared_ptr<VisibleBuckets> visible)
+    : database_(std::move(database)),
+      visible_(std::move(visible)),
+      pinned_(visible_->Pin()),
+      snapshot_(database_->db()->GetSnapshot()) {}
+
+RocksDbSnapshot::~RocksDbSnapshot() {
+  if (snapshot_ != nullptr) database_->db()->ReleaseSnapshot(snapshot_);
+  visible_->Unpin(pinned_);
+}
+
+bool RocksDbSnapshot::Visible(std::string_view key, std::string_view value) const {
+  if (RecordsOfValue(value) == 0) return false;
+  return first_visible_ == INT64_MIN ||
+         (key.size() > kBucketBytes && BucketOfKey(key) >= first_visible_);
+}
+
+Status RocksDbSnapshot::Undamaged() const { return CheckUndamaged(*database_); }
+
+Result<std::optional<std::string>> RocksDbSnapshot::Get(std::string_view key) const {
+  if (!key.empty() && static_cast<unsigned char>(key.front()) >= kStoreKeyBase) {
+    return std::optional<std::string>();
+  }
+  MURMUR_ASSIGN(auto value, database_->Get(key, snapshot_));
+  MURMUR_TRY(Undamaged());
+  if (value.has_value() && !Visible(key, *value)) value.reset();
+  return value;
+}
+
+Status RocksDbSnapshot::Scan(std::string_view from, std::string_view until,
+                             const Visitor& visit) const {
+  static constexpr char kEnd = static_cast<char>(kStoreKeyBase);
+  const std::string_view data_end(&kEnd, 1);
+  if (until.empty() || until > data_end) until = data_end;
+  if (from >= until) return Status();
+  MURMUR_TRY(database_->Scan(from, until, snapshot_, [&](auto key, auto value) {
+    return !Visible(key, value) || visit(key, value);
+  }));
+  return Undamaged();
+}
+
+Result<std::map<std::string, SplitProgress>> RocksDbSnapshot::Progress() const {
+  std::map<std::string, SplitProgress> progress;
+  Status damaged;
+  MURMUR_TRY(
+      database_->Scan(kProgressPrefix, kDeadLetterPrefix, snapshot_, [&](auto key, auto value) {
+        auto split = DecodeProgress(value);
+        if (!split.ok()) {
+          damaged = std::move(split).status();
+        } else {
+          key.remove_prefix(kProgressPrefix.size());
+          progress.emplace(key, *std::move(split));
+        }
+        return damaged.ok();
+      }));
+  MURMUR_TRY(damaged);
+  return progress;
+}
+
+Result<int64_t> RocksDbSnapshot::NewestTime() const {
+  MURMUR_ASSIGN(const auto progress, Progress());
+  int64_t newest = INT64_MIN;
+  for (const auto& [split, at] : progress) newest = std::max(newest, at.newest_time);
+  return newest;
+}
+
+Status RocksDbSnapshot::ScanDeadLetters(const std::function<bool(const DeadLetter&)>& visit) const {
+  Status damaged;
+  MURMUR_TRY(database_->Scan(kDeadLetterPrefix, kStoreKeysEnd, snapshot_, [&](auto, auto value) {
+    auto letter = DecodeDeadLetter(value);
+    if (!letter.ok()) damaged = std::move(letter).status();
+    return damaged.ok() && visit(*letter);
+  }));
+  return damaged;
+}
+
+}  // namespace murmur

@@ -1,0 +1,40 @@
+// Reads of a RocksDbTable from one instant: a RocksDB snapshot, or the whole of a reader's view.
+#pragma once
+
+#include <memory>
+
+#include "murmur/state.h"
+#include "state/rocksdb/database.h"
+#include "state/state_schema.h"
+
+namespace murmur {
+
+class RocksDbSnapshot final : public StateSnapshot {
+ public:
+  static Result<std::unique_ptr<StateSnapshot>> Take(std::shared_ptr<Database> database,
+                                                     std::shared_ptr<VisibleBuckets> visible,
+                                                     const RetentionRecord& retention);
+  ~RocksDbSnapshot() override;
+
+  Result<std::optional<std::string>> Get(std::string_view key) const override;
+  Status Scan(std::string_view from, std::string_view until, const Visitor& visit) const override;
+  Result<std::map<std::string, SplitProgress>> Progress() const override;
+  Result<int64_t> NewestTime() const override;
+  Status ScanDeadLetters(const std::function<bool(const DeadLetter&)>& visit) const override;
+
+ private:
+  RocksDbSnapshot(std::shared_ptr<Database> database, std::shared_ptr<VisibleBuckets> visible);
+  bool Visible(std::string_view key, std::string_view value) const;
+  Status Undamaged() const;
+
+  const std::shared_ptr<Database> database_;
+  const std::shared_ptr<VisibleBuckets> visible_;
+  int64_t pinned_;
+  const rocksdb::Snapshot* snapshot_;  // null for a reader: nothing moves under it
+  int64_t first_visible_ = INT64_MIN;
+};
+
+// Errors: kDataLoss, if values of `database` could not be combined.
+Status CheckUndamaged(const Database& database);
+
+}  // namespace murmur

@@ -1,0 +1,285 @@
+#include "state/rocksdb/rocksdb_table.h"
+
+#include <algorithm>
+
+#include "state/rocksdb/rocksdb_snapshot.h"
+
+namespace murmur {
+namespace {
+
+StoreRecords RecordsOf(const Commit& commit) {
+  StoreRecords records;
+  for (const SplitMove& move : commit.moves) {
+    records[ProgressKey(move.split)] = EncodeProgress(move.to);
+  }
+  for (const DeadLetter& letter : commit.dead_letters) {
+    records[DeadLetterKey(letter)] = EncodeDeadLetter(letter);
+  }
+  return records;
+}
+
+Status Missing(const std::string& path) {
+  return Status(Code::kDataLoss, path + ": the version's description is missing");
+}
+
+// A stored record that must be there.
+template <class T>
+Result<T> Required(const Database& database, std::string_view key,
+                   Result<T> (*decode)(std::string_view)) {
+  MURMUR_ASSIGN(const auto bytes, database.Get(key));
+  if (!bytes.has_value()) return Missing(database.path());
+  return decode(*bytes);
+}
+
+template <class T>
+Result<std::optional<T>> Optional(const Database& database, std::string_view key,
+                                  Result<T> (*decode)(std::string_view)) {
+  MURMUR_ASSIGN(const auto bytes, database.Get(key));
+  if (!bytes.has_value()) return std::optional<T>();
+  MURMUR_ASSIGN(T record, decode(*bytes));
+  return std::optional<T>(std::move(record));
+}
+
+DatabaseOptions ToDatabaseOptions(const RocksDbTableOptions& options, const StateSchema& schema) {
+  return {.path = options.path,
+          .access = options.access,
+          .create = false,
+          .monoids = schema.monoids,
+          .visible = std::make_shared<VisibleBuckets>(),
+          .damage = std::make_shared<Damage>(0),
+          .resources = options.resources,
+          .env = options.env};
+}
+
+}  // namespace
+
+Status RocksDbTable::Create(const RocksDbTableOptions& options, VersionInfo info,
+                            const StateSchema& schema) {
+  info.monoids = schema.MonoidNames();
+  DatabaseOptions to_create = ToDatabaseOptions(options, schema);
+  to_create.access = Access::kWrite;
+  to_create.create = true;
+  MURMUR_ASSIGN(const auto database, Database::Open(std::move(to_create)));
+  const StoreRecords records = {
+      {std::string(kInfoKey), EncodeInfo(info)},
+      {std::string(kRetentionKey), EncodeRetention({.rule = schema.buckets})}};
+  bool in_doubt = false;
+  return database->WriteSmall(nullptr, records, &in_doubt);
+}
+
+Result<VersionInfo> RocksDbTable::ReadInfo(const RocksDbTableOptions& options) {
+  DatabaseOptions to_read = ToDatabaseOptions(options, StateSchema());
+  to_read.access = Access::kRead;
+  MURMUR_ASSIGN(const auto database, Database::Open(std::move(to_read)));
+  return Required(*database, kInfoKey, DecodeInfo);
+}
+
+Result<std::unique_ptr<RocksDbTable>> RocksDbTable::Open(const RocksDbTableOptions& options,
+                                                         const StateSchema& schema) {
+  std::unique_ptr<RocksDbTable> table(new RocksDbTable(options, schema));
+  if (options.access == Access::kWrite) {
+    MURMUR_ASSIGN(table->writer_lock_,
+                  WriterLock::Acquire(options.path + "/writer", "the state " + options.path));
+  }
+  MURMUR_TRY(table->Load());
+  MURMUR_TRY(table->ProjectDeadLetters());
+  return table;
+}
+
+RocksDbTable::RocksDbTable(const RocksDbTableOptions& options, const StateSchema& schema)
+    : schema_(schema), database_options_(ToDatabaseOptions(options, schema)) {
+  if (!options.dead_letter_path.empty() && options.access == Access::kWrite) {
+    dead_letters_.emplace(options.dead_letter_path);
+  }
+}
+
+RocksDbTable::~RocksDbTable() { (void)Close(); }
+
+Status RocksDbTable::Load() {
+  MURMUR_ASSIGN(database_, Database::Open(database_options_));
+  MURMUR_ASSIGN(const VersionInfo info, Required(*database_, kInfoKey, DecodeInfo));
+  MURMUR_ASSIGN(const RetentionRecord stored, Required(*database_, kRetentionKey, DecodeRetention));
+  MURMUR_TRY(CheckSchema(schema_, info, stored));
+  MURMUR_TRY(LoadProgress());
+  retention_ = Reopened(stored, schema_.buckets, newest_);
+  if (retention_ != stored && database_options_.access == Access::kWrite) {
+    Lock lock(mutex_);
+    MURMUR_TRY(PutRecords(&lock, {{std::string(kRetentionKey), EncodeRetention(retention_)}}));
+  }
+  database_options_.visible->Advance(FirstVisible(retention_, newest_));
+  return Status();
+}
+
+Status RocksDbTable::LoadProgress() const {
+  MURMUR_ASSIGN(const auto snapshot,
+                RocksDbSnapshot::Take(database_, database_options_.visible, RetentionRecord()));
+  MURMUR_ASSIGN(auto progress, snapshot->Progress());
+  progress_.clear();
+  newest_ = INT64_MIN;
+  for (auto& [split, at] : progress) {
+    newest_ = std::max(newest_, at.newest_time);
+    progress_.emplace(split, std::move(at));
+  }
+  return Status();
+}
+
+Status RocksDbTable::ProjectDeadLetters() {
+  if (!dead_letters_.has_value()) return Status();
+  MURMUR_ASSIGN(const auto snapshot, Snapshot());
+  return dead_letters_->Rewrite(
+      [&](const DeadLetterFile::Visitor& visit) { return snapshot->ScanDeadLetters(visit); });
+}
+
+Result<std::shared_ptr<Database>> RocksDbTable::Ready(Lock* lock) const {
+  if (closed_) return Status(Code::kFailedPrecondition, database_options_.path + " is closed");
+  if (in_doubt_) MURMUR_TRY(Recover(lock));
+  return database_;
+}
+
+Status RocksDbTable::Recover(Lock* lock) const {
+  idle_.wait(*lock, [this] { return applying_ == 0; });
+  if (!in_doubt_) return Status();
+  if (database_.use_count() > 1) {
+    return Status(Code::kUnavailable, database_options_.path +
+                                          ": a write failed, and the state can't be opened again "
+                                          "while reads of it are going on");
+  }
+  database_.reset();
+  MURMUR_ASSIGN(database_, Database::Open(database_options_));
+  MURMUR_TRY(LoadProgress());
+  in_doubt_ = false;
+  return Status();
+}
+
+Result<std::shared_ptr<Database>> RocksDbTable::Enter(const Commit& commit) {
+  Lock lock(mutex_);
+  MURMUR_ASSIGN(auto database, Ready(&lock));
+  MURMUR_TRY(CheckUndamaged(*database));
+  std::set<std::string_view> splits;
+  for (const SplitMove& move : commit.moves) {
+    const auto stored = progress_.find(move.split);
+    const Position& position = stored == progress_.end() ? Position() : stored->second.position;
+    if (position != move.from) {
+      return Status(Code::kAborted, "split " + move.split + " is at '" + position + "', not at '" +
+                                        move.from + "'");
+    }
+    if (in_flight_.contains(move.split) || !splits.insert(move.split).second) {
+      return Status(Code::kAborted, "split " + move.split + " is being moved by another commit");
+    }
+  }
+  in_flight_.insert(splits.begin(), splits.end());
+  ++applying_;
+  return database;
+}
+
+Status RocksDbTable::Leave(const Commit& commit, Status written, bool in_doubt) {
+  Lock lock(mutex_);
+  for (const SplitMove& move : commit.moves) in_flight_.erase(move.split);
+  if (--applying_ == 0) idle_.notify_all();
+  if (written.ok()) {
+    for (const SplitMove& move : commit.moves) {
+      newest_ = std::max(newest_, move.to.newest_time);
+      progress_.insert_or_assign(move.split, move.to);
+    }
+    database_options_.visible->Advance(FirstVisible(retention_, newest_));
+  } else if (in_doubt) {
+    in_doubt_ = true;
+    if (const Status recovered = Recover(&lock); !recovered.ok()) {
+      return Status(Code::kUnavailable, std::string(written.message()) +
+                                            " (it is not known whether the commit is stored: " +
+                                            std::string(recovered.message()) + ")");
+    }
+    const bool stored = std::all_of(commit.moves.begin(), commit.moves.end(), [&](const auto& m) {
+      const auto at = progress_.find(m.split);
+      return at != progress_.end() && at->second == m.to;
+    });
+    if (stored && !commit.moves.empty()) return Status();
+  }
+  return written;
+}
+
+Status RocksDbTable::Apply(const Commit& commit) {
+  MURMUR_ASSIGN(auto database, Enter(commit));
+  const bool small =
+      (commit.deltas == nullptr ? 0 : commit.delta_count) + commit.dead_letters.size() <=
+      kSmallCommitDeltas;
+  const StoreRecords records = RecordsOf(commit);
+  bool in_doubt = false;
+  Status written;
+  if (small) {
+    written = database->WriteSmall(commit.deltas, records, &in_doubt);
+  } else {
+    database->WaitForCompaction();
+    written = database->WriteLarge(commit.deltas, records, &in_doubt);
+  }
+  database.reset();
+  MURMUR_TRY(Leave(commit, std::move(written), in_doubt));
+  // The commit stands; what the file lacks, closing or opening the table writes.
+  if (dead_letters_.has_value()) (void)dead_letters_->Append(commit.dead_letters);
+  return Status();
+}
+
+Status RocksDbTable::PutRecords(Lock* lock, const StoreRecords& records) {
+  MURMUR_ASSIGN(const auto database, Ready(lock));
+  bool in_doubt = false;
+  Status written = database->WriteSmall(nullptr, records, &in_doubt);
+  in_doubt_ |= in_doubt;
+  return written;
+}
+
+Result<VersionInfo> RocksDbTable::Info() const {
+  Lock lock(mutex_);
+  MURMUR_ASSIGN(const auto database, Ready(&lock));
+  return Required(*database, kInfoKey, DecodeInfo);
+}
+
+Status RocksDbTable::SetStatus(VersionStatus status, std::string failure) {
+  MURMUR_ASSIGN(VersionInfo info, Info());
+  info.status = status;
+  info.failure = std::move(failure);
+  Lock lock(mutex_);
+  return PutRecords(&lock, {{std::string(kInfoKey), EncodeInfo(info)}});
+}
+
+Status RocksDbTable::Begin(const HandoffToken& token, const ScanPlan& plan) {
+  Lock lock(mutex_);
+  MURMUR_ASSIGN(const auto database, Ready(&lock));
+  MURMUR_ASSIGN(const auto stored, database->Get(kPlanKey));
+  if (stored.has_value()) {
+    return Status(Code::kAlreadyExists,
+                  database->path() + ": the hand-off token and the plan are stored already");
+  }
+  return PutRecords(&lock, {{std::string(kTokenKey), EncodeToken(token)},
+                            {std::string(kPlanKey), EncodePlan(plan)}});
+}
+
+Result<std::optional<HandoffToken>> RocksDbTable::Token() const {
+  Lock lock(mutex_);
+  MURMUR_ASSIGN(const auto database, Ready(&lock));
+  return Optional(*database, kTokenKey, DecodeToken);
+}
+
+Result<std::optional<ScanPlan>> RocksDbTable::Plan() const {
+  Lock lock(mutex_);
+  MURMUR_ASSIGN(const auto database, Ready(&lock));
+  return Optional(*database, kPlanKey, DecodePlan);
+}
+
+Result<std::unique_ptr<StateSnapshot>> RocksDbTable::Snapshot() const {
+  Lock lock(mutex_);
+  MURMUR_ASSIGN(auto database, Ready(&lock));
+  return RocksDbSnapshot::Take(std::move(database), database_options_.visible, retention_);
+}
+
+Status RocksDbTable::Close() {
+  Status projected;
+  if (dead_letters_.has_value() && dead_letters_->appended()) projected = ProjectDeadLetters();
+  Lock lock(mutex_);
+  idle_.wait(lock, [this] { return applying_ == 0; });
+  closed_ = true;
+  database_.reset();
+  writer_lock_.reset();
+  return projected;
+}
+
+}  // namespace murmur

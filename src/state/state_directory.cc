@@ -1,0 +1,210 @@
+#include "state/state_directory.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <filesystem>
+
+#include "state/rocksdb/rocksdb_table.h"
+#include "state/writer_lock.h"
+
+namespace murmur {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kCreatingPrefix = "creating-";
+constexpr std::string_view kDroppedPrefix = "dropped-";
+
+std::optional<uint64_t> ParseNumber(std::string_view text) {
+  uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size() || number == 0) return std::nullopt;
+  return number;
+}
+
+Status SyncPath(const std::string& path, int flags) {
+  const int fd = open(path.c_str(), flags | O_CLOEXEC);
+  if (fd < 0) return SystemError(errno, "opening", path);
+  const bool synced = fsync(fd) == 0;
+  const int error = errno;
+  close(fd);
+  return synced ? Status() : SystemError(error, "syncing", path);
+}
+
+Status SyncFolder(const std::string& path) { return SyncPath(path, O_RDONLY | O_DIRECTORY); }
+
+Status Rename(const std::string& from, const std::string& to) {
+  return rename(from.c_str(), to.c_str()) == 0 ? Status() : SystemError(errno, "renaming", from);
+}
+
+Status WriteFile(const std::string& path, std::string_view text) {
+  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (fd < 0) return SystemError(errno, "opening", path);
+  const bool written =
+      write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && fsync(fd) == 0;
+  const int error = errno;
+  close(fd);
+  return written ? Status() : SystemError(error, "writing", path);
+}
+
+Result<std::string> ReadFile(const std::string& path) {
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return SystemError(errno, "opening", path);
+  char text[64];
+  const ssize_t size = read(fd, text, sizeof(text));
+  const int error = errno;
+  close(fd);
+  if (size < 0) return SystemError(error, "reading", path);
+  return std::string(text, static_cast<size_t>(size));
+}
+
+// What a crash left of making or dropping versions. REQUIRES: the directory's lock
+void RemoveLeftovers(const std::string& path) {
+  std::error_code error;
+  for (fs::directory_iterator it(path, error), end; !error && it != end; it.increment(error)) {
+    const std::string name = it->path().filename();
+    std::error_code ignored;
+    if (name.starts_with(kCreatingPrefix) || name.starts_with(kDroppedPrefix)) {
+      fs::remove_all(it->path(), ignored);
+    }
+  }
+}
+
+}  // namespace
+
+Result<std::unique_ptr<StateDirectory>> StateDirectory::Open(std::string path, Access access,
+                                                             StateOptions options) {
+  std::error_code error;
+  if (access == Access::kWrite) {
+    fs::create_directories(path, error);
+    if (error) return SystemError(error.value(), "making the state directory", path);
+    if (::access(path.c_str(), W_OK) != 0) {
+      return SystemError(errno, "writing to the state directory", path);
+    }
+  } else if (!fs::is_directory(path, error)) {
+    return Status(Code::kNotFound, "there is no state at " + path);
+  }
+  return std::unique_ptr<StateDirectory>(new StateDirectory(std::move(path), options));
+}
+
+std::string StateDirectory::VersionPath(uint64_t number) const {
+  return path_ + "/v" + std::to_string(number);
+}
+
+std::string StateDirectory::DeadLetterPath(uint64_t number, std::optional<uint64_t> current) const {
+  if (current.value_or(number) == number) return path_ + "/dead-letters.jsonl";
+  return path_ + "/dead-letters-v" + std::to_string(number) + ".jsonl";
+}
+
+Result<std::vector<uint64_t>> StateDirectory::Versions() const {
+  std::vector<uint64_t> numbers;
+  std::error_code error;
+  for (fs::directory_iterator it(path_, error), end; !error && it != end; it.increment(error)) {
+    const std::string name = it->path().filename();
+    if (name.front() != 'v') continue;
+    if (const auto number = ParseNumber(std::string_view(name).substr(1))) {
+      numbers.push_back(*number);
+    }
+  }
+  if (error) return SystemError(error.value(), "reading the state directory", path_);
+  std::sort(numbers.begin(), numbers.end());
+  return numbers;
+}
+
+Result<std::optional<uint64_t>> StateDirectory::Current() const {
+  const std::string file = path_ + "/current";
+  auto text = ReadFile(file);
+  if (!text.ok() && text.status().code() == Code::kNotFound) return std::optional<uint64_t>();
+  MURMUR_TRY(text);
+  while (!text->empty() && text->back() == '\n') text->pop_back();
+  const auto number = ParseNumber(*text);
+  if (!number.has_value()) return Status(Code::kDataLoss, file + " holds no version number");
+  return number;
+}
+
+Status StateDirectory::SetCurrent(uint64_t number) {
+  MURMUR_ASSIGN(const auto lock, WriterLock::Wait(path_ + "/lock"));
+  std::error_code error;
+  if (!fs::is_directory(VersionPath(number), error)) {
+    return Status(Code::kNotFound, path_ + " has no version " + std::to_string(number));
+  }
+  MURMUR_ASSIGN(const auto before, Current());
+  const std::string file = path_ + "/current";
+  MURMUR_TRY(WriteFile(file + ".new", std::to_string(number) + "\n"));
+  MURMUR_TRY(Rename(file + ".new", file));
+  MURMUR_TRY(SyncFolder(path_));
+  if (before.value_or(number) == number) return Status();
+  // A projection: opening either version for writing makes it again.
+  fs::remove(DeadLetterPath(number, number), error);
+  fs::rename(DeadLetterPath(number, before), DeadLetterPath(number, number), error);
+  return Status();
+}
+
+Result<VersionInfo> StateDirectory::ReadInfo(uint64_t number) const {
+  std::error_code error;
+  if (!fs::is_directory(VersionPath(number), error)) {
+    return Status(Code::kNotFound, path_ + " has no version " + std::to_string(number));
+  }
+  return RocksDbTable::ReadInfo({.path = VersionPath(number)});
+}
+
+Result<std::unique_ptr<StateTable>> StateDirectory::CreateVersion(VersionInfo info,
+                                                                  const StateSchema& schema) {
+  {
+    MURMUR_ASSIGN(const auto lock, WriterLock::Wait(path_ + "/lock"));
+    RemoveLeftovers(path_);
+    MURMUR_ASSIGN(const auto versions, Versions());
+    info.number = versions.empty() ? 1 : versions.back() + 1;
+    const std::string making =
+        path_ + "/" + std::string(kCreatingPrefix) + std::to_string(info.number);
+    MURMUR_TRY(RocksDbTable::Create({.path = making}, info, schema));
+    MURMUR_TRY(Rename(making, VersionPath(info.number)));
+    MURMUR_TRY(SyncFolder(path_));
+  }
+  return OpenVersion(info.number, Access::kWrite, schema);
+}
+
+Result<std::unique_ptr<StateTable>> StateDirectory::OpenVersion(uint64_t number, Access access,
+                                                                const StateSchema& schema) const {
+  std::error_code error;
+  if (!fs::is_directory(VersionPath(number), error)) {
+    return Status(Code::kNotFound, path_ + " has no version " + std::to_string(number));
+  }
+  MURMUR_ASSIGN(const auto current, Current());
+  MURMUR_ASSIGN(auto table,
+                RocksDbTable::Open({.path = VersionPath(number),
+                                    .access = access,
+                                    .resources = options_,
+                                    .dead_letter_path = DeadLetterPath(number, current)},
+                                   schema));
+  return std::unique_ptr<StateTable>(std::move(table));
+}
+
+Status StateDirectory::DropVersion(uint64_t number) {
+  MURMUR_ASSIGN(const auto lock, WriterLock::Wait(path_ + "/lock"));
+  MURMUR_ASSIGN(const auto current, Current());
+  if (current == number) {
+    return Status(Code::kFailedPrecondition, "version " + std::to_string(number) +
+                                                 " is the current one; switch to another first");
+  }
+  const std::string version = VersionPath(number);
+  std::error_code error;
+  if (!fs::is_directory(version, error)) {
+    return Status(Code::kNotFound, path_ + " has no version " + std::to_string(number));
+  }
+  const std::string dropped = path_ + "/" + std::string(kDroppedPrefix) + std::to_string(number);
+  {
+    MURMUR_ASSIGN(const auto unused, WriterLock::Acquire(version + "/writer", version));
+    MURMUR_TRY(Rename(version, dropped));
+  }
+  MURMUR_TRY(SyncFolder(path_));
+  fs::remove(DeadLetterPath(number, current), error);
+  fs::remove_all(dropped, error);
+  return error ? SystemError(error.value(), "removing", dropped) : Status();
+}
+
+}  // namespace murmur

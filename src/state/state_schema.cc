@@ -1,0 +1,46 @@
+#include "state/state_schema.h"
+
+#include <algorithm>
+
+namespace murmur {
+namespace {
+
+std::string Described(const BucketRule& rule) {
+  if (!rule.windowed()) return "no window";
+  return std::to_string(rule.every) + " s from " + std::to_string(rule.offset) + " s";
+}
+
+}  // namespace
+
+Status CheckSchema(const StateSchema& schema, const VersionInfo& info,
+                   const RetentionRecord& stored) {
+  std::string differences;
+  const std::vector<std::string> names = schema.MonoidNames();
+  for (size_t i = 0; i < std::max(names.size(), info.monoids.size()); ++i) {
+    const std::string before = i < info.monoids.size() ? info.monoids[i] : "nothing";
+    const std::string now = i < names.size() ? names[i] : "nothing";
+    if (before != now) {
+      differences += "\n  aggregate " + std::to_string(i + 1) + ": " + before + " → " + now;
+    }
+  }
+  const BucketRule& rule = schema.buckets;
+  if (rule.every != stored.rule.every || (rule.windowed() && rule.offset != stored.rule.offset)) {
+    differences += "\n  window: " + Described(stored.rule) + " → " + Described(rule);
+  }
+  if (differences.empty()) return Status();
+  return Status(
+      Code::kFailedPrecondition,
+      "version " + std::to_string(info.number) +
+          " was built by another definition; build a new version for this one:" + differences);
+}
+
+RetentionRecord Reopened(const RetentionRecord& stored, const BucketRule& rule, int64_t newest) {
+  return {.rule = rule, .floor = FirstVisible(stored, newest)};
+}
+
+int64_t FirstVisible(const RetentionRecord& record, int64_t newest) noexcept {
+  if (!record.rule.windowed()) return INT64_MIN;
+  return std::max(record.floor, record.rule.FirstKept(newest));
+}
+
+}  // namespace murmur

@@ -1,0 +1,39 @@
+// The value under one key: how many records it counts, and the state of every aggregate.
+//
+//   value := zigzag-varint(records) (varint(length) Monoid::Encode bytes){one per aggregate}
+//
+// The empty bytes of an aggregate are its identity. Equal states have equal values. A whole value
+// with 0 records says that nothing contributes to the key any more: readers see no key.
+//
+// Threads: all functions may be called at once.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "murmur/monoid.h"
+
+namespace murmur {
+
+using MonoidSpan = std::span<const Monoid* const>;
+
+// Appends the value of a group. states[a] is the state of monoids[a]; it is not read where
+// state_size() is 0.
+void AppendValue(int64_t records, MonoidSpan monoids, std::span<const char* const> states,
+                 std::string* out);
+
+// parts[a] := the encoded state of aggregate a, a view into `value`. False if `value` does not hold
+// exactly parts.size() aggregates.
+bool SplitValue(std::string_view value, int64_t* records,
+                std::span<std::string_view> parts) noexcept;
+
+// The record count alone; 0 if there is none to read.
+int64_t RecordsOfValue(std::string_view value) noexcept;
+
+// *out := the combination of `values`, in their order. Never fails: what is malformed is left out.
+// False if anything was. REQUIRES: *out is not one of `values`.
+bool CombineValues(MonoidSpan monoids, std::span<const std::string_view> values, std::string* out);
+
+}  // namespace murmur
