@@ -1,0 +1,44 @@
+#include "source/parquet/field_reader.h"
+
+namespace murmur::parquet_source {
+namespace {
+
+using parquet::schema::GroupNode;
+using parquet::schema::Node;
+
+// A struct, whose fields are reached by name; not a list or map.
+bool IsStruct(const Node& node) {
+  const auto& type = node.logical_type();
+  return node.is_group() && !node.is_repeated() &&
+         (type == nullptr || !(type->is_list() || type->is_map()));
+}
+
+bool IsBelow(const Node* node, const Node* ancestor) {
+  while (node != nullptr && node != ancestor) node = node->parent();
+  return node == ancestor;
+}
+
+}  // namespace
+
+FieldPlace FindField(const parquet::SchemaDescriptor& schema, const FieldPath& path) {
+  const Node* node = schema.group_node();
+  size_t steps = 0;
+  for (; steps < path.steps.size() && IsStruct(*node); ++steps) {
+    const auto* name = std::get_if<std::string>(&path.steps[steps]);
+    if (name == nullptr) return {};
+    const auto& group = static_cast<const GroupNode&>(*node);
+    const int index = group.FieldIndex(*name);
+    if (index < 0) return {};
+    node = group.field(index).get();
+  }
+  const bool single = node->is_primitive() && !node->is_repeated();
+  if (single && steps < path.steps.size()) return {};
+
+  FieldPlace place{node, single, {}};
+  for (int column = 0; column < schema.num_columns(); ++column) {
+    if (IsBelow(schema.Column(column)->schema_node().get(), node)) place.columns.push_back(column);
+  }
+  return place;
+}
+
+}  // namespace murmur::parquet_source

@@ -1,0 +1,29 @@
+// Parquet files as a snapshot source. A split is one row group; only the columns that the pipeline
+// needs are read. docs/parquet.md says how Parquet's types become cells.
+//
+// Definition options: `path` (file, glob or directory, or a list), `handoff.STREAM.PARTITION`.
+//
+// A record is named by its file and its row number in the file. Row groups that the statistics of
+// the time column prove to lie outside `where` are not read; nor are damages inside them noticed.
+// RecordBatch::raw stays empty: a row has no bytes of its own.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "murmur/definition.h"
+#include "murmur/source.h"
+#include "murmur/status.h"
+
+namespace murmur {
+
+// The source of definition.bootstrap. Errors: kInvalidArgument (no path).
+Result<std::unique_ptr<SnapshotSource>> MakeParquetSource(const Definition& definition);
+
+// A source over one Parquet file in memory; `name` stands for the file's name. Of the definition
+// it takes time, where and max_record_bytes.
+Result<std::unique_ptr<SnapshotSource>> MakeParquetSourceFromBytes(const Definition& definition,
+                                                                   const std::string& name,
+                                                                   const std::string& bytes);
+
+}  // namespace murmur
