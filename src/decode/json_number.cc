@@ -1,0 +1,71 @@
+#include "decode/json_number.h"
+
+#include <charconv>
+
+#include "base/decimal.h"
+
+namespace murmur {
+namespace {
+
+// Digits from the first that is not 0, without the exponent.
+int SignificantDigits(std::string_view text) {
+  int digits = 0;
+  for (const char c : text) {
+    if (c == 'e' || c == 'E') break;
+    if (IsJsonDigit(c) && (digits > 0 || c != '0')) ++digits;
+  }
+  return digits;
+}
+
+// Is a number that no double comes near too small, rather than too large? Its scientific exponent
+// says: that of the first digit that is not 0, plus the written one.
+bool IsTiny(std::string_view text) {
+  const size_t e = text.find_first_of("eE");
+  const std::string_view digits = text.substr(0, e);
+  const size_t first = digits.find_first_of("123456789");
+  if (first == digits.npos) return true;
+  const size_t point = std::min(digits.find('.'), digits.size());
+  const auto place = static_cast<int64_t>(point) - static_cast<int64_t>(first);
+  if (e == text.npos) return place < 0;
+  std::string_view written = text.substr(e + 1);
+  const bool negative = written.starts_with('-');
+  if (negative || written.starts_with('+')) written.remove_prefix(1);
+  int64_t exponent = 0;
+  const auto parsed = std::from_chars(written.begin(), written.end(), exponent);
+  if (parsed.ec != std::errc()) return negative;
+  return (negative ? -exponent : exponent) + place < 0;
+}
+
+bool ParseInteger(std::string_view text, Cell* cell) {
+  int64_t value;
+  if (std::from_chars(text.begin(), text.end(), value).ec != std::errc()) return false;
+  *cell = Cell::Int(value);
+  return true;
+}
+
+bool ParseDouble(std::string_view text, Cell* cell) {
+  double value;
+  if (std::from_chars(text.begin(), text.end(), value).ec == std::errc::result_out_of_range) {
+    if (!IsTiny(text)) return false;
+    value = text.starts_with('-') ? -0.0 : 0.0;
+  }
+  *cell = Cell::Double(value);
+  return true;
+}
+
+}  // namespace
+
+bool ParseJsonNumber(std::string_view text, bool exact, TextArena* arena, Cell* cell) {
+  if (text.find_first_of(".eE") == text.npos) return ParseInteger(text, cell);
+  if (exact && SignificantDigits(text) > kDoubleDigits) {
+    Int128 unscaled;
+    int scale;
+    if (ParseDecimal(text, &unscaled, &scale)) {
+      *cell = Cell::Decimal(arena->StoreDecimal(unscaled), static_cast<uint8_t>(scale));
+      return true;
+    }
+  }
+  return ParseDouble(text, cell);
+}
+
+}  // namespace murmur

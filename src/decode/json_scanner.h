@@ -1,0 +1,180 @@
+// The grammar of JSON (RFC 8259), strictly: every decoder path walks values with these functions
+// and no others, so that what is JSON does not depend on the path.
+//
+// Positions are pointers into a buffer with kJsonPadding readable bytes behind it, the first of
+// them 0 or a newline: both stop every function here, so none takes an end. Each returns the
+// position behind what it took, or null where the text is not JSON. UTF-8 is not checked here;
+// seen_ascii() says whether that is needed.
+#pragma once
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+namespace murmur {
+
+inline constexpr size_t kJsonPadding = 64;
+inline constexpr int kJsonDepthMax = 512;  // objects and lists within each other
+
+// Takes an escape sequence, `p` at its backslash. A lone surrogate is refused.
+const char* SkipJsonEscape(const char* p) noexcept;
+// Appends the characters of a string's body to `out`, which has room for body.size() bytes;
+// returns the end. REQUIRES: JsonScanner::SkipString took it.
+char* UnescapeJson(std::string_view body, char* out) noexcept;
+
+inline bool IsJsonDigit(char c) noexcept { return static_cast<unsigned char>(c - '0') < 10; }
+
+// Threads: one.
+class JsonScanner {
+ public:
+  // A newline is white space within a message, and the end within a line.
+  explicit JsonScanner(bool newline_is_space) : newline_is_space_(newline_is_space) {}
+
+  // Has every string since ForgetSeen been ASCII? False may be wrong, true never.
+  bool seen_ascii() const noexcept;
+  void ForgetSeen() noexcept;
+
+  const char* SkipSpace(const char* p) const noexcept {
+    while (*p == ' ' || *p == '\t' || *p == '\r' || (*p == '\n' && newline_is_space_)) ++p;
+    return p;
+  }
+
+  // `p` at the opening quote. Sets *escaped if the string has a backslash.
+  const char* SkipString(const char* p, bool* escaped) noexcept {
+    for (++p;;) {
+      p = FindSpecial(p);
+      if (*p == '"') [[likely]]
+        return p + 1;
+      if (*p != '\\') return nullptr;
+      *escaped = true;
+      p = SkipJsonEscape(p);
+      if (p == nullptr) return nullptr;
+    }
+  }
+
+  static const char* SkipDigits(const char* p) noexcept {
+    while (IsJsonDigit(*p)) ++p;
+    return p;
+  }
+
+  static const char* SkipNumber(const char* p) noexcept {
+    if (*p == '-') ++p;
+    const char* integer = p;
+    p = SkipDigits(p);
+    if (p == integer || (*integer == '0' && p != integer + 1)) return nullptr;
+    if (*p == '.') {
+      const char* fraction = ++p;
+      p = SkipDigits(p);
+      if (p == fraction) return nullptr;
+    }
+    if (*p != 'e' && *p != 'E') return p;
+    ++p;
+    if (*p == '+' || *p == '-') ++p;
+    const char* exponent = p;
+    p = SkipDigits(p);
+    return p == exponent ? nullptr : p;
+  }
+
+  // true, false and null.
+  static const char* SkipLiteral(const char* p) noexcept {
+    if (std::memcmp(p, "true", 4) == 0 || std::memcmp(p, "null", 4) == 0) return p + 4;
+    return std::memcmp(p, "false", 5) == 0 ? p + 5 : nullptr;
+  }
+
+  // Any value; `depth` values are open around it.
+  const char* SkipValue(const char* p, int depth) noexcept {
+    if (*p == '"') {
+      bool escaped;
+      return SkipString(p, &escaped);
+    }
+    if (*p == '-' || IsJsonDigit(*p)) return SkipNumber(p);
+    if (*p == '{' || *p == '[') return SkipNested(p, depth);
+    return SkipLiteral(p);
+  }
+
+  // Takes an object, `p` at its brace; `member(key, escaped, value)` takes each value: key is the
+  // raw text between the quotes.
+  template <class Member>
+  const char* WalkObject(const char* p, Member&& member) {
+    p = SkipSpace(p + 1);
+    if (*p == '}') return p + 1;
+    for (;; p = SkipSpace(p + 1)) {
+      if (*p != '"') return nullptr;
+      bool escaped = false;
+      const char* key = p + 1;
+      p = SkipString(p, &escaped);
+      if (p == nullptr) return nullptr;
+      const std::string_view name(key, static_cast<size_t>(p - 1 - key));
+      p = SkipSpace(p);
+      if (*p != ':') return nullptr;
+      p = member(name, escaped, SkipSpace(p + 1));
+      if (p == nullptr) return nullptr;
+      p = SkipSpace(p);
+      if (*p == '}') return p + 1;
+      if (*p != ',') return nullptr;
+    }
+  }
+
+  // Takes a list, `p` at its bracket; `element(index, value)` takes each value.
+  template <class Element>
+  const char* WalkList(const char* p, Element&& element) {
+    p = SkipSpace(p + 1);
+    if (*p == ']') return p + 1;
+    for (uint32_t index = 0;; ++index, p = SkipSpace(p + 1)) {
+      p = element(index, p);
+      if (p == nullptr) return nullptr;
+      p = SkipSpace(p);
+      if (*p == ']') return p + 1;
+      if (*p != ',') return nullptr;
+    }
+  }
+
+ private:
+  const char* SkipNested(const char* p, int depth) noexcept;
+
+  // The first quote, backslash or control character.
+  const char* FindSpecial(const char* p) noexcept;
+
+  bool newline_is_space_;
+#ifdef __SSE2__
+  __m128i seen_ = _mm_setzero_si128();  // all bytes, or'ed
+#else
+  unsigned char seen_ = 0;
+#endif
+};
+
+#ifdef __SSE2__
+inline bool JsonScanner::seen_ascii() const noexcept { return _mm_movemask_epi8(seen_) == 0; }
+inline void JsonScanner::ForgetSeen() noexcept { seen_ = _mm_setzero_si128(); }
+
+inline const char* JsonScanner::FindSpecial(const char* p) noexcept {
+  const __m128i quote = _mm_set1_epi8('"');
+  const __m128i backslash = _mm_set1_epi8('\\');
+  const __m128i last_control = _mm_set1_epi8(0x1f);
+  for (;; p += 16) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    seen_ = _mm_or_si128(seen_, bytes);
+    const __m128i special =
+        _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, backslash)),
+                     _mm_cmpeq_epi8(_mm_min_epu8(bytes, last_control), bytes));
+    const int mask = _mm_movemask_epi8(special);
+    if (mask != 0) return p + __builtin_ctz(static_cast<unsigned>(mask));
+  }
+}
+#else
+inline bool JsonScanner::seen_ascii() const noexcept { return seen_ < 0x80; }
+inline void JsonScanner::ForgetSeen() noexcept { seen_ = 0; }
+
+inline const char* JsonScanner::FindSpecial(const char* p) noexcept {
+  while (*p != '"' && *p != '\\' && static_cast<unsigned char>(*p) > 0x1f) {
+    seen_ |= static_cast<unsigned char>(*p++);
+  }
+  return p;
+}
+#endif
+
+}  // namespace murmur

@@ -1,0 +1,65 @@
+// A block of lines → rows of a batch: one line, one record. Blank lines are none.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "murmur/record.h"
+#include "murmur/status.h"
+
+namespace murmur {
+
+// What has to lie behind a block's end: so many readable bytes.
+inline constexpr size_t kBlockPadding = 64;
+
+// Whole lines of an object. The byte at `end` is 0 where the last line has no newline.
+struct LineBlock {
+  const char* begin = nullptr;
+  const char* end = nullptr;
+  uint64_t offset = 0;  // of `begin` in the object
+};
+
+// Belongs to one stream. Threads: one at a time.
+class LineDecoder {
+ public:
+  LineDecoder() = default;
+  LineDecoder(const LineDecoder&) = delete;
+  LineDecoder& operator=(const LineDecoder&) = delete;
+  virtual ~LineDecoder() = default;
+
+  // Fills an empty batch from the front of `block`: rows, offsets, raw, cells, kinds and dead
+  // letters. Returns the first byte not taken, `block.end` unless the batch is full (kBatchRows
+  // rows, or as many dead letters). Cells point into the block, or live until the next call.
+  const char* Decode(const LineBlock& block, RecordBatch* batch);
+
+ protected:
+  explicit LineDecoder(uint64_t record_bytes_max) : record_bytes_max_(record_bytes_max) {}
+
+  virtual void BeginBatch(RecordBatch* batch) = 0;
+  // Tries to take a record without knowing its end; null: use DecodeLine.
+  virtual const char* DecodeFast(const char* begin, const char* limit, uint32_t row) = 0;
+  virtual bool DecodeLine(std::string_view line, uint32_t row, RecordBatch* batch,
+                          DeadLetter* dead) = 0;
+
+ private:
+  const char* TakeLine(const char* line, const LineBlock& block, RecordBatch* batch);
+
+  uint64_t record_bytes_max_;
+};
+
+// The most that max_record_bytes can be: the length of a cell has 32 bits.
+inline constexpr uint64_t kRecordBytesLimit = 1ull << 30;
+
+// A dead letter for a record of more than `record_bytes_max` bytes; `raw` is cut to
+// kDeadLetterRawBytes.
+DeadLetter MakeTooLong(std::string_view object, uint64_t offset, uint64_t record_bytes_max,
+                       std::string_view raw);
+
+// `format`: "json", or one that RegisterDecoder knows. Errors: as MakeDecoder.
+Result<std::unique_ptr<LineDecoder>> MakeLineDecoder(std::string_view format,
+                                                     const Projection& projection,
+                                                     uint64_t record_bytes_max);
+
+}  // namespace murmur
