@@ -18,10 +18,10 @@ Status FromArrow(const arrow::Status& status) {
   return Status(Code::kInternal, "writing Parquet: " + status.ToString());
 }
 
-// Arrow's side of RowWriter::Write.
+// Arrow's side of WriteText.
 class WriteStream final : public arrow::io::OutputStream {
  public:
-  explicit WriteStream(RowWriter::Write write) : write_(std::move(write)) {}
+  explicit WriteStream(WriteText write) : write_(std::move(write)) {}
   arrow::Status Write(const void* data, int64_t size) override {
     position_ += size;
     const Status status =
@@ -37,7 +37,7 @@ class WriteStream final : public arrow::io::OutputStream {
   bool closed() const override { return closed_; }
 
  private:
-  const RowWriter::Write write_;
+  const WriteText write_;
   int64_t position_ = 0;
   bool closed_ = false;
 };
@@ -67,7 +67,7 @@ arrow::Status AppendJson(arrow::ArrayBuilder* builder, const std::string& json) 
 
 class ParquetWriter final : public RowWriter {
  public:
-  ParquetWriter(const Pipeline& pipeline, Write write)
+  ParquetWriter(const Pipeline& pipeline, WriteText write)
       : keys_(KeyNames(pipeline)), stream_(std::make_shared<WriteStream>(std::move(write))) {
     arrow::FieldVector fields;
     for (const std::string& name : keys_) fields.push_back(arrow::field(name, arrow::utf8()));
@@ -131,7 +131,7 @@ class ParquetWriter final : public RowWriter {
 
 }  // namespace
 
-std::unique_ptr<RowWriter> MakeParquetWriter(const Pipeline& pipeline, RowWriter::Write write) {
+std::unique_ptr<RowWriter> MakeParquetWriter(const Pipeline& pipeline, WriteText write) {
   return std::make_unique<ParquetWriter>(pipeline, std::move(write));
 }
 

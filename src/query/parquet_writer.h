@@ -13,6 +13,6 @@ namespace murmur {
 // The key columns of the flat formats: the parts of all rollups, each name once.
 std::vector<std::string> KeyNames(const Pipeline& pipeline);
 
-std::unique_ptr<RowWriter> MakeParquetWriter(const Pipeline& pipeline, RowWriter::Write write);
+std::unique_ptr<RowWriter> MakeParquetWriter(const Pipeline& pipeline, WriteText write);
 
 }  // namespace murmur

@@ -1,7 +1,6 @@
 // Keys and values of a state table as rows that people and programs read.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -9,6 +8,7 @@
 
 #include "fold/pipeline.h"
 #include "murmur/key.h"
+#include "murmur/query.h"
 #include "murmur/status.h"
 
 namespace murmur {
@@ -34,17 +34,13 @@ std::string RowAsJson(const Pipeline& pipeline, const Row& row, std::string_view
 // Where rows go, in one of the output formats. The text goes to `write` in pieces.
 class RowWriter {
  public:
-  using Write = std::function<Status(std::string_view)>;
-
   virtual ~RowWriter() = default;
   virtual Status Add(const Row& row) = 0;
   virtual Status Finish() = 0;
 };
 
-enum class RowFormat { kJsonLines, kJsonWithTag, kTable, kCsv, kParquet };
-
 // `exactness` is used by kJsonWithTag alone.
 std::unique_ptr<RowWriter> MakeRowWriter(RowFormat format, const Pipeline& pipeline,
-                                         std::string exactness, RowWriter::Write write);
+                                         std::string exactness, WriteText write);
 
 }  // namespace murmur

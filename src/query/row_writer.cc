@@ -20,7 +20,7 @@ std::string Unquoted(const std::string& json) {
 
 class JsonLinesWriter final : public RowWriter {
  public:
-  JsonLinesWriter(const Pipeline& pipeline, std::string exactness, Write write)
+  JsonLinesWriter(const Pipeline& pipeline, std::string exactness, WriteText write)
       : pipeline_(pipeline), exactness_(std::move(exactness)), write_(std::move(write)) {}
 
   Status Add(const Row& row) override {
@@ -36,7 +36,7 @@ class JsonLinesWriter final : public RowWriter {
  private:
   const Pipeline& pipeline_;
   const std::string exactness_;
-  const Write write_;
+  const WriteText write_;
   std::string buffer_;
 };
 
@@ -84,7 +84,7 @@ std::vector<std::string> Cells(const std::vector<std::string>& header, const Row
 // RFC 4180.
 class CsvWriter final : public RowWriter {
  public:
-  CsvWriter(const Pipeline& pipeline, Write write)
+  CsvWriter(const Pipeline& pipeline, WriteText write)
       : header_(Header(pipeline)), write_(std::move(write)) {
     AddLine(header_);
   }
@@ -115,7 +115,7 @@ class CsvWriter final : public RowWriter {
   }
 
   const std::vector<std::string> header_;
-  const Write write_;
+  const WriteText write_;
   std::string buffer_;
 };
 
@@ -123,7 +123,7 @@ class CsvWriter final : public RowWriter {
 // kMeasuredRows rows, so that a long answer is not held back.
 class TableWriter final : public RowWriter {
  public:
-  TableWriter(const Pipeline& pipeline, Write write)
+  TableWriter(const Pipeline& pipeline, WriteText write)
       : header_(Header(pipeline)), numeric_(header_.size(), false), write_(std::move(write)) {
     for (size_t i = 0; i < pipeline.aggregates().size(); ++i) {
       const OutputType type = pipeline.aggregates()[i].monoid->output_type();
@@ -175,7 +175,7 @@ class TableWriter final : public RowWriter {
 
   const std::vector<std::string> header_;
   std::vector<bool> numeric_;
-  const Write write_;
+  const WriteText write_;
   std::vector<size_t> widths_;
   std::vector<std::vector<std::string>> rows_;
 };
@@ -183,7 +183,7 @@ class TableWriter final : public RowWriter {
 }  // namespace
 
 std::unique_ptr<RowWriter> MakeRowWriter(RowFormat format, const Pipeline& pipeline,
-                                         std::string exactness, RowWriter::Write write) {
+                                         std::string exactness, WriteText write) {
   switch (format) {
     case RowFormat::kJsonLines:
       return std::make_unique<JsonLinesWriter>(pipeline, "", std::move(write));

@@ -1,0 +1,150 @@
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "cli/commands.h"
+#include "cli/output.h"
+#include "decode/time_text.h"
+#include "definition/units.h"
+#include "murmur/run.h"
+
+namespace murmur::cli {
+namespace {
+
+// `auto` is a table for people, JSON for programs.
+RowFormat RowFormatOf(Format format, RowFormat json) {
+  switch (format) {
+    case Format::kAuto: return ::isatty(STDOUT_FILENO) == 1 ? RowFormat::kTable : json;
+    case Format::kTable: return RowFormat::kTable;
+    case Format::kJson:
+    case Format::kJsonLines: return json;
+    case Format::kCsv: return RowFormat::kCsv;
+    case Format::kParquet: return RowFormat::kParquet;
+  }
+  return json;
+}
+
+Status ParseTime(const char* option, const std::string& text,
+                         std::optional<int64_t>* micros) {
+  if (text.empty()) return {};
+  int64_t value = 0;
+  if (TimeParser parser; !parser.Parse(text, &value)) {
+    return Status(Code::kInvalidArgument,
+                          fmt::format("{} '{}': expected a time as RFC 3339, such as "
+                                      "2026-03-01 or 2026-03-01T12:00:00Z",
+                                      option, text));
+  }
+  *micros = value;
+  return {};
+}
+
+Result<QueryRequest> RequestOf(const ReadArguments& arguments) {
+  QueryRequest request{.keys = arguments.keys, .rollup = {}, .window = {}, .as_of = {},
+                       .from = {}, .until = {}, .total = arguments.total};
+  for (size_t at = 0; at < arguments.rollup.size();) {
+    const size_t comma = std::min(arguments.rollup.find(',', at), arguments.rollup.size());
+    request.rollup.push_back(arguments.rollup.substr(at, comma - at));
+    at = comma + 1;
+  }
+  if (!arguments.window.empty()) {
+    const auto window = ParseDuration(arguments.window);
+    if (!window || *window < std::chrono::seconds(1)) {
+      return Status(Code::kInvalidArgument,
+                    "--window '" + arguments.window + "': expected a duration such as 7d or 12h");
+    }
+    request.window = std::chrono::ceil<std::chrono::seconds>(*window);
+  }
+  MURMUR_TRY(ParseTime("--as-of", arguments.as_of, &request.as_of));
+  MURMUR_TRY(ParseTime("--from", arguments.from, &request.from));
+  MURMUR_TRY(ParseTime("--to", arguments.to, &request.until));
+  return request;
+}
+
+// A file that is there whole or not at all: written beside its name, then renamed.
+class OutputFile {
+ public:
+  explicit OutputFile(std::string path) : path_(std::move(path)), partial_(path_ + ".partial") {}
+  ~OutputFile() {
+    if (fd_ >= 0) ::close(fd_);
+    if (!done_) ::unlink(partial_.c_str());
+  }
+
+  Status Write(std::string_view text) {
+    if (fd_ < 0) fd_ = ::open(partial_.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0644);
+    if (fd_ < 0) return Error();
+    while (!text.empty()) {
+      const ssize_t written = ::write(fd_, text.data(), text.size());
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) return Error();
+      text.remove_prefix(static_cast<size_t>(written));
+    }
+    return {};
+  }
+  Status Finish() {
+    MURMUR_TRY(Write(""));
+    if (::fsync(fd_) != 0 || ::rename(partial_.c_str(), path_.c_str()) != 0) return Error();
+    done_ = true;
+    return {};
+  }
+
+ private:
+  Status Error() const {
+    return Status(Code::kUnavailable, path_ + ": " + std::strerror(errno));
+  }
+  const std::string path_;
+  const std::string partial_;
+  int fd_ = -1;
+  bool done_ = false;
+};
+
+}  // namespace
+
+int QueryVerb(const ReadArguments& arguments) {
+  const auto definition = LoadDefinition(arguments.file);
+  if (!definition.ok()) return Report(definition.status());
+  const auto request = RequestOf(arguments);
+  if (!request.ok()) return Report(request.status());
+  return Report(murmur::Query(*definition, *request,
+                              RowFormatOf(arguments.format, RowFormat::kJsonWithTag),
+                              WriteStdout));
+}
+
+int DumpVerb(const ReadArguments& arguments) {
+  const auto definition = LoadDefinition(arguments.file);
+  if (!definition.ok()) return Report(definition.status());
+  const RowFormat format = RowFormatOf(arguments.format, RowFormat::kJsonLines);
+  if (arguments.output.empty()) {
+    if (format == RowFormat::kParquet && ::isatty(STDOUT_FILENO) == 1) {
+      return Report(Status(Code::kInvalidArgument,
+                                   "Parquet is not for a terminal: give --output FILE"));
+    }
+    return Report(murmur::Dump(*definition, format, WriteStdout));
+  }
+  OutputFile file(arguments.output);
+  const auto status = murmur::Dump(*definition, format,
+                                   [&file](std::string_view text) { return file.Write(text); });
+  return Report(status.ok() ? file.Finish() : status);
+}
+
+int StatusVerb(const ReadArguments& arguments) {
+  const auto definition = LoadDefinition(arguments.file);
+  if (!definition.ok()) return Report(definition.status());
+  const auto text = StateStatus(*definition);
+  if (!text.ok()) return Report(text.status());
+  if (arguments.format == Format::kJson || arguments.format == Format::kJsonLines) {
+    return Report(WriteStdout(*text));
+  }
+  const auto json = nlohmann::ordered_json::parse(*text);
+  std::string lines;
+  for (const auto& [name, value] : json.items()) {
+    if (value.is_null() || (value.is_object() && value.empty())) continue;
+    lines += fmt::format("{:<24}{}\n", name, value.is_string() ? value.get<std::string>() : value.dump());
+  }
+  return Report(WriteStdout(lines));
+}
+
+}  // namespace murmur::cli

@@ -1,0 +1,75 @@
+#include "runtime/reader.h"
+
+#include <nlohmann/json.hpp>
+
+namespace murmur {
+namespace {
+
+using nlohmann::json;
+
+template <class T>
+void Put(json* object, const char* name, const std::optional<T>& value) {
+  if (value) (*object)[name] = *value;
+}
+
+template <class T>
+void Take(const json& object, const char* name, std::optional<T>* value) {
+  if (const auto it = object.find(name); it != object.end()) *value = it->get<T>();
+}
+
+}  // namespace
+
+std::string ReadRequest::ToJson() const {
+  json object = {{"verb", static_cast<int>(verb)},
+                 {"format", static_cast<int>(format)},
+                 {"keys", query.keys},
+                 {"rollup", query.rollup},
+                 {"total", query.total}};
+  if (query.window) object["window"] = query.window->count();
+  Put(&object, "as_of", query.as_of);
+  Put(&object, "from", query.from);
+  Put(&object, "until", query.until);
+  return object.dump();
+}
+
+Result<ReadRequest> ReadRequest::FromJson(std::string_view text) {
+  try {
+    const json object = json::parse(text);
+    ReadRequest request;
+    const int verb = object.at("verb").get<int>();
+    const int format = object.at("format").get<int>();
+    if (verb < 0 || verb > static_cast<int>(ReadVerb::kStatus) || format < 0 ||
+        format > static_cast<int>(RowFormat::kParquet)) {
+      return Status(Code::kInvalidArgument, "a request of another program version");
+    }
+    request.verb = static_cast<ReadVerb>(verb);
+    request.format = static_cast<RowFormat>(format);
+    request.query.keys = object.at("keys").get<std::vector<std::string>>();
+    request.query.rollup = object.at("rollup").get<std::vector<std::string>>();
+    request.query.total = object.at("total").get<bool>();
+    std::optional<int64_t> window;
+    Take(object, "window", &window);
+    if (window) request.query.window = std::chrono::seconds(*window);
+    Take(object, "as_of", &request.query.as_of);
+    Take(object, "from", &request.query.from);
+    Take(object, "until", &request.query.until);
+    return request;
+  } catch (const json::exception& e) {
+    return Status(Code::kInvalidArgument, std::string("not a request: ") + e.what());
+  }
+}
+
+Status RunRead(const ReadRequest& request, const Pipeline& pipeline, const StateTable& table,
+               const WriteText& write) {
+  MURMUR_ASSIGN(const VersionInfo info, table.Info());
+  if (request.verb == ReadVerb::kStatus) {
+    MURMUR_ASSIGN(const std::string text, StatusAsJson(info, table));
+    return write(text + "\n");
+  }
+  const auto rows = MakeRowWriter(request.format, pipeline, ExactnessOf(pipeline, info), write);
+  MURMUR_ASSIGN(const auto snapshot, table.Snapshot());
+  if (request.verb == ReadVerb::kDump) return RunDump(pipeline, *snapshot, rows.get());
+  return RunQuery(pipeline, *snapshot, request.query, rows.get());
+}
+
+}  // namespace murmur
