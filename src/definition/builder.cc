@@ -1,0 +1,129 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "definition/problems.h"
+#include "expression/expression.h"
+#include "expression/lexer.h"
+
+namespace murmur {
+namespace {
+
+std::string_view Trim(std::string_view text) {
+  while (text.starts_with(' ')) text.remove_prefix(1);
+  while (text.ends_with(' ')) text.remove_suffix(1);
+  return text;
+}
+
+// "name = expression", or a bare field.
+KeyPart ParseKeyPart(std::string_view text) {
+  const auto parsed = Expression::Parse(text);
+  if (parsed.ok() && (*parsed)->as_field() != nullptr) {
+    return {(*parsed)->as_field()->ToString(), std::string(text)};
+  }
+  const size_t equals = text.find('=');
+  const std::string_view name = Trim(text.substr(0, equals));
+  const bool named = equals != std::string_view::npos && !name.empty() &&
+                     std::all_of(name.begin(), name.end(), expression::ContinuesName);
+  if (!named) return {"", std::string(text)};
+  return {std::string(name), std::string(Trim(text.substr(equals + 1)))};
+}
+
+}  // namespace
+
+DefinitionBuilder::DefinitionBuilder(std::string name) { definition_.name = std::move(name); }
+
+DefinitionBuilder& DefinitionBuilder::Key(std::vector<std::string> parts) {
+  KeyList& list = definition_.rollups.emplace_back();
+  for (const std::string& part : parts) list.push_back(ParseKeyPart(part));
+  return *this;
+}
+
+DefinitionBuilder& DefinitionBuilder::Id(std::string expression) {
+  definition_.id = std::move(expression);
+  return *this;
+}
+
+DefinitionBuilder& DefinitionBuilder::Time(std::string_view field, TimeUnit unit) {
+  auto path = ParseFieldPath(field);
+  if (path.ok()) {
+    definition_.time = TimeSpec{std::move(path).value(), unit};
+  } else {
+    problems_.push_back(fmt::format("time: '{}': {}", field, path.status().message()));
+  }
+  return *this;
+}
+
+DefinitionBuilder& DefinitionBuilder::Window(std::chrono::seconds every) {
+  if (!definition_.window) definition_.window.emplace();
+  definition_.window->every = every;
+  return *this;
+}
+
+DefinitionBuilder& DefinitionBuilder::Keep(std::chrono::seconds keep) {
+  if (!definition_.window) definition_.window.emplace();
+  definition_.window->keep = keep;
+  return *this;
+}
+
+DefinitionBuilder& DefinitionBuilder::WindowOffset(std::chrono::seconds offset) {
+  if (!definition_.window) definition_.window.emplace();
+  definition_.window->offset = offset;
+  return *this;
+}
+
+DefinitionBuilder& DefinitionBuilder::Where(std::string expression) {
+  definition_.where = std::move(expression);
+  return *this;
+}
+
+DefinitionBuilder& DefinitionBuilder::Aggregate(std::string name, std::string_view call) {
+  AggregateSpec spec;
+  CallOffsets offsets;
+  std::vector<Problem> problems;
+  spec.name = std::move(name);
+  if (ParseAggregateCall(call, "aggregates." + spec.name, &spec, &offsets, &problems)) {
+    definition_.aggregates.push_back(std::move(spec));
+  }
+  for (const Problem& problem : problems) {
+    problems_.push_back(fmt::format("{}: {}", problem.where, Describe(problem)));
+  }
+  return *this;
+}
+
+DefinitionBuilder& DefinitionBuilder::Bootstrap(std::string kind,
+                                                std::map<std::string, std::string> options) {
+  definition_.bootstrap = SourceSpec{std::move(kind), std::move(options)};
+  return *this;
+}
+
+DefinitionBuilder& DefinitionBuilder::StatePath(std::string path) {
+  definition_.state_path = std::move(path);
+  return *this;
+}
+
+DefinitionBuilder& DefinitionBuilder::MaxErrors(uint64_t max_errors) {
+  definition_.max_errors = max_errors;
+  return *this;
+}
+
+DefinitionBuilder& DefinitionBuilder::Threads(uint32_t threads) {
+  definition_.threads = threads;
+  return *this;
+}
+
+DefinitionBuilder& DefinitionBuilder::MemoryBytes(uint64_t bytes) {
+  definition_.memory_bytes = bytes;
+  return *this;
+}
+
+Result<Definition> DefinitionBuilder::Build() const {
+  std::vector<std::string> problems = problems_;
+  if (const Status valid = Validate(definition_); !valid.ok()) {
+    problems.emplace_back(valid.message());
+  }
+  if (problems.empty()) return definition_;
+  return Status(Code::kInvalidArgument, fmt::format("{}", fmt::join(problems, "\n")));
+}
+
+}  // namespace murmur

@@ -1,0 +1,73 @@
+// What is wrong with a definition, and the checks that find it; shared by the YAML reader, which
+// knows where in the file each value stands, and by Validate, which does not.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "murmur/definition.h"
+
+namespace murmur {
+
+inline constexpr size_t kNameBytesMax = 64;    // of pipeline, aggregate and key part names
+inline constexpr size_t kKeyPartsMax = 32;     // parts of one key
+inline constexpr size_t kAggregatesMax = 256;  // aggregates of one definition
+inline constexpr uint32_t kThreadsMax = 1024;
+inline constexpr uint64_t kMemoryBytesMin = 64ull << 20;
+inline constexpr uint64_t kMemoryBytesMax = 1ull << 50;
+inline constexpr uint64_t kRecordBytesMin = 1ull << 10;
+inline constexpr uint64_t kRecordBytesMax = 1ull << 30;
+inline constexpr std::chrono::seconds kSpanMax{36525ll * 86400};  // windows, keep, max_ahead
+inline constexpr std::chrono::milliseconds kCommitEveryMin{10};
+inline constexpr std::chrono::milliseconds kCommitEveryMax{60000};
+
+struct Problem {
+  std::string where;  // the value's place in the definition: "key[0][1]", "aggregates.top"
+  size_t offset = 0;  // of the fault in the value's text, in bytes
+  std::string text;   // what is wrong; empty: something is missing
+  std::string what;   // why, what was expected, what may have been meant
+};
+
+// "'text': what", or what alone.
+std::string Describe(const Problem& problem);
+
+// Every problem of the definition; the order is that of Definition's members.
+std::vector<Problem> FindProblems(const Definition& definition);
+
+// Adds what is wrong with an expression found at `offset` of the value at `where`.
+void CheckExpression(std::string_view text, std::string_view where, size_t offset,
+                     std::vector<Problem>* problems);
+
+// How a call was written: where in its text each expression stands.
+struct CallOffsets {
+  std::vector<size_t> expressions;
+};
+
+// Reads "topk(country, 10)". True if spec->function, expressions and parameters are set; otherwise
+// *problems says why.
+bool ParseAggregateCall(std::string_view call, std::string_view where, AggregateSpec* spec,
+                        CallOffsets* offsets, std::vector<Problem>* problems);
+
+// Checks function, expressions and parameters. `offsets` may be null.
+void CheckAggregate(const AggregateSpec& spec, std::string_view where, const CallOffsets* offsets,
+                    std::vector<Problem>* problems);
+
+// What a source kind may be told. A name that ends in ".*" stands for everything below it.
+struct SourceOption {
+  std::string_view name;
+  bool required = false;
+  bool list = false;      // may be a list
+  bool identity = false;  // says what is read, rather than how
+};
+struct SourceKind {
+  std::string_view name;
+  std::string_view role;  // "bootstrap", "live" or "replay"
+  bool runs = false;      // by this release; the others are read and kept
+  std::vector<SourceOption> options;
+};
+const std::vector<SourceKind>& SourceKinds();
+const SourceKind* FindSourceKind(std::string_view role, std::string_view name);
+const SourceOption* FindSourceOption(const SourceKind& kind, std::string_view option);
+
+}  // namespace murmur

@@ -1,0 +1,25 @@
+// Durations and sizes as people write them: "90d", "1h30m", "512MB".
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace murmur {
+
+// One or more whole numbers, each with its unit (w, d, h, m, s, ms), largest first: "1h30m".
+// Empty if it is no duration or does not fit.
+std::optional<std::chrono::milliseconds> ParseDuration(std::string_view text);
+std::string FormatDuration(std::chrono::milliseconds duration);  // "1d", "1h30m", "0s"
+
+// A whole number of bytes, with kB, MB, GB, TB (powers of 1000), KiB, MiB, GiB, TiB (powers of
+// 1024), B or nothing behind it.
+std::optional<uint64_t> ParseBytes(std::string_view text);
+std::string FormatBytes(uint64_t bytes);  // "512MiB", "1500B"
+
+// Decimal digits only.
+std::optional<uint64_t> ParseUnsigned(std::string_view text);
+
+}  // namespace murmur

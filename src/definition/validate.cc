@@ -1,0 +1,299 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "definition/problems.h"
+#include "definition/units.h"
+#include "expression/expression.h"
+#include "expression/suggest.h"
+#include "murmur/key.h"
+
+namespace murmur {
+namespace {
+
+bool IsLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+
+bool IsPipelineName(std::string_view name) {
+  return !name.empty() && name.size() <= kNameBytesMax &&
+         std::all_of(name.begin(), name.end(),
+                     [](char c) { return (c >= 'a' && c <= 'z') || IsDigit(c) || c == '_'; });
+}
+
+bool IsOutputName(std::string_view name) {
+  return !name.empty() && name.size() <= kNameBytesMax && IsLetter(name[0]) &&
+         std::all_of(name.begin(), name.end(),
+                     [](char c) { return IsLetter(c) || IsDigit(c) || c == '_'; });
+}
+
+const std::string kOutputNameRule = fmt::format(
+    "expected a name of 1 to {} letters, digits and '_' that begins with a letter", kNameBytesMax);
+
+class Validator {
+ public:
+  explicit Validator(const Definition& definition) : definition_(definition) {}
+
+  std::vector<Problem> Run() && {
+    if (!IsPipelineName(definition_.name)) {
+      Add("name", definition_.name,
+          fmt::format("expected a name of 1 to {} characters a-z, 0-9 and _", kNameBytesMax));
+    }
+    CheckKeys();
+    CheckOptionalExpression("id", definition_.id);
+    CheckOptionalExpression("where", definition_.where);
+    CheckTime();
+    CheckAggregates();
+    CheckSource("bootstrap", definition_.bootstrap);
+    CheckSource("live", definition_.live);
+    CheckSource("replay", definition_.replay);
+    CheckLimits();
+    return std::move(problems_);
+  }
+
+ private:
+  void Add(std::string where, std::string_view text, std::string what) {
+    problems_.push_back({std::move(where), 0, std::string(text), std::move(what)});
+  }
+
+  void CheckOptionalExpression(std::string_view where, const std::string& text) {
+    if (!text.empty()) CheckExpression(text, where, 0, &problems_);
+  }
+
+  void CheckKeys() {
+    if (definition_.rollups.empty()) {
+      Add("key", "", "is missing; expected key: [field, …], or key: [] for one row of everything");
+    }
+    if (definition_.rollups.size() > kRollupsMax) {
+      Add("key", "", fmt::format("has more than {} lists", kRollupsMax));
+    }
+    std::set<std::vector<std::string>> seen;
+    for (size_t i = 0; i < definition_.rollups.size(); ++i) CheckKeyList(i, &seen);
+  }
+
+  void CheckKeyList(size_t index, std::set<std::vector<std::string>>* seen) {
+    const KeyList& parts = definition_.rollups[index];
+    const std::string where = fmt::format("key[{}]", index);
+    if (parts.size() > kKeyPartsMax) {
+      Add(where, "", fmt::format("has more than {} parts", kKeyPartsMax));
+    }
+    std::vector<std::string> names;
+    for (size_t i = 0; i < parts.size(); ++i) {
+      const std::string part_where = fmt::format("{}[{}]", where, i);
+      CheckKeyPart(parts[i], part_where);
+      if (std::find(names.begin(), names.end(), parts[i].name) != names.end()) {
+        Add(part_where, parts[i].name, "stands twice in this key");
+      }
+      names.push_back(parts[i].name);
+    }
+    if (!seen->insert(names).second) Add(where, "", "is the same list of names as one before it");
+  }
+
+  void CheckKeyPart(const KeyPart& part, const std::string& where) {
+    const size_t before = problems_.size();
+    CheckExpression(part.expression, where, 0, &problems_);
+    if (problems_.size() > before) return;
+    const auto parsed = Expression::Parse(part.expression);
+    const FieldPath* field = (*parsed)->as_field();
+    if (field != nullptr && field->ToString() == part.name) return;
+    if (part.name.empty()) {
+      Add(where, part.expression, "an expression in a key needs a name: {name: expression}");
+    } else if (!IsOutputName(part.name)) {
+      Add(where, part.name, kOutputNameRule);
+    }
+  }
+
+  void CheckTime() {
+    if (definition_.time && definition_.time->field.steps.empty()) {
+      Add("time", "", "expected a field");
+    }
+    if (!definition_.window) return;
+    if (!definition_.time) {
+      Add("window", "", "needs the time of a record; expected time: field beside it");
+    }
+    const WindowSpec& window = *definition_.window;
+    CheckSpan("window.every", window.every, std::chrono::seconds(1));
+    if (window.keep) CheckSpan("window.keep", *window.keep, std::chrono::seconds(1));
+    if (window.offset.count() < 0 ||
+        (window.offset != std::chrono::seconds(0) && window.offset >= window.every)) {
+      Add("window.offset", FormatDuration(std::max(window.offset, std::chrono::seconds(0))),
+          "expected a duration shorter than window.every");
+    }
+  }
+
+  void CheckSpan(std::string_view where, std::chrono::seconds value, std::chrono::seconds least) {
+    if (value >= least && value <= kSpanMax) return;
+    const std::string text =
+        value.count() < 0 ? fmt::format("{}s", value.count()) : FormatDuration(value);
+    Add(std::string(where), text,
+        fmt::format("expected a duration from {} to {}", FormatDuration(least),
+                    FormatDuration(kSpanMax)));
+  }
+
+  void CheckAggregates() {
+    const auto& aggregates = definition_.aggregates;
+    if (aggregates.empty()) {
+      Add("aggregates", "", "is missing; expected at least one, such as {views: count}");
+    }
+    if (aggregates.size() > kAggregatesMax) {
+      Add("aggregates", "", fmt::format("are more than {}", kAggregatesMax));
+    }
+    std::set<std::string_view> names;
+    for (const AggregateSpec& aggregate : aggregates) {
+      const std::string where = "aggregates." + aggregate.name;
+      if (!IsOutputName(aggregate.name)) {
+        Add(where, aggregate.name, kOutputNameRule);
+      } else if (aggregate.name == "key" || aggregate.name == "window") {
+        Add(where, aggregate.name, "is a name that the output uses itself");
+      }
+      if (!names.insert(aggregate.name).second) Add(where, aggregate.name, "is defined twice");
+      CheckAggregate(aggregate, where, nullptr, &problems_);
+      const MonoidFunction* function = FindMonoid(aggregate.function);
+      if (function != nullptr && function->needs_time && !definition_.time) {
+        Add(where, aggregate.function,
+            "needs the time of a record; expected time: field in the definition");
+      }
+    }
+  }
+
+  void CheckSource(std::string_view role, const std::optional<SourceSpec>& spec) {
+    if (!spec) return;
+    const SourceKind* kind = FindSourceKind(role, spec->kind);
+    if (kind == nullptr) {
+      std::vector<std::string> names;
+      for (const SourceKind& candidate : SourceKinds()) {
+        if (candidate.role == role) names.emplace_back(candidate.name);
+      }
+      Add(std::string(role), spec->kind,
+          fmt::format("is no kind of {} source; expected {}{}", role, fmt::join(names, " or "),
+                      DidYouMean(spec->kind, names)));
+      return;
+    }
+    const std::string place = fmt::format("{}.{}", role, kind->name);
+    for (const auto& [name, value] : spec->options) CheckOption(*kind, place, name, value);
+    for (const SourceOption& option : kind->options) {
+      const bool given = spec->options.contains(std::string(option.name)) ||
+                         spec->options.contains(fmt::format("{}.0", option.name));
+      if (option.required && !given) {
+        Add(place, "", fmt::format("needs the option '{}'", option.name));
+      }
+    }
+    const auto handoff = spec->options.find("handoff");
+    if (handoff != spec->options.end() && handoff->second != "live") {
+      Add(place + ".handoff", handoff->second,
+          "expected live, or positions such as {kafka: {0: 1500}}");
+    } else if (handoff != spec->options.end() && !definition_.live) {
+      Add(place + ".handoff", handoff->second, "needs a live source; expected live: beside it");
+    }
+  }
+
+  void CheckOption(const SourceKind& kind, const std::string& place, const std::string& name,
+                   const std::string& value) {
+    const std::string where = place + "." + name;
+    if (FindSourceOption(kind, name) == nullptr) {
+      std::vector<std::string> names;
+      for (const SourceOption& option : kind.options) names.emplace_back(option.name);
+      Add(where, name,
+          fmt::format("is no option of {}; expected {}{}", kind.name, fmt::join(names, ", "),
+                      DidYouMean(name, names)));
+    } else if (value.empty()) {
+      Add(where, name, "is empty");
+    }
+  }
+
+  template <class T>
+  void CheckRange(std::string_view where, T value, T least, T most, std::string (*format)(T)) {
+    if (value >= least && value <= most) return;
+    Add(std::string(where), format(value),
+        fmt::format("expected {} to {}", format(least), format(most)));
+  }
+
+  void CheckLimits() {
+    if (definition_.state_path.empty()) {
+      Add("state.rocksdb.path", "", "expected the directory that holds the state");
+    }
+    CheckRange<uint64_t>("threads", definition_.threads, 0, kThreadsMax,
+                         [](uint64_t n) { return std::to_string(n); });
+    CheckRange("memory", definition_.memory_bytes, kMemoryBytesMin, kMemoryBytesMax, FormatBytes);
+    CheckRange("max_record", definition_.max_record_bytes, kRecordBytesMin, kRecordBytesMax,
+               FormatBytes);
+    CheckSpan("max_ahead", definition_.max_ahead, std::chrono::seconds(0));
+    CheckRange("commit_every", definition_.commit_every, kCommitEveryMin, kCommitEveryMax,
+               FormatDuration);
+  }
+
+  const Definition& definition_;
+  std::vector<Problem> problems_;
+};
+
+}  // namespace
+
+std::string Describe(const Problem& problem) {
+  if (problem.text.empty()) return problem.what;
+  return fmt::format("'{}': {}", problem.text, problem.what);
+}
+
+void CheckExpression(std::string_view text, std::string_view where, size_t offset,
+                     std::vector<Problem>* problems) {
+  const auto parsed = Expression::Parse(text);
+  if (parsed.ok()) return;
+  // "column N: what", N from 1.
+  const std::string message(parsed.status().message());
+  const size_t colon = message.find(": ");
+  const size_t column = ParseUnsigned(message.substr(7, colon - 7)).value_or(1);
+  problems->push_back(
+      {std::string(where), offset + column - 1, std::string(text), message.substr(colon + 2)});
+}
+
+std::vector<Problem> FindProblems(const Definition& definition) {
+  return Validator(definition).Run();
+}
+
+Status Validate(const Definition& definition) {
+  std::string lines;
+  for (const Problem& problem : FindProblems(definition)) {
+    if (!lines.empty()) lines += '\n';
+    lines += fmt::format("{}: {}", problem.where, Describe(problem));
+  }
+  return lines.empty() ? Status() : Status(Code::kInvalidArgument, std::move(lines));
+}
+
+const std::vector<SourceKind>& SourceKinds() {
+  const SourceOption path = {.name = "path", .required = true, .list = true, .identity = true};
+  const SourceOption handoff = {.name = "handoff", .identity = true};
+  const SourceOption positions = {.name = "handoff.*", .identity = true};
+  const SourceOption topic = {.name = "topic", .list = true, .identity = true};
+  const SourceOption anything = {.name = "*"};
+  static const auto* kinds = new std::vector<SourceKind>{
+      {"jsonl", "bootstrap", true, {path, {.name = "format"}, handoff, positions}},
+      {"parquet", "bootstrap", true, {path, handoff, positions}},
+      {"kafka", "live", false, {topic, anything}},
+      {"kafka", "replay", false, {topic, anything}},
+      {"archive", "replay", false, {path, {.name = "layout", .identity = true}, anything}},
+  };
+  return *kinds;
+}
+
+const SourceKind* FindSourceKind(std::string_view role, std::string_view name) {
+  for (const SourceKind& kind : SourceKinds()) {
+    if (kind.role == role && kind.name == name) return &kind;
+  }
+  return nullptr;
+}
+
+const SourceOption* FindSourceOption(const SourceKind& kind, std::string_view option) {
+  for (const SourceOption& known : kind.options) {
+    if (known.name == option) return &known;
+    if (known.name.ends_with('*') &&
+        option.starts_with(known.name.substr(0, known.name.size() - 1))) {
+      return &known;
+    }
+    const bool item = known.list && option.starts_with(known.name) &&
+                      option.substr(known.name.size()).starts_with('.') &&
+                      ParseUnsigned(option.substr(known.name.size() + 1)).has_value();
+    if (item) return &known;
+  }
+  return nullptr;
+}
+
+}  // namespace murmur
