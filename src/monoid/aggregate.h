@@ -1,37 +1,10 @@
-// What the built-in aggregates share: a base class that knows its name and traits, loops over the
-// rows of a batch, and the functions that registry.cc lists.
+// What the built-in aggregates share: the loop over a batch, and the functions that registry.cc
+// lists.
 #pragma once
 
-#include <string>
-#include <utility>
-
-#include "murmur/monoid.h"
+#include "murmur/simple_monoid.h"
 
 namespace murmur {
-
-struct AggregateInfo {
-  std::string name;  // "distinct.v1(precision=12)"
-  MonoidTraits traits;
-  OutputType output = OutputType::kJson;
-  KindSet accepts = kScalarKinds;
-};
-
-class Aggregate : public Monoid {
- public:
-  explicit Aggregate(AggregateInfo info) : info_(std::move(info)) {}
-  std::string_view Name() const noexcept override { return info_.name; }
-  MonoidTraits Traits() const noexcept override { return info_.traits; }
-  OutputType output_type() const noexcept override { return info_.output; }
-  KindSet Accepts(size_t /*index*/) const noexcept override { return info_.accepts; }
-
- protected:
-  Status Damaged() const {
-    return Status(Code::kDataLoss, "the state of " + info_.name + " is damaged");
-  }
-
- private:
-  AggregateInfo info_;
-};
 
 // Calls visit(state, cell) for every row whose argument is not null; State lies in the table.
 template <class State, class Visit>

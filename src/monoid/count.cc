@@ -10,9 +10,9 @@ namespace {
 
 constexpr MonoidTraits kGroup = {.invertible = true};
 
-class Count final : public Aggregate {
+class Count final : public NamedMonoid {
  public:
-  Count() : Aggregate({"count.v1", kGroup, OutputType::kInteger, 0}) {}
+  Count() : NamedMonoid({"count.v1", kGroup, OutputType::kInteger, 0}) {}
   size_t state_size() const noexcept override { return 0; }
   void AddBatch(const LiftInput&, const StateSpan&, Scratch*) const override {}
   bool Combine(char*, std::string_view encoded, Arena*) const override { return encoded.empty(); }
@@ -24,9 +24,9 @@ class Count final : public Aggregate {
   }
 };
 
-class CountIf final : public Aggregate {
+class CountIf final : public NamedMonoid {
  public:
-  CountIf() : Aggregate({"count_if.v1", kGroup, OutputType::kInteger, KindBit(Kind::kBool)}) {}
+  CountIf() : NamedMonoid({"count_if.v1", kGroup, OutputType::kInteger, KindBit(Kind::kBool)}) {}
   size_t state_size() const noexcept override { return sizeof(int64_t); }
 
   void AddBatch(const LiftInput& input, const StateSpan& states, Scratch*) const override {

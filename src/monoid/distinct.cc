@@ -42,13 +42,13 @@ struct DistinctScratch final : Monoid::Scratch {
   }
 };
 
-class Distinct final : public Aggregate {
+class Distinct final : public NamedMonoid {
  public:
   explicit Distinct(int precision)
-      : Aggregate({"distinct.v1(precision=" + std::to_string(precision) + ")",
-                   {.idempotent = true},
-                   OutputType::kInteger,
-                   kScalarKinds}),
+      : NamedMonoid({"distinct.v1(precision=" + std::to_string(precision) + ")",
+                     {.idempotent = true},
+                     OutputType::kInteger,
+                     kScalarKinds}),
         precision_(precision) {}
 
   size_t state_size() const noexcept override { return sizeof(HyperLogLog); }

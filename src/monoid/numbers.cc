@@ -45,16 +45,37 @@ double NearestDouble(Int128 unscaled, int scale) {
   return v;
 }
 
+bool DecimalToInteger(const Cell& cell, int64_t* integer) {
+  Int128 unscaled = *cell.dec;
+  int scale = cell.scale;
+  StripTrailingZeros(&unscaled, &scale);
+  if (scale != 0 || unscaled < INT64_MIN || unscaled > INT64_MAX) return false;
+  *integer = static_cast<int64_t>(unscaled);
+  return true;
+}
+
+std::string NumberText(double v) {
+  char text[32];
+  return std::string(text, std::to_chars(text, text + sizeof(text), v).ptr);
+}
+
+std::string ListText(const std::vector<double>& values) {
+  std::string text = "[";
+  for (const double v : values) {
+    if (text.size() > 1) text += ',';
+    text += NumberText(v);
+  }
+  return text += ']';
+}
+
 void AppendJsonDouble(double v, std::string* json) {
   if (!std::isfinite(v)) {
     *json += "null";
     return;
   }
-  char text[32];
-  const char* end = std::to_chars(text, text + sizeof(text), v).ptr;
-  const std::string_view written(text, static_cast<size_t>(end - text));
-  json->append(written);
-  if (written.find_first_of(".e") == std::string_view::npos) *json += ".0";
+  const std::string text = NumberText(v);
+  *json += text;
+  if (text.find_first_of(".e") == std::string::npos) *json += ".0";
 }
 
 void AppendJsonString(std::string_view text, std::string* json) {

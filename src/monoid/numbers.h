@@ -2,12 +2,16 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "murmur/record.h"
 
 namespace murmur {
 
 double NearestDouble(Int128 unscaled, int scale);
+
+// Whether the decimal is an integer of 64 bits, and which.
+bool DecimalToInteger(const Cell& cell, int64_t* integer);
 
 // The double nearest to a number.
 // REQUIRES: cell.kind is one of kNumberKinds
@@ -17,7 +21,12 @@ inline double ToDouble(const Cell& cell) {
   return NearestDouble(*cell.dec, cell.scale);
 }
 
-// The shortest text that reads back as `v`, with a point or an exponent ("2.0"); null for NaN and
+// The shortest text that reads back as `v`: "2", "0.1", "1e+22".
+std::string NumberText(double v);
+// "[0.5,2]"
+std::string ListText(const std::vector<double>& values);
+
+// NumberText, with a point or an exponent ("2.0"); null for NaN and
 // the infinities, which JSON does not have.
 void AppendJsonDouble(double v, std::string* json);
 

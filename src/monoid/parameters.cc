@@ -3,6 +3,8 @@
 #include <charconv>
 #include <cmath>
 
+#include "monoid/numbers.h"
+
 namespace murmur {
 namespace {
 
@@ -25,11 +27,6 @@ std::string_view Trimmed(std::string_view text) {
   const size_t first = text.find_first_not_of(" \t\n");
   if (first == std::string_view::npos) return {};
   return text.substr(first, text.find_last_not_of(" \t\n") - first + 1);
-}
-
-std::string NumberText(double v) {
-  char text[32];
-  return std::string(text, std::to_chars(text, text + sizeof(text), v).ptr);
 }
 
 }  // namespace

@@ -32,7 +32,11 @@ class Registry {
 
  private:
   Registry() {
-    for (auto* make : {CountFunction, CountIfFunction, SumFunction, DistinctFunction}) {
+    for (auto* make :
+         {CountFunction, CountIfFunction, SumFunction, MinFunction, MaxFunction, AvgFunction,
+          VarianceFunction, StddevFunction, FirstFunction, LastFunction, DistinctFunction,
+          DistinctExactFunction, SetFunction, CountByFunction, TopkFunction, QuantilesFunction,
+          HistogramFunction, BloomFunction, DecayedSumFunction}) {
       (void)AddLocked(make());
     }
   }

@@ -7,8 +7,6 @@
 // its shortest decimal text.
 //
 // Bytes: an ExactSum (exact_sum.h), in units of 1 or of 10^-N.
-#include <charconv>
-
 #include "base/decimal.h"
 #include "monoid/aggregate.h"
 #include "monoid/exact_sum.h"
@@ -21,9 +19,9 @@ namespace {
 constexpr int kDecimalsMax = 18;
 constexpr MonoidTraits kGroup = {.invertible = true};
 
-class SumBase : public Aggregate {
+class SumBase : public NamedMonoid {
  public:
-  using Aggregate::Aggregate;
+  using NamedMonoid::NamedMonoid;
   size_t state_size() const noexcept override { return sizeof(ExactSum); }
 
   bool Combine(char* state, std::string_view encoded, Arena* arena) const override {
@@ -109,7 +107,7 @@ class DecimalSum final : public SumBase {
       const Cell& cell = CellAt(column, row);
       if (cell.is_null() || ToUnits(cell, &units)) continue;
       const std::string text =
-          cell.kind == Kind::kDecimal ? FormatDecimal(*cell.dec, cell.scale) : ShortestText(cell.d);
+          cell.kind == Kind::kDecimal ? FormatDecimal(*cell.dec, cell.scale) : NumberText(cell.d);
       bad->push_back({row, DeadReason::kNumberOverflow,
                       text + " has more than " + std::to_string(decimals_) +
                           " decimals, or more than 38 digits"});
@@ -140,11 +138,6 @@ class DecimalSum final : public SumBase {
   }
 
  private:
-  static std::string ShortestText(double v) {
-    char text[32];
-    return std::string(text, std::to_chars(text, text + sizeof(text), v).ptr);
-  }
-
   bool ToUnits(const Cell& cell, Int128* units) const {
     if (cell.kind == Kind::kInt) {
       *units = Int128{cell.i} * power_;
@@ -165,7 +158,7 @@ class DecimalSum final : public SumBase {
     }
     Int128 unscaled;
     int scale;
-    return ParseDecimal(ShortestText(v), &unscaled, &scale) &&
+    return ParseDecimal(NumberText(v), &unscaled, &scale) &&
            Rescale(unscaled, scale, decimals_, units);
   }
 

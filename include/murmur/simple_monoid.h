@@ -1,0 +1,171 @@
+// Aggregates of one's own, with as little as possible to write.
+//
+// SimpleMonoid<Logic> makes a Monoid of a class that says what a state is and how states combine:
+//
+//   struct BitOr {
+//     struct State { uint64_t bits = 0; };
+//     void Add(State& state, const Cell& cell) const { state.bits |= uint64_t(cell.i); }
+//     void Combine(State& state, const State& other) const { state.bits |= other.bits; }
+//     void Encode(const State& state, std::string* out) const;    // nothing for State()
+//     bool Decode(std::string_view bytes, State* state) const;    // false: not what Encode writes
+//     void Render(const State& state, std::string* json) const;
+//   };
+//   RegisterMonoid({.name = "bit_or", .parameters = {}, .usage = "bit_or(x)", .description = …,
+//                   .make = [](const MonoidParams&) {
+//                     return std::make_unique<SimpleMonoid<BitOr>>(
+//                         MonoidInfo{.name = "bit_or.v1", .traits = {.idempotent = true},
+//                                    .output = OutputType::kInteger,
+//                                    .accepts = KindBit(Kind::kInt)}, BitOr());
+//                   }});
+//
+// A value-initialised State is the identity. Add never sees null; it may take a LiftedRow in place
+// of a Cell, for the event's time and name, or for more than one argument. A Logic with a Negate
+// may claim to be invertible. One with HeapBytes(state) has its memory counted. Check the laws with
+// testing/monoid_laws.h.
+//
+// Ownership: a State lives on the heap and is freed by Destroy.
+// Threads: Logic's methods are const, and called from many threads.
+#pragma once
+
+#include <concepts>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "murmur/monoid.h"
+
+namespace murmur {
+
+struct MonoidInfo {
+  std::string name;  // "distinct.v1(precision=12)": function, version and parameters
+  MonoidTraits traits = {};
+  OutputType output = OutputType::kJson;
+  KindSet accepts = kScalarKinds;  // of every argument
+};
+
+// A Monoid that knows what it is called; what it does is left to derived classes.
+class NamedMonoid : public Monoid {
+ public:
+  explicit NamedMonoid(MonoidInfo info) : info_(std::move(info)) {}
+  std::string_view Name() const noexcept override { return info_.name; }
+  MonoidTraits Traits() const noexcept override { return info_.traits; }
+  OutputType output_type() const noexcept override { return info_.output; }
+  KindSet Accepts(size_t /*index*/) const noexcept override { return info_.accepts; }
+
+ protected:
+  Status Damaged() const {
+    return Status(Code::kDataLoss, "the state of " + info_.name + " is damaged");
+  }
+
+ private:
+  MonoidInfo info_;
+};
+
+// One row of a batch whose first argument is not null.
+struct LiftedRow {
+  const LiftInput& input;
+  uint32_t row;
+  const Cell& value;  // the first argument
+
+  const Cell& argument(size_t index) const { return CellAt(*input.args[index], row); }
+  int64_t time() const { return input.times != nullptr ? input.times[row] : 0; }
+  std::string_view object() const { return input.object; }
+  uint64_t offset() const { return input.offsets != nullptr ? input.offsets[row] : 0; }
+};
+
+template <class Logic>
+concept MonoidLogic = std::default_initializable<typename Logic::State> &&(
+                          requires(const Logic& logic, typename Logic::State& state,
+                                   const Cell& cell) { logic.Add(state, cell); } ||
+                          requires(const Logic& logic, typename Logic::State& state,
+                                   const LiftedRow& row) { logic.Add(state, row); }) &&
+                      requires(const Logic& logic, typename Logic::State& state,
+                               const typename Logic::State& other, std::string_view bytes,
+                               std::string* out) {
+  logic.Combine(state, other);
+  logic.Encode(other, out);
+  { logic.Decode(bytes, &state) } -> std::same_as<bool>;
+  logic.Render(other, out);
+};
+
+template <MonoidLogic Logic>
+class SimpleMonoid final : public NamedMonoid {
+ public:
+  using State = typename Logic::State;
+
+  SimpleMonoid(MonoidInfo info, Logic logic)
+      : NamedMonoid(std::move(info)), logic_(std::move(logic)) {}
+
+  size_t state_size() const noexcept override { return sizeof(State*); }
+
+  void AddBatch(const LiftInput& input, const StateSpan& states, Scratch*) const override {
+    for (uint32_t row = 0; row < input.rows; ++row) {
+      const Cell& cell = CellAt(*input.args[0], row);
+      if (cell.is_null()) continue;
+      Change(states.at(input.groups[row]), states.arena, [&](State& state) {
+        if constexpr (requires { logic_.Add(state, cell); }) {
+          logic_.Add(state, cell);
+        } else {
+          logic_.Add(state, LiftedRow{input, row, cell});
+        }
+      });
+    }
+  }
+
+  bool Combine(char* state, std::string_view encoded, Arena* arena) const override {
+    if (encoded.empty()) return true;
+    State other{};
+    if (!logic_.Decode(encoded, &other)) return false;
+    Change(state, arena, [&](State& target) { logic_.Combine(target, other); });
+    return true;
+  }
+
+  void Encode(const char* state, std::string* out) const override {
+    if (const State* held = Held(state)) logic_.Encode(*held, out);
+  }
+
+  void Negate(char* state, Arena*) const override {
+    if constexpr (requires(State & s) { logic_.Negate(s); }) {
+      if (State* held = Held(state)) logic_.Negate(*held);
+    }
+  }
+
+  Status Render(std::string_view encoded, int64_t, std::string* json) const override {
+    State state{};
+    if (!encoded.empty() && !logic_.Decode(encoded, &state)) return Damaged();
+    logic_.Render(state, json);
+    return Status();
+  }
+
+  void Destroy(char* state) const override { delete Held(state); }
+
+ private:
+  static State*& Held(char* state) { return *reinterpret_cast<State**>(state); }
+  static const State* Held(const char* state) {
+    return *reinterpret_cast<const State* const*>(state);
+  }
+  size_t Bytes(const State& state) const {
+    if constexpr (requires { logic_.HeapBytes(state); }) {
+      return logic_.HeapBytes(state);
+    } else {
+      return 0;
+    }
+  }
+  template <class Action>
+  void Change(char* state, Arena* arena, Action&& action) const {
+    State*& held = Held(state);
+    size_t before = 0;
+    if (held == nullptr) {
+      held = new State{};
+      arena->Charge(sizeof(State));
+    } else {
+      before = Bytes(*held);
+    }
+    action(*held);
+    arena->Charge(static_cast<ptrdiff_t>(Bytes(*held)) - static_cast<ptrdiff_t>(before));
+  }
+
+  Logic logic_;
+};
+
+}  // namespace murmur
