@@ -1,0 +1,90 @@
+// Any bytes read as a file of JSON lines: each record that is counted is an object to an
+// independent parser too, and neither records nor dead letters depend on where the reader's blocks
+// end.
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "source/jsonl/jsonl_source.h"
+
+namespace {
+
+using murmur::Cell;
+using murmur::FieldPath;
+using murmur::Kind;
+using murmur::RecordBatch;
+
+const murmur::Projection& Fields() {
+  using Steps = std::vector<FieldPath::Step>;
+  static const murmur::Projection kFields = {{
+      {.path = {Steps{"ts"}}, .as_time = true},
+      {.path = {Steps{"a"}}},
+      {.path = {Steps{"n"}}, .exact_decimals = true},
+      {.path = {Steps{"o", "b"}}},
+      {.path = {Steps{"l", uint32_t{1}}}},
+  }};
+  return kFields;
+}
+
+std::string Text(const Cell& cell) {
+  const std::string kind(murmur::KindName(cell.kind));
+  if (cell.kind == Kind::kString || cell.kind == Kind::kJson) {
+    return kind + ":" + std::string(cell.text());
+  }
+  if (cell.kind == Kind::kDecimal) {
+    return kind + ":" + std::to_string(static_cast<uint64_t>(*cell.dec)) + "," +
+           std::to_string(cell.scale);
+  }
+  return kind + ":" + std::to_string(cell.is_null() ? 0 : cell.i);
+}
+
+void CheckIndependently(std::string_view line) {
+  if (!nlohmann::json::accept(line)) std::abort();
+  const size_t first = line.find_first_not_of(" \t\r");
+  if (first == std::string_view::npos || line[first] != '{') std::abort();
+}
+
+// One text a record or dead letter, in ascending order.
+std::vector<std::string> ReadAll(const std::string& bytes, size_t block_bytes) {
+  const auto source = murmur::JsonlSource::FromReader(
+      "fuzz", std::make_unique<std::istringstream>(bytes),
+      {.paths = {}, .record_bytes_max = 1000, .read_bytes = block_bytes});
+  const auto plan = source->Scan({});
+  if (!plan.ok() || plan->splits.size() != 1) std::abort();
+  const auto stream = source->Open(plan->splits[0], "", Fields());
+  if (!stream.ok()) std::abort();
+  RecordBatch batch(Fields());
+  std::vector<std::string> seen;
+  for (;;) {
+    const auto state = (*stream)->Read({}, &batch);
+    if (!state.ok()) std::abort();
+    if (*state == murmur::ReadState::kEnd) break;
+    for (uint32_t row = 0; row < batch.rows; ++row) {
+      CheckIndependently(batch.raw[row]);
+      std::string& record = seen.emplace_back(std::to_string(batch.offsets[row]));
+      for (const murmur::Column& column : batch.columns) record += " " + Text(column.cells[row]);
+    }
+    for (const murmur::DeadLetter& letter : batch.dead_letters) {
+      seen.push_back(std::to_string(letter.offset) + " " +
+                     std::string(murmur::DeadReasonName(letter.reason)) + " " + letter.raw);
+    }
+  }
+  std::sort(seen.begin(), seen.end());
+  return seen;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  // A newline in front: no magic number makes this a compressed file.
+  const std::string bytes = "\n" + std::string(reinterpret_cast<const char*>(data), size);
+  if (ReadAll(bytes, 64) != ReadAll(bytes, 1 << 20)) std::abort();
+  return 0;
+}
