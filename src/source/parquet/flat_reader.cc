@@ -78,6 +78,10 @@ template <TimeUnit unit>
 struct TimeValue {
   static constexpr Kind kKind = Kind::kTime;
   const Refusal* operator()(int64_t value, uint32_t, Cell* cell) const {
+    if constexpr (unit == TimeUnit::kMicros) {
+      *cell = Cell::Time(value);
+      return nullptr;
+    }
     return TimeCell(value, unit, cell);
   }
 };
@@ -97,11 +101,32 @@ struct Int96Value {
   }
 };
 
+// Whether the values lie behind each other as in a PLAIN page, each after the four bytes of its
+// length, and everything there is ASCII: then no value needs a look of its own.
+bool IsAsciiRun(const parquet::ByteArray* values, int64_t size) {
+  constexpr uint32_t kLengthBytes = 4;
+  if (size == 0) return true;
+  for (int64_t i = 1; i < size; ++i) {
+    if (values[i].ptr != values[i - 1].ptr + values[i - 1].len + kLengthBytes) return false;
+  }
+  const uint8_t* end = values[size - 1].ptr + values[size - 1].len;
+  uint8_t seen = 0;
+  for (const uint8_t* byte = values[0].ptr; byte != end; ++byte) seen |= *byte;
+  return seen < 0x80;
+}
+
 struct TextValue {
   static constexpr Kind kKind = Kind::kString;
   uint64_t max_bytes;
   uint32_t fixed_size = 0;
+  bool ascii = false;
+
+  void Begin(const parquet::ByteArray* values, int64_t size) { ascii = IsAsciiRun(values, size); }
   const Refusal* operator()(const parquet::ByteArray& value, uint32_t, Cell* cell) const {
+    if (ascii && value.len <= max_bytes) [[likely]] {
+      *cell = Cell::String({reinterpret_cast<const char*>(value.ptr), value.len});
+      return nullptr;
+    }
     return TextCell({reinterpret_cast<const char*>(value.ptr), value.len}, max_bytes, cell);
   }
   const Refusal* operator()(parquet::FixedLenByteArray value, uint32_t, Cell* cell) const {
@@ -161,6 +186,9 @@ class FlatReader final : public FieldReader {
     const int64_t read = reader_->ReadBatch(want, levels_.data(), nullptr, values_.get(), &found);
     if (read <= 0) ThrowShortColumn();
     const auto rows = static_cast<uint32_t>(read);
+    if constexpr (requires { convert_.Begin(values_.get(), found); }) {
+      convert_.Begin(values_.get(), found);
+    }
     if (found == read) {
       for (uint32_t i = 0; i < rows; ++i) Put(values_[i], at + i, column, bad);
     } else {

@@ -6,6 +6,7 @@
 #include <parquet/file_reader.h>
 #include <parquet/statistics.h>
 
+#include <algorithm>
 #include <charconv>
 #include <deque>
 #include <functional>
@@ -30,7 +31,6 @@ using parquet_source::WatchedFile;
 
 // Footers of files whose row groups are being read.
 constexpr size_t kCachedFootersMax = 16;
-constexpr std::string_view kHandoffPrefix = "handoff.";
 
 struct ParquetOptions {
   std::string name;
@@ -46,13 +46,16 @@ struct Footer {
   std::string damage;
 };
 
-// Throws where the bytes are no Parquet footer.
+// Throws where the bytes are no Parquet footer. Arrow looks at a column's part of it when asked for
+// the column, so that all are asked for here.
 std::shared_ptr<parquet::FileMetaData> ReadMetadata(std::shared_ptr<WatchedFile> file) {
   auto metadata = parquet::ParquetFileReader::Open(std::move(file))->metadata();
   for (int i = 0; i < metadata->num_row_groups(); ++i) {
-    if (metadata->RowGroup(i)->num_rows() < 0) {
+    const auto group = metadata->RowGroup(i);
+    if (group->num_rows() < 0) {
       throw parquet::ParquetException("a row group has a negative number of rows");
     }
+    for (int column = 0; column < group->num_columns(); ++column) group->ColumnChunk(column);
   }
   return metadata;
 }
@@ -86,8 +89,12 @@ bool MayHoldTimes(const parquet::FileMetaData& metadata, int row_group, const Fi
                   const TimeRange& range) {
   const FieldPlace place = parquet_source::FindField(*metadata.schema(), field);
   if (!place.flat) return true;
-  const auto times = ChunkTimes(*metadata.RowGroup(row_group)->ColumnChunk(place.columns[0]));
-  return !times || (times->max >= range.min && times->min <= range.max);
+  try {
+    const auto times = ChunkTimes(*metadata.RowGroup(row_group)->ColumnChunk(place.columns[0]));
+    return !times || (times->max >= range.min && times->min <= range.max);
+  } catch (const std::exception&) {
+    return true;  // damaged statistics prove nothing
+  }
 }
 
 uint64_t CompressedBytes(const parquet::RowGroupMetaData& group) {
@@ -241,27 +248,6 @@ Result<std::unique_ptr<RecordStream>> ParquetSource::Open(const Split& split, co
   input.max_value_bytes = options_.max_value_bytes;
   input.check_unchanged = [this, object] { return object_set_.CheckUnchanged({object}); };
   return parquet_source::OpenRowGroup(std::move(input), after, projection);
-}
-
-// "handoff.kafka.0" = "1500" → streams["kafka"]["0"] = "1500".
-Result<HandoffToken> HandoffOf(const SourceSpec& spec) {
-  HandoffToken token;
-  for (const auto& [option, value] : spec.options) {
-    if (option == "handoff") {
-      return Status(Code::kFailedPrecondition,
-                    fmt::format("handoff: {} needs a live source to ask; give positions instead, "
-                                "as in handoff: {{kafka: {{0: 1500}}}}",
-                                value));
-    }
-    if (!option.starts_with(kHandoffPrefix)) continue;
-    const std::string rest = option.substr(kHandoffPrefix.size());
-    const size_t dot = rest.rfind('.');
-    if (dot == std::string::npos) {
-      return Status(Code::kInvalidArgument, fmt::format("'{}' names no partition", option));
-    }
-    token.streams[rest.substr(0, dot)][rest.substr(dot + 1)] = value;
-  }
-  return token;
 }
 
 ParquetOptions OptionsOf(const Definition& definition) {
