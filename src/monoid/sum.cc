@@ -21,7 +21,7 @@ constexpr MonoidTraits kGroup = {.invertible = true};
 
 class SumBase : public NamedMonoid {
  public:
-  using NamedMonoid::NamedMonoid;
+  SumBase(MonoidInfo info, bool integers) : NamedMonoid(std::move(info)), integers_(integers) {}
   size_t state_size() const noexcept override { return sizeof(ExactSum); }
 
   bool Combine(char* state, std::string_view encoded, Arena* arena) const override {
@@ -41,10 +41,14 @@ class SumBase : public NamedMonoid {
   void Destroy(char* state) const override { reinterpret_cast<ExactSum*>(state)->Destroy(); }
 
  protected:
-  static bool Read(std::string_view encoded, EncodedSum* sum) {
+  bool Read(std::string_view encoded, EncodedSum* sum) const {
     if (!ReadSum(&encoded, sum) || !encoded.empty()) return false;
-    return sum->doubles != 0 || !sum->finite() || !sum->bytes.empty();  // not the identity
+    const bool nothing = sum->doubles == 0 && sum->finite() && sum->bytes.empty();
+    return !nothing && (!integers_ || (sum->doubles == 0 && sum->finite() && sum->position >= 0));
   }
+
+ private:
+  const bool integers_;  // nothing but integers is ever added
 };
 
 UInt128 Magnitude(Int128 v) {
@@ -53,7 +57,7 @@ UInt128 Magnitude(Int128 v) {
 
 class Sum final : public SumBase {
  public:
-  Sum() : SumBase({"sum.v1", kGroup, OutputType::kNumber, kNumberKinds}) {}
+  Sum() : SumBase({"sum.v1", kGroup, OutputType::kNumber, kNumberKinds}, false) {}
 
   void AddBatch(const LiftInput& input, const StateSpan& states, Scratch*) const override {
     const Column& column = *input.args[0];
@@ -78,10 +82,9 @@ class Sum final : public SumBase {
   Status Render(std::string_view encoded, int64_t, std::string* json) const override {
     EncodedSum sum;
     if (!encoded.empty() && !Read(encoded, &sum)) return Damaged();
-    if (sum.doubles == 0 && sum.position < 0) return Damaged();
     if (!sum.finite()) {
       *json += "null";
-    } else if (sum.doubles == 0) {
+    } else if (sum.doubles == 0 && sum.position >= 0) {
       *json += sum.sum().IntegerText();
     } else {
       AppendJsonDouble(sum.sum().ToDouble(), json);
@@ -94,7 +97,8 @@ class DecimalSum final : public SumBase {
  public:
   explicit DecimalSum(int decimals)
       : SumBase({"sum.v1(decimal=" + std::to_string(decimals) + ")", kGroup, OutputType::kText,
-                 kNumberKinds}),
+                 kNumberKinds},
+                true),
         decimals_(decimals) {
     for (int i = 0; i < decimals; ++i) power_ *= 10;
   }
@@ -125,7 +129,6 @@ class DecimalSum final : public SumBase {
   Status Render(std::string_view encoded, int64_t, std::string* json) const override {
     EncodedSum sum;
     if (!encoded.empty() && !Read(encoded, &sum)) return Damaged();
-    if (sum.position < 0 || sum.doubles != 0 || !sum.finite()) return Damaged();
     std::string digits = sum.sum().IntegerText();
     const size_t sign = digits.front() == '-' ? 1 : 0;
     const auto decimals = static_cast<size_t>(decimals_);
