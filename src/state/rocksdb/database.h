@@ -56,6 +56,11 @@ class Database {
   const std::string& path() const noexcept { return options_.path; }
   const Damage& damage() const noexcept { return *options_.damage; }
 
+  // Null for a reader, under whom nothing moves. To be given back to db().
+  const rocksdb::Snapshot* TakeSnapshot() const {
+    return options_.access == Access::kRead ? nullptr : db_->GetSnapshot();
+  }
+
   // `snapshot` null: the newest.
   Result<std::optional<std::string>> Get(std::string_view key,
                                          const rocksdb::Snapshot* snapshot = nullptr) const;

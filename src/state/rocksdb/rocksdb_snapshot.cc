@@ -35,7 +35,7 @@ RocksDbSnapshot::RocksDbSnapshot(std::shared_ptr<Database> database,
     : database_(std::move(database)),
       visible_(std::move(visible)),
       pinned_(visible_->Pin()),
-      snapshot_(database_->db()->GetSnapshot()) {}
+      snapshot_(database_->TakeSnapshot()) {}
 
 RocksDbSnapshot::~RocksDbSnapshot() {
   if (snapshot_ != nullptr) database_->db()->ReleaseSnapshot(snapshot_);

@@ -151,9 +151,16 @@ Status RocksDbTable::Recover(Lock* lock) const {
   return Status();
 }
 
+Result<std::shared_ptr<Database>> RocksDbTable::ReadyToWrite(Lock* lock) const {
+  if (database_options_.access == Access::kRead) {
+    return Status(Code::kFailedPrecondition, database_options_.path + " is open for reading only");
+  }
+  return Ready(lock);
+}
+
 Result<std::shared_ptr<Database>> RocksDbTable::Enter(const Commit& commit) {
   Lock lock(mutex_);
-  MURMUR_ASSIGN(auto database, Ready(&lock));
+  MURMUR_ASSIGN(auto database, ReadyToWrite(&lock));
   MURMUR_TRY(CheckUndamaged(*database));
   std::set<std::string_view> splits;
   for (const SplitMove& move : commit.moves) {
@@ -220,7 +227,7 @@ Status RocksDbTable::Apply(const Commit& commit) {
 }
 
 Status RocksDbTable::PutRecords(Lock* lock, const StoreRecords& records) {
-  MURMUR_ASSIGN(const auto database, Ready(lock));
+  MURMUR_ASSIGN(const auto database, ReadyToWrite(lock));
   bool in_doubt = false;
   Status written = database->WriteSmall(nullptr, records, &in_doubt);
   in_doubt_ |= in_doubt;

@@ -26,7 +26,7 @@ namespace murmur {
 inline constexpr uint64_t kSmallCommitDeltas = 2000;
 
 struct RocksDbTableOptions {
-  std::string path;  // the version's folder
+  std::string path = {};  // the version's folder
   Access access = Access::kWrite;
   StateOptions resources = {};
   std::string dead_letter_path = {};  // empty: no projection
@@ -64,6 +64,7 @@ class RocksDbTable final : public StateTable {
 
   // The open database; opens it again after a failure.
   Result<std::shared_ptr<Database>> Ready(Lock* lock) const;
+  Result<std::shared_ptr<Database>> ReadyToWrite(Lock* lock) const;
   Status Recover(Lock* lock) const;
   Result<std::shared_ptr<Database>> Enter(const Commit& commit);
   Status Leave(const Commit& commit, Status written, bool in_doubt);

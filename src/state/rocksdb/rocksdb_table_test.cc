@@ -1,0 +1,98 @@
+#include "state/rocksdb/rocksdb_table.h"
+
+#include <stdexcept>
+
+#include "testing/faulty_file_system.h"
+#include "testing/state_table_kit.h"
+#include "testing/temporary_folder.h"
+
+namespace murmur {
+namespace {
+
+class RocksDbTableTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_EQ(RocksDbTable::Create({.path = path_}, VersionInfo(), TestSchema()), Status());
+  }
+  std::unique_ptr<RocksDbTable> Open(RocksDbTableOptions options) {
+    options.path = path_;
+    auto table = RocksDbTable::Open(options, TestSchema());
+    if (!table.ok()) throw std::runtime_error(table.status().ToString());
+    return *std::move(table);
+  }
+
+  TemporaryFolder folder_;
+  const std::string path_ = folder_.path() + "/v1";
+};
+
+TEST_F(RocksDbTableTest, AReaderBesideTheWriterSeesWhatWasCommittedWhenItOpened) {
+  const auto writer = Open({});
+  const TestCommit first = NumberedCommit(1, 10);
+  const TestCommit second = NumberedCommit(2, kManyKeys);
+  ASSERT_EQ(first.ApplyTo(writer.get()), Status());
+  const auto reader = Open({.access = Access::kRead});
+  EXPECT_EQ(Dump(*reader), first.deltas);
+  ASSERT_EQ(second.ApplyTo(writer.get()), Status());
+  EXPECT_EQ(Dump(*reader), first.deltas);
+  EXPECT_EQ(Dump(*Open({.access = Access::kRead})), Folded({first, second}));
+  EXPECT_EQ(second.ApplyTo(reader.get()).code(), Code::kFailedPrecondition);
+}
+
+TEST_F(RocksDbTableTest, DamagedValuesAreDataLossFromThenOn) {
+  auto table = Open({});
+  TestCommit commit{.from = "", .to = "1", .deltas = {{TestKey(1), TestValue(1, 1, 1)}}};
+  ASSERT_EQ(commit.ApplyTo(table.get()), Status());
+  commit.from = "1";
+  commit.to = "2";
+  commit.deltas = {{TestKey(1),
+                    "\x02\x03"
+                    "abc"}};
+  ASSERT_EQ(commit.ApplyTo(table.get()), Status());
+  EXPECT_EQ((*table->Snapshot())->Get(TestKey(1)).status().code(), Code::kDataLoss);
+  EXPECT_EQ(table->Snapshot().status().code(), Code::kDataLoss);
+  EXPECT_EQ(NumberedCommit(3, 1).ApplyTo(table.get()).code(), Code::kDataLoss);
+}
+
+TEST_F(RocksDbTableTest, ASecondWriterIsToldWhoHoldsTheState) {
+  const auto writer = Open({});
+  const auto second = RocksDbTable::Open({.path = path_}, TestSchema());
+  ASSERT_EQ(second.status().code(), Code::kFailedPrecondition);
+  EXPECT_THAT(std::string(second.status().message()),
+              testing::HasSubstr("is in use by pid " + std::to_string(getpid()) + " ("));
+}
+
+// A table on a file system that fails on purpose.
+class FaultyTableTest : public RocksDbTableTest {
+ protected:
+  std::shared_ptr<FaultyFileSystem> files_ =
+      std::make_shared<FaultyFileSystem>(folder_.path() + "/attic");
+  std::unique_ptr<rocksdb::Env> env_ = rocksdb::NewCompositeEnv(files_);
+};
+
+TEST_F(FaultyTableTest, AFullDiskRefusesCommitsAndTakesThemOnceThereIsSpace) {
+  for (const int64_t keys : {int64_t{3}, kManyKeys}) {
+    const std::string split = "s" + std::to_string(keys);
+    auto table = Open({.env = env_.get()});
+    const Contents before = Dump(*table);
+    TestCommit commit = NumberedCommit(1, keys);
+    commit.split = split;
+    files_->SetDiskFull(true);
+    const Status refused = commit.ApplyTo(table.get());
+    EXPECT_THAT(refused.code(), testing::AnyOf(Code::kResourceExhausted, Code::kUnavailable));
+    EXPECT_THAT(std::string(refused.message()), testing::HasSubstr("the disk is full"));
+    EXPECT_FALSE(commit.ApplyTo(table.get()).ok());
+    files_->SetDiskFull(false);
+    EXPECT_EQ(Dump(*table), before);
+    EXPECT_EQ(commit.ApplyTo(table.get()), Status());
+    EXPECT_EQ((*table->Snapshot())->Progress()->at(split).position, "1");
+    TestCommit next = NumberedCommit(2, keys);
+    next.split = split;
+    EXPECT_EQ(next.ApplyTo(table.get()), Status());
+    const Contents after = Dump(*table);
+    table.reset();
+    EXPECT_EQ(Dump(*Open({})), after);
+  }
+}
+
+}  // namespace
+}  // namespace murmur

@@ -1,0 +1,483 @@
+// What every StateTable must do. A new one adds
+//   INSTANTIATE_TEST_SUITE_P(Redis, StateTableContract, testing::Values(…));
+// with a harness that makes and opens it, and inherits every test. To be included by one file of a
+// test program.
+#pragma once
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <ostream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "testing/state_table_kit.h"
+
+namespace murmur {
+
+// Makes one version and opens it as often as a test wants, one table at a time.
+class StateTableHarness {
+ public:
+  virtual ~StateTableHarness() = default;
+  virtual Status Create(const VersionInfo& info, const StateSchema& schema) = 0;
+  virtual Result<std::unique_ptr<StateTable>> Open(const StateSchema& schema) = 0;
+};
+
+struct StateTableCase {
+  std::string name;
+  std::function<std::unique_ptr<StateTableHarness>()> make;
+  friend void PrintTo(const StateTableCase& c, std::ostream* out) { *out << c.name; }
+};
+
+class StateTableContract : public testing::TestWithParam<StateTableCase> {
+ protected:
+  void SetUp() override { Start(TestSchema()); }
+
+  void Start(const StateSchema& schema) {
+    table_.reset();
+    harness_ = GetParam().make();
+    const Status created = harness_->Create(Description(), schema);
+    ASSERT_TRUE(created.ok()) << created.ToString();
+    Reopen(schema);
+  }
+  void Reopen(const StateSchema& schema = TestSchema()) {
+    if (table_ != nullptr) {
+      ASSERT_EQ(table_->Close(), Status());
+    }
+    table_.reset();
+    auto opened = harness_->Open(schema);
+    ASSERT_TRUE(opened.ok()) << opened.status().ToString();
+    table_ = *std::move(opened);
+  }
+  static VersionInfo Description() {
+    VersionInfo info;
+    info.number = 7;
+    info.mode = "bootstrap";
+    info.identity = R"({"key":"page"})";
+    info.definition = "name: p\n";
+    return info;
+  }
+  std::map<std::string, SplitProgress> Progress() const {
+    return *(*table_->Snapshot())->Progress();
+  }
+  std::vector<DeadLetter> DeadLetters() const {
+    std::vector<DeadLetter> letters;
+    const auto snapshot = *table_->Snapshot();
+    EXPECT_EQ(snapshot->ScanDeadLetters([&](const DeadLetter& letter) {
+      letters.push_back(letter);
+      return true;
+    }),
+              Status());
+    return letters;
+  }
+  void Apply(const TestCommit& commit) {
+    const Status applied = commit.ApplyTo(table_.get());
+    ASSERT_TRUE(applied.ok()) << applied.ToString();
+  }
+
+  std::unique_ptr<StateTableHarness> harness_;
+  std::unique_ptr<StateTable> table_;
+};
+
+TEST_P(StateTableContract, ANewTableIsEmptyAndSaysWhatItIs) {
+  const auto info = table_->Info();
+  ASSERT_TRUE(info.ok()) << info.status().ToString();
+  EXPECT_EQ(info->number, 7u);
+  EXPECT_EQ(info->status, VersionStatus::kBuilding);
+  EXPECT_EQ(info->identity, Description().identity);
+  EXPECT_THAT(info->monoids, testing::ElementsAre("test_sum.v1", "test_last.v1"));
+  EXPECT_TRUE(Dump(*table_).empty());
+  EXPECT_TRUE(Progress().empty());
+  EXPECT_EQ(*(*table_->Snapshot())->NewestTime(), INT64_MIN);
+  EXPECT_FALSE(table_->Token()->has_value());
+  EXPECT_FALSE(table_->Plan()->has_value());
+}
+
+TEST_P(StateTableContract, DeltasOfOneKeyCombineInTheOrderOfTheirCommits) {
+  for (const int64_t keys : {int64_t{3}, kManyKeys}) {
+    Start(TestSchema());
+    std::vector<TestCommit> commits;
+    for (int64_t n = 1; n <= 6; ++n) {
+      commits.push_back(NumberedCommit(n, keys));
+      Apply(commits.back());
+      EXPECT_EQ(Dump(*table_), Folded(commits)) << "after commit " << n << " of " << keys;
+    }
+  }
+}
+
+TEST_P(StateTableContract, SmallAndLargeCommitsMixedGiveTheFoldOfAll) {
+  std::vector<TestCommit> commits;
+  for (int64_t n = 1; n <= 12; ++n) {
+    commits.push_back(NumberedCommit(n, n % 3 == 0 ? kManyKeys : 1 + n));
+    Apply(commits.back());
+  }
+  EXPECT_EQ(Dump(*table_), Folded(commits));
+  Reopen();
+  EXPECT_EQ(Dump(*table_), Folded(commits));
+}
+
+TEST_P(StateTableContract, GetFindsExactlyTheKeysThatScanVisits) {
+  const TestCommit commit = NumberedCommit(1, 50);
+  Apply(commit);
+  const auto snapshot = *table_->Snapshot();
+  for (int64_t key = 0; key < 100; ++key) {
+    const auto found = snapshot->Get(TestKey(key));
+    ASSERT_TRUE(found.ok());
+    const auto expected = commit.deltas.find(TestKey(key));
+    ASSERT_EQ(found->has_value(), expected != commit.deltas.end());
+    if (found->has_value()) {
+      EXPECT_EQ(**found, expected->second);
+    }
+  }
+}
+
+TEST_P(StateTableContract, ScanKeepsToItsBoundsAndStopsWhenTold) {
+  TestCommit commit{.from = "", .to = "1"};
+  for (int64_t key = 0; key < 10; ++key) commit.deltas[TestKey(key)] = TestValue(1, key, 1);
+  commit.dead_letters.push_back({.object = "o", .detail = "d", .raw = "r"});
+  Apply(commit);
+  const auto snapshot = *table_->Snapshot();
+  const auto visited = [&](std::string_view from, std::string_view until, size_t stop_after) {
+    std::vector<std::string> keys;
+    EXPECT_EQ(snapshot->Scan(from, until,
+                             [&](auto key, auto) {
+                               keys.emplace_back(key);
+                               return keys.size() < stop_after;
+                             }),
+              Status());
+    return keys;
+  };
+  EXPECT_THAT(visited(TestKey(3), TestKey(5), 99), testing::ElementsAre(TestKey(3), TestKey(4)));
+  EXPECT_THAT(visited(TestKey(8), {}, 99), testing::ElementsAre(TestKey(8), TestKey(9)));
+  EXPECT_THAT(visited({}, {}, 2), testing::ElementsAre(TestKey(0), TestKey(1)));
+  EXPECT_TRUE(visited(TestKey(5), TestKey(3), 99).empty());
+  EXPECT_FALSE(snapshot->Get("\xF0\x01")->has_value()) << "the store's own records are not keys";
+}
+
+TEST_P(StateTableContract, AStalePositionIsAbortedAndChangesNothing) {
+  for (const int64_t keys : {int64_t{3}, kManyKeys}) {
+    Start(TestSchema());
+    Apply(NumberedCommit(1, keys));
+    Apply(NumberedCommit(2, keys));
+    const Contents before = Dump(*table_);
+    TestCommit again = NumberedCommit(2, keys);
+    again.dead_letters.push_back({.object = "o", .detail = "d", .raw = "r"});
+    EXPECT_EQ(again.ApplyTo(table_.get()).code(), Code::kAborted);
+    TestCommit ahead = NumberedCommit(9, keys);
+    EXPECT_EQ(ahead.ApplyTo(table_.get()).code(), Code::kAborted);
+    EXPECT_EQ(Dump(*table_), before);
+    EXPECT_TRUE(DeadLetters().empty());
+    EXPECT_EQ(Progress().at("a").position, "2");
+    Apply(NumberedCommit(3, keys));
+  }
+}
+
+TEST_P(StateTableContract, OneStaleMoveOfSeveralStopsTheWholeCommit) {
+  Apply({.split = "b", .from = "", .to = "5"});
+  const Contents deltas = {{TestKey(1), TestValue(1, 1, 1)}};
+  MapCursor cursor(deltas);
+  Commit commit;
+  commit.moves = {{.split = "a", .from = "", .to = {.position = "1"}},
+                  {.split = "b", .from = "", .to = {.position = "6"}}};
+  commit.deltas = &cursor;
+  commit.delta_count = 1;
+  EXPECT_EQ(table_->Apply(commit).code(), Code::kAborted);
+  EXPECT_TRUE(Dump(*table_).empty());
+  EXPECT_EQ(Progress().count("a"), 0u);
+  commit.moves[1].from = "5";
+  commit.moves.push_back(commit.moves[1]);
+  EXPECT_EQ(table_->Apply(commit).code(), Code::kAborted) << "one split, moved twice";
+}
+
+TEST_P(StateTableContract, KeysOutOfOrderAreRefusedAndChangeNothing) {
+  class Descending final : public DeltaCursor {
+   public:
+    explicit Descending(std::vector<std::string> keys) : keys_(std::move(keys)) {}
+    bool Next(std::string_view* key, std::string_view* value) override {
+      if (next_ == keys_.size()) return false;
+      *key = keys_[next_++];
+      *value = value_;
+      return true;
+    }
+
+   private:
+    std::vector<std::string> keys_;
+    size_t next_ = 0;
+    std::string value_ = TestValue(1, 1, 1);
+  };
+  const std::vector<std::vector<std::string>> bad = {{TestKey(2), TestKey(1)},
+                                                     {TestKey(1), TestKey(1)},
+                                                     {"\xF1"
+                                                      "a"},
+                                                     {""},
+                                                     {TestKey(1), "\xF0\x01"}};
+  for (const auto& keys : bad) {
+    for (const int64_t claimed : {int64_t{2}, kManyKeys}) {
+      Descending cursor(keys);
+      Commit commit;
+      commit.moves = {{.split = "a", .from = "", .to = {.position = "1"}}};
+      commit.deltas = &cursor;
+      commit.delta_count = static_cast<uint64_t>(claimed);
+      EXPECT_EQ(table_->Apply(commit).code(), Code::kInternal);
+      EXPECT_TRUE(Dump(*table_).empty());
+      EXPECT_TRUE(Progress().empty());
+    }
+  }
+  Apply(NumberedCommit(1, 3));
+}
+
+TEST_P(StateTableContract, EverythingIsThereAfterReopening) {
+  const HandoffToken token{{{"kafka", {{"0", "1500"}, {"1", "1480"}}}}};
+  const ScanPlan plan{.source = "jsonl:*.jsonl",
+                      .splits = {{.id = "a", .bytes = 10, .payload = "x\0y"},
+                                 {.id = "b", .bytes = 0, .payload = ""}},
+                      .payload = std::string("a\0b", 3)};
+  ASSERT_EQ(table_->Begin(token, plan), Status());
+  TestCommit commit = NumberedCommit(1, 20);
+  commit.newest_time = -5;
+  commit.dead_letters.push_back({.object = "o",
+                                 .offset = 12,
+                                 .reason = DeadReason::kBadTime,
+                                 .detail = "no time",
+                                 .raw = std::string("\0\xFF", 2)});
+  Apply(commit);
+  ASSERT_EQ(table_->SetStatus(VersionStatus::kFailed, "too many dead letters"), Status());
+  const auto progress = Progress();
+  Reopen();
+  EXPECT_EQ(Dump(*table_), commit.deltas);
+  EXPECT_EQ(Progress(), progress);
+  EXPECT_EQ(progress.at("a"), commit.Progress());
+  EXPECT_EQ(*(*table_->Snapshot())->NewestTime(), -5);
+  EXPECT_EQ(table_->Info()->status, VersionStatus::kFailed);
+  EXPECT_EQ(table_->Info()->failure, "too many dead letters");
+  EXPECT_EQ(**table_->Token(), token);
+  ASSERT_TRUE(table_->Plan()->has_value());
+  EXPECT_EQ((**table_->Plan()).payload, plan.payload);
+  ASSERT_EQ((**table_->Plan()).splits.size(), 2u);
+  EXPECT_EQ((**table_->Plan()).splits[0].payload, plan.splits[0].payload);
+  ASSERT_EQ(DeadLetters().size(), 1u);
+  EXPECT_EQ(DeadLetters()[0].raw, commit.dead_letters[0].raw);
+  EXPECT_EQ(DeadLetters()[0].reason, DeadReason::kBadTime);
+  Apply(NumberedCommit(2, 20));
+}
+
+TEST_P(StateTableContract, ATokenIsStoredOnce) {
+  EXPECT_EQ(table_->Begin({}, {.source = "s", .splits = {}, .payload = "first"}), Status());
+  EXPECT_EQ(table_->Begin({}, {.source = "s", .splits = {}, .payload = "second"}).code(),
+            Code::kAlreadyExists);
+  Reopen();
+  EXPECT_EQ(table_->Begin({}, {}).code(), Code::kAlreadyExists);
+  EXPECT_EQ((**table_->Plan()).payload, "first");
+}
+
+TEST_P(StateTableContract, OtherMonoidsOrWindowsAreRefused) {
+  ASSERT_EQ(table_->Close(), Status());
+  table_.reset();
+  StateSchema fewer = TestSchema();
+  fewer.monoids.pop_back();
+  EXPECT_EQ(harness_->Open(fewer).status().code(), Code::kFailedPrecondition);
+  StateSchema swapped = TestSchema();
+  std::swap(swapped.monoids[0], swapped.monoids[1]);
+  const auto refused = harness_->Open(swapped);
+  EXPECT_EQ(refused.status().code(), Code::kFailedPrecondition);
+  EXPECT_THAT(std::string(refused.status().message()),
+              testing::HasSubstr("aggregate 1: test_sum.v1 → test_last.v1"));
+  EXPECT_EQ(harness_->Open(TestSchema({.every = 60})).status().code(), Code::kFailedPrecondition);
+  EXPECT_TRUE(harness_->Open(TestSchema()).ok());
+}
+
+TEST_P(StateTableContract, DeadLettersComeByObjectAndOffset) {
+  TestCommit commit{.from = "", .to = "1"};
+  for (const uint64_t offset : {300u, 2u, 70000u}) {
+    commit.dead_letters.push_back({.object = "b", .offset = offset, .detail = "", .raw = ""});
+    commit.dead_letters.push_back({.object = "a", .offset = offset, .detail = "", .raw = ""});
+  }
+  Apply(commit);
+  std::vector<std::string> ids;
+  for (const auto& letter : DeadLetters()) {
+    ids.push_back(letter.object + "@" + std::to_string(letter.offset));
+  }
+  EXPECT_THAT(ids, testing::ElementsAre("a@2", "a@300", "a@70000", "b@2", "b@300", "b@70000"));
+}
+
+TEST_P(StateTableContract, ManyDeadLettersInOneCommitAreAllKept) {
+  TestCommit commit{.from = "", .to = "1"};
+  for (uint64_t offset = 0; offset < 3000; ++offset) {
+    commit.dead_letters.push_back({.object = "o", .offset = offset, .detail = "d", .raw = "r"});
+  }
+  Apply(commit);
+  EXPECT_EQ(DeadLetters().size(), 3000u);
+}
+
+TEST_P(StateTableContract, AKeyThatNothingContributesToAnyMoreIsGone) {
+  Apply({.from = "",
+         .to = "1",
+         .deltas = {{TestKey(1), TestValue(2, 10, 0)}, {TestKey(2), TestValue(1, 1, 0)}}});
+  Apply({.from = "1", .to = "2", .deltas = {{TestKey(1), TestValue(-2, -10, 0)}}});
+  EXPECT_FALSE((*table_->Snapshot())->Get(TestKey(1))->has_value());
+  EXPECT_EQ(Dump(*table_), (Contents{{TestKey(2), TestValue(1, 1, 0)}}));
+  Apply({.from = "2", .to = "3", .deltas = {{TestKey(1), TestValue(1, 4, 0)}}});
+  EXPECT_EQ(**(*table_->Snapshot())->Get(TestKey(1)), TestValue(1, 4, 0));
+}
+
+inline constexpr int64_t kSecond = 1000000;
+
+TEST_P(StateTableContract, ExpiredBucketsAreInvisibleAlsoToLateDeltas) {
+  const StateSchema schema = TestSchema({.every = 10, .offset = 0, .keep = 20});
+  Start(schema);
+  TestCommit commit{.from = "", .to = "1", .newest_time = 45 * kSecond};
+  for (int64_t bucket = 0; bucket < 5; ++bucket) {
+    commit.deltas[TestKey(1, bucket)] = TestValue(1, bucket, 1);
+  }
+  Apply(commit);
+  // Limit 45 - 20 = 25: bucket 2, [20, 30), ends at 30 and is kept; bucket 1 ends at 20.
+  EXPECT_FALSE((*table_->Snapshot())->Get(TestKey(1, 1))->has_value());
+  EXPECT_EQ(Dump(*table_).begin()->first, TestKey(1, 2));
+  EXPECT_EQ(Dump(*table_).size(), 3u);
+  // A late delta to an expired bucket, and one to a bucket that is kept.
+  Apply({.split = "late",
+         .from = "",
+         .to = "2",
+         .deltas = {{TestKey(1, 0), TestValue(1, 1, 2)}, {TestKey(1, 2), TestValue(1, 1, 2)}},
+         .newest_time = 3 * kSecond});
+  EXPECT_EQ(Dump(*table_).size(), 3u);
+  EXPECT_EQ(Dump(*table_).begin()->second, TestValue(2, 3, 2));
+  Reopen(schema);
+  EXPECT_EQ(Dump(*table_).size(), 3u);
+}
+
+TEST_P(StateTableContract, WhatHasExpiredStaysSoWhenKeepGrows) {
+  Start(TestSchema({.every = 10, .offset = 0, .keep = 20}));
+  TestCommit commit{.from = "", .to = "1", .newest_time = 95 * kSecond};
+  for (int64_t bucket = 0; bucket < 10; ++bucket) {
+    commit.deltas[TestKey(1, bucket)] = TestValue(1, bucket, 1);
+  }
+  Apply(commit);
+  EXPECT_EQ(Dump(*table_).size(), 3u);
+  Reopen(TestSchema({.every = 10, .offset = 0, .keep = -1}));
+  EXPECT_EQ(Dump(*table_).size(), 3u);
+  Reopen(TestSchema({.every = 10, .offset = 0, .keep = 50}));
+  EXPECT_EQ(Dump(*table_).size(), 3u);
+  Reopen(TestSchema({.every = 10, .offset = 0, .keep = 0}));
+  EXPECT_EQ(Dump(*table_).size(), 1u);
+}
+
+TEST_P(StateTableContract, ASnapshotDoesNotMove) {
+  std::vector<TestCommit> commits = {NumberedCommit(1, 40)};
+  Apply(commits[0]);
+  const auto snapshot = *table_->Snapshot();
+  const Contents before = Dump(*snapshot);
+  Apply(NumberedCommit(2, 40));
+  Apply(NumberedCommit(3, kManyKeys));
+  EXPECT_EQ(Dump(*snapshot), before);
+  EXPECT_EQ(snapshot->Progress()->at("a").position, "1");
+  EXPECT_EQ(Progress().at("a").position, "3");
+}
+
+TEST_P(StateTableContract, ASnapshotShowsWhatExpiresAfterIt) {
+  const StateSchema schema = TestSchema({.every = 10, .offset = 0, .keep = 20});
+  Start(schema);
+  TestCommit commit{.from = "", .to = "1", .newest_time = 5 * kSecond};
+  for (int64_t key = 0; key < kManyKeys; ++key) {
+    commit.deltas[TestKey(key, 0)] = TestValue(1, key, 1);
+  }
+  Apply(commit);
+  const auto snapshot = *table_->Snapshot();
+  for (int64_t n = 2; n < 10; ++n) {  // enough to make a store compact
+    commit.from = std::to_string(n - 1);
+    commit.to = std::to_string(n);
+    commit.newest_time = n * 100 * kSecond;
+    Apply(commit);
+  }
+  EXPECT_EQ(Dump(*snapshot).size(), static_cast<size_t>(kManyKeys));
+  EXPECT_TRUE(Dump(*table_).empty());
+}
+
+TEST_P(StateTableContract, EverySnapshotHoldsDeltasAndPositionsOfTheSameCommits) {
+  std::atomic<bool> stop{false};
+  std::thread reader([&] {
+    while (!stop) {
+      const auto snapshot = *table_->Snapshot();
+      const auto progress = *snapshot->Progress();
+      const int64_t position = progress.empty() ? 0 : std::stoll(progress.at("a").position);
+      const auto value = *snapshot->Get(TestKey(1));
+      EXPECT_EQ(value.has_value() ? RecordsOfValue(*value) : 0, position);
+    }
+  });
+  TestCommit commit;
+  for (int64_t key = 0; key < kManyKeys; ++key) commit.deltas[TestKey(key)] = TestValue(1, 1, 0);
+  const Contents one = {{TestKey(1), TestValue(1, 1, 0)}};
+  for (int64_t n = 1; n <= 20; ++n) {
+    commit.from = n == 1 ? "" : std::to_string(n - 1);
+    commit.to = std::to_string(n);
+    TestCommit small = commit;
+    if (n % 2 == 0) small.deltas = one;
+    EXPECT_EQ(small.ApplyTo(table_.get()), Status());
+  }
+  stop = true;
+  reader.join();
+}
+
+TEST_P(StateTableContract, CommitsOfDifferentSplitsAtOnceAllCount) {
+  constexpr int kThreads = 4;
+  constexpr int64_t kCommits = 8;
+  std::vector<std::thread> workers;
+  for (int t = 0; t < kThreads; ++t) {
+    workers.emplace_back([this, t] {
+      TestCommit commit;
+      commit.split = "split" + std::to_string(t);
+      for (int64_t n = 1; n <= kCommits; ++n) {
+        commit.from = commit.to;
+        commit.to = std::to_string(n);
+        commit.deltas.clear();
+        const int64_t keys = (n + t) % 2 == 0 ? 5 : kManyKeys;
+        for (int64_t key = 0; key < keys; ++key) commit.deltas[TestKey(key)] = TestValue(1, 2, 3);
+        const Status applied = commit.ApplyTo(table_.get());
+        EXPECT_TRUE(applied.ok()) << applied.ToString();
+      }
+    });
+  }
+  for (std::thread& worker : workers) worker.join();
+  const Contents contents = Dump(*table_);
+  ASSERT_EQ(contents.size(), static_cast<size_t>(kManyKeys));
+  EXPECT_EQ(contents.at(TestKey(0)), TestValue(kThreads * kCommits, 2 * kThreads * kCommits, 3));
+  EXPECT_EQ(contents.at(TestKey(9)), TestValue(kThreads * kCommits / 2, kThreads * kCommits, 3));
+  for (const auto& [split, progress] : Progress()) EXPECT_EQ(progress.position, "8") << split;
+  EXPECT_EQ(Progress().size(), static_cast<size_t>(kThreads));
+}
+
+TEST_P(StateTableContract, OfTwoCommitsFromOnePositionOneIsAborted) {
+  for (int round = 0; round < 5; ++round) {
+    Start(TestSchema());
+    std::atomic<int> landed{0};
+    std::vector<std::thread> workers;
+    for (int t = 0; t < 3; ++t) {
+      workers.emplace_back([&] {
+        const Status applied = NumberedCommit(1, kManyKeys).ApplyTo(table_.get());
+        if (applied.ok()) {
+          ++landed;
+        } else {
+          EXPECT_EQ(applied.code(), Code::kAborted) << applied.ToString();
+        }
+      });
+    }
+    for (std::thread& worker : workers) worker.join();
+    EXPECT_EQ(landed, 1);
+    EXPECT_EQ(Dump(*table_), NumberedCommit(1, kManyKeys).deltas);
+  }
+}
+
+TEST_P(StateTableContract, AClosedTableRefusesEverything) {
+  EXPECT_EQ(table_->Close(), Status());
+  EXPECT_EQ(table_->Close(), Status());
+  EXPECT_EQ(NumberedCommit(1, 1).ApplyTo(table_.get()).code(), Code::kFailedPrecondition);
+  EXPECT_EQ(table_->Info().status().code(), Code::kFailedPrecondition);
+  EXPECT_EQ(table_->Snapshot().status().code(), Code::kFailedPrecondition);
+}
+
+}  // namespace murmur
