@@ -128,6 +128,30 @@ std::vector<std::string> PathsOf(const SourceSpec& spec) {
   return paths;
 }
 
+Result<HandoffToken> HandoffOf(const SourceSpec& spec) {
+  constexpr std::string_view kPrefix = "handoff.";
+  HandoffToken token;
+  for (const auto& [name, value] : spec.options) {
+    if (name == "handoff") {
+      return Status(
+          Code::kFailedPrecondition,
+          fmt::format("handoff: {} needs a live source to ask for its end; give positions "
+                      "instead, as in handoff: {{kafka: {{0: 1500}}}}",
+                      value));
+    }
+    if (!name.starts_with(kPrefix)) continue;
+    const size_t dot = name.rfind('.');
+    if (dot < kPrefix.size()) {
+      return Status(Code::kInvalidArgument,
+                    fmt::format("{}: expected stream and partition, as in handoff: {{kafka: {{0: "
+                                "1500}}}}",
+                                name));
+    }
+    token.streams[name.substr(kPrefix.size(), dot - kPrefix.size())][name.substr(dot + 1)] = value;
+  }
+  return token;
+}
+
 bool MatchesGlob(std::string_view pattern, std::string_view path) {
   while (!pattern.empty()) {
     const std::string_view component = TakeComponent(&pattern);

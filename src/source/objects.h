@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "murmur/definition.h"
+#include "murmur/source.h"
 #include "murmur/status.h"
 
 namespace murmur {
@@ -31,6 +32,10 @@ Status FromArrow(const arrow::Status& status, std::string_view context);
 
 // The values of "path", or of "path.0", "path.1", ….
 std::vector<std::string> PathsOf(const SourceSpec& spec);
+
+// What the definition says under `handoff`: "handoff.kafka.0" = "1500" is streams["kafka"]["0"].
+// Errors: kFailedPrecondition (handoff: live, without a live source to ask).
+Result<HandoffToken> HandoffOf(const SourceSpec& spec);
 
 // Does `path` match `pattern`? Both have '/' between components. '*' is any run of characters
 // within a component, '?' one, '[a-c]' and '[!x]' sets, and '**' as a component any number of

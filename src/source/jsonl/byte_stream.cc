@@ -1,0 +1,243 @@
+#include "source/jsonl/byte_stream.h"
+
+#include <arrow/io/interfaces.h>
+#include <arrow/util/compression.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <vector>
+
+#include "source/objects.h"
+
+namespace murmur {
+namespace {
+
+struct Format {
+  Compression compression;
+  std::string_view name;
+  std::string_view magic;
+  arrow::Compression::type codec;
+};
+constexpr std::array kFormats = {
+    Format{Compression::kGzip, "gzip", "\x1F\x8B", arrow::Compression::GZIP},
+    Format{Compression::kZstd, "zstd", "\x28\xB5\x2F\xFD", arrow::Compression::ZSTD},
+    Format{Compression::kLz4, "lz4", "\x04\x22\x4D\x18", arrow::Compression::LZ4_FRAME},
+};
+
+const Format* FindFormat(Compression compression) {
+  for (const Format& format : kFormats) {
+    if (format.compression == compression) return &format;
+  }
+  return nullptr;
+}
+
+class FileBytes final : public ByteStream {
+ public:
+  FileBytes(std::shared_ptr<arrow::io::RandomAccessFile> file, std::string name, uint64_t offset,
+            uint64_t size)
+      : file_(std::move(file)), name_(std::move(name)), offset_(offset), size_(size) {}
+
+  Result<ByteRead> Read(std::stop_token stop, char* out, size_t size) override {
+    if (stop.stop_requested()) return Status(Code::kCancelled, name_);
+    size = std::min<uint64_t>(size, size_ - std::min(offset_, size_));
+    if (size == 0) return ByteRead{};
+    const auto read = file_->ReadAt(static_cast<int64_t>(offset_), static_cast<int64_t>(size), out);
+    if (!read.ok()) return FromArrow(read.status(), name_);
+    if (*read <= 0) {
+      return Status(Code::kDataLoss,
+                    fmt::format("{} ended at byte {} while it was read; it had {} when the scan "
+                                "began. Run with --fresh to start again",
+                                name_, offset_, size_));
+    }
+    offset_ += static_cast<uint64_t>(*read);
+    source_bytes_ += static_cast<uint64_t>(*read);
+    return ByteRead{.size = static_cast<size_t>(*read), .detail = {}};
+  }
+
+ private:
+  std::shared_ptr<arrow::io::RandomAccessFile> file_;
+  std::string name_;
+  uint64_t offset_;
+  uint64_t size_;
+};
+
+class StandardInputBytes final : public ByteStream {
+ public:
+  Result<ByteRead> Read(std::stop_token stop, char* out, size_t size) override {
+    constexpr int kPollMillis = 100;
+    for (;;) {
+      if (stop.stop_requested()) return Status(Code::kCancelled, "standard input");
+      pollfd input{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
+      const int ready = poll(&input, 1, kPollMillis);
+      if (ready == 0 || (ready < 0 && errno == EINTR)) continue;
+      const ssize_t read = ready < 0 ? -1 : ::read(STDIN_FILENO, out, size);
+      if (read >= 0) {
+        source_bytes_ += static_cast<uint64_t>(read);
+        return ByteRead{.size = static_cast<size_t>(read), .detail = {}};
+      }
+      if (errno == EINTR || errno == EAGAIN) continue;
+      return Status(Code::kUnavailable, fmt::format("standard input: {}", std::strerror(errno)));
+    }
+  }
+};
+
+class ReaderBytes final : public ByteStream {
+ public:
+  ReaderBytes(std::istream* reader, std::string name) : reader_(reader), name_(std::move(name)) {}
+
+  Result<ByteRead> Read(std::stop_token stop, char* out, size_t size) override {
+    if (stop.stop_requested()) return Status(Code::kCancelled, name_);
+    reader_->read(out, static_cast<std::streamsize>(size));
+    if (reader_->bad()) return Status(Code::kUnavailable, name_ + ": the reader failed");
+    source_bytes_ += static_cast<uint64_t>(reader_->gcount());
+    return ByteRead{.size = static_cast<size_t>(reader_->gcount()), .detail = {}};
+  }
+
+ private:
+  std::istream* reader_;
+  std::string name_;
+};
+
+class PrependedBytes final : public ByteStream {
+ public:
+  PrependedBytes(std::string first, std::unique_ptr<ByteStream> rest)
+      : first_(std::move(first)), rest_(std::move(rest)) {}
+
+  Result<ByteRead> Read(std::stop_token stop, char* out, size_t size) override {
+    ByteRead read{.size = std::min(size, first_.size() - at_), .detail = {}};
+    if (read.size == 0) {
+      MURMUR_ASSIGN(read, rest_->Read(std::move(stop), out, size));
+    } else {
+      std::memcpy(out, first_.data() + at_, read.size);
+      at_ += read.size;
+    }
+    source_bytes_ += read.size;
+    return read;
+  }
+
+ private:
+  std::string first_;
+  size_t at_ = 0;
+  std::unique_ptr<ByteStream> rest_;
+};
+
+class DecompressedBytes final : public ByteStream {
+ public:
+  DecompressedBytes(std::unique_ptr<ByteStream> compressed, std::string_view name,
+                    std::unique_ptr<arrow::util::Codec> codec,
+                    std::shared_ptr<arrow::util::Decompressor> decompressor)
+      : compressed_(std::move(compressed)),
+        name_(name),
+        codec_(std::move(codec)),
+        decompressor_(std::move(decompressor)),
+        input_(kInputBytes + 1) {}
+
+  Result<ByteRead> Read(std::stop_token stop, char* out, size_t size) override {
+    for (;;) {
+      if (begin_ == end_ && !draining_) {
+        MURMUR_ASSIGN(const ByteRead input, compressed_->Read(stop, input_.data(), kInputBytes));
+        if (input.size == 0) return End();
+        begin_ = 0;
+        end_ = input.size;
+      }
+      if (decompressor_->IsFinished()) {
+        draining_ = false;
+        if (begin_ == end_) continue;
+        if (!decompressor_->Reset().ok()) return Corrupt("the decompressor can't begin again");
+      }
+      const auto step = decompressor_->Decompress(
+          static_cast<int64_t>(end_ - begin_), reinterpret_cast<uint8_t*>(&input_[begin_]),
+          static_cast<int64_t>(size), reinterpret_cast<uint8_t*>(out));
+      if (!step.ok()) return Corrupt(step.status().message());
+      const bool stuck = begin_ < end_ && step->bytes_read == 0 && step->bytes_written == 0;
+      if (stuck) return Corrupt("no progress");
+      begin_ += static_cast<size_t>(step->bytes_read);
+      source_bytes_ += static_cast<uint64_t>(step->bytes_read);
+      in_frame_ = !decompressor_->IsFinished();
+      draining_ = step->bytes_written > 0;
+      if (draining_)
+        return ByteRead{.size = static_cast<size_t>(step->bytes_written), .detail = {}};
+    }
+  }
+
+ private:
+  static constexpr size_t kInputBytes = 256 << 10;
+
+  ByteRead End() const {
+    if (!in_frame_) return {};
+    return {.damaged = true,
+            .reason = DeadReason::kTruncated,
+            .detail = fmt::format("truncated {} stream after {} bytes", name_, source_bytes_)};
+  }
+  ByteRead Corrupt(std::string_view why) const {
+    return {.damaged = true,
+            .reason = DeadReason::kCorrupt,
+            .detail = fmt::format("corrupt {} stream at byte {}: {}", name_, source_bytes_, why)};
+  }
+
+  std::unique_ptr<ByteStream> compressed_;
+  std::string_view name_;
+  std::unique_ptr<arrow::util::Codec> codec_;
+  std::shared_ptr<arrow::util::Decompressor> decompressor_;
+  std::vector<char> input_;
+  size_t begin_ = 0;
+  size_t end_ = 0;
+  bool in_frame_ = false;  // a member or frame has begun, and is not finished
+  bool draining_ = false;  // the decompressor may hold bytes that had no room
+};
+
+}  // namespace
+
+Compression DetectCompression(std::string_view magic) noexcept {
+  for (const Format& format : kFormats) {
+    if (magic.starts_with(format.magic)) return format.compression;
+  }
+  return Compression::kNone;
+}
+
+std::string_view CompressionName(Compression compression) noexcept {
+  const Format* format = FindFormat(compression);
+  return format == nullptr ? std::string_view() : format->name;
+}
+
+Result<Compression> ParseCompression(std::string_view name) {
+  if (name.empty()) return Compression::kNone;
+  for (const Format& format : kFormats) {
+    if (name == format.name) return format.compression;
+  }
+  return Status(Code::kInvalidArgument, fmt::format("no compression '{}'", name));
+}
+
+std::unique_ptr<ByteStream> ReadFile(std::shared_ptr<arrow::io::RandomAccessFile> file,
+                                     std::string name, uint64_t offset, uint64_t size) {
+  return std::make_unique<FileBytes>(std::move(file), std::move(name), offset, size);
+}
+
+std::unique_ptr<ByteStream> ReadStandardInput() { return std::make_unique<StandardInputBytes>(); }
+
+std::unique_ptr<ByteStream> ReadReader(std::istream* reader, std::string name) {
+  return std::make_unique<ReaderBytes>(reader, std::move(name));
+}
+
+Result<std::unique_ptr<ByteStream>> Decompress(std::unique_ptr<ByteStream> compressed,
+                                               Compression compression) {
+  const Format* format = FindFormat(compression);
+  if (format == nullptr) return compressed;
+  auto codec = arrow::util::Codec::Create(format->codec);
+  if (!codec.ok()) return FromArrow(codec.status(), format->name);
+  auto decompressor = (*codec)->MakeDecompressor();
+  if (!decompressor.ok()) return FromArrow(decompressor.status(), format->name);
+  return std::unique_ptr<ByteStream>(std::make_unique<DecompressedBytes>(
+      std::move(compressed), format->name, *std::move(codec), *std::move(decompressor)));
+}
+
+std::unique_ptr<ByteStream> Prepend(std::string first, std::unique_ptr<ByteStream> rest) {
+  return std::make_unique<PrependedBytes>(std::move(first), std::move(rest));
+}
+
+}  // namespace murmur

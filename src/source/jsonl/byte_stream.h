@@ -1,0 +1,75 @@
+// Bytes from one object in order: a file's range, a reader, or what either decompresses to.
+#pragma once
+
+#include <cstdint>
+#include <istream>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+#include "murmur/record.h"
+#include "murmur/status.h"
+
+namespace arrow::io {
+class RandomAccessFile;
+}
+
+namespace murmur {
+
+enum class Compression { kNone, kGzip, kZstd, kLz4 };
+inline constexpr size_t kMagicBytes = 4;
+
+// By the first kMagicBytes bytes of an object, or fewer where it has no more.
+Compression DetectCompression(std::string_view magic) noexcept;
+std::string_view CompressionName(Compression compression) noexcept;  // "gzip"; "" for kNone
+// Errors: kInvalidArgument.
+Result<Compression> ParseCompression(std::string_view name);
+
+// What a read came to. The bytes come before the damage, which is told once, with size 0.
+struct ByteRead {
+  size_t size = 0;  // 0: the end, or damage
+  bool damaged = false;
+  DeadReason reason = DeadReason::kCorrupt;  // kTruncated or kCorrupt
+  std::string detail;
+};
+
+// Threads: one at a time.
+class ByteStream {
+ public:
+  ByteStream() = default;
+  ByteStream(const ByteStream&) = delete;
+  ByteStream& operator=(const ByteStream&) = delete;
+  virtual ~ByteStream() = default;
+
+  // Waits for at least one byte, or the end. Errors: kCancelled; kDataLoss and others name the
+  // object.
+  virtual Result<ByteRead> Read(std::stop_token stop, char* out, size_t size) = 0;
+
+  // Bytes of the object that all reads took: compressed ones where it is.
+  uint64_t source_bytes() const noexcept { return source_bytes_; }
+
+ protected:
+  uint64_t source_bytes_ = 0;
+};
+
+// The file's bytes from `offset` until `size`, the size that it had when the scan began. Should it
+// end before: kDataLoss.
+std::unique_ptr<ByteStream> ReadFile(std::shared_ptr<arrow::io::RandomAccessFile> file,
+                                     std::string name, uint64_t offset, uint64_t size);
+
+// Standard input; waits with an eye on the stop token.
+std::unique_ptr<ByteStream> ReadStandardInput();
+
+// A reader that others give; a stop waits for its read to return.
+std::unique_ptr<ByteStream> ReadReader(std::istream* reader, std::string name);
+
+// What `compressed` holds: gzip members, zstd or lz4 frames, one behind the other.
+// Errors: kUnimplemented (a build of Arrow without the codec).
+Result<std::unique_ptr<ByteStream>> Decompress(std::unique_ptr<ByteStream> compressed,
+                                               Compression compression);
+
+// `first`, then what is left in `rest`.
+std::unique_ptr<ByteStream> Prepend(std::string first, std::unique_ptr<ByteStream> rest);
+
+}  // namespace murmur

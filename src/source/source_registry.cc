@@ -1,0 +1,38 @@
+#include "source/source_registry.h"
+
+#include <fmt/format.h>
+
+#include <string>
+#include <string_view>
+
+#include "source/jsonl/jsonl_source.h"
+#include "source/parquet/parquet_source.h"
+
+namespace murmur {
+namespace {
+
+struct SourceKind {
+  std::string_view name;
+  Result<std::unique_ptr<SnapshotSource>> (*make)(const Definition& definition);
+};
+constexpr SourceKind kKinds[] = {
+    {"jsonl", MakeJsonlSource},
+    {"parquet", MakeParquetSource},
+};
+
+}  // namespace
+
+Result<std::unique_ptr<SnapshotSource>> MakeSnapshotSource(const Definition& definition) {
+  if (!definition.bootstrap) {
+    return Status(Code::kInvalidArgument, "the definition has no bootstrap source");
+  }
+  std::string known;
+  for (const SourceKind& kind : kKinds) {
+    if (kind.name == definition.bootstrap->kind) return kind.make(definition);
+    known += (known.empty() ? "" : ", ") + std::string(kind.name);
+  }
+  return Status(Code::kInvalidArgument,
+                fmt::format("no source '{}'; there are: {}", definition.bootstrap->kind, known));
+}
+
+}  // namespace murmur
