@@ -18,33 +18,58 @@ inline constexpr int kIntegerDigits = 18;  // any integer of so many digits fits
 // False: an integer outside int64, or a fraction outside double.
 bool ParseJsonNumber(std::string_view text, bool exact, TextArena* arena, Cell* cell);
 
+// The value of the `size` <= 8 characters at `p`: `integer_digits` digits, and if these are not
+// all, a point and more digits. All eight bytes at once. Source: W. Mula's and D. Lemire's SWAR
+// conversion of eight digits.
+inline uint64_t ReadDigits8(const char* p, int integer_digits, int size) noexcept {
+  uint64_t digits;
+  std::memcpy(&digits, p, sizeof digits);
+  digits ^= 0x3030303030303030;
+  if (integer_digits < size) {  // close the gap that the point leaves
+    const uint64_t integer = (uint64_t{1} << (8 * integer_digits)) - 1;
+    digits = (digits & integer) | ((digits >> 8) & ~integer);
+    --size;
+  }
+  digits <<= 64 - 8 * size;
+  digits = digits * 10 + (digits >> 8);
+  return (((digits & 0x000000FF000000FF) * 0x000F424000000064) +
+          (((digits >> 16) & 0x000000FF000000FF) * 0x0000271000000001)) >>
+         32;
+}
+
 // The common case: no exponent, no more digits than surely fit, `p` at the number. Returns its end,
-// or null if it is another case, or no number. Source: W. D. Clinger, "How to Read Floating Point
-// Numbers Accurately": a quotient of two exact doubles is correctly rounded.
+// or null if it is another case, or no number.
+// Source: W. D. Clinger, "How to Read Floating Point Numbers Accurately": a quotient of two exact
+// doubles is correctly rounded.
 inline const char* ReadShortNumber(const char* p, Cell* cell) noexcept {
   constexpr double kPowers[] = {1,   1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
                                 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
   const bool negative = *p == '-';
   p += negative;
-  const char* begin = p;
+  const char* point = JsonScanner::FindNonDigit(p);
+  const auto integer_digits = static_cast<int>(point - p);
+  if (integer_digits == 0 || (*p == '0' && integer_digits > 1)) return nullptr;
+  const char* end = *point == '.' ? JsonScanner::FindNonDigit(point + 1) : point;
+  const int64_t size = end - p;
+  const int64_t digits = size - (end != point);
+  if ((*end | 0x20) == 'e' || end == point + 1) return nullptr;
+  if (digits > (end == point ? kIntegerDigits : kDoubleDigits)) return nullptr;
   uint64_t mantissa = 0;
-  for (; IsJsonDigit(*p); ++p) mantissa = mantissa * 10 + static_cast<uint64_t>(*p - '0');
-  int64_t digits = p - begin;
-  if (digits == 0 || (*begin == '0' && digits > 1)) return nullptr;
-  if (*p == '.') {
-    const char* fraction = ++p;
-    for (; IsJsonDigit(*p); ++p) mantissa = mantissa * 10 + static_cast<uint64_t>(*p - '0');
-    const int64_t decimals = p - fraction;
-    digits += decimals;
-    if (decimals == 0 || digits > kDoubleDigits || (*p | 0x20) == 'e') return nullptr;
-    const double value = static_cast<double>(mantissa) / kPowers[decimals];
-    *cell = Cell::Double(negative ? -value : value);
-    return p;
+  if (size <= 8) [[likely]] {
+    mantissa = ReadDigits8(p, integer_digits, static_cast<int>(size));
+  } else {
+    for (; p < end; ++p) {
+      if (p != point) mantissa = mantissa * 10 + static_cast<uint64_t>(*p - '0');
+    }
   }
-  if (digits > kIntegerDigits || (*p | 0x20) == 'e') return nullptr;
-  const auto value = static_cast<int64_t>(mantissa);
-  *cell = Cell::Int(negative ? -value : value);
-  return p;
+  if (end == point) {
+    const auto value = static_cast<int64_t>(mantissa);
+    *cell = Cell::Int(negative ? -value : value);
+  } else {
+    const double value = static_cast<double>(mantissa) / kPowers[digits - integer_digits];
+    *cell = Cell::Double(negative ? -value : value);
+  }
+  return end;
 }
 
 }  // namespace murmur

@@ -98,6 +98,13 @@ char* UnescapeJson(std::string_view body, char* out) noexcept {
   return out;
 }
 
+const char* JsonScanner::SkipExponent(const char* p) noexcept {
+  ++p;
+  if (*p == '+' || *p == '-') ++p;
+  const char* end = FindNonDigit(p);
+  return end == p ? nullptr : end;
+}
+
 const char* JsonScanner::SkipNested(const char* p, int depth) noexcept {
   if (depth >= kJsonDepthMax) return nullptr;
   if (*p == '{') {

@@ -56,28 +56,20 @@ class JsonScanner {
     }
   }
 
-  static const char* SkipDigits(const char* p) noexcept {
-    while (IsJsonDigit(*p)) ++p;
-    return p;
-  }
-
   static const char* SkipNumber(const char* p) noexcept {
     if (*p == '-') ++p;
     const char* integer = p;
-    p = SkipDigits(p);
+    p = FindNonDigit(p);
     if (p == integer || (*integer == '0' && p != integer + 1)) return nullptr;
     if (*p == '.') {
       const char* fraction = ++p;
-      p = SkipDigits(p);
+      p = FindNonDigit(p);
       if (p == fraction) return nullptr;
     }
-    if (*p != 'e' && *p != 'E') return p;
-    ++p;
-    if (*p == '+' || *p == '-') ++p;
-    const char* exponent = p;
-    p = SkipDigits(p);
-    return p == exponent ? nullptr : p;
+    return (*p | 0x20) == 'e' ? SkipExponent(p) : p;
   }
+
+  static const char* FindNonDigit(const char* p) noexcept;
 
   // true, false and null.
   static const char* SkipLiteral(const char* p) noexcept {
@@ -136,6 +128,8 @@ class JsonScanner {
  private:
   const char* SkipNested(const char* p, int depth) noexcept;
 
+  // `p` at the 'e'.
+  static const char* SkipExponent(const char* p) noexcept;
   // The first quote, backslash or control character.
   const char* FindSpecial(const char* p) noexcept;
 
@@ -150,6 +144,18 @@ class JsonScanner {
 #ifdef __SSE2__
 inline bool JsonScanner::seen_ascii() const noexcept { return _mm_movemask_epi8(seen_) == 0; }
 inline void JsonScanner::ForgetSeen() noexcept { seen_ = _mm_setzero_si128(); }
+
+inline const char* JsonScanner::FindNonDigit(const char* p) noexcept {
+  const __m128i zero = _mm_set1_epi8('0');
+  const __m128i nine = _mm_set1_epi8(9);
+  for (;; p += 16) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    const __m128i value = _mm_sub_epi8(bytes, zero);
+    const __m128i digit = _mm_cmpeq_epi8(_mm_min_epu8(value, nine), value);
+    const int other = ~_mm_movemask_epi8(digit) & 0xffff;
+    if (other != 0) return p + __builtin_ctz(static_cast<unsigned>(other));
+  }
+}
 
 inline const char* JsonScanner::FindSpecial(const char* p) noexcept {
   const __m128i quote = _mm_set1_epi8('"');
@@ -168,6 +174,11 @@ inline const char* JsonScanner::FindSpecial(const char* p) noexcept {
 #else
 inline bool JsonScanner::seen_ascii() const noexcept { return seen_ < 0x80; }
 inline void JsonScanner::ForgetSeen() noexcept { seen_ = 0; }
+
+inline const char* JsonScanner::FindNonDigit(const char* p) noexcept {
+  while (IsJsonDigit(*p)) ++p;
+  return p;
+}
 
 inline const char* JsonScanner::FindSpecial(const char* p) noexcept {
   while (*p != '"' && *p != '\\' && static_cast<unsigned char>(*p) > 0x1f) {
