@@ -16,8 +16,10 @@ die() { echo "fresh: $*" >&2; exit 1; }
 
 # The first Debian mirror that apt uses here.
 mirror() {
-  cat /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2>/dev/null |
-    sed -n -E 's/^URIs: *([^ ]+).*/\1/p; s/^deb (\[[^]]*\] )?([^ ]+) .*/\2/p' | head -1
+  local files
+  mapfile -t files < <(ls /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2>/dev/null)
+  awk '/^URIs: / { print $2; exit }
+       /^deb / { sub(/\[[^]]*\] /, ""); print $2; exit }' "${files[@]}" </dev/null
 }
 
 make_base() {
