@@ -1,7 +1,7 @@
-// count_by(x, limit=1000): how many records each value has: [{"value": …, "count": …}, …], in order
-// of the values. The state keeps every value, so that rows can be taken back: a value whose count
-// returns to 0 is gone. With more than `limit` values the result is {"overflow": true, "limit": N}.
-//
+// count_by(x, limit=1000): how many records each value has, in order of the values:
+// [{"value": …, "count": …}, …]. The state keeps every value, so that rows can be taken back: a
+// value whose count returns to 0 is gone. With more than `limit` values the result is an overflow,
+// {"overflow": true, "limit": 1000}.
 // Bytes: for each value in ascending order, the value (value_codec.h) and its count, not 0, as a
 // signed varint.
 #include <algorithm>

@@ -36,9 +36,22 @@ struct DistinctScratch final : Monoid::Scratch {
     return log.capacity() * sizeof(LogEntry) +
            sizeof(uint32_t) * (ends.capacity() + sorted.capacity() + memo.capacity());
   }
-  void Log(uint32_t group, uint32_t entry) {
-    groups = std::max(groups, group + 1);
-    log.push_back({group, entry});
+
+  // Logs entry_of(row) for every row; 0 is none.
+  template <class EntryOf>
+  void Log(const LiftInput& input, EntryOf&& entry_of) {
+    const size_t size = log.size();
+    log.resize(size + input.rows);
+    LogEntry* out = log.data() + size;
+    uint32_t above = groups;
+    for (uint32_t row = 0; row < input.rows; ++row) {
+      const uint32_t entry = entry_of(row);
+      if (entry == 0) continue;
+      *out++ = {input.groups[row], entry};
+      above = std::max(above, input.groups[row] + 1);
+    }
+    log.resize(static_cast<size_t>(out - log.data()));
+    groups = above;
   }
 };
 
@@ -61,10 +74,10 @@ class Distinct final : public NamedMonoid {
     if (work.log.size() + input.rows > kLogEntries) Flush(states, &work);
     const Column& column = *input.args[0];
     if (column.dictionary_id != 0) return LogDictionary(input, column, &work);
-    for (uint32_t row = 0; row < input.rows; ++row) {
+    work.Log(input, [this, &column](uint32_t row) {
       const Cell& cell = column.cells[row];
-      if (!cell.is_null()) work.Log(input.groups[row], HllEntry(HashCell(cell), precision_));
-    }
+      return cell.is_null() ? 0 : HllEntry(HashCell(cell), precision_);
+    });
   }
   void Settle(const StateSpan& states, uint32_t, Scratch* scratch) const override {
     Flush(states, static_cast<DistinctScratch*>(scratch));
@@ -90,16 +103,15 @@ class Distinct final : public NamedMonoid {
       work->dictionary_id = column.dictionary_id;
       work->memo.assign(column.dictionary_size, 0);
     }
-    for (uint32_t row = 0; row < input.rows; ++row) {
+    work->Log(input, [this, &column, work](uint32_t row) {
       const uint32_t index = column.indices[row];
       uint32_t& entry = work->memo[index];
       if (entry == 0) {
         const Cell& cell = column.dictionary[index];
-        if (cell.is_null()) continue;
-        entry = HllEntry(HashCell(cell), precision_);
+        if (!cell.is_null()) entry = HllEntry(HashCell(cell), precision_);
       }
-      work->Log(input.groups[row], entry);
-    }
+      return entry;
+    });
   }
 
   void Flush(const StateSpan& states, DistinctScratch* work) const {
@@ -142,6 +154,7 @@ class Distinct final : public NamedMonoid {
       if (at == end) continue;
       auto& state = *reinterpret_cast<HyperLogLog*>(states.at(group));
       state.Reserve(end - at, precision_, states.arena);
+      for (uint32_t i = at; i < end; ++i) __builtin_prefetch(state.Probe(work->sorted[i]));
       for (; at < end; ++at) state.Add(work->sorted[at], precision_, states.arena);
     }
   }

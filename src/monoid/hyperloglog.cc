@@ -173,7 +173,7 @@ void HyperLogLog::AddSparse(uint32_t entry, int precision, Arena* arena) {
 void HyperLogLog::Reserve(uint32_t entries, int precision, Arena* arena) {
   if (form_ == Form::kDense || entries <= 1) return;
   const uint32_t have = form_ == Form::kSparse ? count_ : form_ == Form::kOne ? 1 : 0;
-  const uint32_t want = have + std::min(entries, SparseMax(precision) + 1);
+  const uint32_t want = std::min(have + entries, SparseMax(precision) + 1);
   uint8_t log_slots = form_ == Form::kSparse ? log_slots_ : kLogSlotsMin;
   while (SlotsUsable(log_slots) <= want) ++log_slots;
   if (form_ != Form::kSparse || log_slots > log_slots_) Rehash(log_slots, arena);
