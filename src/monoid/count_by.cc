@@ -2,6 +2,7 @@
 // [{"value": …, "count": …}, …]. The state keeps every value, so that rows can be taken back: a
 // value whose count returns to 0 is gone. With more than `limit` values the result is an overflow,
 // {"overflow": true, "limit": 1000}.
+//
 // Bytes: for each value in ascending order, the value (value_codec.h) and its count, not 0, as a
 // signed varint.
 #include <algorithm>
