@@ -122,9 +122,15 @@ Result<const Function*> FindArrowFunction(const std::string& name) {
 
 std::span<const Function> Functions() { return kFunctions; }
 
+bool RegisterArrowFunctions() {
+  static const bool done = cp::Initialize().ok();
+  return done;
+}
+
 Result<const Function*> FindFunction(std::string_view name) {
-  static const bool initialized = cp::Initialize().ok();
-  if (!initialized) return Status(Code::kInternal, "Arrow's compute functions can't be set up");
+  if (!RegisterArrowFunctions()) {
+    return Status(Code::kInternal, "Arrow's compute functions can't be set up");
+  }
   const std::string lower = LowerCase(name);
   for (const Function& function : kFunctions) {
     if (function.name == lower) return &function;

@@ -40,6 +40,9 @@ struct Function {
 // Ours.
 std::span<const Function> Functions();
 
+// To be called before any Arrow function is used; cheap when it was. False: it can't be done.
+bool RegisterArrowFunctions();
+
 // What a call of `name` (case ignored) is. Functions that Arrow alone knows are given "a" letters
 // by their arity. Lives for ever. Errors: kInvalidArgument, with did-you-mean.
 Result<const Function*> FindFunction(std::string_view name);

@@ -180,7 +180,7 @@ TEST(Syntax, RandomTextsParseOrFailCleanly) {
       "int64",     "decimal(2)", "if(",  "true",  "'",      "\"",         ".",
       " between ", " like ",     "\xff", "\n",    "1e9",    "substring(", "coalesce("};
   size_t parsed_count = 0;
-  for (int i = 0; i < 200000; ++i) {
+  for (int i = 0; i < 20000; ++i) {
     std::string text;
     const size_t count = 1 + random() % 8;
     for (size_t j = 0; j < count; ++j) text += pieces[random() % pieces.size()];
@@ -194,7 +194,7 @@ TEST(Syntax, RandomTextsParseOrFailCleanly) {
     ASSERT_TRUE(again.ok()) << text << " → " << (*parsed)->canonical();
     ASSERT_EQ((*again)->canonical(), (*parsed)->canonical()) << text;
   }
-  EXPECT_GT(parsed_count, 1000u);
+  EXPECT_GT(parsed_count, 100u);
 }
 
 }  // namespace
