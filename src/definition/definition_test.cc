@@ -1,7 +1,9 @@
 #include "murmur/definition.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <fstream>
 #include <random>
 
 #include "definition/problems.h"
@@ -14,7 +16,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Pair;
 
-constexpr std::string_view kPageViews = R"(name: page_views
+constexpr std::string_view kPageViews = R"yaml(name: page_views
 key: [page]
 time: ts
 window: {every: 1d, keep: 90d}
@@ -24,7 +26,7 @@ aggregates:
   revenue:  sum(amount)
   visitors: distinct(user)
 bootstrap: {jsonl: {path: data/*.jsonl.gz}}
-)";
+)yaml";
 
 Definition MustParse(std::string_view yaml) {
   auto parsed = ParseDefinition(yaml, "test.yaml", ".");
@@ -76,7 +78,7 @@ TEST(ParseDefinition, TheBuilderMakesTheSameObject) {
                          .MemoryBytes(1 << 30)
                          .Build();
   ASSERT_TRUE(built.ok()) << built.status().ToString();
-  const Definition read = MustParse(R"(
+  const Definition read = MustParse(R"yaml(
 name: page_views
 key: [[page], [page, {land: lower(country)}]]
 time: {field: ts, unit: ms}
@@ -89,7 +91,7 @@ state: {rocksdb: {path: /tmp/s}}
 max_errors: 10
 threads: 2
 memory: 1GiB
-)");
+)yaml");
   EXPECT_EQ(DefinitionIdentity(*built), DefinitionIdentity(read));
   EXPECT_EQ(built->rollups, read.rollups);
   EXPECT_EQ(built->time, read.time);
@@ -116,9 +118,9 @@ TEST(ParseDefinition, KeysComeInEveryForm) {
 }
 
 TEST(ParseDefinition, ReadsHowItRuns) {
-  const Definition d = MustParse(
-      With("state: {rocksdb: {path: s}}\nmax_errors: unlimited\nthreads: 3\nmemory: 2GB\n"
-           "max_record: 1MiB\nmax_ahead: 1h30m\ncommit_every: 250ms\nnull_key: keep"));
+  const Definition d =
+      MustParse(With("state: {rocksdb: {path: s}}\nmax_errors: unlimited\nthreads: 3\nmemory: 2GB\n"
+                     "max_record: 1MiB\nmax_ahead: 1h30m\ncommit_every: 250ms\nnull_key: keep"));
   EXPECT_EQ(d.state_path, "s");
   EXPECT_EQ(d.max_errors, kUnlimited);
   EXPECT_EQ(d.threads, 3u);
@@ -130,18 +132,18 @@ TEST(ParseDefinition, ReadsHowItRuns) {
 }
 
 TEST(ParseDefinition, ReadsSourcesOfLaterReleasesToo) {
-  const Definition d = MustParse(
-      With("bootstrap: {parquet: {path: [a.parquet, b], handoff: live}}\n"
-           "live: {kafka: {brokers: '${BROKERS}', topic: views}}\n"
-           "replay: {archive: {path: s3://b/x, layout: kafka-connect}}"));
-  EXPECT_THAT(d.bootstrap->options,
-              ElementsAre(Pair("handoff", "live"), Pair("path.0", "a.parquet"), Pair("path.1", "b")));
+  const Definition d =
+      MustParse(With("bootstrap: {parquet: {path: [a.parquet, b], handoff: live}}\n"
+                     "live: {kafka: {brokers: '${BROKERS}', topic: views}}\n"
+                     "replay: {archive: {path: s3://b/x, layout: kafka-connect}}"));
+  EXPECT_THAT(d.bootstrap->options, ElementsAre(Pair("handoff", "live"),
+                                                Pair("path.0", "a.parquet"), Pair("path.1", "b")));
   EXPECT_EQ(d.live->options.at("brokers"), "${BROKERS}");
   EXPECT_EQ(d.replay->kind, "archive");
 }
 
 TEST(ParseDefinition, EveryProblemIsReportedAtOnceAndInOrder) {
-  EXPECT_EQ(ErrorsOf(R"(name: Page-Views
+  EXPECT_EQ(ErrorsOf(R"yaml(name: Page-Views
 key: [page, substring(country, 1, 2), lower(x)]
 tiem: ts
 window: {every: 0s, keep: 90x, evry: 1d}
@@ -160,8 +162,30 @@ max_errors: many
 memory: 1MB
 threads: 5000
 serve: 1
-)"),
-            "f:1:7: 'Page-Views': expected a name of 1 to 64 characters a-z, 0-9 and _\n");
+)yaml"),
+            R"golden(f:1:7: 'Page-Views': expected a name of 1 to 64 characters a-z, 0-9 and _
+f:2:13: 'substring(country, 1, 2)': an expression with a comma needs quotes in a list, and a name: {name: "…"}
+f:2:39: 'lower(x)': an expression in a key needs a name: {name: expression}
+f:3:1: 'tiem': is no key of a definition; did you mean 'time'?
+f:4:9: window needs the time of a record; expected time: field beside it
+f:4:17: '0s': expected a duration from 1s to 36525d
+f:4:27: '90x': expected a duration of whole seconds, such as 1m, 1h or 7d
+f:4:32: 'evry': is no key of window; did you mean 'every'?
+f:5:27: 'country = 'US' and lowr(page) = 'x'': there is no function 'lowr'; did you mean 'lower'?
+f:6:1: 'where': stands twice; first at line 5
+f:8:10: 'cout': there is no aggregate function of this name; did you mean 'count'?
+f:9:23: '2': one argument too many; expected sum(x) or sum(x, decimal=2)
+f:10:7: '_x': expected a name of 1 to 64 letters, digits and '_' that begins with a letter
+f:11:24: 'amount +': found the end, expected a value, a field or a function
+f:12:9: 'decmal': 'sum' has no such parameter; expected sum(x) or sum(x, decimal=2); did you mean 'decimal'?
+f:13:10: 'sum(amount, decimal=99)': decimal is '99'; expected a whole number from 0 to 18
+f:14:21: 'paht': is no option of jsonl; expected path, format, handoff; did you mean 'path'?
+f:14:33: 'path': is empty
+f:15:8: 'kafak': is no kind of live source; expected kafka; did you mean 'kafka'?
+f:16:13: 'many': expected a number or unlimited
+f:17:9: '1MB': expected 64MiB to 1024TiB
+f:18:10: '5000': expected 0 to 1024
+f:19:1: 'serve': is no key of a definition; expected name, key, id, time, window, where, null_key, aggregates, bootstrap, live, replay, state, max_errors, threads, memory, max_record, max_ahead, commit_every)golden");
 }
 
 TEST(ParseDefinition, AWindowNeedsTime) {
@@ -170,10 +194,135 @@ TEST(ParseDefinition, AWindowNeedsTime) {
 }
 
 TEST(ParseDefinition, SyntaxErrorsOfYamlKeepTheirPlace) {
-  EXPECT_EQ(ErrorsOf("name: [a\nkey: b"), "");
-  EXPECT_EQ(ErrorsOf("name:\n\t- a"), "");
-  EXPECT_EQ(ErrorsOf(""), "");
-  EXPECT_EQ(ErrorsOf("- a"), "");
+  EXPECT_EQ(ErrorsOf("name: [a\nkey: b"), "f:2:4: is not YAML: end of sequence flow not found");
+  EXPECT_EQ(ErrorsOf("name:\n\t- a"), "f:2:2: is not YAML: illegal block entry");
+  EXPECT_THAT(ErrorsOf(""), HasSubstr("f:1:1: expected a map of a definition's keys"));
+  EXPECT_THAT(ErrorsOf("- a"), HasSubstr("f:1:1: expected a map of a definition's keys"));
+}
+
+TEST(ParseDefinition, ExpressionsCutByFlowCommasGetTheHintOnce) {
+  EXPECT_EQ(ErrorsOf("name: n\nkey: [a]\naggregates: {t: topk(a, 10), c: count}"),
+            "f:3:17: 'topk(a': a bracket is not closed; a call with a comma needs quotes in {}");
+}
+
+TEST(ParseDefinition, AliasBombsAndDeepOptionsAreRefused) {
+  std::string yaml = With("x: &a [1]");
+  for (char c = 'b'; c < 'k'; ++c) {
+    yaml += fmt::format("x{0}: &{0} [*{1}, *{1}, *{1}, *{1}, *{1}, *{1}, *{1}, *{1}]\n", c,
+                        static_cast<char>(c - 1));
+  }
+  EXPECT_THAT(ErrorsOf(yaml + "replay: {archive: {o: *j}}"),
+              HasSubstr("has too many or too deep options"));
+}
+
+TEST(ParseDefinition, RandomlyDamagedDefinitionsNeverCrash) {
+  const auto seed = std::random_device()();
+  std::printf("seed %u\n", seed);
+  std::mt19937 random(seed);
+  const std::string pieces = "{}[]()'\"`:,&*!|>#%@- \n\tax1\xff";
+  for (int i = 0; i < 20000; ++i) {
+    std::string yaml(kPageViews);
+    for (size_t edits = 1 + random() % 4; edits > 0; --edits) {
+      const size_t at = random() % yaml.size();
+      switch (random() % 3) {
+        case 0: yaml.erase(at, 1 + random() % 8); break;
+        case 1: yaml.insert(at, 1, pieces[random() % pieces.size()]); break;
+        default: yaml[at] = pieces[random() % pieces.size()];
+      }
+    }
+    const auto parsed = ParseDefinition(yaml, "f", ".");
+    if (parsed.ok()) {
+      ASSERT_TRUE(Validate(*parsed).ok()) << yaml;
+    } else {
+      ASSERT_THAT(std::string(parsed.status().message()), ::testing::StartsWith("f:")) << yaml;
+    }
+  }
+}
+
+TEST(LoadDefinition, ResolvesPathsFromTheFilesDirectory) {
+  EXPECT_EQ(LoadDefinition("no/such.yaml").status().code(), Code::kNotFound);
+  const std::string path = ::testing::TempDir() + "definition_test.yaml";
+  std::ofstream(path) << kPageViews;
+  const auto loaded = LoadDefinition(path);
+  ASSERT_TRUE(loaded.ok()) << loaded.status().ToString();
+  EXPECT_EQ(loaded->base_directory + "/", ::testing::TempDir());
+}
+
+TEST(Validate, NamesTheValueWithoutAFile) {
+  const auto built =
+      DefinitionBuilder("n").Key({"a"}).Where("lowr(x)").Aggregate("c", "cont").Build();
+  ASSERT_FALSE(built.ok());
+  EXPECT_THAT(std::string(built.status().message()),
+              AllOf(HasSubstr("where: 'lowr(x)': there is no function 'lowr'"),
+                    HasSubstr("aggregates.c: 'cont': there is no aggregate function of this name; "
+                              "did you mean 'count'?")));
+}
+
+TEST(Identity, DependsOnWhatCountsAndNotOnHowItRuns) {
+  const Definition base = MustParse(kPageViews);
+  const std::string identity = DefinitionIdentity(base);
+  EXPECT_EQ(identity,
+            R"json({"aggregates":[{"call":"count","monoid":"count.v1","name":"views"},)json"
+            R"json({"call":"sum(amount)","monoid":"sum.v1","name":"revenue"},)json"
+            R"json({"call":"distinct(user)","monoid":"distinct.v1(precision=12)",)json"
+            R"json("name":"visitors"}],"bootstrap":{"kind":"jsonl","path":"data/*.jsonl.gz"},)json"
+            R"json("key":[[{"expression":"page","name":"page"}]],"null_key":"reject",)json"
+            R"json("time":{"field":"ts","unit":""},"where":"country = 'US'",)json"
+            R"json("window":{"every":"1d","offset":"0s"}})json");
+  Definition same = base;
+  same.state_path = "elsewhere";
+  same.max_errors = 5;
+  same.threads = 7;
+  same.memory_bytes = 1 << 30;
+  same.window->keep.reset();
+  same.where = "country='US'";
+  same.name = "other";
+  same.aggregates[2].parameters["precision"] = "12";
+  EXPECT_EQ(DefinitionIdentity(same), identity);
+
+  Definition other = base;
+  other.aggregates[0] = {"views", "sum", {"x"}, {}};
+  other.aggregates[2].parameters["precision"] = "14";
+  other.where.clear();
+  other.window->every = std::chrono::hours(1);
+  other.bootstrap->options["path"] = "more";
+  EXPECT_THAT(DiffIdentities(identity, DefinitionIdentity(other)),
+              ElementsAre("aggregates.views: count → sum(x)",
+                          "aggregates.visitors: distinct.v1(precision=12) → "
+                          "distinct.v1(precision=14)",
+                          "bootstrap.path: data/*.jsonl.gz → more", "where: country = 'US' → none",
+                          "window.every: 1d → 1h"));
+  EXPECT_THAT(DiffIdentities(identity, identity), ElementsAre());
+}
+
+TEST(Identity, OrderOfAggregatesMattersAsItIsTheOrderOfTheStoredValues) {
+  const Definition base = MustParse(kPageViews);
+  Definition swapped = base;
+  std::swap(swapped.aggregates[0], swapped.aggregates[1]);
+  EXPECT_THAT(DiffIdentities(DefinitionIdentity(base), DefinitionIdentity(swapped)),
+              ElementsAre("aggregates, their order: views, revenue, visitors → revenue, views, "
+                          "visitors"));
+}
+
+TEST(Units, DurationsAndSizesReadBack) {
+  using std::chrono::milliseconds;
+  EXPECT_EQ(ParseDuration("1h30m"), milliseconds(5400000));
+  EXPECT_EQ(ParseDuration("250ms"), milliseconds(250));
+  EXPECT_EQ(ParseDuration("2w"), milliseconds(14ll * 86400000));
+  for (const char* bad : {"", "1", "d", "1x", "1m1h", "1h1h", "-1s", "1.5h", "1 h",
+                          "99999999999999999999d", "9999999999999w"}) {
+    EXPECT_EQ(ParseDuration(bad), std::nullopt) << bad;
+  }
+  EXPECT_EQ(FormatDuration(milliseconds(0)), "0s");
+  EXPECT_EQ(FormatDuration(milliseconds(90061001)), "1d1h1m1s1ms");
+  EXPECT_EQ(ParseBytes("512MB"), 512000000u);
+  EXPECT_EQ(ParseBytes("1 GiB"), 1u << 30);
+  EXPECT_EQ(ParseBytes("17"), 17u);
+  for (const char* bad : {"", "MB", "1.5GB", "1XB", "-1", "99999999999TiB", "1MB2"}) {
+    EXPECT_EQ(ParseBytes(bad), std::nullopt) << bad;
+  }
+  EXPECT_EQ(FormatBytes(512ull << 20), "512MiB");
+  EXPECT_EQ(FormatBytes(0), "0B");
 }
 
 }  // namespace

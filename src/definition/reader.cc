@@ -119,8 +119,8 @@ class Reader {
     std::string lines;
     for (const Located& problem : problems_) {
       if (!lines.empty()) lines += '\n';
-      lines += fmt::format("{}:{}:{}: {}", file_, problem.mark.line + 1, problem.mark.column + 1,
-                           problem.message);
+      lines += fmt::format("{}:{}:{}: {}", file_, std::max(problem.mark.line, 0) + 1,
+                           std::max(problem.mark.column, 0) + 1, problem.message);
     }
     return Status(Code::kInvalidArgument, std::move(lines));
   }
@@ -234,8 +234,7 @@ class Reader {
       return Field{where,
                    [=, this](const YAML::Node& n) { ReadValue(where, n, expected, parse, out); }};
     };
-    root_mark_ = root.IsDefined() ? root.Mark() : YAML::Mark();
-    if (root_mark_.line < 0) root_mark_ = YAML::Mark();
+    root_mark_ = root.Mark();
     constexpr std::string_view kDuration = "a duration of whole seconds, such as 90s, 1h30m or 7d";
     constexpr std::string_view kSize = "a size such as 512MB or 1GiB";
     ReadMap("", root, "a map of a definition's keys: name, key, aggregates, …",

@@ -37,7 +37,8 @@ class Validator {
   std::vector<Problem> Run() && {
     if (!IsPipelineName(definition_.name)) {
       Add("name", definition_.name,
-          fmt::format("expected a name of 1 to {} characters a-z, 0-9 and _", kNameBytesMax));
+          fmt::format("{}expected a name of 1 to {} characters a-z, 0-9 and _",
+                      definition_.name.empty() ? "is missing; " : "", kNameBytesMax));
     }
     CheckKeys();
     CheckOptionalExpression("id", definition_.id);
@@ -81,7 +82,8 @@ class Validator {
     for (size_t i = 0; i < parts.size(); ++i) {
       const std::string part_where = fmt::format("{}[{}]", where, i);
       CheckKeyPart(parts[i], part_where);
-      if (std::find(names.begin(), names.end(), parts[i].name) != names.end()) {
+      const bool twice = std::find(names.begin(), names.end(), parts[i].name) != names.end();
+      if (twice && !parts[i].name.empty()) {
         Add(part_where, parts[i].name, "stands twice in this key");
       }
       names.push_back(parts[i].name);
@@ -192,7 +194,9 @@ class Validator {
     const std::string where = place + "." + name;
     if (FindSourceOption(kind, name) == nullptr) {
       std::vector<std::string> names;
-      for (const SourceOption& option : kind.options) names.emplace_back(option.name);
+      for (const SourceOption& option : kind.options) {
+        if (!option.name.ends_with('*')) names.emplace_back(option.name);
+      }
       Add(where, name,
           fmt::format("is no option of {}; expected {}{}", kind.name, fmt::join(names, ", "),
                       DidYouMean(name, names)));

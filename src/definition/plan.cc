@@ -1,0 +1,121 @@
+#include "definition/plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "definition/problems.h"
+#include "definition/units.h"
+#include "expression/expression.h"
+
+namespace murmur {
+namespace {
+
+std::string Canonical(const std::string& expression) {
+  const auto parsed = Expression::Parse(expression);
+  return parsed.ok() ? (*parsed)->canonical() : expression;
+}
+
+std::string DescribeKey(const KeyList& parts) {
+  if (parts.empty()) return "everything together";
+  std::vector<std::string> shown;
+  for (const KeyPart& part : parts) {
+    const std::string expression = Canonical(part.expression);
+    shown.push_back(expression == part.name ? expression
+                                            : fmt::format("{} = {}", part.name, expression));
+  }
+  return fmt::format("{}", fmt::join(shown, ", "));
+}
+
+std::string DescribeWindow(const Definition& definition) {
+  if (!definition.window) return "none: all time";
+  const WindowSpec& window = *definition.window;
+  std::string out = fmt::format("{} each, by {}", FormatDuration(window.every),
+                                definition.time->field.ToString());
+  if (window.offset.count() != 0) out += fmt::format(", offset {}", FormatDuration(window.offset));
+  out += window.keep ? fmt::format(", kept {} behind the newest", FormatDuration(*window.keep))
+                     : ", kept for ever";
+  return out;
+}
+
+std::string DescribeTraits(const MonoidTraits& traits) {
+  std::string out = traits.exact ? "mergeable in any order" : "mergeable within its bound";
+  if (traits.invertible) out += ", retractable";
+  if (traits.idempotent) out += ", idempotent";
+  return out;
+}
+
+std::string DescribeAggregate(const AggregateSpec& spec) {
+  const MonoidFunction* function = FindMonoid(spec.function);
+  const auto monoid = function->make(spec.parameters);
+  return fmt::format("  {} = {}: {} [{}; {}]\n", spec.name, spec.ToString(), function->description,
+                     (*monoid)->Name(), DescribeTraits((*monoid)->Traits()));
+}
+
+// The fields that are read of each record, in order of name.
+std::set<std::string> FieldsOf(const Definition& definition) {
+  std::vector<std::string> expressions = {definition.id, definition.where};
+  for (const KeyList& parts : definition.rollups) {
+    for (const KeyPart& part : parts) expressions.push_back(part.expression);
+  }
+  for (const AggregateSpec& aggregate : definition.aggregates) {
+    expressions.insert(expressions.end(), aggregate.expressions.begin(),
+                       aggregate.expressions.end());
+  }
+  std::set<std::string> fields;
+  if (definition.time) fields.insert(definition.time->field.ToString());
+  for (const std::string& expression : expressions) {
+    const auto parsed = Expression::Parse(expression);
+    if (!parsed.ok()) continue;  // an empty one
+    for (const FieldPath& field : (*parsed)->fields()) fields.insert(field.ToString());
+  }
+  return fields;
+}
+
+std::string DescribeSource(std::string_view role, const std::optional<SourceSpec>& spec) {
+  if (!spec) return {};
+  std::vector<std::string> options;
+  for (const auto& [name, value] : spec->options) options.push_back(name + "=" + value);
+  const SourceKind* kind = FindSourceKind(role, spec->kind);
+  return fmt::format("{}: {} ({}){}\n", role, spec->kind, fmt::join(options, ", "),
+                     kind != nullptr && kind->runs ? "" : "; not run by this release");
+}
+
+std::string DescribeErrors(const std::optional<uint64_t>& max_errors) {
+  if (!max_errors) return "0 bad records in bootstrap and replay, any number live";
+  if (*max_errors == kUnlimited) return "any number of bad records";
+  return fmt::format("{} bad records", *max_errors);
+}
+
+}  // namespace
+
+std::string DescribePlan(const Definition& definition) {
+  std::string out = fmt::format("pipeline: {}\n", definition.name);
+  for (const KeyList& parts : definition.rollups) {
+    out += fmt::format("counts per: {}\n", DescribeKey(parts));
+  }
+  out +=
+      fmt::format("null in a key: {}\n", definition.keep_null_keys ? "a key like any other"
+                                                                   : "the record is a dead letter");
+  out += fmt::format("window: {}\n", DescribeWindow(definition));
+  if (!definition.where.empty()) out += fmt::format("where: {}\n", Canonical(definition.where));
+  out += fmt::format("record id: {}\n",
+                     definition.id.empty() ? "object and offset" : Canonical(definition.id));
+  out += "aggregates:\n";
+  for (const AggregateSpec& aggregate : definition.aggregates) out += DescribeAggregate(aggregate);
+  out += fmt::format("fields read: {}\n", fmt::join(FieldsOf(definition), ", "));
+  out += DescribeSource("bootstrap", definition.bootstrap);
+  out += DescribeSource("live", definition.live);
+  out += DescribeSource("replay", definition.replay);
+  out += fmt::format("state: rocksdb at {}\n", definition.state_path);
+  const std::string threads =
+      definition.threads == 0 ? "as many as the machine has" : std::to_string(definition.threads);
+  out += fmt::format("limits: {}; threads {}; memory {}; record {}; {} ahead; commit every {}\n",
+                     DescribeErrors(definition.max_errors), threads,
+                     FormatBytes(definition.memory_bytes), FormatBytes(definition.max_record_bytes),
+                     FormatDuration(definition.max_ahead), FormatDuration(definition.commit_every));
+  return out;
+}
+
+}  // namespace murmur

@@ -1,0 +1,50 @@
+#include "definition/plan.h"
+
+#include <gmock/gmock.h>
+
+#include <cstdlib>
+
+#include "definition/secret.h"
+
+namespace murmur {
+namespace {
+
+using ::testing::HasSubstr;
+
+TEST(DescribePlan, SaysWhatIsCountedAndWhatIsRead) {
+  const auto definition = ParseDefinition(R"yaml(
+name: views
+key: [[page], [page, {land: lower(country)}], []]
+time: ts
+window: {every: 1d, keep: 90d}
+where: amount>1
+aggregates: {n: count, total: sum(amount * 2)}
+bootstrap: {jsonl: {path: data}}
+live: {kafka: {brokers: "${MURMUR_TEST_BROKERS}", topic: t}}
+)yaml",
+                                          "f", ".");
+  ASSERT_TRUE(definition.ok()) << definition.status().ToString();
+  const std::string plan = DescribePlan(*definition);
+  for (const char* line :
+       {"pipeline: views\n", "counts per: page\n", "counts per: page, land = lower(country)\n",
+        "counts per: everything together\n", "window: 1d each, by ts, kept 90d behind the newest\n",
+        "where: amount > 1\n", "  total = sum(amount * 2): ", "[sum.v1; mergeable in any order",
+        "fields read: amount, country, page, ts\n", "bootstrap: jsonl (path=data)\n",
+        "live: kafka (brokers=${MURMUR_TEST_BROKERS}, topic=t); not run by this release\n",
+        "state: rocksdb at ./state\n",
+        "memory 512MiB; record 16MiB; 1d ahead; commit every 1s\n"}) {
+    EXPECT_THAT(plan, HasSubstr(line));
+  }
+}
+
+TEST(ResolveSecret, ReplacesReferencesOnly) {
+  ::setenv("MURMUR_TEST_SECRET", "s3cret", 1);
+  ::unsetenv("MURMUR_TEST_MISSING");
+  EXPECT_EQ(*ResolveSecret("a${MURMUR_TEST_SECRET}b${MURMUR_TEST_SECRET}"), "as3cretbs3cret");
+  EXPECT_EQ(*ResolveSecret("plain $5"), "plain $5");
+  EXPECT_EQ(ResolveSecret("${MURMUR_TEST_MISSING}").status().code(), Code::kNotFound);
+  EXPECT_EQ(ResolveSecret("${OPEN").status().code(), Code::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace murmur

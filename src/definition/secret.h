@@ -1,0 +1,16 @@
+// References to secrets in a definition's options. A Definition keeps them as written, so that no
+// identity, plan or state holds a secret; who opens the source resolves them.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "murmur/status.h"
+
+namespace murmur {
+
+// `text` with each ${NAME} replaced by the environment variable NAME. A "$" that no "{" follows
+// stands for itself. Errors: kNotFound (the variable is not set), kInvalidArgument (no "}").
+Result<std::string> ResolveSecret(std::string_view text);
+
+}  // namespace murmur
