@@ -4,7 +4,6 @@
 #include <arrow/api.h>
 #include <gmock/gmock.h>
 
-#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <random>
@@ -13,6 +12,7 @@
 #include "decode/time_text.h"
 #include "source/parquet/parquet_testing.h"
 #include "source/parquet/time_range.h"
+#include "testing/temporary_folder.h"
 
 namespace murmur::parquet_source {
 namespace {
@@ -338,24 +338,17 @@ TEST(ParquetDamage, RandomBytes) {
 
 class ParquetFiles : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = (std::filesystem::temp_directory_path() / "murmur-XXXXXX").string();
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
   void Write(const std::string& name, const std::string& bytes) const {
-    std::ofstream(folder_ / name, std::ios::binary) << bytes;
+    std::ofstream(folder_.path() + '/' + name, std::ios::binary) << bytes;
   }
   std::unique_ptr<SnapshotSource> Source(const std::string& path) const {
     Definition definition;
-    definition.base_directory = folder_.string();
+    definition.base_directory = folder_.path();
     definition.bootstrap = SourceSpec{"parquet", {{"path", path}, {"handoff.kafka.0", "15"}}};
     return MakeParquetSource(definition).value();
   }
 
-  std::filesystem::path folder_;
+  TemporaryFolder folder_;
 };
 
 std::shared_ptr<arrow::Table> OneColumn(const std::string& name,

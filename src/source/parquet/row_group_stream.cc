@@ -58,8 +58,8 @@ class DamagedStream final : public RecordStream {
       : letter_(std::move(letter)), bytes_(bytes), done_(done) {}
 
   Result<ReadState> Read(std::stop_token stop, RecordBatch* batch) override {
-    if (stop.stop_requested()) return Status(Code::kCancelled, "stopped");
     batch->Clear();
+    if (stop.stop_requested()) return Status(Code::kCancelled, "stopped");
     batch->object = letter_.object;
     if (std::exchange(done_, true)) return ReadState::kEnd;
     batch->dead_letters.push_back(letter_);
@@ -168,8 +168,8 @@ Status RowGroupStream::Trouble(const std::exception& error) const {
 }
 
 Result<ReadState> RowGroupStream::Read(std::stop_token stop, RecordBatch* batch) {
-  if (stop.stop_requested()) return Status(Code::kCancelled, "stopped");
   batch->Clear();
+  if (stop.stop_requested()) return Status(Code::kCancelled, "stopped");
   batch->object = input_.object;
   if (row_ == rows_) return ReadState::kEnd;
 
