@@ -1,6 +1,6 @@
 """The editors' schema agrees with the program on what a definition is.
 
-Accepts every definition of testdata/good, refuses every one of testdata/bad; the
+Accepts every definition of testdata/good and of examples/, refuses every one of testdata/bad; the
 program's own test reads the same files.
 """
 
@@ -24,7 +24,7 @@ def main():
     schema = json.loads((ROOT / "schema/murmur.schema.json").read_text())
     jsonschema.Draft202012Validator.check_schema(schema)
     validator = jsonschema.Draft202012Validator(schema)
-    good = sorted((TESTDATA / "good").glob("*.yaml"))
+    good = sorted((TESTDATA / "good").glob("*.yaml")) + sorted(ROOT.glob("examples/*/*.yaml"))
     bad = sorted((TESTDATA / "bad").glob("*.yaml"))
     assert len(good) >= 3 and len(bad) >= 10, "test data is missing"
     failures = []

@@ -371,6 +371,12 @@ class Parser {
         return ErrorAt(args[i].column,
                        fmt::format("expected an integer, written out, as in {}", function.usage));
       }
+      if (letter == 'I' && function.shape == Shape::kSubstring &&
+          std::get<int64_t>(args[i].literal) < (i == 1 && function.name == "substring" ? 1 : 0)) {
+        return ErrorAt(
+            args[i].column,
+            fmt::format("a start counts from 1, a length from 0, as in {}", function.usage));
+      }
       if (letter == 'S' && !(literal && std::holds_alternative<std::string>(args[i].literal))) {
         return ErrorAt(args[i].column,
                        fmt::format("expected a text in single quotes, as in {}", function.usage));

@@ -115,6 +115,11 @@ INSTANTIATE_TEST_SUITE_P(
         ErrorCase{"substring(a, b)",
                   "column 14: expected an integer, written out, as in "
                   "substring(text, start, length)"},
+        ErrorCase{"substring(a, 0)",
+                  "column 14: a start counts from 1, a length from 0, as in "
+                  "substring(text, start, length)"},
+        ErrorCase{"left(a, -1)",
+                  "column 9: a start counts from 1, a length from 0, as in left(text, length)"},
         ErrorCase{"starts_with(a, b)",
                   "column 16: expected a text in single quotes, as in "
                   "starts_with(text, 'prefix')"},
