@@ -1,5 +1,6 @@
 #include "state/rocksdb/rocksdb_table.h"
 
+#include <filesystem>
 #include <stdexcept>
 
 #include "testing/faulty_file_system.h"
@@ -51,6 +52,25 @@ TEST_F(RocksDbTableTest, DamagedValuesAreDataLossFromThenOn) {
   EXPECT_EQ((*table->Snapshot())->Get(TestKey(1)).status().code(), Code::kDataLoss);
   EXPECT_EQ(table->Snapshot().status().code(), Code::kDataLoss);
   EXPECT_EQ(NumberedCommit(3, 1).ApplyTo(table.get()).code(), Code::kDataLoss);
+}
+
+// A crash between linking a table into the database and unlinking its staging name leaves one file
+// under two names.
+TEST_F(RocksDbTableTest, WhatACrashLeftInStagingIsUnlinkedAndNeverWrittenTo) {
+  const TestCommit first = NumberedCommit(1, kManyKeys);
+  const TestCommit second = NumberedCommit(2, kManyKeys);
+  ASSERT_EQ(first.ApplyTo(Open({}).get()), Status());
+  int linked = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(path_)) {
+    if (entry.path().extension() != ".sst") continue;
+    std::filesystem::create_hard_link(entry.path(), path_ + "/staging/1.sst");
+    ++linked;
+  }
+  ASSERT_EQ(linked, 1);
+  const auto table = Open({});
+  EXPECT_TRUE(std::filesystem::is_empty(path_ + "/staging"));
+  ASSERT_EQ(second.ApplyTo(table.get()), Status());
+  EXPECT_EQ(Dump(*table), Folded({first, second}));
 }
 
 TEST_F(RocksDbTableTest, ASecondWriterIsToldWhoHoldsTheState) {
