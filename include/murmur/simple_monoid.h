@@ -41,6 +41,7 @@ struct MonoidInfo {
   MonoidTraits traits = {};
   OutputType output = OutputType::kJson;
   KindSet accepts = kScalarKinds;  // of every argument
+  std::string approximation = {};  // as Monoid::Approximation
 };
 
 // A Monoid that knows what it is called; what it does is left to derived classes.
@@ -50,6 +51,7 @@ class NamedMonoid : public Monoid {
   std::string_view Name() const noexcept override { return info_.name; }
   MonoidTraits Traits() const noexcept override { return info_.traits; }
   OutputType output_type() const noexcept override { return info_.output; }
+  std::string Approximation() const override { return info_.approximation; }
   KindSet Accepts(size_t /*index*/) const noexcept override { return info_.accepts; }
 
  protected:

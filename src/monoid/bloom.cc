@@ -42,7 +42,8 @@ class Bloom final : public NamedMonoid {
   Bloom(uint64_t bits, uint64_t hashes)
       : NamedMonoid({.name = "bloom.v1(bits=" + std::to_string(bits) +
                              ",hashes=" + std::to_string(hashes) + ")",
-                     .traits = {.idempotent = true}}),
+                     .traits = {.idempotent = true},
+                     .approximation = "false positives are possible"}),
         bits_(bits),
         hashes_(hashes) {}
 

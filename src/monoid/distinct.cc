@@ -61,7 +61,8 @@ class Distinct final : public NamedMonoid {
       : NamedMonoid({"distinct.v1(precision=" + std::to_string(precision) + ")",
                      {.idempotent = true},
                      OutputType::kInteger,
-                     kScalarKinds}),
+                     kScalarKinds,
+                     "standard error " + PercentText(1.04 / std::sqrt(std::ldexp(1.0, precision)))}),
         precision_(precision) {}
 
   size_t state_size() const noexcept override { return sizeof(HyperLogLog); }

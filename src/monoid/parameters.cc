@@ -1,6 +1,7 @@
 #include "monoid/parameters.h"
 
 #include <charconv>
+#include <cstdio>
 #include <cmath>
 
 #include "monoid/numbers.h"
@@ -100,6 +101,12 @@ Result<std::vector<double>> AscendingParameter(const MonoidParams& params, std::
     if (more) text.remove_prefix(comma + 1);
   }
   return values;
+}
+
+std::string PercentText(double fraction) {
+  char text[32];
+  const int size = std::snprintf(text, sizeof(text), "%.2g %%", 100 * fraction);
+  return std::string(text, static_cast<size_t>(size));
 }
 
 }  // namespace murmur

@@ -29,4 +29,7 @@ Result<int64_t> DurationParameter(const MonoidParams& params, std::string_view n
 Result<std::vector<double>> AscendingParameter(const MonoidParams& params, std::string_view name,
                                                size_t size_max);
 
+// 0.01625 → "1.6 %".
+std::string PercentText(double fraction);
+
 }  // namespace murmur

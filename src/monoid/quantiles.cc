@@ -155,7 +155,10 @@ Result<std::unique_ptr<Monoid>> MakeQuantiles(const MonoidParams& params) {
   std::string name = "quantiles.v1(q=" + ListText(wanted) + ",bits=";
   name += std::to_string(sub_bits) + ")";
   return std::make_unique<SimpleMonoid<Quantiles>>(
-      MonoidInfo{.name = std::move(name), .traits = {.invertible = true}, .accepts = kNumberKinds},
+      MonoidInfo{.name = std::move(name),
+                 .traits = {.invertible = true},
+                 .accepts = kNumberKinds,
+                 .approximation = "relative error " + PercentText(std::ldexp(1.0, -sub_bits - 1))},
       Quantiles{std::move(wanted), sub_bits});
 }
 

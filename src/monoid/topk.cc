@@ -122,7 +122,8 @@ MonoidFunction TopkFunction() {
           .make = [](const MonoidParams& params) -> Result<std::unique_ptr<Monoid>> {
             MURMUR_ASSIGN(const int64_t k, IntParameter(params, "k", {1, kMost}, kDefault));
             MonoidInfo info{.name = "topk.v1(k=" + std::to_string(k) + ")",
-                            .traits = {.exact = false}};
+                            .traits = {.exact = false},
+                            .approximation = "each count within its error"};
             const auto size = static_cast<size_t>(k);
             const size_t capacity = std::max<size_t>(8 * size, 64);
             return std::make_unique<SimpleMonoid<Topk>>(std::move(info), Topk{size, capacity});
