@@ -3,20 +3,22 @@
 #include <fmt/format.h>
 #include <simdjson.h>
 
+#include <algorithm>
+
 #include "decode/json_number.h"
 
 namespace murmur {
 
 bool JsonReader::Literal::Matches(const char* p) const noexcept {
 #ifdef __SSE2__
-  if (size <= 16) [[likely]] {
-    const __m128i read = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-    const __m128i wanted = _mm_load_si128(reinterpret_cast<const __m128i*>(text));
-    const auto equal = static_cast<uint32_t>(_mm_movemask_epi8(_mm_cmpeq_epi8(read, wanted)));
-    return (~equal & ((1u << size) - 1)) == 0;
-  }
-#endif
+  const __m128i read = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  const __m128i wanted = _mm_load_si128(reinterpret_cast<const __m128i*>(text));
+  const auto equal = static_cast<uint32_t>(_mm_movemask_epi8(_mm_cmpeq_epi8(read, wanted)));
+  if ((equal & mask) != mask) return false;
+  return size <= 16 || std::memcmp(p + 16, text + 16, size - 16) == 0;
+#else
   return std::memcmp(p, text, size) == 0;
+#endif
 }
 
 JsonReader::JsonReader(const Projection& projection, Framing framing)
@@ -52,7 +54,11 @@ const char* JsonReader::ReadAs(const Shape& shape, const char* p, const char* li
   for (const Segment& segment : shape.segments) {
     if (!segment.before.Matches(p)) return nullptr;
     p += segment.before.size;
-    p = segment.node == nullptr ? scanner_.SkipValue(p, 1) : ReadNode(p, segment.node, 1);
+    if (segment.column >= 0) {
+      p = ReadField(p, static_cast<uint32_t>(segment.column), 1);
+    } else {
+      p = segment.node == nullptr ? scanner_.SkipValue(p, 1) : ReadNode(p, segment.node, 1);
+    }
     if (p == nullptr) [[unlikely]]
       return nullptr;
   }
@@ -154,6 +160,48 @@ const char* JsonReader::ReadChildren(const char* p, const FieldNode& node, int d
   return scanner_.SkipValue(p, depth);
 }
 
+[[gnu::always_inline]] inline const char* JsonReader::ReadString(const char* p,
+                                                                 const FieldRequest& field,
+                                                                 Cell* cell) {
+  bool escaped = false;
+  const char* end = scanner_.SkipString(p, &escaped);
+  if (end == nullptr) return nullptr;
+  std::string_view text(p + 1, static_cast<size_t>(end - p - 2));
+  if (escaped) [[unlikely]] {
+    char* plain = arena_.Allocate(text.size());
+    text = {plain, static_cast<size_t>(UnescapeJson(text, plain) - plain)};
+  }
+  int64_t micros;
+  if (field.as_time && time_parser_.Parse(text, &micros)) {
+    *cell = Cell::Time(micros);
+  } else {
+    *cell = Cell::String(text);
+  }
+  return end;
+}
+
+[[gnu::always_inline]] inline const char* JsonReader::ReadNumber(const char* p,
+                                                                 const FieldRequest& field,
+                                                                 Cell* cell) {
+  if (!field.as_time) [[likely]] {
+    const char* end = ReadShortNumber(p, cell);
+    if (end != nullptr) [[likely]]
+      return end;
+  }
+  return ReadAnyNumber(p, field, cell);
+}
+
+const char* JsonReader::ReadAnyNumber(const char* p, const FieldRequest& field, Cell* cell) {
+  const char* end = JsonScanner::SkipNumber(p);
+  if (end == nullptr) return nullptr;
+  const std::string_view text(p, static_cast<size_t>(end - p));
+  // A time is cut to the microsecond from the digits as written, not from the nearest double.
+  const bool time = field.as_time && field.unit != TimeUnit::kNone;
+  if (time && ConvertNumberToTime(text, field.unit, cell)) return end;
+  if (!ParseJsonNumber(text, field.exact_decimals, &arena_, cell)) overflow_ = &field;
+  return end;
+}
+
 const char* JsonReader::ReadField(const char* p, uint32_t column, int depth) {
   const FieldRequest& field = projection_.fields[column];
   Cell* cell = &columns_[column].cells[row_];
@@ -167,42 +215,6 @@ const char* JsonReader::ReadField(const char* p, uint32_t column, int depth) {
     case 'n': *cell = Cell::Null(); break;
     default: *cell = Cell::Json({p, static_cast<size_t>(end - p)});
   }
-  return end;
-}
-
-const char* JsonReader::ReadString(const char* p, const FieldRequest& field, Cell* cell) {
-  bool escaped = false;
-  const char* end = scanner_.SkipString(p, &escaped);
-  if (end == nullptr) return nullptr;
-  std::string_view text(p + 1, static_cast<size_t>(end - p - 2));
-  if (escaped) {
-    char* plain = arena_.Allocate(text.size());
-    text = {plain, static_cast<size_t>(UnescapeJson(text, plain) - plain)};
-  }
-  int64_t micros;
-  if (field.as_time && time_parser_.Parse(text, &micros)) {
-    *cell = Cell::Time(micros);
-  } else {
-    *cell = Cell::String(text);
-  }
-  return end;
-}
-
-const char* JsonReader::ReadNumber(const char* p, const FieldRequest& field, Cell* cell) {
-  const char* end = ReadShortNumber(p, cell);
-  const bool time = field.as_time && field.unit != TimeUnit::kNone;
-  if (end == nullptr || (time && cell->kind == Kind::kDouble)) {
-    end = JsonScanner::SkipNumber(p);
-    if (end == nullptr) return nullptr;
-    // A time is cut to the microsecond from the digits as written, not from the nearest double.
-    const std::string_view text(p, static_cast<size_t>(end - p));
-    if (time && ConvertNumberToTime(text, field.unit, cell)) return end;
-    if (!ParseJsonNumber(text, field.exact_decimals, &arena_, cell)) {
-      overflow_ = &field;
-      return end;
-    }
-  }
-  if (time) ConvertToTime(field.unit, &time_parser_, cell);
   return end;
 }
 
@@ -222,6 +234,7 @@ bool JsonReader::MakeShape(const char* begin, const char* end, Shape* shape) con
   const auto set_literal = [](const char* from, const char* to, Literal* literal) {
     if (to - from > static_cast<ptrdiff_t>(kLiteralBytesMax)) return false;
     literal->size = static_cast<uint32_t>(to - from);
+    literal->mask = (1u << std::min<uint32_t>(literal->size, 16)) - 1;
     std::memcpy(literal->text, from, literal->size);
     return true;
   };
@@ -230,6 +243,9 @@ bool JsonReader::MakeShape(const char* begin, const char* end, Shape* shape) con
   for (const Member& member : members_) {
     Segment& segment = shape->segments.emplace_back();
     segment.node = member.node;
+    if (member.node != nullptr && member.node->is_leaf() && member.node->columns.size() == 1) {
+      segment.column = member.node->columns[0];
+    }
     if (!set_literal(from, member.value, &segment.before)) return false;
     if (member.node != nullptr) {
       member.node->ForEachColumn([&present](uint32_t column) { present[column] = true; });

@@ -55,12 +55,14 @@ class JsonReader {
   struct Literal {
     alignas(16) char text[kLiteralBytesMax] = {};
     uint32_t size = 0;
+    uint32_t mask = 0;  // a bit for each of the first 16 bytes
 
     bool Matches(const char* p) const noexcept;
   };
   struct Segment {
     Literal before;             // ,"page":
     FieldNode* node = nullptr;  // null: nobody wants the value
+    int64_t column = -1;        // the one that wants the value, where it is one and no more
   };
   struct Shape {
     std::vector<Segment> segments;
@@ -86,6 +88,7 @@ class JsonReader {
   const char* ReadField(const char* p, uint32_t column, int depth);
   const char* ReadString(const char* p, const FieldRequest& field, Cell* cell);
   const char* ReadNumber(const char* p, const FieldRequest& field, Cell* cell);
+  const char* ReadAnyNumber(const char* p, const FieldRequest& field, Cell* cell);
 
   Projection projection_;
   Framing framing_;

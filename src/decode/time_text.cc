@@ -51,6 +51,13 @@ int ParseClock(const char* text) {
   return hour * 3600 + minute * 60 + (second == 60 ? 59 : second);
 }
 
+// ".dddZ", the most common ending, → milliseconds; otherwise -1.
+int ParseMillisUtc(std::string_view text) {
+  if (text.size() != 5 || text[0] != '.' || text[4] != 'Z') return -1;
+  if (!IsDigit(text[1]) || !IsDigit(text[2]) || !IsDigit(text[3])) return -1;
+  return (text[1] - '0') * 100 + (text[2] - '0') * 10 + (text[3] - '0');
+}
+
 // Takes ".ddd…" from the front of *text; false if a point has no digits behind it.
 bool TakeFraction(std::string_view* text, int* micros) {
   *micros = 0;
@@ -151,6 +158,10 @@ bool TimeParser::Parse(std::string_view text, int64_t* micros) noexcept {
   const int seconds = ParseClock(text.data() + 1);
   if (seconds < 0) return false;
   text.remove_prefix(1 + kTimeBytes);
+  if (const int millis = ParseMillisUtc(text); millis >= 0) {
+    *micros = date_micros_ + int64_t{seconds} * kMicrosPerSecond + millis * 1000;
+    return true;
+  }
   int fraction;
   int offset_minutes;
   if (!TakeFraction(&text, &fraction) || !ParseZone(text, &offset_minutes)) return false;
