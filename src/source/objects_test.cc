@@ -14,7 +14,7 @@ using testing::HasSubstr;
 
 class ObjectSetTest : public testing::Test {
  protected:
-  ObjectSetTest() : directory_(testing::TempDir() + "/murmur_objects_" + TestName()) {
+  ObjectSetTest() : directory_(testing::TempDir() + "murmur_objects_" + TestName()) {
     std::filesystem::remove_all(directory_);
     std::filesystem::create_directories(directory_);
   }

@@ -10,6 +10,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 #include <vector>
 
 #include "source/objects.h"
@@ -137,7 +138,23 @@ class DecompressedBytes final : public ByteStream {
         decompressor_(std::move(decompressor)),
         input_(kInputBytes + 1) {}
 
+  // In small steps: a step that meets damage loses what it had decompressed.
   Result<ByteRead> Read(std::stop_token stop, char* out, size_t size) override {
+    ByteRead whole;
+    while (whole.size < size && !last_) {
+      MURMUR_ASSIGN(ByteRead step,
+                    Step(stop, out + whole.size, std::min(size - whole.size, kStepBytes)));
+      whole.size += step.size;
+      if (step.size == 0) last_ = std::move(step);
+    }
+    return whole.size > 0 ? whole : *last_;
+  }
+
+ private:
+  static constexpr size_t kInputBytes = 256 << 10;
+  static constexpr size_t kStepBytes = 4 << 10;
+
+  Result<ByteRead> Step(const std::stop_token& stop, char* out, size_t size) {
     for (;;) {
       if (begin_ == end_ && !draining_) {
         MURMUR_ASSIGN(const ByteRead input, compressed_->Read(stop, input_.data(), kInputBytes));
@@ -160,13 +177,11 @@ class DecompressedBytes final : public ByteStream {
       source_bytes_ += static_cast<uint64_t>(step->bytes_read);
       in_frame_ = !decompressor_->IsFinished();
       draining_ = step->bytes_written > 0;
-      if (draining_)
+      if (draining_) {
         return ByteRead{.size = static_cast<size_t>(step->bytes_written), .detail = {}};
+      }
     }
   }
-
- private:
-  static constexpr size_t kInputBytes = 256 << 10;
 
   ByteRead End() const {
     if (!in_frame_) return {};
@@ -187,8 +202,9 @@ class DecompressedBytes final : public ByteStream {
   std::vector<char> input_;
   size_t begin_ = 0;
   size_t end_ = 0;
-  bool in_frame_ = false;  // a member or frame has begun, and is not finished
-  bool draining_ = false;  // the decompressor may hold bytes that had no room
+  std::optional<ByteRead> last_;  // the end, or damage, once it is met
+  bool in_frame_ = false;         // a member or frame has begun, and is not finished
+  bool draining_ = false;         // the decompressor may hold bytes that had no room
 };
 
 }  // namespace

@@ -26,7 +26,7 @@ std::string_view CompressionName(Compression compression) noexcept;  // "gzip"; 
 // Errors: kInvalidArgument.
 Result<Compression> ParseCompression(std::string_view name);
 
-// What a read came to. The bytes come before the damage, which is told once, with size 0.
+// What a read came to. The bytes before damage come first; then it is told, with size 0.
 struct ByteRead {
   size_t size = 0;  // 0: the end, or damage
   bool damaged = false;
