@@ -3,9 +3,9 @@
 //   key     := (kKeyBase + rollup) part* bucket?
 //   part    := 01                                   null
 //            | 02 | 03                              false, true
-//            | 04 ordered-double(8) residual(2) tail?   number, by value: 5, 5.0 and 5.00 are one key
-//            | 05 ordered-int64(8)                  timestamp, µs
-//            | 06 escaped-bytes 00                  string, by UTF-8 bytes
+//            | 04 ordered-double(8) residual(2) tail?   number, by value: 5, 5.0 and 5.00 are one
+//            key | 05 ordered-int64(8)                  timestamp, µs | 06 escaped-bytes 00 string,
+//            by UTF-8 bytes
 //   bucket  := big-endian (index + 2^39), 5 bytes, only under a window
 //
 // ordered-double is the nearest double, bits flipped so that memcmp orders it. residual is
@@ -43,9 +43,9 @@ int64_t BucketOfKey(std::string_view key) noexcept;
 // One decoded part; owns its bytes.
 struct KeyValue {
   Kind kind = Kind::kNull;
-  int64_t i = 0;      // kBool, kInt, kTime
-  double d = 0;       // kDouble
-  std::string text;   // kString; kDecimal as its canonical text
+  int64_t i = 0;     // kBool, kInt, kTime
+  double d = 0;      // kDouble
+  std::string text;  // kString; kDecimal as its canonical text
 };
 
 struct DecodedKey {

@@ -110,7 +110,8 @@ class Monoid {
 
   // state(groups[r]) := Combine(state(groups[r]), lift(row r)), for every row. May leave work in
   // `scratch`; Settle finishes it.
-  virtual void AddBatch(const LiftInput& input, const StateSpan& states, Scratch* scratch) const = 0;
+  virtual void AddBatch(const LiftInput& input, const StateSpan& states,
+                        Scratch* scratch) const = 0;
 
   // Brings `groups` states up to date with what AddBatch left in `scratch`. Called before any
   // Encode of the table.
@@ -142,15 +143,15 @@ class Monoid {
 using MonoidParams = std::map<std::string, std::string, std::less<>>;
 
 struct MonoidFunction {
-  std::string name;                      // "topk"
-  size_t expressions = 1;                // how many leading arguments are expressions: 0 or more
-  std::vector<std::string> parameters;   // names of the positional parameters that follow
-  std::string usage;                     // "topk(x, k)"
-  std::string description;               // one sentence
+  std::string name;                     // "topk"
+  size_t expressions = 1;               // how many leading arguments are expressions: 0 or more
+  std::vector<std::string> parameters;  // names of the positional parameters that follow
+  std::string usage;                    // "topk(x, k)"
+  std::string description;              // one sentence
   // Errors: kInvalidArgument, naming the parameter and what it may be.
   std::function<Result<std::unique_ptr<Monoid>>(const MonoidParams&)> make;
-  bool needs_time = false;               // refused by a definition without `time`
-  bool exact_decimals = false;           // arguments want decimals to the last digit
+  bool needs_time = false;      // refused by a definition without `time`
+  bool exact_decimals = false;  // arguments want decimals to the last digit
 };
 
 // Every registered function by name; the built-in ones are always there.

@@ -26,9 +26,9 @@ struct QueryRequest {
   std::vector<std::string> rollup;  // the parts' names; empty: the first with as many parts as KEY
   std::optional<std::chrono::seconds> window;  // the last so many, ending at `as_of`
   std::optional<int64_t> as_of;                // µs; default: the newest event time
-  std::optional<int64_t> from;                 // µs: windows that begin at or behind its window's start
-  std::optional<int64_t> until;                // µs: windows that begin before it
-  bool total = false;                          // one row: all those windows combined
+  std::optional<int64_t> from;   // µs: windows that begin at or behind its window's start
+  std::optional<int64_t> until;  // µs: windows that begin before it
+  bool total = false;            // one row: all those windows combined
 };
 
 }  // namespace murmur

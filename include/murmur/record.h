@@ -39,8 +39,8 @@ using KindSet = uint32_t;
 inline constexpr KindSet KindBit(Kind kind) { return KindSet{1} << static_cast<unsigned>(kind); }
 inline constexpr KindSet kNumberKinds =
     KindBit(Kind::kInt) | KindBit(Kind::kDouble) | KindBit(Kind::kDecimal);
-inline constexpr KindSet kScalarKinds = kNumberKinds | KindBit(Kind::kBool) |
-                                        KindBit(Kind::kString) | KindBit(Kind::kTime);
+inline constexpr KindSet kScalarKinds =
+    kNumberKinds | KindBit(Kind::kBool) | KindBit(Kind::kString) | KindBit(Kind::kTime);
 
 std::string_view KindName(Kind kind) noexcept;  // "string", "integer", …
 
@@ -132,10 +132,10 @@ struct Column {
   std::vector<Cell> cells;  // kBatchRows long
   KindSet kinds = 0;        // at least the kinds that occur in the batch's rows
 
-  uint64_t dictionary_id = 0;          // differs between dictionaries of one stream; 0 = plain
-  const Cell* dictionary = nullptr;    // borrowed from the stream
+  uint64_t dictionary_id = 0;        // differs between dictionaries of one stream; 0 = plain
+  const Cell* dictionary = nullptr;  // borrowed from the stream
   uint32_t dictionary_size = 0;
-  std::vector<uint32_t> indices;       // kBatchRows long where dictionary-coded
+  std::vector<uint32_t> indices;  // kBatchRows long where dictionary-coded
 
   Column() : cells(kBatchRows) {}
   // Makes the column plain.
@@ -159,9 +159,9 @@ enum class DeadReason : uint8_t {
   kFutureTime,      // more than max_ahead in the future
   kNumberOverflow,  // a number outside its range
   kInvalidUtf8,
-  kTooLong,    // over the record size limit
-  kTruncated,  // the object ends inside a record or a compressed stream
-  kCorrupt,    // damaged bytes: a Parquet page, a checksum
+  kTooLong,     // over the record size limit
+  kTruncated,   // the object ends inside a record or a compressed stream
+  kCorrupt,     // damaged bytes: a Parquet page, a checksum
   kExpression,  // an expression failed on this record
 };
 inline constexpr size_t kDeadReasonCount = 11;
@@ -182,13 +182,13 @@ using Position = std::string;
 
 struct RecordBatch {
   uint32_t rows = 0;
-  std::vector<Column> columns;      // one per Projection field, in its order
-  std::string_view object;          // the object that the rows come from: file, topic/partition
-  std::vector<uint64_t> offsets;    // per row; (object, offset) names the record for ever
+  std::vector<Column> columns;        // one per Projection field, in its order
+  std::string_view object;            // the object that the rows come from: file, topic/partition
+  std::vector<uint64_t> offsets;      // per row; (object, offset) names the record for ever
   std::vector<std::string_view> raw;  // per row: its bytes; empty where the source has none at hand
   std::vector<DeadLetter> dead_letters;  // records of this stretch that could not be decoded
-  uint64_t bytes = 0;               // source bytes that this batch advanced over
-  Position after;                   // of the split, when all of this is counted
+  uint64_t bytes = 0;                    // source bytes that this batch advanced over
+  Position after;                        // of the split, when all of this is counted
 
   explicit RecordBatch(const Projection& projection)
       : columns(projection.fields.size()), offsets(kBatchRows), raw(kBatchRows) {}

@@ -27,9 +27,9 @@ struct SplitProgress {
   Position position;  // empty: at the start
   bool done = false;
   uint64_t bytes = 0;
-  uint64_t records = 0;        // counted or filtered by `where`: all but dead letters
-  uint64_t filtered = 0;       // refused by `where`
-  uint64_t expired = 0;        // dropped: their window had expired
+  uint64_t records = 0;   // counted or filtered by `where`: all but dead letters
+  uint64_t filtered = 0;  // refused by `where`
+  uint64_t expired = 0;   // dropped: their window had expired
   std::array<uint64_t, kDeadReasonCount> dead{};
   int64_t newest_time = INT64_MIN;  // µs; of the records counted
   bool operator==(const SplitProgress&) const = default;
@@ -62,10 +62,10 @@ enum class VersionStatus : uint8_t { kBuilding, kComplete, kFailed };
 struct VersionInfo {
   uint64_t number = 0;
   VersionStatus status = VersionStatus::kBuilding;
-  std::string failure;     // why, when kFailed
-  std::string mode;        // "bootstrap"
-  std::string identity;    // DefinitionIdentity of its definition
-  std::string definition;  // the whole definition as YAML or canonical JSON, for people
+  std::string failure;               // why, when kFailed
+  std::string mode;                  // "bootstrap"
+  std::string identity;              // DefinitionIdentity of its definition
+  std::string definition;            // the whole definition as YAML or canonical JSON, for people
   std::vector<std::string> monoids;  // Monoid::Name of each aggregate, in order
   bool operator==(const VersionInfo&) const = default;
 };
@@ -79,7 +79,8 @@ class StateSnapshot {
   // Visits keys in [from, until), ascending; `until` empty: to the end. Expired buckets are not
   // visited. The callback returns false to stop.
   using Visitor = std::function<bool(std::string_view key, std::string_view value)>;
-  virtual Status Scan(std::string_view from, std::string_view until, const Visitor& visit) const = 0;
+  virtual Status Scan(std::string_view from, std::string_view until,
+                      const Visitor& visit) const = 0;
   virtual Result<std::map<std::string, SplitProgress>> Progress() const = 0;
   // The greatest newest_time over all splits; INT64_MIN: none.
   virtual Result<int64_t> NewestTime() const = 0;

@@ -70,13 +70,13 @@ inline bool operator==(const Status& a, const Status& b) {
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : value_(std::move(value)) {}           // NOLINT(google-explicit-constructor)
-  Result(Status status) : status_(std::move(status)) {}   // NOLINT: REQUIRES: !status.ok()
+  Result(T value) : value_(std::move(value)) {}          // NOLINT(google-explicit-constructor)
+  Result(Status status) : status_(std::move(status)) {}  // NOLINT: REQUIRES: !status.ok()
   template <class U>
-    requires(std::is_convertible_v<U &&, T> && !std::is_same_v<std::remove_cvref_t<U>, T> &&
-             !std::is_same_v<std::remove_cvref_t<U>, Status> &&
-             !std::is_same_v<std::remove_cvref_t<U>, Result>)
-  Result(U&& value) : value_(std::forward<U>(value)) {}  // NOLINT
+  requires(std::is_convertible_v<U&&, T> && !std::is_same_v<std::remove_cvref_t<U>, T> &&
+           !std::is_same_v<std::remove_cvref_t<U>, Status> &&
+           !std::is_same_v<std::remove_cvref_t<U>, Result>) Result(U&& value)
+      : value_(std::forward<U>(value)) {}  // NOLINT
 
   bool ok() const noexcept { return value_.has_value(); }
   const Status& status() const& noexcept { return status_; }
@@ -100,17 +100,17 @@ class [[nodiscard]] Result {
 #define MURMUR_CONCAT(a, b) MURMUR_CONCAT_INNER(a, b)
 
 // Returns the error of `expr`, a Status or a Result, from the enclosing function.
-#define MURMUR_TRY(expr)                                              \
-  do {                                                                \
-    if (auto&& murmur_try_ = (expr); !murmur_try_.ok())               \
-      return ::murmur::internal::ToStatus(std::move(murmur_try_));    \
+#define MURMUR_TRY(expr)                                           \
+  do {                                                             \
+    if (auto&& murmur_try_ = (expr); !murmur_try_.ok())            \
+      return ::murmur::internal::ToStatus(std::move(murmur_try_)); \
   } while (false)
 
 // MURMUR_ASSIGN(auto x, F()): x is F's value, or the enclosing function returns F's error.
 #define MURMUR_ASSIGN(target, expr) \
   MURMUR_ASSIGN_IMPL(MURMUR_CONCAT(murmur_result_, __COUNTER__), target, expr)
-#define MURMUR_ASSIGN_IMPL(name, target, expr)  \
-  auto name = (expr);                           \
+#define MURMUR_ASSIGN_IMPL(name, target, expr)     \
+  auto name = (expr);                              \
   if (!name.ok()) return std::move(name).status(); \
   target = std::move(name).value()
 

@@ -43,9 +43,9 @@ bool ParseDecimal(std::string_view text, Int128* unscaled, int* scale) {
   const bool negative = i < text.size() && text[i] == '-';
   if (negative) ++i;
   Int128 value = 0;
-  int digits = 0;     // significant ones
-  int decimals = 0;   // behind the point, those in `value`
-  int zeros = 0;      // trailing zeros not yet in `value`
+  int digits = 0;    // significant ones
+  int decimals = 0;  // behind the point, those in `value`
+  int zeros = 0;     // trailing zeros not yet in `value`
   bool any = false;
   bool point = false;
   for (; i < text.size() && (IsDigit(text[i]) || (text[i] == '.' && !point)); ++i) {

@@ -163,8 +163,7 @@ void AppendBucket(int64_t bucket, std::string* key) {
 }
 
 int64_t BucketOfKey(std::string_view key) noexcept {
-  return static_cast<int64_t>(
-             ReadBigEndian(key.data() + key.size() - kBucketBytes, kBucketBytes)) -
+  return static_cast<int64_t>(ReadBigEndian(key.data() + key.size() - kBucketBytes, kBucketBytes)) -
          kBucketBias;
 }
 
@@ -193,11 +192,10 @@ std::string FormatTime(int64_t micros) {
   const year_month_day date(day);
   const hh_mm_ss clock(time - day);
   char text[64];
-  int size = std::snprintf(text, sizeof(text), "%04d-%02u-%02uT%02d:%02d:%02d", int(date.year()),
-                           unsigned(date.month()), unsigned(date.day()),
-                           static_cast<int>(clock.hours().count()),
-                           static_cast<int>(clock.minutes().count()),
-                           static_cast<int>(clock.seconds().count()));
+  int size = std::snprintf(
+      text, sizeof(text), "%04d-%02u-%02uT%02d:%02d:%02d", int(date.year()), unsigned(date.month()),
+      unsigned(date.day()), static_cast<int>(clock.hours().count()),
+      static_cast<int>(clock.minutes().count()), static_cast<int>(clock.seconds().count()));
   std::string out(text, static_cast<size_t>(size));
   if (const auto fraction = clock.subseconds().count(); fraction != 0) {
     size = std::snprintf(text, sizeof(text), ".%06d", static_cast<int>(fraction));

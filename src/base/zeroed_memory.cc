@@ -22,10 +22,9 @@ void ZeroedMemory::Grow(size_t bytes) {
   if (bytes <= capacity_) return;
   size_t wanted = std::max(bytes, capacity_ + capacity_ / 2);
   wanted = (wanted + kGrainBytes - 1) / kGrainBytes * kGrainBytes;
-  void* grown = data_ == nullptr
-                    ? ::mmap(nullptr, wanted, PROT_READ | PROT_WRITE,
-                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
-                    : ::mremap(data_, capacity_, wanted, MREMAP_MAYMOVE);
+  void* grown = data_ == nullptr ? ::mmap(nullptr, wanted, PROT_READ | PROT_WRITE,
+                                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+                                 : ::mremap(data_, capacity_, wanted, MREMAP_MAYMOVE);
   if (grown == MAP_FAILED) throw std::bad_alloc();
   ::madvise(grown, wanted, MADV_HUGEPAGE);
   data_ = static_cast<char*>(grown);

@@ -22,8 +22,8 @@ Result<std::optional<uint64_t>> ParseMaxErrors(const std::optional<std::string>&
   if (error == std::errc() && end == text->data() + text->size()) {
     return std::optional<uint64_t>(value);
   }
-  return Status(Code::kInvalidArgument, "--max-errors " + *text +
-                                                    ": expected a number or 'unlimited'");
+  return Status(Code::kInvalidArgument,
+                "--max-errors " + *text + ": expected a number or 'unlimited'");
 }
 
 ordered_json DeadByReason(const RunSummary& summary) {
@@ -38,9 +38,9 @@ ordered_json DeadByReason(const RunSummary& summary) {
 std::string SummaryAsJson(const RunSummary& summary, const Status& status) {
   const RunProgress& p = summary.progress;
   ordered_json json = {
-      {"status", status.ok()                              ? "complete"
+      {"status", status.ok()                         ? "complete"
                  : status.code() == Code::kCancelled ? "stopped"
-                                                          : "failed"},
+                                                     : "failed"},
       {"version", summary.version},
       {"records", p.records},
       {"filtered", summary.filtered},
@@ -56,12 +56,11 @@ std::string SummaryAsJson(const RunSummary& summary, const Status& status) {
   return json.dump() + "\n";
 }
 
-void NoteSummary(const Definition& definition, const RunSummary& summary,
-                 const Status& status) {
+void NoteSummary(const Definition& definition, const RunSummary& summary, const Status& status) {
   const RunProgress& p = summary.progress;
   const std::string counted =
-      fmt::format("version {}: {} records, {} dead letters", summary.version,
-                  WithCommas(p.records), WithCommas(p.dead_letters));
+      fmt::format("version {}: {} records, {} dead letters", summary.version, WithCommas(p.records),
+                  WithCommas(p.dead_letters));
   if (summary.already_complete) {
     Note("COMPLETE already: " + counted);
   } else if (status.ok()) {
@@ -85,13 +84,13 @@ void NoteSummary(const Definition& definition, const RunSummary& summary,
 int BootstrapVerb(const RunArguments& arguments) {
   const std::stop_token stop = StopOnSignals();
   auto definition = LoadDefinition(arguments.file);
-  if (!definition.ok()) return Report(definition.status());
+  if (!definition.ok()) return ReportUsage(definition.status());
   if (!definition->bootstrap) {
-    return Report(Status(Code::kInvalidArgument,
-                                 arguments.file + ": no `bootstrap:` to read from"));
+    return Report(
+        Status(Code::kInvalidArgument, arguments.file + ": no `bootstrap:` to read from"));
   }
   const auto max_errors = ParseMaxErrors(arguments.max_errors);
-  if (!max_errors.ok()) return Report(max_errors.status());
+  if (!max_errors.ok()) return ReportUsage(max_errors.status());
 
   ProgressLine line("bootstrap " + definition->name, arguments.quiet);
   RunSummary summary;
@@ -118,12 +117,12 @@ int BootstrapVerb(const RunArguments& arguments) {
 
 int RunVerb(const RunArguments& arguments) {
   const auto definition = LoadDefinition(arguments.file);
-  if (!definition.ok()) return Report(definition.status());
+  if (!definition.ok()) return ReportUsage(definition.status());
   if (definition->live) {
-    return Report(Status(Code::kUnimplemented,
-                                 "live: " + definition->live->kind +
-                                     ": this version of murmur has no live sources; murmur "
-                                     "bootstrap reads the `bootstrap:` part"));
+    return Report(
+        Status(Code::kUnimplemented, "live: " + definition->live->kind +
+                                         ": this version of murmur has no live sources; murmur "
+                                         "bootstrap reads the `bootstrap:` part"));
   }
   return BootstrapVerb(arguments);
 }

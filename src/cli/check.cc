@@ -8,7 +8,7 @@ namespace murmur::cli {
 
 int CheckVerb(const std::string& file) {
   const auto definition = LoadDefinition(file);
-  if (!definition.ok()) return Report(definition.status());
+  if (!definition.ok()) return ReportUsage(definition.status());
   if (const auto pipeline = Pipeline::Compile(*definition); !pipeline.ok()) {
     return Report(pipeline.status());
   }

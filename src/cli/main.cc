@@ -12,8 +12,8 @@ const std::map<std::string, Format> kRowFormats = {
     {"table", Format::kTable}, {"json", Format::kJson},       {"jsonl", Format::kJsonLines},
     {"csv", Format::kCsv},     {"parquet", Format::kParquet},
 };
-const std::map<std::string, Format> kSummaryFormats = {
-    {"table", Format::kTable}, {"json", Format::kJson}};
+const std::map<std::string, Format> kSummaryFormats = {{"table", Format::kTable},
+                                                       {"json", Format::kJson}};
 
 CLI::App* AddVerb(CLI::App* app, const char* name, const char* description, std::string* file) {
   CLI::App* verb = app->add_subcommand(name, description);
@@ -21,25 +21,35 @@ CLI::App* AddVerb(CLI::App* app, const char* name, const char* description, std:
   return verb;
 }
 
-void AddRunOptions(CLI::App* verb, RunArguments* arguments) {
-  verb->add_option("--threads", arguments->threads, "Workers (default: the definition's, else all cores)")
-      ->check(CLI::Range(1, 1024));
-  verb->add_option("--max-errors", arguments->max_errors,
-                   "Dead letters before the run ends FAILED: a number, or 'unlimited' (default 0)");
-  verb->add_flag("--quiet,-q", arguments->quiet, "No progress and no summary");
-  verb->add_option("--format", arguments->format, "Of the summary on standard output: json")
-      ->transform(CLI::CheckedTransformer(kSummaryFormats, CLI::ignore_case));
+void AddFormatOption(CLI::App* verb, Format* format, const std::map<std::string, Format>& formats,
+                     const char* help) {
+  const CLI::Validator names(
+      [formats](std::string& text) {
+        const auto found = formats.find(text);
+        if (found != formats.end()) {
+          text = std::to_string(static_cast<int>(found->second));
+          return std::string();
+        }
+        std::string known;
+        for (const auto& [name, value] : formats) known += (known.empty() ? "" : ", ") + name;
+        return "'" + text + "' is none of: " + known;
+      },
+      "");
+  verb->add_option("--format", *format, help)->type_name("NAME")->transform(names);
 }
 
-void AddFormat(CLI::App* verb, ReadArguments* arguments, const char* help) {
-  verb->add_option("--format", arguments->format, help)
-      ->transform(CLI::CheckedTransformer(kRowFormats, CLI::ignore_case));
+void AddRunOptions(CLI::App* verb, RunArguments* arguments) {
+  verb->add_option("--threads", arguments->threads, "Workers (default: as defined, else all cores)")
+      ->check(CLI::Range(1, 1024));
+  verb->add_option("--max-errors", arguments->max_errors,
+                   "Dead letters allowed before FAILED: a number (default 0) or 'unlimited'");
+  verb->add_flag("--quiet,-q", arguments->quiet, "No progress and no summary");
+  AddFormatOption(verb, &arguments->format, kSummaryFormats, "json: a summary on standard output");
 }
 
 void AddQueryOptions(CLI::App* verb, ReadArguments* arguments) {
   verb->add_option("KEY", arguments->keys,
-                   "The key's values in the definition's order, joined by commas; \"…\" around a "
-                   "value that has a comma; '' for the rollup without parts")
+                   "Values joined by commas; \"…\" around one that has a comma; '' for no parts")
       ->required();
   verb->add_option("--window", arguments->window, "The last so much time, such as 7d");
   verb->add_option("--as-of", arguments->as_of, "Where --window ends (default: newest event time)");
@@ -47,7 +57,8 @@ void AddQueryOptions(CLI::App* verb, ReadArguments* arguments) {
   verb->add_option("--to", arguments->to, "Windows that begin before this time");
   verb->add_option("--rollup", arguments->rollup, "Which key list: its names, joined by commas");
   verb->add_flag("--total", arguments->total, "One row: those windows combined");
-  AddFormat(verb, arguments, "table or json (default: table on a terminal), csv");
+  AddFormatOption(verb, &arguments->format, kRowFormats,
+                  "table or json (default: table on a terminal), csv");
 }
 
 int Main(int argc, char** argv) {
@@ -57,45 +68,49 @@ int Main(int argc, char** argv) {
   app.name("murmur");
   app.set_version_flag("--version", "murmur " MURMUR_VERSION);
   app.require_subcommand(1);
-  app.footer(
-      "A first try:   murmur check page_views.yaml\n"
-      "               murmur bootstrap page_views.yaml\n"
-      "               murmur query page_views.yaml /home --window 7d\n"
-      "`murmur VERB --help` tells more. Exit codes: 0 done, 1 failed, 2 wrong usage or definition.");
-
   std::function<int()> verb;
   std::string check_file;
   AddVerb(&app, "check", "Validate a definition and print the plan; touches nothing", &check_file)
       ->callback([&] { verb = [&] { return CheckVerb(check_file); }; });
 
   RunArguments run;
-  CLI::App* bootstrap = AddVerb(
-      &app, "bootstrap", "Read the whole source into the state, going on where it stopped", &run.file);
+  CLI::App* bootstrap =
+      AddVerb(&app, "bootstrap", "Read the whole source into the state, going on where it stopped",
+              &run.file);
   AddRunOptions(bootstrap, &run);
   bootstrap->callback([&] { verb = [&] { return BootstrapVerb(run); }; });
 
-  CLI::App* whole = AddVerb(&app, "run", "The whole life: bootstrap if the state is new, then live",
-                            &run.file);
+  CLI::App* whole =
+      AddVerb(&app, "run", "The whole life: bootstrap if the state is new, then live", &run.file);
   AddRunOptions(whole, &run);
   whole->add_flag("--until-caught-up", run.until_caught_up,
                   "End when everything that is there now is counted");
   whole->callback([&] { verb = [&] { return RunVerb(run); }; });
 
   ReadArguments read;
-  CLI::App* query = AddVerb(&app, "query", "Answer for keys: all windows, or the last ones", &read.file);
+  CLI::App* query =
+      AddVerb(&app, "query", "Answer for keys: all windows, or the last ones", &read.file);
   AddQueryOptions(query, &read);
   query->callback([&] { verb = [&] { return QueryVerb(read); }; });
 
-  CLI::App* dump = AddVerb(&app, "dump", "Print the whole state, one line a key and window", &read.file);
-  AddFormat(dump, &read, "jsonl (default), table, csv, parquet");
+  CLI::App* dump =
+      AddVerb(&app, "dump", "Print the whole state, one line a key and window", &read.file);
+  AddFormatOption(dump, &read.format, kRowFormats, "jsonl (default), table, csv, parquet");
   dump->add_option("--output,-o", read.output, "Write to this file instead of standard output");
   dump->callback([&] { verb = [&] { return DumpVerb(read); }; });
 
-  CLI::App* status = AddVerb(&app, "status", "Progress, positions and dead letters of the state",
-                             &read.file);
-  AddFormat(status, &read, "table (default) or json");
+  CLI::App* status =
+      AddVerb(&app, "status", "Progress, positions and dead letters of the state", &read.file);
+  AddFormatOption(status, &read.format, kRowFormats, "table (default) or json");
   status->callback([&] { verb = [&] { return StatusVerb(read); }; });
 
+  // Set last: verbs would inherit it.
+  app.footer(
+      "A first try:   murmur check page_views.yaml\n"
+      "               murmur bootstrap page_views.yaml\n"
+      "               murmur query page_views.yaml /home --window 7d\n"
+      "`murmur VERB --help` tells more. Exit codes: 0 done, 1 failed, 2 wrong usage or "
+      "definition.");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -18,7 +18,7 @@ Status WriteStdout(std::string_view text) {
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) {
       return Status(Code::kUnavailable,
-                            std::string("writing to standard output: ") + std::strerror(errno));
+                    std::string("writing to standard output: ") + std::strerror(errno));
     }
     text.remove_prefix(static_cast<size_t>(written));
   }
@@ -49,14 +49,22 @@ std::string WithCommas(uint64_t n) {
   return text;
 }
 
+int ReportUsage(const Status& status) {
+  Report(status);
+  return kExitUsage;
+}
+
 namespace {
 
 std::string Scaled(double n, std::string_view space) {
   static constexpr const char* kPrefixes[] = {"", "k", "M", "G", "T", "P"};
   size_t i = 0;
   for (; n >= 1000 && i + 1 < std::size(kPrefixes); ++i) n /= 1000;
-  return fmt::format("{:.{}f}{}{}", n, n < 10 && i > 0 ? 2 : n < 100 && i > 0 ? 1 : 0, space,
-                     kPrefixes[i]);
+  return fmt::format("{:.{}f}{}{}", n,
+                     n < 10 && i > 0    ? 2
+                     : n < 100 && i > 0 ? 1
+                                        : 0,
+                     space, kPrefixes[i]);
 }
 
 }  // namespace

@@ -14,6 +14,8 @@ Status WriteStdout(std::string_view text);
 
 // "murmur: message", red on a terminal; returns the exit code that fits the error.
 int Report(const Status& status);
+// The same for errors of the command line or the definition: the code is always kExitUsage.
+int ReportUsage(const Status& status);
 
 void Note(std::string_view line);  // a line on standard error
 

@@ -28,23 +28,27 @@ RowFormat RowFormatOf(Format format, RowFormat json) {
   return json;
 }
 
-Status ParseTime(const char* option, const std::string& text,
-                         std::optional<int64_t>* micros) {
+Status ParseTime(const char* option, const std::string& text, std::optional<int64_t>* micros) {
   if (text.empty()) return {};
   int64_t value = 0;
   if (TimeParser parser; !parser.Parse(text, &value)) {
     return Status(Code::kInvalidArgument,
-                          fmt::format("{} '{}': expected a time as RFC 3339, such as "
-                                      "2026-03-01 or 2026-03-01T12:00:00Z",
-                                      option, text));
+                  fmt::format("{} '{}': expected a time as RFC 3339, such as "
+                              "2026-03-01 or 2026-03-01T12:00:00Z",
+                              option, text));
   }
   *micros = value;
   return {};
 }
 
 Result<QueryRequest> RequestOf(const ReadArguments& arguments) {
-  QueryRequest request{.keys = arguments.keys, .rollup = {}, .window = {}, .as_of = {},
-                       .from = {}, .until = {}, .total = arguments.total};
+  QueryRequest request{.keys = arguments.keys,
+                       .rollup = {},
+                       .window = {},
+                       .as_of = {},
+                       .from = {},
+                       .until = {},
+                       .total = arguments.total};
   for (size_t at = 0; at < arguments.rollup.size();) {
     const size_t comma = std::min(arguments.rollup.find(',', at), arguments.rollup.size());
     request.rollup.push_back(arguments.rollup.substr(at, comma - at));
@@ -92,9 +96,7 @@ class OutputFile {
   }
 
  private:
-  Status Error() const {
-    return Status(Code::kUnavailable, path_ + ": " + std::strerror(errno));
-  }
+  Status Error() const { return Status(Code::kUnavailable, path_ + ": " + std::strerror(errno)); }
   const std::string path_;
   const std::string partial_;
   int fd_ = -1;
@@ -105,22 +107,21 @@ class OutputFile {
 
 int QueryVerb(const ReadArguments& arguments) {
   const auto definition = LoadDefinition(arguments.file);
-  if (!definition.ok()) return Report(definition.status());
+  if (!definition.ok()) return ReportUsage(definition.status());
   const auto request = RequestOf(arguments);
-  if (!request.ok()) return Report(request.status());
+  if (!request.ok()) return ReportUsage(request.status());
   return Report(murmur::Query(*definition, *request,
-                              RowFormatOf(arguments.format, RowFormat::kJsonWithTag),
-                              WriteStdout));
+                              RowFormatOf(arguments.format, RowFormat::kJsonWithTag), WriteStdout));
 }
 
 int DumpVerb(const ReadArguments& arguments) {
   const auto definition = LoadDefinition(arguments.file);
-  if (!definition.ok()) return Report(definition.status());
+  if (!definition.ok()) return ReportUsage(definition.status());
   const RowFormat format = RowFormatOf(arguments.format, RowFormat::kJsonLines);
   if (arguments.output.empty()) {
     if (format == RowFormat::kParquet && ::isatty(STDOUT_FILENO) == 1) {
-      return Report(Status(Code::kInvalidArgument,
-                                   "Parquet is not for a terminal: give --output FILE"));
+      return Report(
+          Status(Code::kInvalidArgument, "Parquet is not for a terminal: give --output FILE"));
     }
     return Report(murmur::Dump(*definition, format, WriteStdout));
   }
@@ -132,7 +133,7 @@ int DumpVerb(const ReadArguments& arguments) {
 
 int StatusVerb(const ReadArguments& arguments) {
   const auto definition = LoadDefinition(arguments.file);
-  if (!definition.ok()) return Report(definition.status());
+  if (!definition.ok()) return ReportUsage(definition.status());
   const auto text = StateStatus(*definition);
   if (!text.ok()) return Report(text.status());
   if (arguments.format == Format::kJson || arguments.format == Format::kJsonLines) {
@@ -142,7 +143,8 @@ int StatusVerb(const ReadArguments& arguments) {
   std::string lines;
   for (const auto& [name, value] : json.items()) {
     if (value.is_null() || (value.is_object() && value.empty())) continue;
-    lines += fmt::format("{:<24}{}\n", name, value.is_string() ? value.get<std::string>() : value.dump());
+    lines += fmt::format("{:<24}{}\n", name,
+                         value.is_string() ? value.get<std::string>() : value.dump());
   }
   return Report(WriteStdout(lines));
 }

@@ -22,7 +22,6 @@ std::string NameOf(const Pipeline& pipeline, const Operand& operand) {
   return pipeline.projection().fields[operand.index].path.ToString();
 }
 
-
 }  // namespace
 
 Folder::Folder(std::shared_ptr<const Pipeline> pipeline)
@@ -133,8 +132,9 @@ void Folder::CheckTimes(const RecordBatch& batch, const Context& context) {
       Kill(batch, row, DeadReason::kBadTime,
            NameOf(*pipeline_, {.computed = false, .index = *pipeline_->time_column()}) +
                ": no usable event time: " + Shown(cell) +
-               (number && unit == TimeUnit::kNone ? "; a number needs a unit: time: {field: …, unit: ms}"
-                                                  : "; expected RFC 3339 or epoch with a unit"));
+               (number && unit == TimeUnit::kNone
+                    ? "; a number needs a unit: time: {field: …, unit: ms}"
+                    : "; expected RFC 3339 or epoch with a unit"));
     }
   }
   const int64_t latest = *std::max_element(times_.begin(), times_.begin() + batch.rows);
@@ -207,7 +207,8 @@ void Folder::FindBuckets(const RecordBatch& batch, const Context& context) {
   const int64_t first_kept = rule.FirstKept(context.newest_known);
   const int64_t every = rule.every * 1000000;
   int64_t bucket = 0;
-  int64_t start = 0;  // of `bucket`, µs; times arrive nearly in order, so that it often serves again
+  int64_t start =
+      0;  // of `bucket`, µs; times arrive nearly in order, so that it often serves again
   int64_t end = 0;
   for (uint32_t row = 0; row < batch.rows; ++row) {
     const int64_t time = times_[row];
@@ -306,9 +307,8 @@ bool Folder::GroupsByDictionary(const RecordBatch& batch, size_t rollup) {
         return candidate.used != 0 && candidate.bucket == bucket;
       });
       if (current == end) {
-        current = std::min_element(memo.of_bucket, end, [](const auto& a, const auto& b) {
-          return a.used < b.used;
-        });
+        current = std::min_element(memo.of_bucket, end,
+                                   [](const auto& a, const auto& b) { return a.used < b.used; });
         current->bucket = bucket;
         current->groups.assign(column.dictionary_size, GroupTable::kNoGroup);
       }

@@ -23,8 +23,8 @@ class Folder {
 
   // What the fold takes from the outside.
   struct Context {
-    int64_t latest_time = INT64_MAX;       // µs; a later event time is a dead letter
-    int64_t newest_known = INT64_MIN;      // µs; expires buckets
+    int64_t latest_time = INT64_MAX;   // µs; a later event time is a dead letter
+    int64_t newest_known = INT64_MIN;  // µs; expires buckets
   };
 
   // Folds the batch's records into the table, appends those that can't be counted to *dead, and

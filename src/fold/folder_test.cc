@@ -16,7 +16,8 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 
 std::shared_ptr<const Pipeline> Compile(const std::string& yaml) {
-  auto definition = ParseDefinition("name: test\nbootstrap: {jsonl: {path: x}}\n" + yaml, "t.yaml", ".");
+  auto definition =
+      ParseDefinition("name: test\nbootstrap: {jsonl: {path: x}}\n" + yaml, "t.yaml", ".");
   EXPECT_TRUE(definition.ok()) << definition.status().ToString();
   auto pipeline = Pipeline::Compile(*definition);
   EXPECT_TRUE(pipeline.ok()) << pipeline.status().ToString();
@@ -38,7 +39,8 @@ class Fixture {
       decoder_->BeginBatch();
       for (size_t i = at; i < std::min(records.size(), at + batch_rows); ++i) {
         DeadLetter letter;
-        ASSERT_TRUE(decoder_->Decode(records[i], batch.rows, &batch.columns, &letter)) << letter.detail;
+        ASSERT_TRUE(decoder_->Decode(records[i], batch.rows, &batch.columns, &letter))
+            << letter.detail;
         batch.raw[batch.rows] = records[i];
         batch.offsets[batch.rows++] = offset_++;
       }
@@ -150,8 +152,7 @@ TEST(FolderTest, WhatCantBeCountedIsADeadLetterWithItsReasonAndBytes) {
   f.context.latest_time = 1'800'000'000'000'000;  // 2027-01-15
   const std::string good = R"({"page":"/a","ts":"2026-03-01T00:00:00Z","amount":1})";
   f.Fold({good, R"({"ts":"2026-03-01T00:00:00Z","amount":1})",
-          R"({"page":"/a","ts":"yesterday","amount":1})",
-          R"({"page":"/a","amount":1})",
+          R"({"page":"/a","ts":"yesterday","amount":1})", R"({"page":"/a","amount":1})",
           R"({"page":"/a","ts":1772323200,"amount":1})",
           R"({"page":"/a","ts":"2031-03-01T00:00:00Z","amount":1})",
           R"({"page":"/a","ts":"2026-03-01T00:00:00Z","amount":"1"})",
@@ -171,7 +172,8 @@ TEST(FolderTest, WhatCantBeCountedIsADeadLetterWithItsReasonAndBytes) {
 }
 
 TEST(FolderTest, ARecordThatWhereRefusesIsNeverADeadLetter) {
-  Fixture f("key: [page]\nwhere: kind = 'view'\naggregates: {s: sum(amount), t: sum(amount * 2)}\n");
+  Fixture f(
+      "key: [page]\nwhere: kind = 'view'\naggregates: {s: sum(amount), t: sum(amount * 2)}\n");
   f.Fold({R"({"page":"/a","kind":"view","amount":2})", R"({"kind":"click","amount":"x"})",
           R"({"page":"/a","amount":2})"});
   EXPECT_TRUE(f.dead.empty());
@@ -183,7 +185,8 @@ TEST(FolderTest, ARecordThatWhereRefusesIsNeverADeadLetter) {
 TEST(FolderTest, AnExpiredBucketIsDroppedAndCounted) {
   Fixture f("key: [page]\ntime: ts\nwindow: {every: 1d, keep: 2d}\naggregates: {n: count}\n");
   f.context.newest_known = int64_t{20516} * 86400 * 1000000;  // 2026-03-04T00:00
-  f.Fold({R"({"page":"/a","ts":"2026-02-28T12:00:00Z"})", R"({"page":"/a","ts":"2026-03-01T12:00:00Z"})",
+  f.Fold({R"({"page":"/a","ts":"2026-02-28T12:00:00Z"})",
+          R"({"page":"/a","ts":"2026-03-01T12:00:00Z"})",
           R"({"page":"/a","ts":"2026-03-02T12:00:00Z"})"});
   EXPECT_EQ(f.progress.expired, 1u);
   EXPECT_EQ(f.RecordsOf({Cell::String("/a")}, 20512), 0);

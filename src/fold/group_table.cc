@@ -140,7 +140,8 @@ struct SortKey {
 
 uint64_t PrefixAt(std::string_view key, size_t from) noexcept {
   char bytes[8] = {};
-  if (from < key.size()) std::memcpy(bytes, key.data() + from, std::min<size_t>(8, key.size() - from));
+  if (from < key.size())
+    std::memcpy(bytes, key.data() + from, std::min<size_t>(8, key.size() - from));
   return __builtin_bswap64(Load(bytes));
 }
 

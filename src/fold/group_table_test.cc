@@ -97,7 +97,8 @@ class KeyBuilderTest : public testing::Test {
       case 3: return Cell::Bool(true);
       default: {
         std::string& text = texts->emplace_back((*random)() % 40, 'x');
-        for (char& c : text) c = static_cast<char>((*random)() % 5 == 0 ? (*random)() % 3 : 'a' + (*random)() % 26);
+        for (char& c : text)
+          c = static_cast<char>((*random)() % 5 == 0 ? (*random)() % 3 : 'a' + (*random)() % 26);
         return Cell::String(text);
       }
     }

@@ -24,8 +24,9 @@ class KeyBuilder {
 
   // As GroupTable::Find wants them.
   std::string_view key(uint32_t row) const noexcept {
-    return lengths_[row] <= kRowBytes ? std::string_view(rows_.data() + row * kRowStride, lengths_[row])
-                                      : std::string_view(long_keys_[row]);
+    return lengths_[row] <= kRowBytes
+               ? std::string_view(rows_.data() + row * kRowStride, lengths_[row])
+               : std::string_view(long_keys_[row]);
   }
   uint64_t hash(uint32_t row) const noexcept { return hashes_[row]; }
 

@@ -37,8 +37,8 @@ Result<std::shared_ptr<const Pipeline>> Pipeline::Compile(const Definition& defi
 Status Pipeline::AddAggregate(const AggregateSpec& spec) {
   const MonoidFunction* function = FindMonoid(spec.function);
   if (function == nullptr) {
-    return Status(Code::kInvalidArgument, "aggregate '" + spec.name + "': no function named '" +
-                                              spec.function + "'");
+    return Status(Code::kInvalidArgument,
+                  "aggregate '" + spec.name + "': no function named '" + spec.function + "'");
   }
   Aggregate aggregate{.name = spec.name, .monoid = nullptr, .args = {}};
   MURMUR_ASSIGN(aggregate.monoid, function->make(spec.parameters));

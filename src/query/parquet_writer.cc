@@ -95,10 +95,9 @@ class ParquetWriter final : public RowWriter {
  private:
   arrow::Status Open() {
     if (writer_) return arrow::Status::OK();
-    ARROW_ASSIGN_OR_RAISE(writer_, parquet::arrow::FileWriter::Open(
-                                       *schema_, arrow::default_memory_pool(), stream_));
-    return arrow::RecordBatchBuilder::Make(schema_, arrow::default_memory_pool())
-        .Value(&builder_);
+    ARROW_ASSIGN_OR_RAISE(
+        writer_, parquet::arrow::FileWriter::Open(*schema_, arrow::default_memory_pool(), stream_));
+    return arrow::RecordBatchBuilder::Make(schema_, arrow::default_memory_pool()).Value(&builder_);
   }
   arrow::Status Append(const Row& row) {
     for (size_t i = 0; i < keys_.size(); ++i) {

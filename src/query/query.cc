@@ -70,9 +70,9 @@ Result<size_t> FindRollup(const Pipeline& pipeline, const QueryRequest& request,
   if (!request.rollup.empty()) {
     return Status(Code::kInvalidArgument, "no such rollup; the definition has: " + known);
   }
-  return Status(Code::kInvalidArgument,
-                "the key has " + std::to_string(values) + " values, but the definition's keys are: " +
-                    known + " (join values by commas, quote a value that has one)");
+  return Status(Code::kInvalidArgument, "the key has " + std::to_string(values) +
+                                            " values, but the definition's keys are: " + known +
+                                            " (join values by commas, quote a value that has one)");
 }
 
 // The key prefixes, buckets left out, that `text` may mean.
@@ -81,9 +81,9 @@ Result<std::vector<std::string>> Prefixes(const Pipeline& pipeline, const QueryR
   std::vector<std::string> values = text.empty() ? std::vector<std::string>{} : SplitKey(text);
   MURMUR_ASSIGN(const size_t rollup, FindRollup(pipeline, request, values.size()));
   if (pipeline.rollups()[rollup].parts.size() != values.size()) {
-    return Status(Code::kInvalidArgument,
-                  "key '" + text + "' has " + std::to_string(values.size()) + " values; expected " +
-                      PartNames(pipeline.rollups()[rollup]));
+    return Status(Code::kInvalidArgument, "key '" + text + "' has " +
+                                              std::to_string(values.size()) + " values; expected " +
+                                              PartNames(pipeline.rollups()[rollup]));
   }
   std::vector<std::string> prefixes = {std::string(1, static_cast<char>(kKeyBase + rollup))};
   for (const std::string& value : values) {
@@ -116,7 +116,8 @@ Result<BucketRange> Buckets(const Pipeline& pipeline, const StateSnapshot& snaps
   }
   if (request.window) {
     MURMUR_ASSIGN(const int64_t newest, snapshot.NewestTime());
-    if (newest == INT64_MIN && !request.as_of) return Status(Code::kNotFound, "nothing is counted yet");
+    if (newest == INT64_MIN && !request.as_of)
+      return Status(Code::kNotFound, "nothing is counted yet");
     const int64_t last = rule.Bucket(request.as_of.value_or(newest));
     const int64_t count = (request.window->count() + rule.every - 1) / rule.every;
     range = {.from = last - count + 1, .until = last + 1};
@@ -241,7 +242,8 @@ Result<std::string> StatusAsJson(const VersionInfo& info, const StateTable& tabl
   uint64_t dead_total = 0;
   for (size_t i = 0; i < kDeadReasonCount; ++i) {
     dead_total += sum.dead[i];
-    if (sum.dead[i] > 0) dead[std::string(DeadReasonName(static_cast<DeadReason>(i)))] = sum.dead[i];
+    if (sum.dead[i] > 0)
+      dead[std::string(DeadReasonName(static_cast<DeadReason>(i)))] = sum.dead[i];
   }
   ordered_json json = {
       {"version", info.number},
@@ -258,7 +260,8 @@ Result<std::string> StatusAsJson(const VersionInfo& info, const StateTable& tabl
       {"expired", sum.expired},
       {"dead_letters", dead_total},
       {"dead_letters_by_reason", dead},
-      {"newest_event_time", newest == INT64_MIN ? ordered_json() : ordered_json(FormatTime(newest))},
+      {"newest_event_time",
+       newest == INT64_MIN ? ordered_json() : ordered_json(FormatTime(newest))},
   };
   if (!info.failure.empty()) json["failure"] = info.failure;
   return json.dump();

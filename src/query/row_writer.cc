@@ -1,6 +1,5 @@
 // The output formats: JSON lines, an aligned table, CSV. Parquet has a file of its own.
 #include <algorithm>
-
 #include <nlohmann/json.hpp>
 
 #include "query/parquet_writer.h"
@@ -155,8 +154,9 @@ class TableWriter final : public RowWriter {
   }
   // Code points, near enough to what a terminal shows.
   static size_t Width(const std::string& text) {
-    return static_cast<size_t>(std::count_if(
-        text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+    return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+      return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+    }));
   }
   void Measure(const std::vector<std::string>& cells) {
     for (size_t i = 0; i < cells.size(); ++i) widths_[i] = std::max(widths_[i], Width(cells[i]));

@@ -17,8 +17,8 @@ constexpr char kSocketName[] = "socket";
 constexpr char kNewSocketName[] = "socket.new";
 constexpr size_t kRequestBytesMax = 1 << 20;
 constexpr uint32_t kFrameBytesMax = 64 << 20;
-constexpr int kPollMillis = 200;          // how soon a stop is seen
-constexpr int kIoTimeoutSeconds = 60;     // a peer that hangs doesn't hold the other for ever
+constexpr int kPollMillis = 200;       // how soon a stop is seen
+constexpr int kIoTimeoutSeconds = 60;  // a peer that hangs doesn't hold the other for ever
 
 Status SystemError(const char* what) {
   return Status(Code::kUnavailable, std::string(what) + ": " + std::strerror(errno));
@@ -28,8 +28,7 @@ Status SystemError(const char* what) {
 sockaddr_un AddressIn(int directory, const char* name) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  std::snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/%s", directory,
-                name);
+  std::snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/%s", directory, name);
   return address;
 }
 
@@ -161,8 +160,7 @@ void OwnerSocket::AnswerOne(int connection) const {
   if (!SendFrame(connection, last).ok()) return;
 }
 
-Status AskOwner(const std::string& state_path, const ReadRequest& request,
-                const WriteText& write) {
+Status AskOwner(const std::string& state_path, const ReadRequest& request, const WriteText& write) {
   const int directory = OpenDirectory(state_path);
   if (directory < 0) return SystemError(state_path.c_str());
   const Closer close_directory{directory};

@@ -40,7 +40,6 @@ class OwnerSocket {
 
 // Asks the owner of the state at `state_path`. Errors: kUnavailable: no owner listens, or it went
 // away; else what the owner said.
-Status AskOwner(const std::string& state_path, const ReadRequest& request,
-                const WriteText& write);
+Status AskOwner(const std::string& state_path, const ReadRequest& request, const WriteText& write);
 
 }  // namespace murmur

@@ -50,8 +50,9 @@ Status CheckIdentity(const Definition& definition, const VersionInfo& info) {
                         std::to_string(info.number) + " of this state was built with:";
   for (const std::string& line : differences) message += "\n  " + line;
   return Status(Code::kFailedPrecondition,
-                message + "\nGive the changed definition a state of its own (state: {rocksdb: "
-                          "{path: …}}), or take the change back.");
+                message +
+                    "\nGive the changed definition a state of its own (state: {rocksdb: "
+                    "{path: …}}), or take the change back.");
 }
 
 // The serving version, or a first one. *complete: an earlier run finished it.
@@ -168,8 +169,8 @@ Status Bootstrap(const Definition& definition, const RunOptions& options, RunSum
   Status status;
   if (!summary->already_complete) {
     // Without the socket other processes read what is committed: the run matters more.
-    const auto socket = OwnerSocket::Listen(
-        path, [&](const ReadRequest& request, const WriteText& write) {
+    const auto socket =
+        OwnerSocket::Listen(path, [&](const ReadRequest& request, const WriteText& write) {
           return RunRead(request, *pipeline, *table, write);
         });
     status = RunScan(pipeline, options, source, table.get(), summary);

@@ -22,7 +22,8 @@ class TableCursor final : public DeltaCursor {
 
   bool Next(std::string_view* key, std::string_view* value) override {
     if (next_ == order_.size()) return false;
-    if (next_ + kAhead < order_.size()) __builtin_prefetch(table_->Key(order_[next_ + kAhead]).data());
+    if (next_ + kAhead < order_.size())
+      __builtin_prefetch(table_->Key(order_[next_ + kAhead]).data());
     const uint32_t group = order_[next_++];
     value_.clear();
     table_->EncodeValue(group, &value_);
@@ -170,8 +171,8 @@ class ScanRunner::Worker {
   ScanRunner& runner_;
   Folder folder_;
   RecordBatch batch_;
-  std::map<const Work*, SplitMove> moves_;         // since the last commit
-  std::map<const Work*, Position> committed_;      // what the table has
+  std::map<const Work*, SplitMove> moves_;     // since the last commit
+  std::map<const Work*, Position> committed_;  // what the table has
   std::vector<DeadLetter> dead_letters_;
   size_t dead_bytes_ = 0;
   std::chrono::steady_clock::time_point last_commit_;

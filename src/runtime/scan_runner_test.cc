@@ -27,9 +27,10 @@ std::shared_ptr<const Pipeline> TestPipeline() {
 }
 
 std::string Row(size_t i) {
-  return "{\"page\": \"/" + std::to_string(i * 7 % 31) + "\", \"ts\": " +
-         std::to_string(1772323200 + i * 37 % 40000) + ", \"x\": " + std::to_string(i % 1000) +
-         ".125, \"user\": " + std::to_string(i * i % 997) + "}";
+  return "{\"page\": \"/" + std::to_string(i * 7 % 31) +
+         "\", \"ts\": " + std::to_string(1772323200 + i * 37 % 40000) +
+         ", \"x\": " + std::to_string(i % 1000) + ".125, \"user\": " + std::to_string(i * i % 997) +
+         "}";
 }
 
 // Does what the store does, and crashes where it is told: an Apply fails before it does anything,
@@ -176,7 +177,7 @@ TEST_F(ScanRunnerTest, AResumedRunReadsWhatNoCommitCovered) {
 
 TEST_F(ScanRunnerTest, TheTokenIsCapturedOnceAndLiveStartsThere) {
   LoadRows(1500);
-  rows_.Insert(Row(1500));  // in the log, and in the table
+  rows_.Insert(Row(1500));      // in the log, and in the table
   behaviour_.fail_at_read = 0;  // dies between capture and the first row
   ASSERT_FALSE(RunOnce(Options(1)).ok());
   ASSERT_EQ(behaviour_.captures, 1);
