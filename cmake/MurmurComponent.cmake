@@ -1,10 +1,11 @@
-# murmur_component(NAME [DEPS targets…] [PRIVATE_DEPS targets…] [TEST_DEPS targets…])
+# murmur_component(NAME [HOT] [DEPS targets…] [PRIVATE_DEPS targets…] [TEST_DEPS targets…])
 #
+# HOT: every record passes through it, so it is worth the compiler's time.
 # The folder's *.cc become the static library murmur_NAME; its *_test.cc the test program
 # murmur_NAME_test; *_bench.cc the benchmark murmur_NAME_bench. Sources are globbed by suffix, so
 # that a test can't be forgotten.
 function(murmur_component name)
-  cmake_parse_arguments(arg "" "" "DEPS;PRIVATE_DEPS;TEST_DEPS" ${ARGN})
+  cmake_parse_arguments(arg "HOT" "" "DEPS;PRIVATE_DEPS;TEST_DEPS" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS *.cc)
   set(tests ${sources})
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
@@ -22,6 +23,9 @@ function(murmur_component name)
   target_compile_features(murmur_${name} PUBLIC cxx_std_20)
   target_link_libraries(murmur_${name} PUBLIC ${arg_DEPS} PRIVATE $<BUILD_INTERFACE:murmur_warnings>
     ${arg_PRIVATE_DEPS})
+  if(arg_HOT AND NOT MURMUR_SANITIZE)
+    target_compile_options(murmur_${name} PRIVATE -O3)
+  endif()
   set_property(GLOBAL APPEND PROPERTY MURMUR_COMPONENTS murmur_${name})
 
   if(MURMUR_BUILD_TESTS AND tests)
@@ -30,6 +34,7 @@ function(murmur_component name)
       PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR})
     target_link_libraries(murmur_${name}_test
       PRIVATE murmur_${name} murmur_warnings ${arg_PRIVATE_DEPS} ${arg_TEST_DEPS} GTest::gmock_main)
+    target_compile_options(murmur_${name}_test PRIVATE -O1)
     add_test(NAME ${name} COMMAND murmur_${name}_test)
     set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 600)
   endif()
