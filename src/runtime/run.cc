@@ -18,14 +18,18 @@ namespace {
 
 using std::chrono::steady_clock;
 
-// What of the memory limit each part gets; the rest is for batches, sorting and table building.
+// What the program and its libraries take before the first record.
+constexpr uint64_t kProgramBytes = 32ull << 20;
+// What each part gets of the rest of the memory limit; what is left over is for batches, sorting
+// and table building.
 constexpr double kDeltaShare = 0.35;
 constexpr double kCacheShare = 0.12;
 constexpr double kWriteBufferShare = 0.06;
 constexpr std::chrono::milliseconds kProgressEvery{200};
 
-uint64_t Share(uint64_t bytes, double share) {
-  return static_cast<uint64_t>(static_cast<double>(bytes) * share);
+uint64_t Share(const Definition& definition, double share) {
+  const uint64_t rest = std::max(definition.memory_bytes, 2 * kProgramBytes) - kProgramBytes;
+  return static_cast<uint64_t>(static_cast<double>(rest) * share);
 }
 
 std::string StatePath(const Definition& definition) {
@@ -35,8 +39,8 @@ std::string StatePath(const Definition& definition) {
 }
 
 StateOptions StoreOptions(const Definition& definition) {
-  return {.cache_bytes = Share(definition.memory_bytes, kCacheShare),
-          .write_buffer_bytes = Share(definition.memory_bytes, kWriteBufferShare)};
+  return {.cache_bytes = Share(definition, kCacheShare),
+          .write_buffer_bytes = Share(definition, kWriteBufferShare)};
 }
 
 StateSchema SchemaOf(const Pipeline& pipeline) {
@@ -137,7 +141,7 @@ Status RunScan(const std::shared_ptr<const Pipeline>& pipeline, const RunOptions
                                                      : std::thread::hardware_concurrency();
   ScanRunner runner(pipeline, source, table,
                     {.threads = std::max(1u, threads),
-                     .delta_bytes = Share(definition.memory_bytes, kDeltaShare),
+                     .delta_bytes = Share(definition, kDeltaShare),
                      .max_errors = options.max_errors.value_or(definition.max_errors.value_or(0)),
                      .commit_every = definition.commit_every,
                      .max_ahead = definition.max_ahead});
