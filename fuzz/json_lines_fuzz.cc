@@ -45,8 +45,36 @@ std::string Text(const Cell& cell) {
   return kind + ":" + std::to_string(cell.is_null() ? 0 : cell.i);
 }
 
+// nlohmann's grammar. It gives up at a number that a double can't hold; an unused field may have
+// one.
+class Grammar : public nlohmann::json_sax<nlohmann::json> {
+ public:
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(number_integer_t) override { return true; }
+  bool number_unsigned(number_unsigned_t) override { return true; }
+  bool number_float(number_float_t, const string_t&) override { return true; }
+  bool string(string_t&) override { return true; }
+  bool binary(binary_t&) override { return true; }
+  bool start_object(size_t) override { return true; }
+  bool key(string_t&) override { return true; }
+  bool end_object() override { return true; }
+  bool start_array(size_t) override { return true; }
+  bool end_array() override { return true; }
+  bool parse_error(size_t, const std::string&, const nlohmann::detail::exception& error) override {
+    constexpr int kNumberOutOfRange = 406;
+    gave_up_ = error.id == kNumberOutOfRange;
+    return false;
+  }
+  bool gave_up() const { return gave_up_; }
+
+ private:
+  bool gave_up_ = false;
+};
+
 void CheckIndependently(std::string_view line) {
-  if (!nlohmann::json::accept(line)) std::abort();
+  Grammar grammar;
+  if (!nlohmann::json::sax_parse(line, &grammar) && !grammar.gave_up()) std::abort();
   const size_t first = line.find_first_not_of(" \t\r");
   if (first == std::string_view::npos || line[first] != '{') std::abort();
 }
@@ -60,7 +88,7 @@ std::vector<std::string> ReadAll(const std::string& bytes, size_t block_bytes) {
   if (!plan.ok() || plan->splits.size() != 1) std::abort();
   const auto stream = source->Open(plan->splits[0], "", Fields());
   if (!stream.ok()) std::abort();
-  RecordBatch batch(Fields());
+  static RecordBatch batch(Fields());
   std::vector<std::string> seen;
   for (;;) {
     const auto state = (*stream)->Read({}, &batch);
@@ -85,6 +113,6 @@ std::vector<std::string> ReadAll(const std::string& bytes, size_t block_bytes) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   // A newline in front: no magic number makes this a compressed file.
   const std::string bytes = "\n" + std::string(reinterpret_cast<const char*>(data), size);
-  if (ReadAll(bytes, 64) != ReadAll(bytes, 1 << 20)) std::abort();
+  if (ReadAll(bytes, 64) != ReadAll(bytes, 64 << 10)) std::abort();
   return 0;
 }
