@@ -9,7 +9,7 @@ shift 2
 (($#)) || set -- demo test
 readonly base=$work/base root=$work/root
 readonly network_files=(/etc/resolv.conf /etc/hosts /etc/ssl/certs /usr/local/share/ca-certificates
-  /etc/pip.conf /etc/apt/apt.conf.d /opt/wheels)
+  /etc/pip.conf /etc/apt/apt.conf.d ${PIP_FIND_LINKS-})
 readonly network_variables='^(PIP_[A-Z_]+|SSL_CERT_[A-Z]+|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|GIT_SSL_[A-Z]+|(https?|no|all)_proxy|(HTTPS?|NO|ALL)_PROXY)='
 
 die() { echo "fresh: $*" >&2; exit 1; }

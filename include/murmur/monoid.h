@@ -96,6 +96,9 @@ class Monoid {
   // another kind becomes a dead letter before AddBatch sees it.
   virtual KindSet Accepts(size_t index) const noexcept = 0;
 
+  // Whether arguments are wanted to the last digit: as kDecimal where a double would round.
+  virtual bool ExactDecimals() const noexcept { return false; }
+
   // A further check of one argument's cells, where kinds don't suffice (a decimal with too many
   // digits). Appends to *bad the rows that must become dead letters (kNumberOverflow or
   // kWrongType), each with a sentence. Default: none.
@@ -151,7 +154,6 @@ struct MonoidFunction {
   // Errors: kInvalidArgument, naming the parameter and what it may be.
   std::function<Result<std::unique_ptr<Monoid>>(const MonoidParams&)> make;
   bool needs_time = false;      // refused by a definition without `time`
-  bool exact_decimals = false;  // arguments want decimals to the last digit
 };
 
 // Every registered function by name; the built-in ones are always there.

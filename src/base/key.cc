@@ -1,5 +1,7 @@
 #include "murmur/key.h"
 
+#include <fmt/format.h>
+
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -186,20 +188,25 @@ Result<DecodedKey> DecodeKey(std::string_view key, bool windowed) {
 }
 
 std::string FormatTime(int64_t micros) {
-  using namespace std::chrono;
-  const sys_time<microseconds> time{microseconds(micros)};
-  const auto day = floor<days>(time);
-  const year_month_day date(day);
-  const hh_mm_ss clock(time - day);
-  char text[64];
-  int size = std::snprintf(
-      text, sizeof(text), "%04d-%02u-%02uT%02d:%02d:%02d", int(date.year()), unsigned(date.month()),
-      unsigned(date.day()), static_cast<int>(clock.hours().count()),
-      static_cast<int>(clock.minutes().count()), static_cast<int>(clock.seconds().count()));
-  std::string out(text, static_cast<size_t>(size));
-  if (const auto fraction = clock.subseconds().count(); fraction != 0) {
-    size = std::snprintf(text, sizeof(text), ".%06d", static_cast<int>(fraction));
-    out.append(text, static_cast<size_t>(size));
+  constexpr int64_t kMicrosPerDay = 86400LL * 1000000;
+  const int64_t day = BucketRule::FloorDiv(micros, kMicrosPerDay);
+  const auto in_day = static_cast<int64_t>(Int128{micros} - Int128{day} * kMicrosPerDay);
+  // Source: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", civil_from_days; int64
+  // microseconds reach farther than std::chrono::year.
+  const int64_t shifted = day + 719468;
+  const int64_t era = BucketRule::FloorDiv(shifted, 146097);
+  const int64_t of_era = shifted - era * 146097;
+  const int64_t year_of_era = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+  const int64_t of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+  const int64_t shifted_month = (5 * of_year + 2) / 153;
+  const int64_t month = shifted_month < 10 ? shifted_month + 3 : shifted_month - 9;
+  const int64_t date = of_year - (153 * shifted_month + 2) / 5 + 1;
+  const int64_t year = year_of_era + era * 400 + (month <= 2 ? 1 : 0);
+  const int64_t second = in_day / 1000000;
+  std::string out = fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", year, month, date,
+                                second / 3600, second / 60 % 60, second % 60);
+  if (const int64_t fraction = in_day % 1000000; fraction != 0) {
+    out += fmt::format(".{:06}", fraction);
     while (out.back() == '0') out.pop_back();
   }
   return out += 'Z';

@@ -222,6 +222,9 @@ TEST(FormatTimeTest, IsRfc3339WithOnlyTheFractionThatIsThere) {
   EXPECT_EQ(FormatTime(1772323200LL * 1000000), "2026-03-01T00:00:00Z");
   EXPECT_EQ(FormatTime(1500000), "1970-01-01T00:00:01.5Z");
   EXPECT_EQ(FormatTime(-1), "1969-12-31T23:59:59.999999Z");
+  // What int64 microseconds can hold at all; computed with Python integers.
+  EXPECT_EQ(FormatTime(INT64_MIN), "-290308-12-21T19:59:05.224192Z");
+  EXPECT_EQ(FormatTime(INT64_MAX), "294247-01-10T04:00:54.775807Z");
 }
 
 }  // namespace

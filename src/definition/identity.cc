@@ -143,7 +143,8 @@ std::string DefinitionIdentity(const Definition& definition) {
     identity["bootstrap"] = SourceIdentity("bootstrap", *definition.bootstrap);
   }
   if (definition.live) identity["live"] = SourceIdentity("live", *definition.live);
-  return identity.dump();
+  // Text that is not UTF-8 can come from a program that builds definitions; Validate refuses it.
+  return identity.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 std::vector<std::string> DiffIdentities(std::string_view before, std::string_view after) {

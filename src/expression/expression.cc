@@ -30,6 +30,8 @@ Result<std::shared_ptr<const Expression>> Expression::Parse(std::string_view tex
   MURMUR_ASSIGN(parsed->impl_->root, expression::ParseNode(text));
   CollectFields(&parsed->impl_->root, &parsed->impl_->fields);
   parsed->impl_->canonical = expression::ToText(parsed->impl_->root);
+  // It is stored, and must be readable again: parentheses that it needs count as depth too.
+  MURMUR_TRY(expression::ParseNode(parsed->impl_->canonical));
   return std::shared_ptr<const Expression>(parsed);
 }
 

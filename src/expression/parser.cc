@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/utf8.h"
 #include "expression/expression.h"
 #include "expression/functions.h"
 #include "expression/lexer.h"
@@ -394,6 +395,7 @@ Result<Parser> MakeParser(std::string_view text) {
   if (text.size() > kExpressionBytesMax) {
     return ErrorAt(1, fmt::format("the expression is longer than {} bytes", kExpressionBytesMax));
   }
+  if (!IsUtf8(text)) return ErrorAt(1, "the expression is not UTF-8");
   MURMUR_ASSIGN(std::vector<Token> tokens, Tokenize(text));
   return Parser(std::move(tokens));
 }

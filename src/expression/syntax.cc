@@ -95,7 +95,7 @@ std::string CallText(const Node& node) {
   if (IsNegatedTest(node)) return TestText(node.args[0], "not ");
   if (node.function == "in" || node.function == "is null") return TestText(node, "");
   if (node.function == "not") return fmt::format("not {}", Operand(node.args[0], kNot));
-  if (node.function == "neg") return fmt::format("-{}", Operand(node.args[0], kPrimary));
+  if (node.function == "neg") return fmt::format("-{}", Operand(node.args[0], kSign));
   if (node.function == "cast") {
     return fmt::format("cast({} as {})", ToText(node.args[0]),
                        std::get<std::string>(node.args[1].literal));

@@ -194,6 +194,23 @@ TEST(FolderTest, AnExpiredBucketIsDroppedAndCounted) {
   EXPECT_EQ(f.RecordsOf({Cell::String("/a")}, 20514), 1);
 }
 
+TEST(FolderTest, AnAggregateDoesNotChangeWhatAnotherReads) {
+  // A sum of exact decimals wants all 17 digits; min keeps the nearest double, as without it.
+  Fixture f("key: []\naggregates: {low: min(x), s: 'sum(x, decimal=17)'}\n");
+  EXPECT_EQ(f.pipeline->projection().fields.size(), 2u);
+  f.Fold({R"({"x": 418.57939310243796})"});
+  Fixture alone("key: []\naggregates: {low: min(x)}\n");
+  alone.Fold({R"({"x": 418.57939310243796})"});
+  std::string_view with_sum[2];
+  std::string_view without[1];
+  int64_t records = 0;
+  const std::string a = f.Deltas().begin()->second;
+  const std::string b = alone.Deltas().begin()->second;
+  ASSERT_TRUE(SplitValue(a, &records, with_sum));
+  ASSERT_TRUE(SplitValue(b, &records, without));
+  EXPECT_EQ(with_sum[0], without[0]);
+}
+
 TEST(FolderTest, NullKeysCountWhereTheDefinitionSaysSo) {
   Fixture f("key: [page]\nnull_key: keep\naggregates: {n: count}\n");
   f.Fold({R"({"page":null})", R"({})"});

@@ -43,7 +43,7 @@ Status Pipeline::AddAggregate(const AggregateSpec& spec) {
   Aggregate aggregate{.name = spec.name, .monoid = nullptr, .args = {}};
   MURMUR_ASSIGN(aggregate.monoid, function->make(spec.parameters));
   for (const std::string& text : spec.expressions) {
-    MURMUR_ASSIGN(const Operand operand, AddExpression(text, function->exact_decimals));
+    MURMUR_ASSIGN(const Operand operand, AddExpression(text, aggregate.monoid->ExactDecimals()));
     aggregate.args.push_back(operand);
   }
   time_required_ = time_required_ || function->needs_time;
@@ -56,29 +56,31 @@ Result<Operand> Pipeline::AddExpression(std::string_view text, bool exact_decima
   if (const FieldPath* field = expression->as_field()) {
     return Operand{.computed = false, .index = AddField(*field, exact_decimals)};
   }
-  const auto same = std::find_if(computed_.begin(), computed_.end(), [&](const auto& column) {
-    return column.expression->canonical() == expression->canonical();
-  });
-  if (same == computed_.end()) {
-    ComputedColumn column{.expression = expression, .inputs = {}};
-    for (const FieldPath& field : expression->fields()) {
-      column.inputs.push_back(AddField(field, exact_decimals));
-    }
-    computed_.push_back(std::move(column));
-    return Operand{.computed = true, .index = computed_.size() - 1};
+  ComputedColumn column{.expression = expression, .inputs = {}};
+  for (const FieldPath& field : expression->fields()) {
+    column.inputs.push_back(AddField(field, exact_decimals));
   }
-  return Operand{.computed = true, .index = static_cast<size_t>(same - computed_.begin())};
+  const auto same = std::find_if(computed_.begin(), computed_.end(), [&](const auto& other) {
+    return other.expression->canonical() == expression->canonical() &&
+           other.inputs == column.inputs;
+  });
+  const auto index = static_cast<size_t>(same - computed_.begin());
+  if (same == computed_.end()) computed_.push_back(std::move(column));
+  return Operand{.computed = true, .index = index};
 }
 
+// The event time is one column whoever reads it. Any other field is read twice where one reader
+// wants exact decimals and another doesn't: the one may not change what the other sees.
 size_t Pipeline::AddField(const FieldPath& path, bool exact_decimals) {
-  const auto same = std::find_if(projection_.fields.begin(), projection_.fields.end(),
-                                 [&](const FieldRequest& f) { return f.path == path; });
+  const auto same = std::find_if(
+      projection_.fields.begin(), projection_.fields.end(), [&](const FieldRequest& field) {
+        return field.path == path && (field.as_time || field.exact_decimals == exact_decimals);
+      });
+  const auto index = static_cast<size_t>(same - projection_.fields.begin());
   if (same == projection_.fields.end()) {
     projection_.fields.push_back({.path = path, .exact_decimals = exact_decimals});
-    return projection_.fields.size() - 1;
   }
-  same->exact_decimals = same->exact_decimals || exact_decimals;
-  return static_cast<size_t>(same - projection_.fields.begin());
+  return index;
 }
 
 std::vector<const Monoid*> Pipeline::Monoids() const {

@@ -103,6 +103,7 @@ class DecimalSum final : public SumBase {
     for (int i = 0; i < decimals; ++i) power_ *= 10;
   }
 
+  bool ExactDecimals() const noexcept override { return true; }
   void Check(const LiftInput& input, std::vector<BadRow>* bad) const override {
     const Column& column = *input.args[0];
     if ((column.kinds & ~(KindBit(Kind::kInt) | KindBit(Kind::kNull))) == 0) return;
@@ -184,8 +185,7 @@ MonoidFunction SumFunction() {
           .description =
               "The exact sum; with decimal=N, of decimals with up to N digits behind "
               "the point.",
-          .make = MakeSum,
-          .exact_decimals = true};
+          .make = MakeSum};
 }
 
 }  // namespace murmur

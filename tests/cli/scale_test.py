@@ -56,7 +56,7 @@ class ScaleTest(ProgramTest):
         return Finished(child.returncode, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
 
     def test_a_kill_at_three_quarters_costs_less_than_half_of_the_work_again(self):
-        lines = 10_000_000 if LONG else 2_000_000
+        lines = 10_000_000 if LONG else 5_000_000
         self.events("events.jsonl", lines, 50_000)
         whole = self.pipeline("whole", "events.jsonl", "100ms")
         undisturbed = self.measured("bootstrap", whole)

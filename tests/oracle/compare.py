@@ -78,7 +78,8 @@ class Comparison:
         if function != "distinct":
             return None if same(expected, found) else f"{found!r}, expected {expected!r}"
         sigma = 1.04 / math.sqrt(2 ** parameters.get("precision", DEFAULT_PRECISION))
-        error = abs(found - expected) / max(expected, 1)
+        # A few values meet in one register now and then, however small the sigma of few values.
+        error = max(0, abs(found - expected) - 2) / max(expected, 1)
         self.estimates += 1
         self.far_estimates += error > 3 * sigma
         return f"{found}, truly {expected}" if error > 5 * sigma else None

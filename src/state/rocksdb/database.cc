@@ -24,7 +24,8 @@ constexpr int kBloomBitsPerKey = 10;
 constexpr size_t kBlockBytes = 16 << 10;
 constexpr uint64_t kTableBytes = 64 << 20;
 constexpr uint64_t kLevelBaseBytes = 512 << 20;
-constexpr int kLevel0CompactionFiles = 4;
+// A key that many commits touch is merged once for all of them. Reads look into as many files.
+constexpr int kLevel0CompactionFiles = 8;
 constexpr uint64_t kLevel0FilesMax = 24;
 constexpr uint64_t kPendingCompactionBytesMax = 8ull << 30;
 constexpr std::chrono::milliseconds kBackPressureStep{5};
