@@ -35,7 +35,8 @@ function(murmur_component name)
     target_link_libraries(murmur_${name}_test
       PRIVATE murmur_${name} murmur_warnings ${arg_PRIVATE_DEPS} ${arg_TEST_DEPS} GTest::gmock_main)
     target_compile_options(murmur_${name}_test PRIVATE -O1)
-    add_test(NAME ${name} COMMAND murmur_${name}_test)
+    # In the source tree, so that tests find their data whatever path they were compiled under.
+    add_test(NAME ${name} COMMAND murmur_${name}_test WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
     set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 600)
   endif()
   if(MURMUR_BUILD_BENCHES AND benches)

@@ -251,7 +251,7 @@ TEST(LoadDefinition, ResolvesPathsFromTheFilesDirectory) {
 
 // The same files that the editors' schema is tested with.
 TEST(LoadDefinition, AcceptsAndRefusesTheTestData) {
-  const auto testdata = std::filesystem::path(__FILE__).parent_path() / "testdata";
+  const auto testdata = std::filesystem::path("src/definition/testdata");
   size_t count = 0;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(testdata)) {
     if (!entry.is_regular_file()) continue;

@@ -42,7 +42,7 @@ INSTANTIATE_TEST_SUITE_P(
         CanonicalCase{"1-(2-3)", "1 - (2 - 3)"}, CanonicalCase{"(1-2)-3", "1 - 2 - 3"},
         CanonicalCase{"-5", "-5"}, CanonicalCase{"-(-5)", "--5"}, CanonicalCase{"--5", "--5"},
         CanonicalCase{"-x*2", "-x * 2"}, CanonicalCase{"-(x*2)", "-(x * 2)"},
-        CanonicalCase{"- -x", "-(-x)"},
+        CanonicalCase{"- -x", "--x"},
         CanonicalCase{"-9223372036854775808", "-9223372036854775808"},
         CanonicalCase{"1.50e1", "15.0"}, CanonicalCase{"1e300", "1e+300"},
         CanonicalCase{"TRUE OR False", "true or false"},
