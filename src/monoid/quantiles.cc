@@ -129,7 +129,7 @@ struct Quantiles {
     *json += '}';
   }
   void AppendQuantile(const State& state, double q, int64_t total, std::string* json) const {
-    const double rank = std::floor(q * static_cast<double>(total - 1));
+    const double rank = std::floor(q * (static_cast<double>(total) - 1));
     double below = 0;
     for (const auto& [key, count] : state.buckets) {
       if (total <= 0 || key == kNanKey) break;
