@@ -26,7 +26,7 @@ std::string NameOf(const Pipeline& pipeline, const Operand& operand) {
 
 Folder::Folder(std::shared_ptr<const Pipeline> pipeline)
     : pipeline_(std::move(pipeline)),
-      table_(pipeline_->Monoids()),
+      table_(std::make_unique<GroupTable>(pipeline_->Monoids())),
       computed_(pipeline_->computed().size()),
       fates_(kBatchRows),
       times_(kBatchRows),
@@ -262,10 +262,10 @@ void Folder::Compact(RecordBatch* batch, SplitProgress* progress) {
 
 void Folder::CountRollup(const RecordBatch& batch, size_t rollup) {
   if (!GroupsByDictionary(batch, rollup)) GroupsByKey(batch, rollup);
-  for (uint32_t row = 0; row < batch.rows; ++row) ++table_.Records(groups_[row]);
+  for (uint32_t row = 0; row < batch.rows; ++row) ++table_->Records(groups_[row]);
   for (size_t i = 0; i < pipeline_->aggregates().size(); ++i) {
     const Pipeline::Aggregate& aggregate = pipeline_->aggregates()[i];
-    aggregate.monoid->AddBatch(InputOf(batch, aggregate), table_.States(i), table_.scratch(i));
+    aggregate.monoid->AddBatch(InputOf(batch, aggregate), table_->States(i), table_->scratch(i));
   }
 }
 
@@ -276,10 +276,10 @@ void Folder::GroupsByKey(const RecordBatch& batch, size_t rollup) {
   }
   if (pipeline_->buckets().windowed()) keys_.AppendBuckets(buckets_.data());
   keys_.Finish();
-  for (uint32_t row = 0; row < batch.rows; ++row) table_.PrefetchSlot(keys_.hash(row));
-  for (uint32_t row = 0; row < batch.rows; ++row) table_.PrefetchRecord(keys_.hash(row));
+  for (uint32_t row = 0; row < batch.rows; ++row) table_->PrefetchSlot(keys_.hash(row));
+  for (uint32_t row = 0; row < batch.rows; ++row) table_->PrefetchRecord(keys_.hash(row));
   for (uint32_t row = 0; row < batch.rows; ++row) {
-    groups_[row] = table_.Find(keys_.key(row), keys_.hash(row));
+    groups_[row] = table_->Find(keys_.key(row), keys_.hash(row));
   }
 }
 
@@ -291,9 +291,9 @@ bool Folder::GroupsByDictionary(const RecordBatch& batch, size_t rollup) {
   // A dictionary that is large beside the batch would be filled in vain.
   if (column.dictionary_id == 0 || column.dictionary_size > 32 * kBatchRows) return false;
   DictionaryMemo& memo = memos_[rollup];
-  if (memo.dictionary_id != column.dictionary_id || memo.generation != table_.generation()) {
+  if (memo.dictionary_id != column.dictionary_id || memo.generation != table_->generation()) {
     memo.dictionary_id = column.dictionary_id;
-    memo.generation = table_.generation();
+    memo.generation = table_->generation();
     for (auto& of_bucket : memo.of_bucket) of_bucket.used = 0;
   }
   DictionaryMemo::OfBucket* current = nullptr;
@@ -322,7 +322,7 @@ bool Folder::GroupsByDictionary(const RecordBatch& batch, size_t rollup) {
       const size_t size = key.size();
       if (size < kHashedBytes) key.resize(kHashedBytes, '\0');
       const std::string_view padded(key.data(), size);
-      group = table_.Find(padded, HashKey(padded));
+      group = table_->Find(padded, HashKey(padded));
     }
     groups_[row] = group;
   }

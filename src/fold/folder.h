@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "fold/group_table.h"
@@ -33,7 +34,11 @@ class Folder {
   void Fold(const Context& context, RecordBatch* batch, SplitProgress* progress,
             std::vector<DeadLetter>* dead);
 
-  GroupTable& table() noexcept { return table_; }
+  GroupTable& table() noexcept { return *table_; }
+  // Goes on with `table`, which is empty; returns the one that was filled.
+  std::unique_ptr<GroupTable> ExchangeTable(std::unique_ptr<GroupTable> table) noexcept {
+    return std::exchange(table_, std::move(table));
+  }
 
  private:
   // Rows that leave the batch early: refused by `where`, dead, or expired.
@@ -70,7 +75,7 @@ class Folder {
   };
 
   std::shared_ptr<const Pipeline> pipeline_;
-  GroupTable table_;
+  std::unique_ptr<GroupTable> table_;
   KeyBuilder keys_;
   std::deque<Evaluator> evaluators_;
   std::vector<Column> computed_;

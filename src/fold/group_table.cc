@@ -1,6 +1,7 @@
 #include "fold/group_table.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 
 #include "state/value.h"
@@ -20,6 +21,11 @@ uint64_t Load(const char* p) noexcept {
   uint64_t v;
   std::memcpy(&v, p, 8);
   return v;
+}
+
+uint64_t NextGeneration() noexcept {
+  static std::atomic<uint64_t> last{0};
+  return last.fetch_add(1, std::memory_order_relaxed) + 1;
 }
 
 // A line that would straddle two cache lines costs two misses.
@@ -55,6 +61,7 @@ GroupTable::GroupTable(std::vector<const Monoid*> monoids)
     bytes += monoid->state_size();
   }
   hot_stride_ = Stride(hot);
+  generation_ = NextGeneration();
   slots_.assign(kSlotsMin, Slot{});
   mask_ = slots_.size() - 1;
 }
@@ -215,7 +222,7 @@ void GroupTable::Clear() {
   long_keys_.clear();
   arena_.Reset();
   groups_ = 0;
-  ++generation_;
+  generation_ = NextGeneration();
 }
 
 }  // namespace murmur

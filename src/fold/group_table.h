@@ -56,6 +56,12 @@ class GroupTable {
     if (found.group_plus_1 != 0) __builtin_prefetch(Record(found.group_plus_1 - 1), 1);
   }
 
+  // What Key and EncodeValue will touch first.
+  void PrefetchGroup(uint32_t group) const noexcept {
+    __builtin_prefetch(Record(group));
+    if (cold_stride_ != 0) __builtin_prefetch(cold_.data() + size_t{group} * cold_stride_);
+  }
+
   std::string_view Key(uint32_t group) const noexcept {
     const Header* header = HeaderOf(group);
     return {header->length <= kInlineKey ? header->inline_key : long_keys_.data() + header->offset,
@@ -78,7 +84,8 @@ class GroupTable {
 
   // Forgets all groups.
   void Clear();
-  // Differs after each Clear: group numbers of another generation mean nothing.
+  // Differs after each Clear and from every other table's: group numbers of another generation mean
+  // nothing.
   uint64_t generation() const noexcept { return generation_; }
 
  private:
@@ -129,7 +136,7 @@ class GroupTable {
   std::vector<Slot> slots_;
   uint64_t mask_ = 0;
   uint32_t groups_ = 0;
-  uint64_t generation_ = 1;
+  uint64_t generation_;
   ZeroedMemory hot_;
   ZeroedMemory cold_;
   std::string long_keys_;

@@ -58,11 +58,12 @@ struct DistinctScratch final : Monoid::Scratch {
 class Distinct final : public NamedMonoid {
  public:
   explicit Distinct(int precision)
-      : NamedMonoid({"distinct.v1(precision=" + std::to_string(precision) + ")",
-                     {.idempotent = true},
-                     OutputType::kInteger,
-                     kScalarKinds,
-                     "standard error " + PercentText(1.04 / std::sqrt(std::ldexp(1.0, precision)))}),
+      : NamedMonoid(
+            {"distinct.v1(precision=" + std::to_string(precision) + ")",
+             {.idempotent = true},
+             OutputType::kInteger,
+             kScalarKinds,
+             "standard error " + PercentText(1.04 / std::sqrt(std::ldexp(1.0, precision)))}),
         precision_(precision) {}
 
   size_t state_size() const noexcept override { return sizeof(HyperLogLog); }
@@ -135,7 +136,8 @@ class Distinct final : public NamedMonoid {
       }
       if (i + kAhead < log.size()) {
         const auto [group, entry] = log[i + kAhead];
-        __builtin_prefetch(reinterpret_cast<const HyperLogLog*>(states.at(group))->Probe(entry));
+        __builtin_prefetch(
+            reinterpret_cast<const HyperLogLog*>(states.at(group))->Probe(entry, precision_));
       }
       reinterpret_cast<HyperLogLog*>(states.at(log[i].group))
           ->Add(log[i].entry, precision_, states.arena);
@@ -155,7 +157,8 @@ class Distinct final : public NamedMonoid {
       if (at == end) continue;
       auto& state = *reinterpret_cast<HyperLogLog*>(states.at(group));
       state.Reserve(end - at, precision_, states.arena);
-      for (uint32_t i = at; i < end; ++i) __builtin_prefetch(state.Probe(work->sorted[i]));
+      for (uint32_t i = at; i < end; ++i)
+        __builtin_prefetch(state.Probe(work->sorted[i], precision_));
       for (; at < end; ++at) state.Add(work->sorted[at], precision_, states.arena);
     }
   }

@@ -99,9 +99,9 @@ double Tau(double x) {
 
 }  // namespace
 
-void HyperLogLog::Insert(uint32_t entry) noexcept {
+void HyperLogLog::Insert(uint32_t entry, int precision) noexcept {
   const uint32_t mask = (1u << log_slots_) - 1;
-  for (uint32_t at = SlotOf(entry);; at = (at + 1) & mask) {
+  for (uint32_t at = SlotOf(entry, precision);; at = (at + 1) & mask) {
     uint32_t& slot = slots()[at];
     if (slot == 0) {
       slot = entry;
@@ -115,7 +115,7 @@ void HyperLogLog::Insert(uint32_t entry) noexcept {
   }
 }
 
-void HyperLogLog::Rehash(uint8_t log_slots, Arena* arena) {
+void HyperLogLog::Rehash(uint8_t log_slots, int precision, Arena* arena) {
   const uint32_t* before = form_ == Form::kSparse ? slots() : nullptr;
   const uint32_t before_size = before != nullptr ? 1u << log_slots_ : 0;
   const uint32_t one = form_ == Form::kOne ? count_ : 0;
@@ -123,10 +123,10 @@ void HyperLogLog::Rehash(uint8_t log_slots, Arena* arena) {
   log_slots_ = log_slots;
   form_ = Form::kSparse;
   count_ = 0;
-  if (one != 0) Insert(one);
+  if (one != 0) Insert(one, precision);
   if (before == nullptr) return;
   for (uint32_t i = 0; i < before_size; ++i) {
-    if (before[i] != 0) Insert(before[i]);
+    if (before[i] != 0) Insert(before[i], precision);
   }
   arena->Free(const_cast<uint32_t*>(before), sizeof(uint32_t) * before_size);
 }
@@ -160,13 +160,13 @@ void HyperLogLog::AddSparse(uint32_t entry, int precision, Arena* arena) {
       count_ = std::max(count_, entry);
       return;
     }
-    Rehash(kLogSlotsMin, arena);
+    Rehash(kLogSlotsMin, precision, arena);
   }
-  Insert(entry);
+  Insert(entry, precision);
   if (count_ > SparseMax(precision)) {
     MakeDense(precision, arena);
   } else if (count_ >= SlotsUsable(log_slots_)) {
-    Rehash(static_cast<uint8_t>(log_slots_ + 1), arena);
+    Rehash(static_cast<uint8_t>(log_slots_ + 1), precision, arena);
   }
 }
 
@@ -176,12 +176,12 @@ void HyperLogLog::Reserve(uint32_t entries, int precision, Arena* arena) {
   const uint32_t want = std::min(have + entries, SparseMax(precision) + 1);
   uint8_t log_slots = form_ == Form::kSparse ? log_slots_ : kLogSlotsMin;
   while (SlotsUsable(log_slots) <= want) ++log_slots;
-  if (form_ != Form::kSparse || log_slots > log_slots_) Rehash(log_slots, arena);
+  if (form_ != Form::kSparse || log_slots > log_slots_) Rehash(log_slots, precision, arena);
 }
 
-const void* HyperLogLog::Probe(uint32_t entry) const noexcept {
+const void* HyperLogLog::Probe(uint32_t entry, int precision) const noexcept {
   if (form_ == Form::kDense) return registers() + (entry >> kRankBits);
-  if (form_ == Form::kSparse) return slots() + SlotOf(entry);
+  if (form_ == Form::kSparse) return slots() + SlotOf(entry, precision);
   return this;
 }
 
@@ -192,23 +192,47 @@ bool HyperLogLog::Combine(std::string_view encoded, int precision, Arena* arena)
   return ForEachEntry(encoded, precision, [&](uint32_t entry) { Add(entry, precision, arena); });
 }
 
+namespace {
+
+// Entries come nearly in order, but for those that found no free slot before the end.
+void SortEntries(std::vector<uint32_t>* entries) {
+  constexpr size_t kInsertionMax = 512;
+  if (entries->size() > kInsertionMax) return std::sort(entries->begin(), entries->end());
+  for (size_t i = 1; i < entries->size(); ++i) {
+    const uint32_t entry = (*entries)[i];
+    size_t at = i;
+    for (; at > 0 && (*entries)[at - 1] > entry; --at) (*entries)[at] = (*entries)[at - 1];
+    (*entries)[at] = entry;
+  }
+}
+
+}  // namespace
+
 void HyperLogLog::EncodeSparse(std::string* out) const {
-  std::vector<uint32_t> entries;
+  thread_local std::vector<uint32_t> entries;
+  entries.clear();
   if (form_ == Form::kOne) {
     entries.push_back(count_);
   } else {
-    entries.reserve(count_);
-    std::copy_if(slots(), slots() + (size_t{1} << log_slots_), std::back_inserter(entries),
-                 [](uint32_t entry) { return entry != 0; });
-    std::sort(entries.begin(), entries.end());
+    for (uint32_t i = 0; i < 1u << log_slots_; ++i) {
+      if (slots()[i] != 0) entries.push_back(slots()[i]);
+    }
+    SortEntries(&entries);
   }
-  out->push_back(kSparseTag);
+  constexpr size_t kEntryBytesMax = 4;  // 18 bits of register and 6 of rank
+  const size_t before = out->size();
+  out->resize(before + 1 + entries.size() * kEntryBytesMax);
+  char* to = out->data() + before;
+  *to++ = kSparseTag;
   uint32_t index = 0;
   for (const uint32_t entry : entries) {
     const uint32_t at = entry >> kRankBits;
-    AppendVarint(uint64_t{at - index} << kRankBits | (entry & kRankMask), out);
+    uint32_t word = (at - index) << kRankBits | (entry & kRankMask);
+    for (; word >= 0x80; word >>= 7) *to++ = static_cast<char>(word | 0x80);
+    *to++ = static_cast<char>(word);
     index = at + 1;
   }
+  out->resize(static_cast<size_t>(to - out->data()));
 }
 
 void HyperLogLog::Encode(int precision, std::string* out) const {

@@ -51,7 +51,7 @@ class HyperLogLog {
   // Makes room for `entries` more at once.
   void Reserve(uint32_t entries, int precision, Arena* arena);
   // Where Add(entry) will look, to prefetch.
-  const void* Probe(uint32_t entry) const noexcept;
+  const void* Probe(uint32_t entry, int precision) const noexcept;
 
   // False, and unchanged, if `encoded` is not what Encode writes. The identity is no bytes.
   bool Combine(std::string_view encoded, int precision, Arena* arena);
@@ -62,12 +62,13 @@ class HyperLogLog {
 
   uint8_t* registers() const noexcept { return static_cast<uint8_t*>(block_); }
   uint32_t* slots() const noexcept { return static_cast<uint32_t*>(block_); }
-  uint32_t SlotOf(uint32_t entry) const noexcept {
-    return (entry >> kRankBits) * 0x9E3779B1u >> (32 - log_slots_);
+  // Registers are hashes already: by their highest bits entries lie nearly in order, for Encode.
+  uint32_t SlotOf(uint32_t entry, int precision) const noexcept {
+    return entry >> (kRankBits + precision - log_slots_);
   }
   void AddSparse(uint32_t entry, int precision, Arena* arena);
-  void Insert(uint32_t entry) noexcept;
-  void Rehash(uint8_t log_slots, Arena* arena);
+  void Insert(uint32_t entry, int precision) noexcept;
+  void Rehash(uint8_t log_slots, int precision, Arena* arena);
   void MakeDense(int precision, Arena* arena);
   void EncodeSparse(std::string* out) const;
 

@@ -1,6 +1,7 @@
 #include "runtime/scan_runner.h"
 
 #include <algorithm>
+#include <future>
 #include <map>
 #include <thread>
 #include <vector>
@@ -22,8 +23,7 @@ class TableCursor final : public DeltaCursor {
 
   bool Next(std::string_view* key, std::string_view* value) override {
     if (next_ == order_.size()) return false;
-    if (next_ + kAhead < order_.size())
-      __builtin_prefetch(table_->Key(order_[next_ + kAhead]).data());
+    if (next_ + kAhead < order_.size()) table_->PrefetchGroup(order_[next_ + kAhead]);
     const uint32_t group = order_[next_++];
     value_.clear();
     table_->EncodeValue(group, &value_);
@@ -48,12 +48,14 @@ uint64_t DeadCount(const SplitProgress& progress) {
 
 }  // namespace
 
-// One thread's share: reads splits one after another, gathers deltas over them, commits.
+// One thread's share: reads splits one after another, gathers deltas over them, commits. It has two
+// tables: while one is being committed, which is mostly waiting for the disk, it fills the other.
 class ScanRunner::Worker {
  public:
   explicit Worker(ScanRunner* runner)
       : runner_(*runner),
         folder_(runner->pipeline_),
+        spare_(std::make_unique<GroupTable>(runner->pipeline_->Monoids())),
         batch_(runner->pipeline_->projection()),
         last_commit_(runner->options_.clock->Steady()) {}
 
@@ -65,9 +67,9 @@ class ScanRunner::Worker {
     }
     // What was read before an error is good. After a stop it is left: to return at once matters
     // more, and the next run reads it again.
-    if (stop.stop_requested()) return {};
-    if (Status committed = CommitPending(); !committed.ok()) return committed;
-    return status;
+    // Nothing is committed behind a commit that failed.
+    Status committed = stop.stop_requested() || commit_failed_ ? FinishCommit() : CommitAll();
+    return status.ok() ? committed : status;
   }
 
  private:
@@ -87,7 +89,7 @@ class ScanRunner::Worker {
         return {};
       }
       if (runner_.TooManyErrors()) return TooManyErrors();
-      if (CommitIsDue()) MURMUR_TRY(CommitPending());
+      if (CommitIsDue()) MURMUR_TRY(BeginCommit());
     }
     return {};
   }
@@ -128,28 +130,48 @@ class ScanRunner::Worker {
 
   bool CommitIsDue() {
     const ScanOptions& options = runner_.options_;
-    return folder_.table().bytes() >= options.delta_bytes / options.threads ||
+    return folder_.table().bytes() >= options.delta_bytes / options.threads / kTables ||
            dead_bytes_ >= kPendingDeadLetterBytes ||
            options.clock->Steady() - last_commit_ >= options.commit_every;
   }
 
-  Status CommitPending() {
+  // Hands everything since the last commit to a thread that commits it, after the one before.
+  Status BeginCommit() {
+    MURMUR_TRY(FinishCommit());
+    last_commit_ = runner_.options_.clock->Steady();
     if (moves_.empty()) return {};
-    TableCursor cursor(&folder_.table());
-    Commit commit{.moves = {},
-                  .deltas = &cursor,
-                  .delta_count = folder_.table().size(),
-                  .dead_letters = std::move(dead_letters_)};
-    for (auto& [work, move] : moves_) commit.moves.push_back(move);
-    MURMUR_TRY(runner_.table_->Apply(commit));
-    for (auto& [work, move] : moves_) committed_[work] = move.to.position;
+    Commit commit{.moves = {}, .deltas = nullptr, .dead_letters = std::move(dead_letters_)};
+    for (auto& [work, move] : moves_) {
+      committed_[work] = move.to.position;
+      commit.moves.push_back(std::move(move));
+    }
     moves_.clear();
     dead_letters_.clear();
     dead_bytes_ = 0;
-    folder_.table().Clear();
-    last_commit_ = runner_.options_.clock->Steady();
-    runner_.progress_.commits.fetch_add(1, std::memory_order_relaxed);
+    committing_ = folder_.ExchangeTable(std::move(spare_));
+    commit_ = std::async(std::launch::async, [this, commit = std::move(commit)]() mutable {
+      TableCursor cursor(committing_.get());
+      commit.deltas = &cursor;
+      commit.delta_count = committing_->size();
+      MURMUR_TRY(runner_.table_->Apply(commit));
+      committing_->Clear();
+      runner_.progress_.commits.fetch_add(1, std::memory_order_relaxed);
+      return Status();
+    });
     return {};
+  }
+
+  Status FinishCommit() {
+    if (!commit_.valid()) return {};
+    Status status = commit_.get();
+    commit_failed_ = !status.ok();
+    spare_ = std::move(committing_);
+    return status;
+  }
+
+  Status CommitAll() {
+    MURMUR_TRY(BeginCommit());
+    return FinishCommit();
   }
 
   // What led here is committed first, the dead letters themselves included: a later run goes on
@@ -161,21 +183,27 @@ class ScanRunner::Worker {
       last = "; last: " + letter.object + " at " + std::to_string(letter.offset) + ": " +
              std::string(DeadReasonName(letter.reason)) + ": " + letter.detail;
     }
-    MURMUR_TRY(CommitPending());
+    MURMUR_TRY(CommitAll());
     return Status(Code::kFailedPrecondition,
                   std::to_string(runner_.progress_.dead.load()) +
                       " records could not be counted, more than max_errors: " +
                       std::to_string(runner_.options_.max_errors) + last);
   }
 
+  static constexpr size_t kTables = 2;
+
   ScanRunner& runner_;
   Folder folder_;
+  std::unique_ptr<GroupTable> spare_;       // empty, while no commit runs
+  std::unique_ptr<GroupTable> committing_;  // of the commit that runs
   RecordBatch batch_;
   std::map<const Work*, SplitMove> moves_;     // since the last commit
   std::map<const Work*, Position> committed_;  // what the table has
   std::vector<DeadLetter> dead_letters_;
   size_t dead_bytes_ = 0;
   std::chrono::steady_clock::time_point last_commit_;
+  bool commit_failed_ = false;
+  std::future<Status> commit_;  // last: its thread ends before anything else of the worker goes
 };
 
 ScanRunner::ScanRunner(std::shared_ptr<const Pipeline> pipeline, SnapshotSource* source,

@@ -261,7 +261,7 @@ Status ObjectSet::CheckUnchanged(const std::vector<SourceObject>& objects) const
     }
     if (change.empty()) continue;
     return Status(Code::kFailedPrecondition,
-                  fmt::format("{} {} since the scan began; run with --fresh to start again",
+                  fmt::format("{} {} since the scan began; put it back, or remove the state to start again",
                               object.name, change));
   }
   return Status();

@@ -52,7 +52,7 @@ class FileBytes final : public ByteStream {
     if (*read <= 0) {
       return Status(Code::kDataLoss,
                     fmt::format("{} ended at byte {} while it was read; it had {} when the scan "
-                                "began. Run with --fresh to start again",
+                                "began. Put it back, or remove the state to start again",
                                 name_, offset_, size_));
     }
     offset_ += static_cast<uint64_t>(*read);

@@ -92,7 +92,7 @@ class ReaderSource final : public SnapshotSource {
   Status Resume(const ScanPlan&) override {
     return Status(Code::kUnimplemented,
                   fmt::format("'{}' can be read only once, so that a scan of it can't be resumed; "
-                              "write it to a file and read that, or run with --fresh",
+                              "write it to a file and read that, or remove the state to start again",
                               object_));
   }
   Result<std::unique_ptr<RecordStream>> Open(const Split&, const Position& after,
