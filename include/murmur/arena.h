@@ -21,7 +21,7 @@ class Arena {
   void* Allocate(size_t bytes);
   // Gives back a block that Allocate(bytes) returned, for reuse.
   void Free(void* block, size_t bytes) noexcept;
-  // All blocks are gone. Keeps one slab.
+  // All blocks are gone. Slabs are kept for what comes next: fresh pages cost more than used ones.
   void Reset() noexcept;
 
   // Memory that states own elsewhere (std containers), for the table's limit.
@@ -40,7 +40,8 @@ class Arena {
   };
 
   std::array<FreeBlock*, kClasses> free_{};
-  std::vector<Slab> slabs_;
+  std::vector<Slab> slabs_;  // in use
+  std::vector<Slab> spare_;  // of kSlabBytes
   char* next_ = nullptr;
   char* end_ = nullptr;
   size_t slab_bytes_ = 0;

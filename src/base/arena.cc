@@ -16,6 +16,7 @@ size_t ClassOf(size_t bytes) noexcept {
 
 Arena::~Arena() {
   for (const Slab& slab : slabs_) std::free(slab.data);
+  for (const Slab& slab : spare_) std::free(slab.data);
 }
 
 void* Arena::Allocate(size_t bytes) {
@@ -28,8 +29,14 @@ void* Arena::Allocate(size_t bytes) {
   }
   if (static_cast<size_t>(end_ - next_) < size) {
     const size_t slab_bytes = size > kSlabBytes / 4 ? size : kSlabBytes;
-    char* data = static_cast<char*>(std::aligned_alloc(64, (slab_bytes + 63) / 64 * 64));
-    if (data == nullptr) throw std::bad_alloc();
+    char* data = nullptr;
+    if (slab_bytes == kSlabBytes && !spare_.empty()) {
+      data = spare_.back().data;
+      spare_.pop_back();
+    } else {
+      data = static_cast<char*>(std::aligned_alloc(64, (slab_bytes + 63) / 64 * 64));
+      if (data == nullptr) throw std::bad_alloc();
+    }
     slabs_.push_back({data, slab_bytes});
     slab_bytes_ += slab_bytes;
     if (slab_bytes != kSlabBytes) {  // a slab of its own; the current one goes on
@@ -55,25 +62,16 @@ void Arena::Free(void* block, size_t bytes) noexcept {
 void Arena::Reset() noexcept {
   free_.fill(nullptr);
   charged_ = 0;
-  size_t kept = slabs_.size();
-  for (size_t i = 0; i < slabs_.size(); ++i) {
-    if (slabs_[i].bytes == kSlabBytes && kept == slabs_.size()) {
-      kept = i;
+  for (const Slab& slab : slabs_) {
+    if (slab.bytes == kSlabBytes) {
+      spare_.push_back(slab);
     } else {
-      std::free(slabs_[i].data);
+      std::free(slab.data);
     }
   }
-  if (kept < slabs_.size()) {
-    const Slab slab = slabs_[kept];
-    slabs_.assign(1, slab);
-    next_ = slab.data;
-    end_ = slab.data + slab.bytes;
-    slab_bytes_ = slab.bytes;
-  } else {
-    slabs_.clear();
-    next_ = end_ = nullptr;
-    slab_bytes_ = 0;
-  }
+  slabs_.clear();
+  next_ = end_ = nullptr;
+  slab_bytes_ = 0;
 }
 
 }  // namespace murmur

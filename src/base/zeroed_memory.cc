@@ -9,8 +9,8 @@
 namespace murmur {
 namespace {
 
-constexpr size_t kGrainBytes = size_t{2} << 20;   // a large page
-constexpr size_t kMemsetBytes = size_t{8} << 20;  // beyond it, fresh pages are cheaper
+constexpr size_t kGrainBytes = size_t{2} << 20;  // a large page
+constexpr size_t kKeptBytes = size_t{8} << 20;   // never given back
 
 }  // namespace
 
@@ -33,7 +33,8 @@ void ZeroedMemory::Grow(size_t bytes) {
 
 void ZeroedMemory::Clear(size_t used) noexcept {
   if (data_ == nullptr) return;
-  if (used <= kMemsetBytes) {
+  // Pages that will be used again are cheaper zeroed here than fetched anew.
+  if (capacity_ <= kKeptBytes || used >= capacity_ / 4) {
     std::memset(data_, 0, used);
   } else {
     ::madvise(data_, capacity_, MADV_DONTNEED);

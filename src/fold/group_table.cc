@@ -131,6 +131,7 @@ void GroupTable::Settle() {
   for (size_t i = 0; i < monoids_.size(); ++i) {
     if (scratches_[i]) monoids_[i]->Settle(States(i), groups_, scratches_[i].get());
   }
+  settled_ = true;
 }
 
 void GroupTable::EncodeValue(uint32_t group, std::string* out) {
@@ -207,7 +208,7 @@ void GroupTable::Sort(std::vector<uint32_t>* order) const {
 
 void GroupTable::Clear() {
   for (size_t i = 0; i < monoids_.size(); ++i) {
-    if (scratches_[i]) scratches_[i] = monoids_[i]->NewScratch();
+    if (scratches_[i] && !settled_) scratches_[i] = monoids_[i]->NewScratch();
     const StateSpan states = States(i);
     for (uint32_t group = 0; group < groups_; ++group) monoids_[i]->Destroy(states.at(group));
   }
@@ -222,6 +223,7 @@ void GroupTable::Clear() {
   long_keys_.clear();
   arena_.Reset();
   groups_ = 0;
+  settled_ = true;
   generation_ = NextGeneration();
 }
 

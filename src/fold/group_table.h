@@ -72,7 +72,10 @@ class GroupTable {
 
   // The states of aggregate `index`.
   StateSpan States(size_t index) noexcept;
-  Monoid::Scratch* scratch(size_t index) noexcept { return scratches_[index].get(); }
+  Monoid::Scratch* scratch(size_t index) noexcept {
+    settled_ = false;
+    return scratches_[index].get();
+  }
 
   // Finishes pending additions. Call before Encode.
   void Settle();
@@ -130,6 +133,7 @@ class GroupTable {
   std::vector<const char*> states_;  // of the group that EncodeValue is at
   std::vector<Layout> layouts_;
   std::vector<std::unique_ptr<Monoid::Scratch>> scratches_;
+  bool settled_ = true;  // no scratch holds additions
   size_t hot_stride_ = 0;
   size_t cold_stride_ = 0;
 
