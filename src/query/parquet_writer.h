@@ -1,5 +1,5 @@
-// Rows as a Parquet file: key parts and window as text and timestamp, integers as decimal-free
-// 64-bit columns where they fit, everything structured as JSON text.
+// Rows as a Parquet file: key parts and window as text, numbers as int64 or double columns (an
+// integer beyond 64 bits is null there), everything structured as JSON text.
 #pragma once
 
 #include <memory>

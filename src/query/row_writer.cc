@@ -17,26 +17,41 @@ std::string Unquoted(const std::string& json) {
   return parsed.is_string() ? parsed.get<std::string>() : json;
 }
 
-class JsonLinesWriter final : public RowWriter {
+// Gathers rows of text, and writes them in pieces of about kWriteBytes.
+class TextWriter : public RowWriter {
  public:
-  JsonLinesWriter(const Pipeline& pipeline, std::string exactness, WriteText write)
-      : pipeline_(pipeline), exactness_(std::move(exactness)), write_(std::move(write)) {}
+  explicit TextWriter(WriteText write) : write_(std::move(write)) {}
 
-  Status Add(const Row& row) override {
-    buffer_.append(RowAsJson(pipeline_, row, exactness_)).push_back('\n');
+  Status Add(const Row& row) final {
+    AppendRow(row, &buffer_);
     return buffer_.size() < kWriteBytes ? Status() : Finish();
   }
-  Status Finish() override {
+  Status Finish() final {
     Status status = write_(buffer_);
     buffer_.clear();
     return status;
   }
 
+ protected:
+  virtual void AppendRow(const Row& row, std::string* text) = 0;
+  std::string buffer_;
+
  private:
+  const WriteText write_;
+};
+
+class JsonLinesWriter final : public TextWriter {
+ public:
+  JsonLinesWriter(const Pipeline& pipeline, std::string exactness, WriteText write)
+      : TextWriter(std::move(write)), pipeline_(pipeline), exactness_(std::move(exactness)) {}
+
+ private:
+  void AppendRow(const Row& row, std::string* text) override {
+    text->append(RowAsJson(pipeline_, row, exactness_)).push_back('\n');
+  }
+
   const Pipeline& pipeline_;
   const std::string exactness_;
-  const WriteText write_;
-  std::string buffer_;
 };
 
 // Key parts of all rollups, each name once; then the window, then the aggregates.
@@ -81,41 +96,32 @@ std::vector<std::string> Cells(const std::vector<std::string>& header, const Row
 }
 
 // RFC 4180.
-class CsvWriter final : public RowWriter {
+class CsvWriter final : public TextWriter {
  public:
   CsvWriter(const Pipeline& pipeline, WriteText write)
-      : header_(Header(pipeline)), write_(std::move(write)) {
-    AddLine(header_);
-  }
-
-  Status Add(const Row& row) override {
-    AddLine(Cells(header_, row));
-    return buffer_.size() < kWriteBytes ? Status() : Finish();
-  }
-  Status Finish() override {
-    Status status = write_(buffer_);
-    buffer_.clear();
-    return status;
+      : TextWriter(std::move(write)), header_(Header(pipeline)) {
+    AppendLine(header_, &buffer_);
   }
 
  private:
-  void AddLine(const std::vector<std::string>& cells) {
+  void AppendRow(const Row& row, std::string* text) override {
+    AppendLine(Cells(header_, row), text);
+  }
+  static void AppendLine(const std::vector<std::string>& cells, std::string* text) {
     for (size_t i = 0; i < cells.size(); ++i) {
-      if (i > 0) buffer_ += ',';
+      if (i > 0) *text += ',';
       if (cells[i].find_first_of(",\"\r\n") == std::string::npos) {
-        buffer_ += cells[i];
+        *text += cells[i];
         continue;
       }
-      buffer_ += '"';
-      for (const char c : cells[i]) buffer_.append(c == '"' ? 2 : 1, c);
-      buffer_ += '"';
+      *text += '"';
+      for (const char c : cells[i]) text->append(c == '"' ? 2 : 1, c);
+      *text += '"';
     }
-    buffer_ += "\r\n";
+    *text += "\r\n";
   }
 
   const std::vector<std::string> header_;
-  const WriteText write_;
-  std::string buffer_;
 };
 
 // Columns as wide as their widest cell; numbers to the right. Widths come from the first

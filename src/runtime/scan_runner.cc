@@ -46,6 +46,12 @@ uint64_t DeadCount(const SplitProgress& progress) {
   return count;
 }
 
+Status TooManyDeadLetters(uint64_t count, uint64_t allowed, const std::string& last = "") {
+  return Status(Code::kFailedPrecondition,
+                std::to_string(count) + " records could not be counted, more than max_errors: " +
+                    std::to_string(allowed) + last);
+}
+
 }  // namespace
 
 // One thread's share: reads splits one after another, gathers deltas over them, commits. It has two
@@ -184,10 +190,7 @@ class ScanRunner::Worker {
              std::string(DeadReasonName(letter.reason)) + ": " + letter.detail;
     }
     MURMUR_TRY(CommitAll());
-    return Status(Code::kFailedPrecondition,
-                  std::to_string(runner_.progress_.dead.load()) +
-                      " records could not be counted, more than max_errors: " +
-                      std::to_string(runner_.options_.max_errors) + last);
+    return TooManyDeadLetters(runner_.progress_.dead, runner_.options_.max_errors, last);
   }
 
   static constexpr size_t kTables = 2;
@@ -213,10 +216,7 @@ ScanRunner::ScanRunner(std::shared_ptr<const Pipeline> pipeline, SnapshotSource*
 Status ScanRunner::Run(std::stop_token stop) {
   MURMUR_TRY(Prepare(stop));
   if (TooManyErrors()) {
-    Fail(Status(Code::kFailedPrecondition,
-                std::to_string(progress_.dead.load()) +
-                    " records could not be counted, more than max_errors: " +
-                    std::to_string(options_.max_errors)));
+    Fail(TooManyDeadLetters(progress_.dead, options_.max_errors));
     return Finish(stop);
   }
   std::vector<std::jthread> threads;
