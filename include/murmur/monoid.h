@@ -124,6 +124,9 @@ class Monoid {
   // what Encode writes.
   virtual bool Combine(char* state, std::string_view encoded, Arena* arena) const = 0;
 
+  // Prefetches what Encode will read outside of *state. Default: nothing.
+  virtual void Prefetch(const char* /*state*/) const noexcept {}
+
   // Appends the canonical bytes of *state to *out; nothing for the identity.
   virtual void Encode(const char* state, std::string* out) const = 0;
 

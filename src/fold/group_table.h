@@ -56,10 +56,15 @@ class GroupTable {
     if (found.group_plus_1 != 0) __builtin_prefetch(Record(found.group_plus_1 - 1), 1);
   }
 
-  // What Key and EncodeValue will touch first.
+  // What Key and EncodeValue will touch first; then, once that is there, what it points to.
   void PrefetchGroup(uint32_t group) const noexcept {
     __builtin_prefetch(Record(group));
     if (cold_stride_ != 0) __builtin_prefetch(cold_.data() + size_t{group} * cold_stride_);
+  }
+  void PrefetchStates(uint32_t group) const noexcept {
+    for (size_t i = 0; i < monoids_.size(); ++i) {
+      if (layouts_[i].cold) monoids_[i]->Prefetch(State(i, group));
+    }
   }
 
   std::string_view Key(uint32_t group) const noexcept {

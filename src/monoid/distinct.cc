@@ -88,6 +88,9 @@ class Distinct final : public NamedMonoid {
   bool Combine(char* state, std::string_view encoded, Arena* arena) const override {
     return reinterpret_cast<HyperLogLog*>(state)->Combine(encoded, precision_, arena);
   }
+  void Prefetch(const char* state) const noexcept override {
+    reinterpret_cast<const HyperLogLog*>(state)->Prefetch();
+  }
   void Encode(const char* state, std::string* out) const override {
     reinterpret_cast<const HyperLogLog*>(state)->Encode(precision_, out);
   }

@@ -210,13 +210,18 @@ void SortEntries(std::vector<uint32_t>* entries) {
 
 void HyperLogLog::EncodeSparse(std::string* out) const {
   thread_local std::vector<uint32_t> entries;
-  entries.clear();
   if (form_ == Form::kOne) {
-    entries.push_back(count_);
+    entries.assign(1, count_);
   } else {
-    for (uint32_t i = 0; i < 1u << log_slots_; ++i) {
-      if (slots()[i] != 0) entries.push_back(slots()[i]);
+    // Without a branch: whether a slot is free is a coin's toss.
+    const uint32_t size = 1u << log_slots_;
+    entries.resize(size);
+    uint32_t used = 0;
+    for (uint32_t i = 0; i < size; ++i) {
+      entries[used] = slots()[i];
+      used += slots()[i] != 0;
     }
+    entries.resize(used);
     SortEntries(&entries);
   }
   constexpr size_t kEntryBytesMax = 4;  // 18 bits of register and 6 of rank

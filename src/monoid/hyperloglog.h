@@ -53,6 +53,16 @@ class HyperLogLog {
   // Where Add(entry) will look, to prefetch.
   const void* Probe(uint32_t entry, int precision) const noexcept;
 
+  // Prefetches the first lines of what Encode will read; the hardware goes on from there.
+  void Prefetch() const noexcept {
+    constexpr size_t kLine = 64;
+    constexpr size_t kLines = 4;
+    if (form_ != Form::kSparse && form_ != Form::kDense) return;
+    for (size_t i = 0; i < kLines; ++i) {
+      __builtin_prefetch(static_cast<const char*>(block_) + i * kLine);
+    }
+  }
+
   // False, and unchanged, if `encoded` is not what Encode writes. The identity is no bytes.
   bool Combine(std::string_view encoded, int precision, Arena* arena);
   void Encode(int precision, std::string* out) const;

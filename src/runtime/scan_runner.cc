@@ -23,7 +23,8 @@ class TableCursor final : public DeltaCursor {
 
   bool Next(std::string_view* key, std::string_view* value) override {
     if (next_ == order_.size()) return false;
-    if (next_ + kAhead < order_.size()) table_->PrefetchGroup(order_[next_ + kAhead]);
+    if (next_ + 2 * kAhead < order_.size()) table_->PrefetchGroup(order_[next_ + 2 * kAhead]);
+    if (next_ + kAhead < order_.size()) table_->PrefetchStates(order_[next_ + kAhead]);
     const uint32_t group = order_[next_++];
     value_.clear();
     table_->EncodeValue(group, &value_);
