@@ -1,13 +1,13 @@
 #include "runtime/owner_socket.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 
 namespace murmur {
@@ -17,7 +17,7 @@ constexpr char kSocketName[] = "socket";
 constexpr char kNewSocketName[] = "socket.new";
 constexpr size_t kRequestBytesMax = 1 << 20;
 constexpr uint32_t kFrameBytesMax = 64 << 20;
-constexpr int kPollMillis = 200;       // how soon a stop is seen
+constexpr std::chrono::milliseconds kRetryAccept{100};  // when descriptors have run out
 constexpr int kIoTimeoutSeconds = 60;  // a peer that hangs doesn't hold the other for ever
 
 Status SystemError(const char* what) {
@@ -127,6 +127,7 @@ OwnerSocket::OwnerSocket(int directory, int listener, Answer answer)
 
 OwnerSocket::~OwnerSocket() {
   thread_.request_stop();
+  ::shutdown(listener_, SHUT_RDWR);  // ends the accept that waits, and every later one
   thread_.join();
   ::unlinkat(directory_, kSocketName, 0);
   ::close(listener_);
@@ -135,10 +136,11 @@ OwnerSocket::~OwnerSocket() {
 
 void OwnerSocket::Serve(std::stop_token stop) {
   while (!stop.stop_requested()) {
-    pollfd waiting{.fd = listener_, .events = POLLIN, .revents = 0};
-    if (::poll(&waiting, 1, kPollMillis) <= 0) continue;
     const int connection = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
-    if (connection < 0) continue;
+    if (connection < 0) {
+      if (!stop.stop_requested()) std::this_thread::sleep_for(kRetryAccept);
+      continue;
+    }
     const Closer closer{connection};
     SetTimeouts(connection);
     AnswerOne(connection);

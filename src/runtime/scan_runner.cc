@@ -34,7 +34,7 @@ class TableCursor final : public DeltaCursor {
   }
 
  private:
-  static constexpr size_t kAhead = 8;
+  static constexpr size_t kAhead = 20;
   GroupTable* table_;
   std::vector<uint32_t> order_;
   size_t next_ = 0;
