@@ -37,7 +37,8 @@ state: {{rocksdb: {{path: {state}}}}}
 """
 QUESTION = "  events: count\n  amount: sum(amount)\n  users: distinct(user)"
 
-Run = collections.namedtuple("Run", "seconds cpu")
+# settle: how long the store compacts afterwards, where that was measured.
+Run = collections.namedtuple("Run", "seconds cpu settle", defaults=(None,))
 
 
 class Bench:
@@ -166,7 +167,7 @@ class Bench:
             raise SystemExit(f"{command[0]}: {result['events']} events")
         cpu = (after.children_user - before.children_user
                + after.children_system - before.children_system)
-        return Run(result["seconds"], cpu)
+        return Run(result["seconds"], cpu, result.get("settle_seconds"))
 
     def many_keys(self, threads):
         state = self.work / "state"
@@ -178,8 +179,9 @@ class Bench:
             shell=True, check=True, capture_output=True, text=True).stdout
         if int(lines) != self.truth["keys"]:
             raise SystemExit(f"murmur: {lines.strip()} keys, but there are {self.truth['keys']}")
+        settle = json.loads(subprocess.check_output([self.program("bench/settle"), state / "v1"]))
         shutil.rmtree(state)
-        return run
+        return run._replace(settle=settle["settle_seconds"])
 
     def write_batch(self, threads):
         state = self.work / "write_batch"
@@ -240,7 +242,9 @@ class Bench:
             return ""
         rate = [self.options.events / run.seconds / 1e6 for run in runs]
         cpu = min(run.cpu for run in runs) / self.options.events * 1e9
-        return f"{max(rate):.2f} / {statistics.median(rate):.2f} ({cpu:.0f})"
+        settle = [run.settle for run in runs if run.settle is not None]
+        return (f"{max(rate):.2f} / {statistics.median(rate):.2f} ({cpu:.0f})"
+                + (f", then compacts {min(settle):.1f} s" if settle else ""))
 
     def print_ratios(self, threads):
         def best(*words):
