@@ -81,9 +81,9 @@ void CheckIndependently(std::string_view line) {
 
 // One text a record or dead letter, in ascending order.
 std::vector<std::string> ReadAll(const std::string& bytes, size_t block_bytes) {
-  const auto source = murmur::JsonlSource::FromReader(
-      "fuzz", std::make_unique<std::istringstream>(bytes),
-      {.paths = {}, .record_bytes_max = 1000, .read_bytes = block_bytes});
+  const auto source =
+      murmur::MakeReaderSource("fuzz", std::make_unique<std::istringstream>(bytes), {},
+                               {.record_bytes_max = 1000, .read_bytes = block_bytes});
   const auto plan = source->Scan({});
   if (!plan.ok() || plan->splits.size() != 1) std::abort();
   const auto stream = source->Open(plan->splits[0], "", Fields());

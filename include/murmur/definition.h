@@ -79,6 +79,7 @@ struct Definition {
 
   // How it runs; may change at any time.
   std::string state_path = "./state";
+  uint32_t keep_versions = 2;          // complete ones, the serving one included
   std::optional<uint64_t> max_errors;  // empty: 0 for bootstrap and replay, kUnlimited for live
   uint32_t threads = 0;                // 0: as many as the machine has
   uint64_t memory_bytes = 512ull << 20;

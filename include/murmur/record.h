@@ -108,6 +108,15 @@ struct FieldPath {
   bool operator==(const FieldPath&) const = default;
 };
 
+// Event times in µs since the Unix epoch, half-open.
+struct TimeSpan {
+  int64_t from = INT64_MIN;
+  int64_t until = INT64_MAX;
+  bool unbounded() const noexcept { return from == INT64_MIN && until == INT64_MAX; }
+  bool Contains(int64_t time) const noexcept { return time >= from && time < until; }
+  bool operator==(const TimeSpan&) const = default;
+};
+
 enum class TimeUnit : uint8_t { kNone, kSeconds, kMillis, kMicros, kNanos };
 
 // One field that a pipeline needs.

@@ -1,6 +1,7 @@
 // Running a pipeline and reading its state, as the program does; for C++ programs.
 //
-//   auto summary = murmur::Bootstrap(definition, {});
+//   murmur::RunSummary summary;
+//   murmur::Bootstrap(definition, {}, &summary);
 //   murmur::Dump(definition, murmur::RowFormat::kJsonLines, write);
 #pragma once
 
@@ -11,6 +12,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "murmur/definition.h"
 #include "murmur/query.h"
@@ -39,13 +41,32 @@ struct RunOptions {
   std::stop_token stop;
   // Called about five times a second from a thread of its own, and once at the end.
   std::function<void(const RunProgress&)> on_progress;
-  // Reads this instead of what the definition's `bootstrap:` names. Outlives the call.
+  // Reads this instead of what the definition names. Outlives the call.
   SnapshotSource* source = nullptr;
+};
+
+struct BootstrapOptions : RunOptions {
+  // Builds a version beside the serving one, from the start, and swaps to it when it is complete.
+  bool fresh = false;
+};
+
+// Which part of history, half-open. Empty text: from its start, to its end.
+struct ReplayOptions : RunOptions {
+  // RFC 3339 times, or positions of each partition such as "0:1500,1:1480".
+  std::string from;
+  std::string to;
+  bool swap = true;  // when the version is complete
 };
 
 struct RunSummary {
   uint64_t version = 0;
-  bool already_complete = false;  // nothing was to be done
+  bool already_complete = false;  // nothing was to be read
+  std::string range;              // of a replay, as understood
+  std::string inexact;            // why records may count more than once; empty: they don't
+  std::vector<std::string> notes;      // what a user should know of the source: what was left out
+  std::optional<uint64_t> replaced;    // the version that the swap replaced
+  bool swapped = false;                // this run made the version the serving one
+  std::vector<uint64_t> dropped;       // old versions that went with the swap
   RunProgress progress;
   std::array<uint64_t, kDeadReasonCount> dead_letters_by_reason{};
   uint64_t filtered = 0;
@@ -53,12 +74,19 @@ struct RunSummary {
 };
 
 // Reads the definition's bootstrap source into the serving version of its state, from where an
-// earlier run left off, or into a first version. While it runs, it answers the reading verbs of
-// other processes.
+// earlier run left off, or into a first version, or (fresh) into a new one. While it runs, it
+// answers the reading verbs of other processes.
 // Errors: kCancelled (stopped; run again to go on), kInvalidArgument (the definition),
 // kFailedPrecondition (another definition, with the differences; in use by another process;
 // max_errors), kNotFound, kResourceExhausted, kDataLoss. *summary is filled in as far as it went.
-Status Bootstrap(const Definition& definition, const RunOptions& options, RunSummary* summary);
+Status Bootstrap(const Definition& definition, const BootstrapOptions& options,
+                 RunSummary* summary);
+
+// Reads the range of the definition's replay source into a new version beside the serving one, or
+// goes on with the one that an earlier run of the same range began, and swaps to it when it is
+// complete. The definition may have changed since the serving version was built.
+// Errors: as Bootstrap.
+Status Replay(const Definition& definition, const ReplayOptions& options, RunSummary* summary);
 
 // Reading, from the process that owns the state where there is one, else from the files.
 // Errors: kNotFound (no state yet, no such key), kInvalidArgument, kUnavailable, kDataLoss.

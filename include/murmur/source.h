@@ -22,6 +22,8 @@
 
 namespace murmur {
 
+struct SplitProgress;  // murmur/state.h
+
 // The live positions captured before a snapshot: stream name → partition → position.
 // Durable before the first row is read, captured once per generation.
 struct HandoffToken {
@@ -43,6 +45,7 @@ struct ScanPlan {
   std::string source;  // Name() of the source that made it
   std::vector<Split> splits;
   std::string payload;  // frozen facts of the source (objects with size and mtime); text
+  std::string inexact;  // why a record may be in it more than once; empty: none is
 };
 
 enum class ReadState { kRecords, kIdle, kEnd };
@@ -94,6 +97,16 @@ class SnapshotSource {
   // REQUIRES: Scan or Resume succeeded, and `split` is of that plan.
   virtual Result<std::unique_ptr<RecordStream>> Open(const Split& split, const Position& after,
                                                      const Projection& projection) = 0;
+
+  // What a user should know of the last Scan or Resume: what was left out, and why.
+  virtual std::vector<std::string> Notes() const { return {}; }
+
+  // Where live goes on when every split is read to its end: for history that ends at known
+  // positions. `progress` is that of a finished scan. An empty token: not known.
+  virtual Result<HandoffToken> EndOf(const ScanPlan& /*plan*/,
+                                     const std::map<std::string, SplitProgress>& /*progress*/) {
+    return HandoffToken();
+  }
 
   virtual Status Close() = 0;  // idempotent; streams must be gone
 };

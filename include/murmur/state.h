@@ -63,9 +63,12 @@ struct VersionInfo {
   uint64_t number = 0;
   VersionStatus status = VersionStatus::kBuilding;
   std::string failure;               // why, when kFailed
-  std::string mode;                  // "bootstrap"
+  std::string mode;                  // "bootstrap", "replay"
+  std::string source;                // SnapshotSource::Name of what it reads
+  std::string range;                 // what of the source was asked for; empty: all
+  int64_t created = 0;               // µs since the Unix epoch
   std::string identity;              // DefinitionIdentity of its definition
-  std::string definition;            // the whole definition as YAML or canonical JSON, for people
+  std::string definition;            // what counts, as definition/stored.h writes it
   std::vector<std::string> monoids;  // Monoid::Name of each aggregate, in order
   bool operator==(const VersionInfo&) const = default;
 };
@@ -96,6 +99,10 @@ class StateTable {
 
   virtual Result<VersionInfo> Info() const = 0;
   virtual Status SetStatus(VersionStatus status, std::string failure) = 0;  // durable on return
+
+  // The version is complete. `end`, where it names positions, replaces the token: live goes on from
+  // there. Durable on return, both or neither.
+  virtual Status Complete(const HandoffToken& end) = 0;
 
   // The token and the plan of what is read, durable on return; set once per generation.
   // Errors: kAlreadyExists.

@@ -43,6 +43,8 @@ std::string SummaryAsJson(const RunSummary& summary, const Status& status) {
                                                      : "failed"},
       {"version", summary.version},
       {"records", p.records},
+      {"range", summary.range.empty() ? "all" : summary.range},
+      {"swapped", summary.swapped},
       {"filtered", summary.filtered},
       {"expired", summary.expired},
       {"dead_letters", p.dead_letters},
@@ -52,6 +54,8 @@ std::string SummaryAsJson(const RunSummary& summary, const Status& status) {
       {"commits_this_run", p.commits_this_run},
       {"seconds", p.seconds},
   };
+  if (!summary.inexact.empty()) json["at_least_once"] = summary.inexact;
+  if (!summary.notes.empty()) json["notes"] = summary.notes;
   if (!status.ok()) json["failure"] = status.message();
   return json.dump() + "\n";
 }
@@ -59,7 +63,8 @@ std::string SummaryAsJson(const RunSummary& summary, const Status& status) {
 void NoteSummary(const Definition& definition, const RunSummary& summary, const Status& status) {
   const RunProgress& p = summary.progress;
   const std::string counted =
-      fmt::format("version {}: {} records, {} dead letters", summary.version, WithCommas(p.records),
+      fmt::format("version {}{}: {} records, {} dead letters", summary.version,
+                  summary.range.empty() ? "" : ", " + summary.range, WithCommas(p.records),
                   WithCommas(p.dead_letters));
   if (summary.already_complete) {
     Note("COMPLETE already: " + counted);
@@ -70,6 +75,13 @@ void NoteSummary(const Definition& definition, const RunSummary& summary, const 
   } else {
     Note((status.code() == Code::kCancelled ? "STOPPED " : "FAILED ") + counted);
   }
+  for (const std::string& note : summary.notes) Note("  " + note);
+  if (!summary.inexact.empty()) Note("  at least once: " + summary.inexact);
+  if (summary.swapped && summary.replaced) {
+    Note(fmt::format("  version {} serves now, instead of {}", summary.version,
+                     *summary.replaced));
+  }
+  for (const uint64_t number : summary.dropped) Note(fmt::format("  version {} dropped", number));
   if (p.dead_letters > 0) {
     const ordered_json reasons = DeadByReason(summary);
     for (const auto& [reason, count] : reasons.items()) {
@@ -81,38 +93,61 @@ void NoteSummary(const Definition& definition, const RunSummary& summary, const 
 
 }  // namespace
 
-int BootstrapVerb(const RunArguments& arguments) {
-  const std::stop_token stop = StopOnSignals();
-  auto definition = LoadDefinition(arguments.file);
-  if (!definition.ok()) return ReportUsage(definition.status());
-  if (!definition->bootstrap) {
-    return Report(
-        Status(Code::kInvalidArgument, arguments.file + ": no `bootstrap:` to read from"));
-  }
+namespace {
+
+// What bootstrap and replay have in common: run, progress, summary.
+template <class Options, class Run>
+int BuildVerb(const RunArguments& arguments, const Definition& definition, const char* label,
+              Options options, Run&& run) {
   const auto max_errors = ParseMaxErrors(arguments.max_errors);
   if (!max_errors.ok()) return ReportUsage(max_errors.status());
-
-  ProgressLine line("bootstrap " + definition->name, arguments.quiet);
+  ProgressLine line(label + (" " + definition.name), arguments.quiet);
+  options.threads = arguments.threads;
+  options.max_errors = *max_errors;
+  options.on_progress = [&line](const RunProgress& progress) { line.Show(progress); };
   RunSummary summary;
-  const Status status = murmur::Bootstrap(
-      *definition,
-      {.threads = arguments.threads,
-       .max_errors = *max_errors,
-       .stop = stop,
-       .on_progress = [&line](const RunProgress& progress) { line.Show(progress); }},
-      &summary);
+  const Status status = run(definition, options, &summary);
   line.Finish();
   const bool began = summary.version != 0;
-  if (began && !arguments.quiet) NoteSummary(*definition, summary, status);
+  if (began && !arguments.quiet) NoteSummary(definition, summary, status);
   if (began && arguments.format == Format::kJson) {
     if (const auto written = WriteStdout(SummaryAsJson(summary, status)); !written.ok()) {
       return Report(written);
     }
   }
   if (!status.ok() && began && !arguments.quiet) {
-    Note("What was committed is good; go on with: murmur bootstrap " + arguments.file);
+    Note(fmt::format("What was committed is good; go on with: murmur {} {}{}", label,
+                     arguments.file, arguments.fresh ? " --fresh" : ""));
   }
   return Report(status);
+}
+
+}  // namespace
+
+int BootstrapVerb(const RunArguments& arguments) {
+  const std::stop_token stop = StopOnSignals();
+  const auto definition = LoadDefinition(arguments.file);
+  if (!definition.ok()) return ReportUsage(definition.status());
+  if (!definition->bootstrap) {
+    return Report(
+        Status(Code::kInvalidArgument, arguments.file + ": no `bootstrap:` to read from"));
+  }
+  BootstrapOptions options;
+  options.stop = stop;
+  options.fresh = arguments.fresh;
+  return BuildVerb(arguments, *definition, "bootstrap", options, murmur::Bootstrap);
+}
+
+int ReplayVerb(const RunArguments& arguments) {
+  const std::stop_token stop = StopOnSignals();
+  const auto definition = LoadDefinition(arguments.file);
+  if (!definition.ok()) return ReportUsage(definition.status());
+  ReplayOptions options;
+  options.stop = stop;
+  options.from = arguments.from;
+  options.to = arguments.to;
+  options.swap = !arguments.no_swap;
+  return BuildVerb(arguments, *definition, "replay", options, murmur::Replay);
 }
 
 int RunVerb(const RunArguments& arguments) {

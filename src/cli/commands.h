@@ -20,6 +20,10 @@ struct RunArguments {
   std::optional<std::string> max_errors;  // a number, or "unlimited"
   bool quiet = false;
   bool until_caught_up = false;  // of `run`
+  bool fresh = false;            // of `bootstrap`
+  bool no_swap = false;          // of `replay`, like those below
+  std::string from;
+  std::string to;
   Format format = Format::kTable;
 };
 
@@ -36,11 +40,25 @@ struct ReadArguments {
   bool total = false;
 };
 
+struct VersionArguments {
+  std::string file;
+  uint64_t version = 0;
+  uint64_t other = 0;  // of `diff`
+  uint64_t top = 10;   // of `diff`
+  Format format = Format::kTable;
+};
+
 int CheckVerb(const std::string& file);
 int BootstrapVerb(const RunArguments& arguments);
+int ReplayVerb(const RunArguments& arguments);
 int RunVerb(const RunArguments& arguments);
 int QueryVerb(const ReadArguments& arguments);
 int DumpVerb(const ReadArguments& arguments);
 int StatusVerb(const ReadArguments& arguments);
+int VersionsVerb(const VersionArguments& arguments);
+int SwapVerb(const VersionArguments& arguments);
+int RollbackVerb(const VersionArguments& arguments);
+int DropVerb(const VersionArguments& arguments);
+int DiffVerb(const VersionArguments& arguments);
 
 }  // namespace murmur::cli

@@ -61,6 +61,39 @@ void AddQueryOptions(CLI::App* verb, ReadArguments* arguments) {
                   "table or json (default: table on a terminal), csv");
 }
 
+using Verb = std::function<int()>;
+
+void AddVersionVerbs(CLI::App* app, VersionArguments* arguments, Verb* verb) {
+  const auto run = [=](int (*call)(const VersionArguments&)) {
+    return [=] { *verb = [=] { return call(*arguments); }; };
+  };
+  CLI::App* versions =
+      AddVerb(app, "versions", "The versions of the state; * marks the serving one",
+              &arguments->file);
+  AddFormatOption(versions, &arguments->format, kSummaryFormats, "table (default) or json");
+  versions->callback(run(VersionsVerb));
+
+  CLI::App* swap = AddVerb(app, "swap", "Make version N the serving one", &arguments->file);
+  swap->add_option("N", arguments->version, "A complete version")->required();
+  swap->callback(run(SwapVerb));
+
+  AddVerb(app, "rollback", "Back to the version that served before", &arguments->file)
+      ->callback(run(RollbackVerb));
+
+  CLI::App* drop = AddVerb(app, "drop", "Delete version N, which does not serve",
+                           &arguments->file);
+  drop->add_option("N", arguments->version, "The version")->required();
+  drop->callback(run(DropVerb));
+
+  CLI::App* diff = AddVerb(app, "diff", "Keys whose values differ between two versions",
+                           &arguments->file);
+  diff->add_option("A", arguments->version, "The one version")->required();
+  diff->add_option("B", arguments->other, "The other")->required();
+  diff->add_option("--top", arguments->top, "How many keys, those that differ most (default 10)");
+  AddFormatOption(diff, &arguments->format, kSummaryFormats, "table (default) or json");
+  diff->callback(run(DiffVerb));
+}
+
 int Main(int argc, char** argv) {
   CLI::App app(
       "Murmur keeps exact aggregates over data you already have: counts, sums, distinct\n"
@@ -68,7 +101,7 @@ int Main(int argc, char** argv) {
   app.name("murmur");
   app.set_version_flag("--version", "murmur " MURMUR_VERSION);
   app.require_subcommand(1);
-  std::function<int()> verb;
+  Verb verb;
   std::string check_file;
   AddVerb(&app, "check", "Validate a definition and print the plan; touches nothing", &check_file)
       ->callback([&] { verb = [&] { return CheckVerb(check_file); }; });
@@ -78,6 +111,8 @@ int Main(int argc, char** argv) {
       AddVerb(&app, "bootstrap", "Read the whole source into the state, going on where it stopped",
               &run.file);
   AddRunOptions(bootstrap, &run);
+  bootstrap->add_flag("--fresh", run.fresh,
+                      "Into a new version beside the serving one, then swap to it");
   bootstrap->callback([&] { verb = [&] { return BootstrapVerb(run); }; });
 
   CLI::App* whole =
@@ -86,6 +121,15 @@ int Main(int argc, char** argv) {
   whole->add_flag("--until-caught-up", run.until_caught_up,
                   "End when everything that is there now is counted");
   whole->callback([&] { verb = [&] { return RunVerb(run); }; });
+
+  CLI::App* replay = AddVerb(
+      &app, "replay", "Read history into a new version beside the serving one, then swap to it",
+      &run.file);
+  AddRunOptions(replay, &run);
+  replay->add_option("--from", run.from, "From this event time (RFC 3339), or 0:1500,1:1480");
+  replay->add_option("--to", run.to, "Up to, and without, this event time or these offsets");
+  replay->add_flag("--no-swap", run.no_swap, "Leave the new version beside the serving one");
+  replay->callback([&] { verb = [&] { return ReplayVerb(run); }; });
 
   ReadArguments read;
   CLI::App* query =
@@ -103,6 +147,9 @@ int Main(int argc, char** argv) {
       AddVerb(&app, "status", "Progress, positions and dead letters of the state", &read.file);
   AddFormatOption(status, &read.format, kRowFormats, "table (default) or json");
   status->callback([&] { verb = [&] { return StatusVerb(read); }; });
+
+  VersionArguments version;
+  AddVersionVerbs(&app, &version, &verb);
 
   // Set last: verbs would inherit it.
   app.footer(

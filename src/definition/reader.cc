@@ -215,7 +215,7 @@ class Reader {
   static std::optional<uint64_t> ParseMaxErrors(std::string_view text) {
     return text == "unlimited" ? kUnlimited : ParseUnsigned(text);
   }
-  static std::optional<uint32_t> ParseThreads(std::string_view text) {
+  static std::optional<uint32_t> ParseCount(std::string_view text) {
     const auto value = ParseUnsigned(text);
     if (!value || *value > UINT32_MAX) return std::nullopt;
     return static_cast<uint32_t>(*value);
@@ -251,7 +251,7 @@ class Reader {
              source("replay", &definition_.replay),
              {"state", [this](const YAML::Node& n) { ReadState(n); }},
              value("max_errors", "a number or unlimited", ParseMaxErrors, &definition_.max_errors),
-             value("threads", "a number, 0 for as many as the machine has", ParseThreads,
+             value("threads", "a number, 0 for as many as the machine has", ParseCount,
                    &definition_.threads),
              value("memory", kSize, ParseBytes, &definition_.memory_bytes),
              value("max_record", kSize, ParseBytes, &definition_.max_record_bytes),
@@ -443,9 +443,14 @@ class Reader {
     const Field path{"path", [this](const YAML::Node& n) {
                        ReadText("state.rocksdb.path", n, "a directory", &definition_.state_path);
                      }};
-    ReadMap("state", node, "{rocksdb: {path: …}}",
-            {{"rocksdb",
-              [&](const YAML::Node& n) { ReadMap("state.rocksdb", n, "{path: …}", {path}); }}});
+    const Field keep{"keep_versions", [this](const YAML::Node& n) {
+                       ReadValue("state.rocksdb.keep_versions", n, "a number from 1 on",
+                                 ParseCount, &definition_.keep_versions);
+                     }};
+    ReadMap("state", node, "{rocksdb: {path: …}}", {{"rocksdb", [&](const YAML::Node& n) {
+                                                       ReadMap("state.rocksdb", n, "{path: …}",
+                                                               {path, keep});
+                                                     }}});
   }
 
   void ReadSource(const std::string& role, const YAML::Node& node, std::optional<SourceSpec>* out) {

@@ -137,10 +137,17 @@ void Folder::CheckTimes(const RecordBatch& batch, const Context& context) {
                     : "; expected RFC 3339 or epoch with a unit"));
     }
   }
+  if (!context.times.unbounded()) {
+    for (uint32_t row = 0; row < batch.rows; ++row) {
+      if (context.times.Contains(times_[row]) || fates_[row] != Fate::kCount) continue;
+      fates_[row] = Fate::kFiltered;
+      all_count_ = false;
+    }
+  }
   const int64_t latest = *std::max_element(times_.begin(), times_.begin() + batch.rows);
   if (latest <= context.latest_time) return;
   for (uint32_t row = 0; row < batch.rows; ++row) {
-    if (times_[row] <= context.latest_time) continue;
+    if (times_[row] <= context.latest_time || fates_[row] != Fate::kCount) continue;
     Kill(batch, row, DeadReason::kFutureTime,
          "event time " + FormatTime(times_[row]) + " is more than max_ahead in the future");
   }

@@ -26,6 +26,7 @@ class Folder {
   struct Context {
     int64_t latest_time = INT64_MAX;   // µs; a later event time is a dead letter
     int64_t newest_known = INT64_MIN;  // µs; expires buckets
+    TimeSpan times;                    // records outside are filtered, as by `where`
   };
 
   // Folds the batch's records into the table, appends those that can't be counted to *dead, and

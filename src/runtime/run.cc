@@ -1,51 +1,39 @@
+// Building versions: bootstrap and replay.
 #include "murmur/run.h"
 
 #include <algorithm>
 #include <condition_variable>
-#include <filesystem>
 #include <mutex>
 #include <thread>
 
+#include "definition/stored.h"
 #include "fold/pipeline.h"
 #include "runtime/owner_socket.h"
 #include "runtime/reader.h"
 #include "runtime/scan_runner.h"
+#include "runtime/state_access.h"
+#include "source/replay_range.h"
 #include "source/source_registry.h"
-#include "state/state_directory.h"
 
 namespace murmur {
 namespace {
 
 using std::chrono::steady_clock;
 
-// What the program and its libraries take before the first record.
-constexpr uint64_t kProgramBytes = 32ull << 20;
-// What each part gets of the rest of the memory limit; what is left over is for batches, sorting
-// and table building.
-constexpr double kDeltaShare = 0.35;
-constexpr double kCacheShare = 0.12;
-constexpr double kWriteBufferShare = 0.06;
+constexpr double kDeltaShare = 0.35;  // of the memory limit
 constexpr std::chrono::milliseconds kProgressEvery{200};
 
-uint64_t Share(const Definition& definition, double share) {
-  const uint64_t rest = std::max(definition.memory_bytes, 2 * kProgramBytes) - kProgramBytes;
-  return static_cast<uint64_t>(static_cast<double>(rest) * share);
-}
+constexpr char kBootstrapMode[] = "bootstrap";
+constexpr char kReplayMode[] = "replay";
 
-std::string StatePath(const Definition& definition) {
-  const std::filesystem::path path(definition.state_path);
-  return path.is_absolute() ? path.string()
-                            : (std::filesystem::path(definition.base_directory) / path).string();
-}
-
-StateOptions StoreOptions(const Definition& definition) {
-  return {.cache_bytes = Share(definition, kCacheShare),
-          .write_buffer_bytes = Share(definition, kWriteBufferShare)};
-}
-
-StateSchema SchemaOf(const Pipeline& pipeline) {
-  return {.monoids = pipeline.Monoids(), .buckets = pipeline.buckets()};
-}
+// What a build reads and how it becomes the serving version.
+struct Build {
+  std::string mode;
+  std::string range;      // as text; part of what makes two builds the same
+  TimeSpan times;
+  bool beside = false;    // a new version beside the serving one, if there is one
+  bool swap = true;       // when it is complete
+};
 
 Status CheckIdentity(const Definition& definition, const VersionInfo& info) {
   const auto differences = DiffIdentities(info.identity, DefinitionIdentity(definition));
@@ -55,29 +43,68 @@ Status CheckIdentity(const Definition& definition, const VersionInfo& info) {
   for (const std::string& line : differences) message += "\n  " + line;
   return Status(Code::kFailedPrecondition,
                 message +
-                    "\nGive the changed definition a state of its own (state: {rocksdb: "
-                    "{path: …}}), or take the change back.");
+                    "\nBuild the changed definition into a new version, which then takes over: "
+                    "murmur bootstrap FILE --fresh, or murmur replay FILE. Or take the change "
+                    "back.");
 }
 
-// The serving version, or a first one. *complete: an earlier run finished it.
-Result<std::unique_ptr<StateTable>> OpenForWriting(StateDirectory* directory,
-                                                   const Pipeline& pipeline, bool* complete) {
+// An earlier build of the same that was not finished, or that was killed before its swap.
+Result<std::optional<uint64_t>> FindUnfinished(const StateDirectory& directory,
+                                               const Definition& definition, const Build& build,
+                                               std::string_view source) {
+  MURMUR_ASSIGN(const auto versions, directory.Versions());
+  MURMUR_ASSIGN(const auto served, directory.Served());
+  const std::string identity = DefinitionIdentity(definition);
+  for (auto it = versions.rbegin(); it != versions.rend(); ++it) {
+    if (std::find(served.begin(), served.end(), *it) != served.end()) continue;
+    const auto info = directory.ReadInfo(*it);
+    if (!info.ok()) continue;
+    const bool same = info->mode == build.mode && info->range == build.range &&
+                      info->identity == identity && info->source == source;
+    const bool finished = info->status == VersionStatus::kComplete && !build.swap;
+    if (same && !finished) return std::optional<uint64_t>(*it);
+  }
+  return std::optional<uint64_t>();
+}
+
+Result<std::unique_ptr<StateTable>> CreateVersion(StateDirectory* directory,
+                                                  const Pipeline& pipeline, const Build& build,
+                                                  std::string_view source) {
+  const Definition& definition = pipeline.definition();
+  VersionInfo info;
+  info.mode = build.mode;
+  info.range = build.range;
+  info.source = source;
+  info.created = Clock::System().WallMicros();
+  info.identity = DefinitionIdentity(definition);
+  info.definition = StoreDefinition(definition);
+  return directory->CreateVersion(std::move(info), SchemaOf(pipeline));
+}
+
+// The version to read into: the serving one, an unfinished one, or a new one.
+Result<std::unique_ptr<StateTable>> OpenForBuilding(StateDirectory* directory,
+                                                    const Pipeline& pipeline, const Build& build,
+                                                    std::string_view source) {
   const Definition& definition = pipeline.definition();
   MURMUR_ASSIGN(const auto current, directory->Current());
-  if (!current) {
-    VersionInfo info;
-    info.mode = "bootstrap";
-    info.identity = DefinitionIdentity(definition);
-    info.definition = info.identity;
-    MURMUR_ASSIGN(auto table, directory->CreateVersion(std::move(info), SchemaOf(pipeline)));
-    MURMUR_ASSIGN(const VersionInfo created, table->Info());
-    MURMUR_TRY(directory->SetCurrent(created.number));
-    return table;
+  std::optional<uint64_t> number = current;
+  if (!current || build.beside) {
+    MURMUR_ASSIGN(number, FindUnfinished(*directory, definition, build, source));
   }
-  MURMUR_ASSIGN(const VersionInfo info, directory->ReadInfo(*current));
-  MURMUR_TRY(CheckIdentity(definition, info));
-  *complete = info.status == VersionStatus::kComplete;
-  return directory->OpenVersion(*current, Access::kWrite, SchemaOf(pipeline));
+  std::unique_ptr<StateTable> table;
+  if (number) {
+    MURMUR_ASSIGN(const VersionInfo info, directory->ReadInfo(*number));
+    MURMUR_TRY(CheckIdentity(definition, info));
+    MURMUR_ASSIGN(table, directory->OpenVersion(*number, Access::kWrite, SchemaOf(pipeline)));
+  } else {
+    MURMUR_ASSIGN(table, CreateVersion(directory, pipeline, build, source));
+  }
+  // Readers may watch a first version grow.
+  if (!current && !build.beside) {
+    MURMUR_ASSIGN(const VersionInfo info, table->Info());
+    MURMUR_TRY(directory->SetCurrent(info.number));
+  }
+  return table;
 }
 
 RunProgress ProgressOf(const ScanProgress& scan, steady_clock::time_point start) {
@@ -94,8 +121,8 @@ RunProgress ProgressOf(const ScanProgress& scan, steady_clock::time_point start)
 }
 
 Status FillSummary(const StateTable& table, RunSummary* summary) {
-  MURMUR_ASSIGN(const VersionInfo info, table.Info());
-  summary->version = info.number;
+  MURMUR_ASSIGN(const auto plan, table.Plan());
+  if (plan) summary->inexact = plan->inexact;
   MURMUR_ASSIGN(const auto snapshot, table.Snapshot());
   MURMUR_ASSIGN(const auto progress, snapshot->Progress());
   summary->progress.records = 0;
@@ -133,7 +160,8 @@ class Reporter {
 };
 
 Status RunScan(const std::shared_ptr<const Pipeline>& pipeline, const RunOptions& options,
-               SnapshotSource* source, StateTable* table, RunSummary* summary) {
+               const Build& build, SnapshotSource* source, StateTable* table,
+               RunSummary* summary) {
   const Definition& definition = pipeline->definition();
   const auto start = steady_clock::now();
   const uint32_t threads = options.threads != 0      ? options.threads
@@ -141,43 +169,38 @@ Status RunScan(const std::shared_ptr<const Pipeline>& pipeline, const RunOptions
                                                      : std::thread::hardware_concurrency();
   ScanRunner runner(pipeline, source, table,
                     {.threads = std::max(1u, threads),
-                     .delta_bytes = Share(definition, kDeltaShare),
+                     .delta_bytes = MemoryShare(definition, kDeltaShare),
                      .max_errors = options.max_errors.value_or(definition.max_errors.value_or(0)),
                      .commit_every = definition.commit_every,
-                     .max_ahead = definition.max_ahead});
+                     .max_ahead = definition.max_ahead,
+                     .times = build.times});
   Status status;
   {
     const Reporter reporter(options, runner.progress(), start);
     status = runner.Run(options.stop);
   }
   summary->progress = ProgressOf(runner.progress(), start);
+  summary->notes = source->Notes();
   if (options.on_progress) options.on_progress(summary->progress);
   return status;
 }
 
-}  // namespace
-
-Status Bootstrap(const Definition& definition, const RunOptions& options, RunSummary* summary) {
-  MURMUR_ASSIGN(const auto pipeline, Pipeline::Compile(definition));
-  std::unique_ptr<SnapshotSource> owned;
-  SnapshotSource* source = options.source;
-  if (source == nullptr) {
-    MURMUR_ASSIGN(owned, MakeSnapshotSource(definition));
-    source = owned.get();
-  }
-  const std::string path = StatePath(definition);
-  MURMUR_ASSIGN(const auto directory,
-                StateDirectory::Open(path, Access::kWrite, StoreOptions(definition)));
-  MURMUR_ASSIGN(const auto table,
-                OpenForWriting(directory.get(), *pipeline, &summary->already_complete));
+Status ScanInto(const std::shared_ptr<const Pipeline>& pipeline, const RunOptions& options,
+                const Build& build, SnapshotSource* source, const StateDirectory& directory,
+                StateTable* table, RunSummary* summary) {
+  MURMUR_ASSIGN(const VersionInfo info, table->Info());
+  summary->version = info.number;
+  summary->range = info.range;
+  summary->already_complete = info.status == VersionStatus::kComplete;
   Status status;
   if (!summary->already_complete) {
     // Without the socket other processes read what is committed: the run matters more.
     const auto socket =
-        OwnerSocket::Listen(path, [&](const ReadRequest& request, const WriteText& write) {
-          return RunRead(request, *pipeline, *table, write);
-        });
-    status = RunScan(pipeline, options, source, table.get(), summary);
+        OwnerSocket::Listen(directory.VersionPath(info.number),
+                            [&](const ReadRequest& request, const WriteText& write) {
+                              return RunRead(request, *pipeline, *table, write);
+                            });
+    status = RunScan(pipeline, options, build, source, table, summary);
   }
   const Status filled = FillSummary(*table, summary);
   const Status closed = table->Close();
@@ -186,52 +209,59 @@ Status Bootstrap(const Definition& definition, const RunOptions& options, RunSum
   return {};
 }
 
-namespace {
-
-Status Read(const Definition& definition, const ReadRequest& request, const WriteText& write) {
-  const std::string path = StatePath(definition);
-  bool wrote = false;
-  const Status asked = AskOwner(path, request, [&](std::string_view text) {
-    wrote = true;
-    return write(text);
-  });
-  if (asked.code() != Code::kUnavailable || wrote) return asked;
-
-  MURMUR_ASSIGN(const auto pipeline, Pipeline::Compile(definition));
-  const Status none(Code::kNotFound, "no state at " + path + " yet: run murmur bootstrap first");
-  auto directory = StateDirectory::Open(path, Access::kRead, StoreOptions(definition));
-  if (!directory.ok()) {
-    return directory.status().code() == Code::kNotFound ? none : directory.status();
-  }
-  MURMUR_ASSIGN(const auto current, (*directory)->Current());
-  if (!current) return none;
-  MURMUR_ASSIGN(const VersionInfo info, (*directory)->ReadInfo(*current));
-  MURMUR_TRY(CheckIdentity(definition, info));
+Status BuildVersion(const std::shared_ptr<const Pipeline>& pipeline, const RunOptions& options,
+                    const Build& build, SnapshotSource* source, RunSummary* summary) {
+  const Definition& definition = pipeline->definition();
+  MURMUR_ASSIGN(const auto directory, StateDirectory::Open(StatePath(definition), Access::kWrite,
+                                                           StoreOptions(definition)));
   MURMUR_ASSIGN(const auto table,
-                (*directory)->OpenVersion(*current, Access::kRead, SchemaOf(*pipeline)));
-  MURMUR_TRY(RunRead(request, *pipeline, *table, write));
-  return table->Close();
+                OpenForBuilding(directory.get(), *pipeline, build, source->Name()));
+  MURMUR_TRY(ScanInto(pipeline, options, build, source, *directory, table.get(), summary));
+  MURMUR_ASSIGN(const auto current, directory->Current());
+  if (!build.swap || current == summary->version) return {};
+  MURMUR_TRY(directory->SetCurrent(summary->version));
+  summary->swapped = true;
+  summary->replaced = current;
+  MURMUR_ASSIGN(summary->dropped, DropOldVersions(definition, directory.get()));
+  return {};
 }
 
 }  // namespace
 
-Status Query(const Definition& definition, const QueryRequest& request, RowFormat format,
-             const WriteText& write) {
-  return Read(definition, {.verb = ReadVerb::kQuery, .query = request, .format = format}, write);
+Status Bootstrap(const Definition& definition, const BootstrapOptions& options,
+                 RunSummary* summary) {
+  MURMUR_ASSIGN(const auto pipeline, Pipeline::Compile(definition));
+  std::unique_ptr<SnapshotSource> owned;
+  SnapshotSource* source = options.source;
+  if (source == nullptr) {
+    MURMUR_ASSIGN(owned, MakeSnapshotSource(definition));
+    source = owned.get();
+  }
+  Build build;
+  build.mode = kBootstrapMode;
+  build.beside = options.fresh;
+  return BuildVersion(pipeline, options, build, source, summary);
 }
 
-Status Dump(const Definition& definition, RowFormat format, const WriteText& write) {
-  return Read(definition, {.verb = ReadVerb::kDump, .query = {}, .format = format}, write);
-}
-
-Result<std::string> StateStatus(const Definition& definition) {
-  std::string text;
-  const auto write = [&text](std::string_view piece) {
-    text += piece;
-    return Status();
-  };
-  MURMUR_TRY(Read(definition, {}, write));
-  return text;
+Status Replay(const Definition& definition, const ReplayOptions& options, RunSummary* summary) {
+  MURMUR_ASSIGN(const ReplayRange range, ParseReplayRange(options.from, options.to));
+  if (!range.times.unbounded() && !definition.time) {
+    return Status(Code::kInvalidArgument,
+                  "a range of times needs `time:` in the definition, to tell which records it has");
+  }
+  MURMUR_ASSIGN(const auto pipeline, Pipeline::Compile(definition));
+  std::unique_ptr<SnapshotSource> owned;
+  SnapshotSource* source = options.source;
+  if (source == nullptr) {
+    MURMUR_ASSIGN(owned, MakeReplayDriver(definition, range));
+    source = owned.get();
+  }
+  const Build build{.mode = kReplayMode,
+                    .range = range.ToString(),
+                    .times = range.times,
+                    .beside = true,
+                    .swap = options.swap};
+  return BuildVersion(pipeline, options, build, source, summary);
 }
 
 }  // namespace murmur

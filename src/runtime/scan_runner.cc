@@ -106,7 +106,8 @@ class ScanRunner::Worker {
     const int64_t ahead = std::chrono::microseconds(options.max_ahead).count();
     const Folder::Context context{
         .latest_time = options.clock->WallMicros() + ahead,
-        .newest_known = runner_.newest_time_.load(std::memory_order_relaxed)};
+        .newest_known = runner_.newest_time_.load(std::memory_order_relaxed),
+        .times = options.times};
     const uint64_t records = progress->records;
     const size_t dead = dead_letters_.size();
     folder_.Fold(context, &batch_, progress, &dead_letters_);
@@ -283,7 +284,10 @@ Status ScanRunner::Finish(std::stop_token stop) {
     return failure_;
   }
   if (stop.stop_requested()) return Status(Code::kCancelled, "stopped");
-  return table_->SetStatus(VersionStatus::kComplete, "");
+  MURMUR_ASSIGN(const auto snapshot, table_->Snapshot());
+  MURMUR_ASSIGN(const auto progress, snapshot->Progress());
+  MURMUR_ASSIGN(const HandoffToken end, source_->EndOf(plan_, progress));
+  return table_->Complete(end);
 }
 
 }  // namespace murmur

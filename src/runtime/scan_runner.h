@@ -27,6 +27,7 @@ struct ScanOptions {
   uint64_t max_errors = 0;              // dead letters of the version, before the run ends FAILED
   std::chrono::milliseconds commit_every{1000};
   std::chrono::seconds max_ahead{86400};
+  TimeSpan times;  // of a replay; records outside are not counted
   const Clock* clock = &Clock::System();
 };
 

@@ -53,6 +53,9 @@ class CrashingTable final : public StateTable {
   Status SetStatus(VersionStatus status, std::string failure) override {
     return crashed_ ? Crash() : table_->SetStatus(status, std::move(failure));
   }
+  Status Complete(const HandoffToken& end) override {
+    return crashed_ ? Crash() : table_->Complete(end);
+  }
   Status Begin(const HandoffToken& token, const ScanPlan& plan) override {
     return table_->Begin(token, plan);
   }

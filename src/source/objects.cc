@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "murmur/key.h"
@@ -93,6 +94,25 @@ bool IsHidden(std::string_view path) {
     if (component.starts_with('.') || component.starts_with('_')) return true;
   }
   return false;
+}
+
+Status Changed(const SourceObject& object, const std::string& how) {
+  return Status(Code::kFailedPrecondition,
+                fmt::format("{} {} since the scan began; put it back, or start again: murmur "
+                            "bootstrap FILE --fresh",
+                            object.name, how));
+}
+
+Status SameObject(const SourceObject& frozen, const SourceObject& now) {
+  if (now.size != frozen.size) {
+    return Changed(frozen, fmt::format("changed (size {} → {})", frozen.size, now.size));
+  }
+  if (now.mtime_ns != frozen.mtime_ns) {
+    return Changed(frozen, fmt::format("changed (modified {} → {})",
+                                       FormatTime(frozen.mtime_ns / 1000),
+                                       FormatTime(now.mtime_ns / 1000)));
+  }
+  return Status();
 }
 
 // The directory part of a pattern that holds no wildcard: "data/" of "data/2026-*/x.jsonl".
@@ -245,26 +265,30 @@ Status ObjectSet::ListBelow(const std::string& directory, const std::string& pat
   return Status();
 }
 
-Status ObjectSet::CheckUnchanged(const std::vector<SourceObject>& objects) const {
-  for (const SourceObject& object : objects) {
-    auto info = filesystem_->GetFileInfo(FullPath(object.name));
-    if (!info.ok()) return FromArrow(info.status(), object.name);
-    const SourceObject now = ToObject(*info, object.name);
-    std::string change;
-    if (!info->IsFile()) {
-      change = "is gone";
-    } else if (now.size != object.size) {
-      change = fmt::format("changed (size {} → {})", object.size, now.size);
-    } else if (now.mtime_ns != object.mtime_ns) {
-      change = fmt::format("changed (modified {} → {})", FormatTime(object.mtime_ns / 1000),
-                           FormatTime(now.mtime_ns / 1000));
-    }
-    if (change.empty()) continue;
-    return Status(Code::kFailedPrecondition,
-                  fmt::format("{} {} since the scan began; put it back, or remove the state to start again",
-                              object.name, change));
+Status ObjectSet::CheckUnchanged(const SourceObject& object) const {
+  auto info = filesystem_->GetFileInfo(FullPath(object.name));
+  if (!info.ok()) return FromArrow(info.status(), object.name);
+  if (!info->IsFile()) return Changed(object, "is gone");
+  return SameObject(object, ToObject(*info, object.name));
+}
+
+Result<std::vector<std::string>> ObjectSet::Compare(
+    const std::vector<SourceObject>& frozen) const {
+  const auto listed = List();
+  if (!listed.ok() && listed.status().code() != Code::kNotFound) return listed.status();
+  std::map<std::string_view, const SourceObject*> now;
+  if (listed.ok()) {
+    for (const SourceObject& object : *listed) now.emplace(object.name, &object);
   }
-  return Status();
+  for (const SourceObject& object : frozen) {
+    const auto it = now.find(object.name);
+    if (it == now.end()) return Changed(object, "is gone");
+    MURMUR_TRY(SameObject(object, *it->second));
+    now.erase(it);
+  }
+  std::vector<std::string> appeared;
+  for (const auto& [name, object] : now) appeared.emplace_back(name);
+  return appeared;
 }
 
 Result<std::shared_ptr<arrow::io::RandomAccessFile>> ObjectSet::Open(
@@ -272,6 +296,15 @@ Result<std::shared_ptr<arrow::io::RandomAccessFile>> ObjectSet::Open(
   auto file = filesystem_->OpenInputFile(FullPath(name));
   if (!file.ok()) return FromArrow(file.status(), name);
   return *std::move(file);
+}
+
+Result<std::string> ObjectSet::ReadHead(const std::string& name, size_t size) const {
+  MURMUR_ASSIGN(const auto file, Open(name));
+  std::string head(size, '\0');
+  const auto read = file->ReadAt(0, static_cast<int64_t>(size), head.data());
+  if (!read.ok()) return FromArrow(read.status(), name);
+  head.resize(static_cast<size_t>(*read));
+  return head;
 }
 
 Result<std::string> SerializeObjects(const std::vector<SourceObject>& objects) {

@@ -55,10 +55,15 @@ class ObjectSet {
   // Every object that some path matches, once, ascending by name.
   // Errors: kNotFound (a path matches nothing; names it), kUnavailable.
   Result<std::vector<SourceObject>> List() const;
-  // Errors: kFailedPrecondition names the first object that is gone or has another size or time.
-  Status CheckUnchanged(const std::vector<SourceObject>& objects) const;
+  // Errors: kFailedPrecondition: the object is gone or has another size or time.
+  Status CheckUnchanged(const SourceObject& object) const;
+  // Lists again: names of objects that are not among `frozen`.
+  // Errors: kFailedPrecondition names the first of `frozen` that is gone or changed.
+  Result<std::vector<std::string>> Compare(const std::vector<SourceObject>& frozen) const;
   // For reading by position. Errors: kNotFound, kPermissionDenied, kUnavailable.
   Result<std::shared_ptr<arrow::io::RandomAccessFile>> Open(const std::string& name) const;
+  // The first `size` bytes, or all there are. Errors: as Open.
+  Result<std::string> ReadHead(const std::string& name, size_t size) const;
 
  private:
   std::string FullPath(const std::string& name) const;

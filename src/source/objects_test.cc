@@ -96,14 +96,16 @@ TEST_F(ObjectSetTest, FrozenObjectsSurviveTextAndAreCheckedAgain) {
   const auto again = ParseObjects(*SerializeObjects(*objects));
   ASSERT_TRUE(again.ok());
   EXPECT_EQ(*again, *objects);
-  EXPECT_TRUE(set.CheckUnchanged(*again).ok());
+  EXPECT_THAT(*set.Compare(*again), ElementsAre());
 
   Write("a.jsonl", "01234567890123");
-  const Status changed = set.CheckUnchanged(*again);
+  const Status changed = set.CheckUnchanged(again->front());
+  EXPECT_EQ(set.Compare(*again).status(), changed);
   EXPECT_EQ(changed.code(), Code::kFailedPrecondition);
   EXPECT_THAT(changed.message(), HasSubstr("a.jsonl changed (size 10 → 14) since the scan began"));
   std::filesystem::remove(directory_ + "/a.jsonl");
-  EXPECT_THAT(set.CheckUnchanged(*again).message(), HasSubstr("a.jsonl is gone"));
+  EXPECT_THAT(set.CheckUnchanged(again->front()).message(), HasSubstr("a.jsonl is gone"));
+  EXPECT_THAT(set.Compare(*again).status().message(), HasSubstr("a.jsonl is gone"));
 }
 
 TEST_F(ObjectSetTest, AFileOfTheSameSizeButAnotherTimeHasChanged) {
@@ -114,7 +116,16 @@ TEST_F(ObjectSetTest, AFileOfTheSameSizeButAnotherTimeHasChanged) {
   const std::filesystem::path path = directory_ + "/a.jsonl";
   std::filesystem::last_write_time(
       path, std::filesystem::last_write_time(path) + std::chrono::seconds(1));
-  EXPECT_THAT(set.CheckUnchanged(*objects).message(), HasSubstr("a.jsonl changed (modified "));
+  EXPECT_THAT(set.CheckUnchanged(objects->front()).message(), HasSubstr("a.jsonl changed (modified "));
+}
+
+TEST_F(ObjectSetTest, ObjectsThatAppearAreTold) {
+  Write("data/a.jsonl", "1");
+  const ObjectSet set({"data"}, directory_);
+  const auto objects = set.List();
+  ASSERT_TRUE(objects.ok());
+  Write("data/0.jsonl", "1");
+  EXPECT_THAT(*set.Compare(*objects), ElementsAre("data/0.jsonl"));
 }
 
 TEST_F(ObjectSetTest, OpeningAMissingFileSaysNotFound) {

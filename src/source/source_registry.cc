@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "source/archive/archive_source.h"
 #include "source/jsonl/jsonl_source.h"
 #include "source/parquet/parquet_source.h"
 
@@ -33,6 +34,18 @@ Result<std::unique_ptr<SnapshotSource>> MakeSnapshotSource(const Definition& def
   }
   return Status(Code::kInvalidArgument,
                 fmt::format("no source '{}'; there are: {}", definition.bootstrap->kind, known));
+}
+
+Result<std::unique_ptr<SnapshotSource>> MakeReplayDriver(const Definition& definition,
+                                                         const ReplayRange& range) {
+  if (!definition.replay) {
+    return Status(Code::kInvalidArgument,
+                  "the definition has no `replay:` to read from, such as replay: {archive: {path: "
+                  "s3://bucket/prefix/}}");
+  }
+  if (definition.replay->kind == "archive") return MakeArchiveSource(definition, range);
+  return Status(Code::kUnimplemented, "this version of murmur can't replay from " +
+                                          definition.replay->kind + "; it can from: archive");
 }
 
 }  // namespace murmur

@@ -1,4 +1,4 @@
-// The kinds of snapshot sources that a definition can name.
+// The kinds of snapshot sources and replay drivers that a definition can name.
 #pragma once
 
 #include <memory>
@@ -6,6 +6,7 @@
 #include "murmur/definition.h"
 #include "murmur/source.h"
 #include "murmur/status.h"
+#include "source/replay_range.h"
 
 namespace murmur {
 
@@ -13,5 +14,10 @@ namespace murmur {
 // Errors: kInvalidArgument (no bootstrap, an unknown kind, an option), and what the kind's own
 // says.
 Result<std::unique_ptr<SnapshotSource>> MakeSnapshotSource(const Definition& definition);
+
+// The driver that `replay:` names, for `range`. Errors: as MakeSnapshotSource; kInvalidArgument: the
+// kind can't tell such a range.
+Result<std::unique_ptr<SnapshotSource>> MakeReplayDriver(const Definition& definition,
+                                                         const ReplayRange& range);
 
 }  // namespace murmur

@@ -39,7 +39,9 @@ bool GetInfo(std::string_view in, VersionInfo* info) {
   uint64_t status, count;
   if (!GetRecordVersion(&in) || !GetVarint(&in, &info->number) || !GetVarint(&in, &status) ||
       status > static_cast<uint64_t>(VersionStatus::kFailed) || !GetBytes(&in, &info->failure) ||
-      !GetBytes(&in, &info->mode) || !GetBytes(&in, &info->identity) ||
+      !GetBytes(&in, &info->mode) || !GetBytes(&in, &info->source) || !GetBytes(&in, &info->range) ||
+      !GetSigned(&in, &info->created) ||
+      !GetBytes(&in, &info->identity) ||
       !GetBytes(&in, &info->definition) || !GetCount(&in, &count)) {
     return false;
   }
@@ -71,7 +73,7 @@ bool GetToken(std::string_view in, HandoffToken* token) {
 bool GetPlan(std::string_view in, ScanPlan* plan) {
   uint64_t count;
   if (!GetRecordVersion(&in) || !GetBytes(&in, &plan->source) || !GetBytes(&in, &plan->payload) ||
-      !GetCount(&in, &count)) {
+      !GetBytes(&in, &plan->inexact) || !GetCount(&in, &count)) {
     return false;
   }
   plan->splits.resize(count);
@@ -137,6 +139,9 @@ std::string EncodeInfo(const VersionInfo& info) {
   PutVarint(static_cast<uint64_t>(info.status), &out);
   PutBytes(info.failure, &out);
   PutBytes(info.mode, &out);
+  PutBytes(info.source, &out);
+  PutBytes(info.range, &out);
+  PutSigned(info.created, &out);
   PutBytes(info.identity, &out);
   PutBytes(info.definition, &out);
   PutVarint(info.monoids.size(), &out);
@@ -171,6 +176,7 @@ std::string EncodePlan(const ScanPlan& plan) {
   std::string out = NewRecord();
   PutBytes(plan.source, &out);
   PutBytes(plan.payload, &out);
+  PutBytes(plan.inexact, &out);
   PutVarint(plan.splits.size(), &out);
   for (const Split& split : plan.splits) {
     PutBytes(split.id, &out);

@@ -18,6 +18,8 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kCreatingPrefix = "creating-";
 constexpr std::string_view kDroppedPrefix = "dropped-";
+constexpr size_t kServedMax = 32;  // that the alias remembers
+constexpr size_t kAliasBytesMax = 1024;
 
 std::optional<uint64_t> ParseNumber(std::string_view text) {
   uint64_t number = 0;
@@ -54,12 +56,13 @@ Status WriteFile(const std::string& path, std::string_view text) {
 Result<std::string> ReadFile(const std::string& path) {
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return SystemError(errno, "opening", path);
-  char text[64];
-  const ssize_t size = read(fd, text, sizeof(text));
+  std::string text(kAliasBytesMax, '\0');
+  const ssize_t size = read(fd, text.data(), text.size());
   const int error = errno;
   close(fd);
   if (size < 0) return SystemError(error, "reading", path);
-  return std::string(text, static_cast<size_t>(size));
+  text.resize(static_cast<size_t>(size));
+  return text;
 }
 
 // What a crash left of making or dropping versions. REQUIRES: the directory's lock
@@ -115,15 +118,36 @@ Result<std::vector<uint64_t>> StateDirectory::Versions() const {
   return numbers;
 }
 
-Result<std::optional<uint64_t>> StateDirectory::Current() const {
+// Empty: the alias was never set.
+Result<std::vector<uint64_t>> StateDirectory::ReadAlias() const {
   const std::string file = path_ + "/current";
   auto text = ReadFile(file);
-  if (!text.ok() && text.status().code() == Code::kNotFound) return std::optional<uint64_t>();
+  std::vector<uint64_t> numbers;
+  if (!text.ok() && text.status().code() == Code::kNotFound) return numbers;
   MURMUR_TRY(text);
-  while (!text->empty() && text->back() == '\n') text->pop_back();
-  const auto number = ParseNumber(*text);
-  if (!number.has_value()) return Status(Code::kDataLoss, file + " holds no version number");
-  return number;
+  for (std::string_view rest = *text; !rest.empty();) {
+    const size_t line = std::min(rest.find('\n'), rest.size());
+    const auto number = ParseNumber(rest.substr(0, line));
+    if (!number.has_value()) break;
+    numbers.push_back(*number);
+    rest.remove_prefix(std::min(line + 1, rest.size()));
+  }
+  if (numbers.empty()) return Status(Code::kDataLoss, file + " holds no version number");
+  return numbers;
+}
+
+Result<std::optional<uint64_t>> StateDirectory::Current() const {
+  MURMUR_ASSIGN(const auto numbers, ReadAlias());
+  return numbers.empty() ? std::optional<uint64_t>() : numbers.front();
+}
+
+Result<std::vector<uint64_t>> StateDirectory::Served() const {
+  MURMUR_ASSIGN(auto numbers, ReadAlias());
+  std::erase_if(numbers, [this](uint64_t number) {
+    std::error_code error;
+    return !fs::is_directory(VersionPath(number), error);
+  });
+  return numbers;
 }
 
 Status StateDirectory::SetCurrent(uint64_t number) {
@@ -133,8 +157,14 @@ Status StateDirectory::SetCurrent(uint64_t number) {
     return Status(Code::kNotFound, path_ + " has no version " + std::to_string(number));
   }
   MURMUR_ASSIGN(const auto before, Current());
+  MURMUR_ASSIGN(auto served, Served());
+  std::erase(served, number);
+  served.insert(served.begin(), number);
+  served.resize(std::min(served.size(), kServedMax));
+  std::string lines;
+  for (const uint64_t one : served) lines += std::to_string(one) + "\n";
   const std::string file = path_ + "/current";
-  MURMUR_TRY(WriteFile(file + ".new", std::to_string(number) + "\n"));
+  MURMUR_TRY(WriteFile(file + ".new", lines));
   MURMUR_TRY(Rename(file + ".new", file));
   MURMUR_TRY(SyncFolder(path_));
   if (before.value_or(number) == number) return Status();

@@ -3,7 +3,8 @@
 //
 //   <state>/v1/ v2/ …          one version each: a RocksDB that carries its definition, its values,
 //                              its positions and its dead letters; v1/staging, v1/writer
-//   <state>/current            the alias: a version number as text, replaced by rename
+//   <state>/current            the alias: a version number as text, and below it those that it
+//                              named before, the last one first; replaced by rename
 //   <state>/dead-letters.jsonl the dead letters of the current version, as JSON lines
 //                              (dead-letters-v2.jsonl for a version that is not current)
 //   <state>/lock               held while versions are made, dropped or switched
@@ -40,12 +41,16 @@ class StateDirectory {
                                                       StateOptions options = {});
 
   const std::string& path() const noexcept { return path_; }
+  // A version's folder, where its writer also listens.
+  std::string VersionPath(uint64_t number) const;
 
   // The numbers of all versions, ascending.
   Result<std::vector<uint64_t>> Versions() const;
 
   // The alias. Empty: never set.
   Result<std::optional<uint64_t>> Current() const;
+  // The versions that were current, the present one first; dropped ones are left out.
+  Result<std::vector<uint64_t>> Served() const;
   // Durable on return. Errors: kNotFound (no such version).
   Status SetCurrent(uint64_t number);
 
@@ -67,7 +72,7 @@ class StateDirectory {
  private:
   StateDirectory(std::string path, StateOptions options)
       : path_(std::move(path)), options_(options) {}
-  std::string VersionPath(uint64_t number) const;
+  Result<std::vector<uint64_t>> ReadAlias() const;
   std::string DeadLetterPath(uint64_t number, std::optional<uint64_t> current) const;
 
   std::string path_;

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include <mutex>
-#include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "murmur/decoder.h"
 #include "source/jsonl/byte_stream.h"
@@ -17,41 +17,32 @@ constexpr std::string_view kStandardInput = "-";
 
 // What a split's payload says.
 struct JsonlSplit {
-  std::string object;
-  uint64_t size = 0;  // of the object
   uint64_t begin = 0;
   uint64_t end = 0;
   Compression compression = Compression::kNone;
 };
 
 std::string Serialize(const JsonlSplit& split) {
-  nlohmann::ordered_json json = {{"object", split.object},
-                                 {"size", split.size},
-                                 {"begin", split.begin},
-                                 {"end", split.end},
-                                 {"compression", CompressionName(split.compression)}};
-  return json.dump();
+  return fmt::format("{} {} {}", split.begin, split.end, CompressionName(split.compression));
 }
 
 Result<JsonlSplit> ParseSplit(const Split& split) {
+  std::istringstream text(split.payload);
   JsonlSplit out;
-  try {
-    const auto json = nlohmann::json::parse(split.payload);
-    out.object = json.at("object").get<std::string>();
-    out.size = json.at("size").get<uint64_t>();
-    out.begin = json.at("begin").get<uint64_t>();
-    out.end = json.at("end").get<uint64_t>();
-    MURMUR_ASSIGN(out.compression, ParseCompression(json.at("compression").get<std::string>()));
-  } catch (const nlohmann::json::exception& e) {
-    return Status(Code::kInvalidArgument, fmt::format("{}: not a split: {}", split.id, e.what()));
+  std::string compression;
+  if (!(text >> out.begin >> out.end)) {
+    return Status(Code::kInvalidArgument, split.id + ": not a split of lines");
   }
+  text >> compression;
+  MURMUR_ASSIGN(out.compression, ParseCompression(compression));
   return out;
 }
 
 // Opens a split at `after`. A plain file is read from there; what is compressed, from its start.
-Result<std::unique_ptr<LineBlocks>> OpenLines(const ObjectSet& objects, const JsonlSplit& split,
-                                              const Position& after, const JsonlOptions& options) {
-  LineBlocksOptions lines = {.object = split.object,
+Result<std::unique_ptr<LineBlocks>> OpenLines(const ObjectSet& objects, const SourceObject& object,
+                                              const JsonlSplit& split, const Position& after,
+                                              const JsonlOptions& options) {
+  LineBlocksOptions lines = {.object = object.name,
                              .begin = split.begin,
                              .end = split.end,
                              .begin_is_line_start = split.begin == 0,
@@ -61,14 +52,14 @@ Result<std::unique_ptr<LineBlocks>> OpenLines(const ObjectSet& objects, const Js
     MURMUR_ASSIGN(lines.begin, ParseOffset(after));
     lines.begin_is_line_start = true;
   }
-  MURMUR_ASSIGN(auto file, objects.Open(split.object));
+  MURMUR_ASSIGN(auto file, objects.Open(object.name));
   uint64_t from = lines.begin - (lines.begin_is_line_start ? 0 : 1);
   if (split.compression != Compression::kNone) {
     lines.discard = lines.begin;
     lines.end = UINT64_MAX;
     from = 0;
   }
-  MURMUR_ASSIGN(auto bytes, Decompress(ReadFile(std::move(file), split.object, from, split.size),
+  MURMUR_ASSIGN(auto bytes, Decompress(ReadFile(std::move(file), object.name, from, object.size),
                                        split.compression));
   return std::make_unique<LineBlocks>(std::move(bytes), std::move(lines));
 }
@@ -76,18 +67,21 @@ Result<std::unique_ptr<LineBlocks>> OpenLines(const ObjectSet& objects, const Js
 // Standard input, or a reader of the caller.
 class ReaderSource final : public SnapshotSource {
  public:
-  ReaderSource(std::string object, std::unique_ptr<std::istream> reader, JsonlOptions options)
+  ReaderSource(std::string object, std::unique_ptr<std::istream> reader, HandoffToken handoff,
+               JsonlOptions options)
       : object_(std::move(object)),
         name_("jsonl:" + object_),
         reader_(std::move(reader)),
+        handoff_(std::move(handoff)),
         options_(std::move(options)) {}
 
   std::string_view Name() const noexcept override { return name_; }
-  Result<HandoffToken> CaptureHandoff(std::stop_token) override { return options_.handoff; }
+  Result<HandoffToken> CaptureHandoff(std::stop_token) override { return handoff_; }
   Result<ScanPlan> Scan(std::stop_token) override {
     return ScanPlan{.source = name_,
                     .splits = {Split{.id = object_ + "#0", .bytes = 0, .payload = "{}"}},
-                    .payload = "[]"};
+                    .payload = "[]",
+                    .inexact = {}};
   }
   Status Resume(const ScanPlan&) override {
     return Status(Code::kUnimplemented,
@@ -155,101 +149,95 @@ class ReaderSource final : public SnapshotSource {
   std::string object_;
   std::string name_;
   std::unique_ptr<std::istream> reader_;  // null: standard input
+  HandoffToken handoff_;
   JsonlOptions options_;
   std::mutex mutex_;
   bool opened_ = false;
 };
 
+class JsonlFormat final : public ObjectFormat {
+ public:
+  JsonlFormat(std::shared_ptr<const ObjectSet> objects, JsonlOptions options)
+      : objects_(std::move(objects)), options_(std::move(options)) {}
+
+  bool Recognises(std::string_view) const override { return true; }
+
+  Status AddSplits(const SourceObject& object, std::vector<Split>* splits) override {
+    if (object.size == 0) return Status();
+    MURMUR_ASSIGN(const std::string magic, objects_->ReadHead(object.name, kMagicBytes));
+    JsonlSplit split = {.compression = DetectCompression(magic)};
+    const uint64_t split_bytes =
+        split.compression == Compression::kNone ? options_.split_bytes : object.size;
+    for (size_t index = 0; split.begin < object.size; ++index) {
+      split.end = split.begin + std::min(split_bytes, object.size - split.begin);
+      splits->push_back({.id = fmt::format("{}#{}", object.name, index),
+                         .bytes = split.end - split.begin,
+                         .payload = Serialize(split)});
+      split.begin = split.end;
+    }
+    return Status();
+  }
+
+  Result<std::unique_ptr<RecordStream>> Open(const SourceObject& object, const Split& split,
+                                             const Position& after,
+                                             const Projection& projection) override {
+    if (after == kEndPosition) {
+      return std::unique_ptr<RecordStream>(std::make_unique<EndedStream>());
+    }
+    MURMUR_ASSIGN(const JsonlSplit parsed, ParseSplit(split));
+    MURMUR_ASSIGN(auto decoder,
+                  MakeLineDecoder(options_.format, projection, options_.record_bytes_max));
+    MURMUR_ASSIGN(auto blocks, OpenLines(*objects_, object, parsed, after, options_));
+    return std::unique_ptr<RecordStream>(
+        std::make_unique<JsonlStream>(object.name, parsed.compression != Compression::kNone,
+                                      std::move(blocks), std::move(decoder)));
+  }
+
+ private:
+  const std::shared_ptr<const ObjectSet> objects_;
+  const JsonlOptions options_;
+};
+
 }  // namespace
 
-JsonlSource::JsonlSource(JsonlOptions options)
-    : options_(std::move(options)),
-      name_(fmt::format("jsonl:{}", fmt::join(options_.paths, ","))),
-      objects_(options_.paths, options_.base_directory) {}
+std::unique_ptr<ObjectFormat> MakeJsonlFormat(std::shared_ptr<const ObjectSet> objects,
+                                              JsonlOptions options) {
+  return std::make_unique<JsonlFormat>(std::move(objects), std::move(options));
+}
 
-std::unique_ptr<SnapshotSource> JsonlSource::FromReader(std::string name,
-                                                        std::unique_ptr<std::istream> reader,
+std::unique_ptr<SnapshotSource> MakeReaderSource(std::string name,
+                                                 std::unique_ptr<std::istream> reader,
+                                                 HandoffToken handoff, JsonlOptions options) {
+  return std::make_unique<ReaderSource>(std::move(name), std::move(reader), std::move(handoff),
+                                        std::move(options));
+}
+
+std::unique_ptr<SnapshotSource> MakeStandardInputSource(HandoffToken handoff,
                                                         JsonlOptions options) {
-  return std::make_unique<ReaderSource>(std::move(name), std::move(reader), std::move(options));
-}
-
-std::unique_ptr<SnapshotSource> JsonlSource::FromStandardInput(JsonlOptions options) {
-  return std::make_unique<ReaderSource>(std::string(kStandardInput), nullptr, std::move(options));
-}
-
-Result<HandoffToken> JsonlSource::CaptureHandoff(std::stop_token stop) {
-  if (stop.stop_requested()) return Status(Code::kCancelled, name_);
-  return options_.handoff;
-}
-
-Result<ScanPlan> JsonlSource::Scan(std::stop_token stop) {
-  MURMUR_ASSIGN(const auto objects, objects_.List());
-  ScanPlan plan{.source = name_, .splits = {}, .payload = {}};
-  MURMUR_ASSIGN(plan.payload, SerializeObjects(objects));
-  for (const SourceObject& object : objects) {
-    if (stop.stop_requested()) return Status(Code::kCancelled, name_);
-    MURMUR_TRY(AddSplits(object, &plan.splits));
-  }
-  return plan;
-}
-
-Status JsonlSource::AddSplits(const SourceObject& object, std::vector<Split>* splits) const {
-  if (object.size == 0) return Status();
-  MURMUR_ASSIGN(const auto file, objects_.Open(object.name));
-  char magic[kMagicBytes];
-  const auto read = file->ReadAt(0, sizeof magic, magic);
-  if (!read.ok()) return FromArrow(read.status(), object.name);
-  JsonlSplit split = {.object = object.name, .size = object.size};
-  split.compression = DetectCompression({magic, static_cast<size_t>(*read)});
-  const uint64_t split_bytes =
-      split.compression == Compression::kNone ? options_.split_bytes : object.size;
-  for (size_t index = 0; split.begin < object.size; ++index) {
-    split.end = split.begin + std::min(split_bytes, object.size - split.begin);
-    splits->push_back({.id = fmt::format("{}#{}", object.name, index),
-                       .bytes = split.end - split.begin,
-                       .payload = Serialize(split)});
-    split.begin = split.end;
-  }
-  return Status();
-}
-
-Status JsonlSource::Resume(const ScanPlan& plan) {
-  if (plan.source != name_) {
-    return Status(Code::kInvalidArgument,
-                  fmt::format("the plan is of source '{}', not of '{}'", plan.source, name_));
-  }
-  MURMUR_ASSIGN(const auto objects, ParseObjects(plan.payload));
-  return objects_.CheckUnchanged(objects);
-}
-
-Result<std::unique_ptr<RecordStream>> JsonlSource::Open(const Split& split, const Position& after,
-                                                        const Projection& projection) {
-  if (after == kEndPosition) return std::unique_ptr<RecordStream>(std::make_unique<EndedStream>());
-  MURMUR_ASSIGN(const JsonlSplit parsed, ParseSplit(split));
-  MURMUR_ASSIGN(auto decoder,
-                MakeLineDecoder(options_.format, projection, options_.record_bytes_max));
-  MURMUR_ASSIGN(auto blocks, OpenLines(objects_, parsed, after, options_));
-  return std::unique_ptr<RecordStream>(
-      std::make_unique<JsonlStream>(parsed.object, parsed.compression != Compression::kNone,
-                                    std::move(blocks), std::move(decoder)));
+  return std::make_unique<ReaderSource>(std::string(kStandardInput), nullptr, std::move(handoff),
+                                        std::move(options));
 }
 
 Result<std::unique_ptr<SnapshotSource>> MakeJsonlSource(const Definition& definition) {
   const SourceSpec& spec = *definition.bootstrap;
-  JsonlOptions options = {.paths = PathsOf(spec),
-                          .base_directory = definition.base_directory,
-                          .handoff = {},
-                          .record_bytes_max = definition.max_record_bytes};
-  if (options.paths.empty()) return Status(Code::kInvalidArgument, "jsonl: path is missing");
-  MURMUR_ASSIGN(options.handoff, HandoffOf(spec));
+  const std::vector<std::string> paths = PathsOf(spec);
+  if (paths.empty()) return Status(Code::kInvalidArgument, "jsonl: path is missing");
+  JsonlOptions options = {.record_bytes_max = definition.max_record_bytes};
   if (const auto format = spec.options.find("format"); format != spec.options.end()) {
     options.format = format->second;
   }
   MURMUR_TRY(MakeDecoder(options.format, Projection()));
-  if (options.paths == std::vector<std::string>{std::string(kStandardInput)}) {
-    return JsonlSource::FromStandardInput(std::move(options));
+  MURMUR_ASSIGN(HandoffToken handoff, HandoffOf(spec));
+  if (paths == std::vector<std::string>{std::string(kStandardInput)}) {
+    return MakeStandardInputSource(std::move(handoff), std::move(options));
   }
-  return std::unique_ptr<SnapshotSource>(std::make_unique<JsonlSource>(std::move(options)));
+  ObjectSourceOptions source{.name = fmt::format("jsonl:{}", fmt::join(paths, ",")),
+                             .handoff = std::move(handoff),
+                             .objects =
+                                 std::make_shared<ObjectSet>(paths, definition.base_directory),
+                             .formats = {}};
+  source.formats.push_back(MakeJsonlFormat(source.objects, std::move(options)));
+  return std::unique_ptr<SnapshotSource>(std::make_unique<ObjectSource>(std::move(source)));
 }
 
 }  // namespace murmur

@@ -65,13 +65,21 @@ std::string Compress(const std::string& text, arrow::Compression::type type) {
 }
 
 // Small reads and splits, so that little data meets every border.
-JsonlOptions SmallOptions(const std::string& directory, std::vector<std::string> paths) {
+JsonlOptions SmallOptions() {
   JsonlOptions options;
-  options.paths = std::move(paths);
-  options.base_directory = directory;
   options.split_bytes = 5000;
   options.read_bytes = 1000;
   return options;
+}
+
+std::unique_ptr<SnapshotSource> SourceOf(const std::string& directory, const std::string& path,
+                                           const JsonlOptions& options) {
+  ObjectSourceOptions source;
+  source.name = "jsonl:" + path;
+  source.handoff.streams["kafka"]["0"] = "1500";
+  source.objects = std::make_shared<ObjectSet>(std::vector{path}, directory);
+  source.formats.push_back(MakeJsonlFormat(source.objects, options));
+  return std::make_unique<ObjectSource>(std::move(source));
 }
 
 enum class Layout { kOneFile, kManyFiles, kManySplits, kGzip, kGzipMembers, kZstd, kLz4 };
@@ -96,13 +104,12 @@ class JsonlFixture final : public SourceFixture {
   }
 
   std::unique_ptr<SnapshotSource> MakeSource() override {
-    JsonlOptions options = SmallOptions(directory_.path(), {"*.jsonl"});
-    options.handoff.streams["kafka"]["0"] = "1500";
+    JsonlOptions options = SmallOptions();
     if (layout_ == Layout::kOneFile) {
       options.split_bytes = kSplitBytes;
       options.read_bytes = kReadBytes;
     }
-    return std::make_unique<JsonlSource>(options);
+    return SourceOf(directory_.path(), "*.jsonl", options);
   }
 
   bool ChangeAnObject() override {
@@ -200,10 +207,10 @@ class JsonlSourceTest : public testing::Test {
  protected:
   Read ReadOneFile(const std::string& bytes, uint64_t record_bytes_max = 1 << 20) {
     directory_.Write("a.jsonl", bytes);
-    JsonlOptions options = SmallOptions(directory_.path(), {"a.jsonl"});
+    JsonlOptions options = SmallOptions();
     options.split_bytes = kSplitBytes;
     options.record_bytes_max = record_bytes_max;
-    source_ = std::make_unique<JsonlSource>(options);
+    source_ = SourceOf(directory_.path(), "a.jsonl", options);
     plan_ = source_->Scan({}).value();
     return ReadAll(source_.get(), plan_.splits.at(0));
   }
@@ -215,7 +222,7 @@ class JsonlSourceTest : public testing::Test {
   }
 
   TemporaryDirectory directory_;
-  std::unique_ptr<JsonlSource> source_;
+  std::unique_ptr<SnapshotSource> source_;
   ScanPlan plan_;
 };
 
@@ -225,14 +232,14 @@ TEST_F(JsonlSourceTest, LinesBelongToTheSplitTheyBeginInWhereverTheBordersAre) {
   directory_.Write("a.jsonl", text);
   for (uint64_t split_bytes = 1; split_bytes <= text.size() + 1; ++split_bytes) {
     for (const size_t read_bytes : {1, 2, 7, 1000}) {
-      JsonlOptions options = SmallOptions(directory_.path(), {"a.jsonl"});
+      JsonlOptions options = SmallOptions();
       options.split_bytes = split_bytes;
       options.read_bytes = read_bytes;
-      JsonlSource source(options);
+      const auto source = SourceOf(directory_.path(), "a.jsonl", options);
       std::vector<std::string> raw;
-      const ScanPlan plan = source.Scan({}).value();
+      const ScanPlan plan = source->Scan({}).value();
       for (const Split& split : plan.splits) {
-        const Read read = ReadAll(&source, split);
+        const Read read = ReadAll(source.get(), split);
         EXPECT_TRUE(read.status.ok() && read.dead.empty());
         raw.insert(raw.end(), read.raw.begin(), read.raw.end());
       }
@@ -316,20 +323,20 @@ TEST_F(JsonlSourceTest, ProgressCountsTheBytesOfTheFile) {
 
 TEST_F(JsonlSourceTest, AFileThatShrinksWhileItIsReadIsDataLoss) {
   directory_.Write("a.jsonl", ManyLines(5000));
-  JsonlSource source(SmallOptions(directory_.path(), {"a.jsonl"}));
-  const ScanPlan plan = source.Scan({}).value();
+  const auto source = SourceOf(directory_.path(), "a.jsonl", SmallOptions());
+  const ScanPlan plan = source->Scan({}).value();
   std::filesystem::resize_file(directory_.path() + "/a.jsonl", 100);
-  const Read read = ReadAll(&source, plan.splits[0]);
+  const Read read = ReadAll(source.get(), plan.splits[0]);
   EXPECT_EQ(read.status.code(), Code::kDataLoss);
   EXPECT_THAT(read.status.message(), HasSubstr("a.jsonl ended at byte 100"));
 }
 
 TEST_F(JsonlSourceTest, AFileThatGrowsIsReadAsItWas) {
   directory_.Write("a.jsonl", "{\"a\":1}\n");
-  JsonlSource source(SmallOptions(directory_.path(), {"a.jsonl"}));
-  const ScanPlan plan = source.Scan({}).value();
+  const auto source = SourceOf(directory_.path(), "a.jsonl", SmallOptions());
+  const ScanPlan plan = source->Scan({}).value();
   directory_.Write("a.jsonl", "{\"a\":1}\n{\"b\":2}\n");
-  EXPECT_THAT(ReadAll(&source, plan.splits[0]).raw, ElementsAre("{\"a\":1}"));
+  EXPECT_THAT(ReadAll(source.get(), plan.splits[0]).raw, ElementsAre("{\"a\":1}"));
 }
 
 TEST_F(JsonlSourceTest, AReaderIsReadOnceAndCanNotBeResumed) {
@@ -338,7 +345,7 @@ TEST_F(JsonlSourceTest, AReaderIsReadOnceAndCanNotBeResumed) {
     JsonlOptions options;
     options.read_bytes = 100;
     const auto source =
-        JsonlSource::FromReader("pipe", std::make_unique<std::istringstream>(bytes), options);
+        MakeReaderSource("pipe", std::make_unique<std::istringstream>(bytes), {}, options);
     const ScanPlan plan = source->Scan({}).value();
     ASSERT_THAT(plan.splits, SizeIs(1));
     const Read read = ReadAll(source.get(), plan.splits[0]);
@@ -354,7 +361,7 @@ TEST_F(JsonlSourceTest, StandardInputThatSaysNothingStops) {
   ASSERT_EQ(pipe(ends), 0);
   const int saved = dup(STDIN_FILENO);
   ASSERT_EQ(dup2(ends[0], STDIN_FILENO), STDIN_FILENO);
-  const auto source = JsonlSource::FromStandardInput({});
+  const auto source = MakeStandardInputSource({}, {});
   const Projection projection;
   const ScanPlan plan = source->Scan({}).value();
   const auto stream = source->Open(plan.splits[0], {}, projection).value();

@@ -33,11 +33,9 @@ using parquet_source::WatchedFile;
 constexpr size_t kCachedFootersMax = 16;
 
 struct ParquetOptions {
-  std::string name;
   std::optional<FieldPath> time_field;
   TimeRange range;
   uint64_t max_value_bytes = 0;
-  HandoffToken handoff;
 };
 
 // A file's footer, or why it can't be read.
@@ -105,76 +103,40 @@ uint64_t CompressedBytes(const parquet::RowGroupMetaData& group) {
   return static_cast<uint64_t>(std::max<int64_t>(bytes, 0));
 }
 
-// Payload of a split: the object's and the row group's numbers.
 constexpr int kNoRowGroup = -1;  // the footer is damaged
 
-struct Place {
-  size_t object = 0;
-  int row_group = 0;
-};
-
-std::string FormatPlace(const Place& place) {
-  return fmt::format("{},{}", place.object, place.row_group);
-}
-
-std::optional<Place> ParsePlace(std::string_view text) {
-  Place place;
-  const char* end = text.data() + text.size();
-  const auto object = std::from_chars(text.data(), end, place.object);
-  if (object.ec != std::errc() || object.ptr == end || *object.ptr != ',') return std::nullopt;
-  const auto group = std::from_chars(object.ptr + 1, end, place.row_group);
-  if (group.ec != std::errc() || group.ptr != end) return std::nullopt;
-  return place;
-}
-
-class ParquetSource final : public SnapshotSource {
+// A split is one row group; its payload is the row group's number.
+class ParquetFormat final : public ObjectFormat {
  public:
-  ParquetSource(ParquetOptions options, ObjectSet objects)
-      : options_(std::move(options)), object_set_(std::move(objects)) {}
+  ParquetFormat(std::shared_ptr<const ObjectSet> objects, ParquetOptions options)
+      : objects_(std::move(objects)), options_(std::move(options)) {}
 
-  std::string_view Name() const noexcept override { return options_.name; }
-  Result<HandoffToken> CaptureHandoff(std::stop_token) override { return options_.handoff; }
-  Result<ScanPlan> Scan(std::stop_token stop) override;
-  Status Resume(const ScanPlan& plan) override;
-  Result<std::unique_ptr<RecordStream>> Open(const Split& split, const Position& after,
+  bool Recognises(std::string_view head) const override { return head.starts_with("PAR1"); }
+  Status AddSplits(const SourceObject& object, std::vector<Split>* splits) override;
+  Result<std::unique_ptr<RecordStream>> Open(const SourceObject& object, const Split& split,
+                                             const Position& after,
                                              const Projection& projection) override;
-  Status Close() override { return Status(); }
 
  private:
   struct CachedFooter {
-    size_t object;
+    std::string object;
     Footer footer;
   };
 
-  void AddSplits(size_t object, const Footer& footer, ScanPlan* plan) const;
-  Result<Footer> ReadFooter(size_t object) const;
-  Result<Footer> FooterOf(size_t object);
+  Result<Footer> ReadFooter(const SourceObject& object) const;
+  Result<Footer> FooterOf(const SourceObject& object);
 
+  const std::shared_ptr<const ObjectSet> objects_;
   const ParquetOptions options_;
-  const ObjectSet object_set_;
-  std::vector<SourceObject> objects_;
   std::mutex mutex_;
   std::deque<CachedFooter> footers_;  // guarded by mutex_; the newest last
 };
 
-Result<ScanPlan> ParquetSource::Scan(std::stop_token stop) {
-  MURMUR_ASSIGN(objects_, object_set_.List());
-  ScanPlan plan;
-  plan.source = options_.name;
-  MURMUR_ASSIGN(plan.payload, SerializeObjects(objects_));
-  for (size_t i = 0; i < objects_.size(); ++i) {
-    if (stop.stop_requested()) return Status(Code::kCancelled, "stopped");
-    MURMUR_ASSIGN(const Footer footer, ReadFooter(i));
-    AddSplits(i, footer, &plan);
-  }
-  return plan;
-}
-
-void ParquetSource::AddSplits(size_t object, const Footer& footer, ScanPlan* plan) const {
-  const SourceObject& file = objects_[object];
+Status ParquetFormat::AddSplits(const SourceObject& object, std::vector<Split>* splits) {
+  MURMUR_ASSIGN(const Footer footer, ReadFooter(object));
   if (footer.metadata == nullptr) {
-    plan->splits.push_back({file.name + "#footer", file.size, FormatPlace({object, kNoRowGroup})});
-    return;
+    splits->push_back({object.name + "#footer", object.size, std::to_string(kNoRowGroup)});
+    return Status();
   }
   for (int group = 0; group < footer.metadata->num_row_groups(); ++group) {
     const auto row_group = footer.metadata->RowGroup(group);
@@ -183,70 +145,60 @@ void ParquetSource::AddSplits(size_t object, const Footer& footer, ScanPlan* pla
         !MayHoldTimes(*footer.metadata, group, *options_.time_field, options_.range)) {
       continue;
     }
-    plan->splits.push_back({fmt::format("{}#{}", file.name, group), CompressedBytes(*row_group),
-                            FormatPlace({object, group})});
+    splits->push_back({fmt::format("{}#{}", object.name, group), CompressedBytes(*row_group),
+                       std::to_string(group)});
   }
-}
-
-Status ParquetSource::Resume(const ScanPlan& plan) {
-  if (plan.source != options_.name) {
-    return Status(Code::kInvalidArgument, fmt::format("the plan is of source '{}', not of '{}'",
-                                                      plan.source, options_.name));
-  }
-  MURMUR_ASSIGN(auto objects, ParseObjects(plan.payload));
-  MURMUR_TRY(object_set_.CheckUnchanged(objects));
-  objects_ = std::move(objects);
   return Status();
 }
 
-Result<Footer> ParquetSource::ReadFooter(size_t object) const {
-  const SourceObject& frozen = objects_[object];
-  MURMUR_ASSIGN(auto file, object_set_.Open(frozen.name));
+Result<Footer> ParquetFormat::ReadFooter(const SourceObject& object) const {
+  MURMUR_ASSIGN(auto file, objects_->Open(object.name));
   auto watched = std::make_shared<WatchedFile>(std::move(file));
   try {
     return Footer{ReadMetadata(watched), ""};
   } catch (const std::exception& error) {
-    if (!watched->failure().ok()) return FromArrow(watched->failure(), frozen.name);
-    MURMUR_TRY(object_set_.CheckUnchanged({frozen}));
+    if (!watched->failure().ok()) return FromArrow(watched->failure(), object.name);
+    MURMUR_TRY(objects_->CheckUnchanged(object));
     return Footer{nullptr, fmt::format("the footer can't be read: {}", error.what())};
   }
 }
 
-Result<Footer> ParquetSource::FooterOf(size_t object) {
+Result<Footer> ParquetFormat::FooterOf(const SourceObject& object) {
   {
     const std::lock_guard lock(mutex_);
     for (const CachedFooter& cached : footers_) {
-      if (cached.object == object) return cached.footer;
+      if (cached.object == object.name) return cached.footer;
     }
   }
   MURMUR_ASSIGN(Footer footer, ReadFooter(object));
   const std::lock_guard lock(mutex_);
   if (footers_.size() == kCachedFootersMax) footers_.pop_front();
-  footers_.push_back({object, footer});
+  footers_.push_back({object.name, footer});
   return footer;
 }
 
-Result<std::unique_ptr<RecordStream>> ParquetSource::Open(const Split& split, const Position& after,
+Result<std::unique_ptr<RecordStream>> ParquetFormat::Open(const SourceObject& object,
+                                                          const Split& split,
+                                                          const Position& after,
                                                           const Projection& projection) {
-  const std::optional<Place> place = ParsePlace(split.payload);
-  if (!place || place->object >= objects_.size()) {
-    return Status(Code::kInvalidArgument,
-                  fmt::format("split '{}' is not of this source's plan", split.id));
+  int row_group = 0;
+  const char* end = split.payload.data() + split.payload.size();
+  if (std::from_chars(split.payload.data(), end, row_group).ptr != end) {
+    return Status(Code::kInvalidArgument, split.id + ": not a split of a Parquet file");
   }
-  const SourceObject& object = objects_[place->object];
-  MURMUR_TRY(object_set_.CheckUnchanged({object}));
-  MURMUR_ASSIGN(const Footer footer, FooterOf(place->object));
+  MURMUR_TRY(objects_->CheckUnchanged(object));
+  MURMUR_ASSIGN(const Footer footer, FooterOf(object));
   if (footer.metadata == nullptr) {
     return parquet_source::OpenDamaged(object.name, 0, split.bytes, footer.damage, after);
   }
   parquet_source::RowGroupInput input;
   input.object = object.name;
-  MURMUR_ASSIGN(input.file, object_set_.Open(object.name));
+  MURMUR_ASSIGN(input.file, objects_->Open(object.name));
   input.metadata = footer.metadata;
-  input.row_group = place->row_group;
+  input.row_group = row_group;
   input.split_bytes = split.bytes;
   input.max_value_bytes = options_.max_value_bytes;
-  input.check_unchanged = [this, object] { return object_set_.CheckUnchanged({object}); };
+  input.check_unchanged = [this, object] { return objects_->CheckUnchanged(object); };
   return parquet_source::OpenRowGroup(std::move(input), after, projection);
 }
 
@@ -260,13 +212,23 @@ ParquetOptions OptionsOf(const Definition& definition) {
   return options;
 }
 
-std::string NameOf(const std::vector<std::string>& paths) {
-  std::string name = "parquet:";
-  for (size_t i = 0; i < paths.size(); ++i) name += (i > 0 ? "," : "") + paths[i];
-  return name;
+std::unique_ptr<SnapshotSource> MakeSource(std::vector<std::string> paths, HandoffToken handoff,
+                                           std::shared_ptr<const ObjectSet> objects,
+                                           const Definition& definition) {
+  ObjectSourceOptions source{.name = fmt::format("parquet:{}", fmt::join(paths, ",")),
+                             .handoff = std::move(handoff),
+                             .objects = std::move(objects),
+                             .formats = {}};
+  source.formats.push_back(MakeParquetFormat(source.objects, definition));
+  return std::make_unique<ObjectSource>(std::move(source));
 }
 
 }  // namespace
+
+std::unique_ptr<ObjectFormat> MakeParquetFormat(std::shared_ptr<const ObjectSet> objects,
+                                                const Definition& definition) {
+  return std::make_unique<ParquetFormat>(std::move(objects), OptionsOf(definition));
+}
 
 Result<std::unique_ptr<SnapshotSource>> MakeParquetSource(const Definition& definition) {
   if (!definition.bootstrap) {
@@ -276,11 +238,9 @@ Result<std::unique_ptr<SnapshotSource>> MakeParquetSource(const Definition& defi
   if (paths.empty()) {
     return Status(Code::kInvalidArgument, "parquet needs a path, as in parquet: {path: data/}");
   }
-  ParquetOptions options = OptionsOf(definition);
-  options.name = NameOf(paths);
-  MURMUR_ASSIGN(options.handoff, HandoffOf(*definition.bootstrap));
-  ObjectSet objects(std::move(paths), definition.base_directory);
-  return std::make_unique<ParquetSource>(std::move(options), std::move(objects));
+  MURMUR_ASSIGN(HandoffToken handoff, HandoffOf(*definition.bootstrap));
+  auto objects = std::make_shared<ObjectSet>(paths, definition.base_directory);
+  return MakeSource(std::move(paths), std::move(handoff), std::move(objects), definition);
 }
 
 Result<std::unique_ptr<SnapshotSource>> MakeParquetSourceFromBytes(const Definition& definition,
@@ -292,9 +252,8 @@ Result<std::unique_ptr<SnapshotSource>> MakeParquetSourceFromBytes(const Definit
   auto memory =
       std::make_shared<arrow::fs::internal::MockFileSystem>(TimePoint(TimePoint::duration(hash)));
   MURMUR_TRY(FromArrow(memory->CreateFile(name, bytes), name));
-  ParquetOptions options = OptionsOf(definition);
-  options.name = NameOf({name});
-  return std::make_unique<ParquetSource>(std::move(options), ObjectSet({name}, "", memory));
+  auto objects = std::make_shared<ObjectSet>(std::vector{name}, "", memory);
+  return MakeSource({name}, {}, std::move(objects), definition);
 }
 
 }  // namespace murmur

@@ -1,4 +1,4 @@
-// Parquet files as a snapshot source. A split is one row group; only the columns that the pipeline
+// Parquet objects. A split is one row group; only the columns that the pipeline
 // needs are read. docs/parquet.md says how Parquet's types become cells.
 //
 // Definition options: `path` (file, glob or directory, or a list), `handoff.STREAM.PARTITION`.
@@ -14,14 +14,18 @@
 #include "murmur/definition.h"
 #include "murmur/source.h"
 #include "murmur/status.h"
+#include "source/object_source.h"
 
 namespace murmur {
+
+// The format. Of the definition it takes time, where and max_record_bytes.
+std::unique_ptr<ObjectFormat> MakeParquetFormat(std::shared_ptr<const ObjectSet> objects,
+                                                const Definition& definition);
 
 // The source of definition.bootstrap. Errors: kInvalidArgument (no path).
 Result<std::unique_ptr<SnapshotSource>> MakeParquetSource(const Definition& definition);
 
-// A source over one Parquet file in memory; `name` stands for the file's name. Of the definition
-// it takes time, where and max_record_bytes.
+// A source over one Parquet file in memory; `name` stands for the file's name.
 Result<std::unique_ptr<SnapshotSource>> MakeParquetSourceFromBytes(const Definition& definition,
                                                                    const std::string& name,
                                                                    const std::string& bytes);

@@ -86,6 +86,15 @@ class MemoryTable final : public StateTable {
     return Status();
   }
 
+  Status Complete(const HandoffToken& end) override {
+    const std::lock_guard lock(mutex_);
+    MURMUR_TRY(Ready());
+    store_->info.status = VersionStatus::kComplete;
+    store_->info.failure.clear();
+    if (!end.streams.empty()) store_->token = end;
+    return Status();
+  }
+
   Status Begin(const HandoffToken& token, const ScanPlan& plan) override {
     const std::lock_guard lock(mutex_);
     MURMUR_TRY(Ready());

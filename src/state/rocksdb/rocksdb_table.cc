@@ -248,6 +248,16 @@ Status RocksDbTable::SetStatus(VersionStatus status, std::string failure) {
   return PutRecords(&lock, {{std::string(kInfoKey), EncodeInfo(info)}});
 }
 
+Status RocksDbTable::Complete(const HandoffToken& end) {
+  MURMUR_ASSIGN(VersionInfo info, Info());
+  info.status = VersionStatus::kComplete;
+  info.failure.clear();
+  StoreRecords records = {{std::string(kInfoKey), EncodeInfo(info)}};
+  if (!end.streams.empty()) records[std::string(kTokenKey)] = EncodeToken(end);
+  Lock lock(mutex_);
+  return PutRecords(&lock, records);
+}
+
 Status RocksDbTable::Begin(const HandoffToken& token, const ScanPlan& plan) {
   Lock lock(mutex_);
   MURMUR_ASSIGN(const auto database, Ready(&lock));

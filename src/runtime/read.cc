@@ -1,0 +1,66 @@
+// query, dump and status: from the process that writes the serving version where there is one, else
+// from the files.
+#include "murmur/run.h"
+#include "runtime/owner_socket.h"
+#include "runtime/reader.h"
+#include "runtime/state_access.h"
+
+namespace murmur {
+namespace {
+
+// A version can be dropped between the look at the alias and its opening, if two swaps fall there.
+constexpr int kAttempts = 5;
+
+Status ReadServing(const Definition& definition, const StateDirectory& directory,
+                   const ReadRequest& request, const WriteText& write, bool* wrote) {
+  MURMUR_ASSIGN(const auto current, directory.Current());
+  if (!current) {
+    return Status(Code::kUnavailable,
+                  "the state at " + directory.path() + " has no version yet; try again");
+  }
+  const auto pass_on = [&](std::string_view text) {
+    *wrote = true;
+    return write(text);
+  };
+  const Status asked = AskOwner(directory.VersionPath(*current), request, pass_on);
+  if (asked.code() != Code::kUnavailable || *wrote) return asked;
+  MURMUR_ASSIGN(const auto opened, OpenVersionForReading(definition, directory, *current));
+  MURMUR_TRY(RunRead(request, *opened.pipeline, *opened.table, pass_on));
+  return opened.table->Close();
+}
+
+Status Read(const Definition& definition, const ReadRequest& request, const WriteText& write) {
+  MURMUR_ASSIGN(const auto directory, OpenStateForReading(definition));
+  Status status;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    MURMUR_ASSIGN(const auto before, directory->Current());
+    bool wrote = false;
+    status = ReadServing(definition, *directory, request, write, &wrote);
+    MURMUR_ASSIGN(const auto after, directory->Current());
+    if (status.ok() || wrote || before == after) break;
+  }
+  return status;
+}
+
+}  // namespace
+
+Status Query(const Definition& definition, const QueryRequest& request, RowFormat format,
+             const WriteText& write) {
+  return Read(definition, {.verb = ReadVerb::kQuery, .query = request, .format = format}, write);
+}
+
+Status Dump(const Definition& definition, RowFormat format, const WriteText& write) {
+  return Read(definition, {.verb = ReadVerb::kDump, .query = {}, .format = format}, write);
+}
+
+Result<std::string> StateStatus(const Definition& definition) {
+  std::string text;
+  const auto write = [&text](std::string_view piece) {
+    text += piece;
+    return Status();
+  };
+  MURMUR_TRY(Read(definition, {}, write));
+  return text;
+}
+
+}  // namespace murmur

@@ -1,0 +1,72 @@
+#include "runtime/state_access.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "definition/stored.h"
+
+namespace murmur {
+namespace {
+
+// What the program and its libraries take before the first record.
+constexpr uint64_t kProgramBytes = 32ull << 20;
+// What each part gets of the rest of the memory limit; what is left over is for deltas, batches,
+// sorting and table building.
+constexpr double kCacheShare = 0.12;
+constexpr double kWriteBufferShare = 0.06;
+
+}  // namespace
+
+uint64_t MemoryShare(const Definition& definition, double share) {
+  const uint64_t rest = std::max(definition.memory_bytes, 2 * kProgramBytes) - kProgramBytes;
+  return static_cast<uint64_t>(static_cast<double>(rest) * share);
+}
+
+std::string StatePath(const Definition& definition) {
+  const std::filesystem::path path(definition.state_path);
+  return path.is_absolute() ? path.string()
+                            : (std::filesystem::path(definition.base_directory) / path).string();
+}
+
+StateOptions StoreOptions(const Definition& definition) {
+  return {.cache_bytes = MemoryShare(definition, kCacheShare),
+          .write_buffer_bytes = MemoryShare(definition, kWriteBufferShare)};
+}
+
+StateSchema SchemaOf(const Pipeline& pipeline) {
+  return {.monoids = pipeline.Monoids(), .buckets = pipeline.buckets()};
+}
+
+Result<std::unique_ptr<StateDirectory>> OpenStateForReading(const Definition& definition) {
+  const std::string path = StatePath(definition);
+  auto directory = StateDirectory::Open(path, Access::kRead, StoreOptions(definition));
+  if (!directory.ok() && directory.status().code() == Code::kNotFound) {
+    return Status(Code::kNotFound, "no state at " + path + " yet: run murmur bootstrap first");
+  }
+  return directory;
+}
+
+Result<OpenedVersion> OpenVersionForReading(const Definition& definition,
+                                            const StateDirectory& directory, uint64_t number) {
+  OpenedVersion opened;
+  MURMUR_ASSIGN(opened.info, directory.ReadInfo(number));
+  MURMUR_ASSIGN(Definition own, RestoreDefinition(definition, opened.info.definition));
+  // How long windows are kept may change without a new version.
+  if (own.window && definition.window) own.window->keep = definition.window->keep;
+  MURMUR_ASSIGN(opened.pipeline, Pipeline::Compile(own));
+  MURMUR_ASSIGN(opened.table,
+                directory.OpenVersion(number, Access::kRead, SchemaOf(*opened.pipeline)));
+  return opened;
+}
+
+Result<std::vector<uint64_t>> DropOldVersions(const Definition& definition,
+                                              StateDirectory* directory) {
+  MURMUR_ASSIGN(const auto served, directory->Served());
+  std::vector<uint64_t> dropped;
+  for (size_t i = std::max<size_t>(definition.keep_versions, 1); i < served.size(); ++i) {
+    if (directory->DropVersion(served[i]).ok()) dropped.push_back(served[i]);
+  }
+  return dropped;
+}
+
+}  // namespace murmur

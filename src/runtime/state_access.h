@@ -1,0 +1,39 @@
+// How the verbs reach a definition's state: paths, options, and a version opened for reading with
+// the definition that it was built with.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "fold/pipeline.h"
+#include "murmur/definition.h"
+#include "murmur/state.h"
+#include "state/state_directory.h"
+
+namespace murmur {
+
+// `share` (0 to 1) of what the definition's memory limit leaves to data.
+uint64_t MemoryShare(const Definition& definition, double share);
+std::string StatePath(const Definition& definition);
+StateOptions StoreOptions(const Definition& definition);
+StateSchema SchemaOf(const Pipeline& pipeline);
+
+// Errors: kNotFound: there is no state yet; says what to run.
+Result<std::unique_ptr<StateDirectory>> OpenStateForReading(const Definition& definition);
+
+struct OpenedVersion {
+  VersionInfo info;
+  std::shared_ptr<const Pipeline> pipeline;  // of the version's own definition
+  std::unique_ptr<StateTable> table;
+};
+// `definition` says how; what counts is taken from the version. Errors: kNotFound (dropped).
+Result<OpenedVersion> OpenVersionForReading(const Definition& definition,
+                                            const StateDirectory& directory, uint64_t number);
+
+// Drops the oldest complete versions that served, beyond those that the definition keeps; one that
+// is in use stays. Returns what it dropped.
+Result<std::vector<uint64_t>> DropOldVersions(const Definition& definition,
+                                              StateDirectory* directory);
+
+}  // namespace murmur

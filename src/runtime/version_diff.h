@@ -1,0 +1,16 @@
+// How the answers of two versions differ.
+#pragma once
+
+#include "murmur/query.h"
+#include "murmur/status.h"
+#include "runtime/state_access.h"
+
+namespace murmur {
+
+// Writes totals, then the `top` keys that differ most. Aggregates are compared by name, those that
+// only one version has are left out. Memory: `top` rows and a page of each version.
+// Errors: kFailedPrecondition (other keys or windows), kDataLoss.
+Status WriteDiff(const OpenedVersion& before, const OpenedVersion& after, uint64_t top, bool json,
+                 const WriteText& write);
+
+}  // namespace murmur

@@ -1,0 +1,105 @@
+#include "murmur/versions.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "runtime/state_access.h"
+#include "runtime/version_diff.h"
+#include "state/writer_lock.h"
+
+namespace murmur {
+namespace {
+
+Result<std::unique_ptr<StateDirectory>> OpenStateForSwitching(const Definition& definition) {
+  MURMUR_TRY(OpenStateForReading(definition));  // a state that is not there is not made
+  return StateDirectory::Open(StatePath(definition), Access::kWrite, StoreOptions(definition));
+}
+
+bool InUse(const StateDirectory& directory, uint64_t number) {
+  return !WriterLock::Acquire(directory.VersionPath(number) + "/writer", "").ok();
+}
+
+Status FillProgress(const StateTable& table, VersionRow* row) {
+  MURMUR_ASSIGN(const auto plan, table.Plan());
+  row->splits_total = plan ? plan->splits.size() : 0;
+  MURMUR_ASSIGN(const auto snapshot, table.Snapshot());
+  MURMUR_ASSIGN(row->newest_time, snapshot->NewestTime());
+  MURMUR_ASSIGN(const auto progress, snapshot->Progress());
+  for (const auto& [split, p] : progress) {
+    row->records += p.records;
+    row->splits_done += p.done ? 1 : 0;
+    for (const uint64_t count : p.dead) row->dead_letters += count;
+  }
+  return {};
+}
+
+const char* StatusName(VersionStatus status) {
+  return status == VersionStatus::kBuilding ? "still being built" : "failed";
+}
+
+Result<SwapSummary> SwapTo(const Definition& definition, StateDirectory* directory,
+                           uint64_t number) {
+  MURMUR_ASSIGN(const VersionInfo info, directory->ReadInfo(number));
+  if (info.status != VersionStatus::kComplete) {
+    return Status(Code::kFailedPrecondition,
+                  fmt::format("version {} is {}: only a complete version can serve", number,
+                              StatusName(info.status)));
+  }
+  SwapSummary summary;
+  summary.serving = number;
+  MURMUR_ASSIGN(summary.replaced, directory->Current());
+  if (summary.replaced == number) summary.replaced.reset();
+  MURMUR_TRY(directory->SetCurrent(number));
+  MURMUR_ASSIGN(summary.dropped, DropOldVersions(definition, directory));
+  return summary;
+}
+
+}  // namespace
+
+Result<std::vector<VersionRow>> ListVersions(const Definition& definition) {
+  MURMUR_ASSIGN(const auto directory, OpenStateForReading(definition));
+  MURMUR_ASSIGN(const auto current, directory->Current());
+  MURMUR_ASSIGN(const auto numbers, directory->Versions());
+  std::vector<VersionRow> rows;
+  for (const uint64_t number : numbers) {
+    auto opened = OpenVersionForReading(definition, *directory, number);
+    if (!opened.ok() && opened.status().code() == Code::kNotFound) continue;  // dropped meanwhile
+    MURMUR_TRY(opened);
+    VersionRow& row = rows.emplace_back();
+    row.info = opened->info;
+    row.serving = current == number;
+    row.in_use = InUse(*directory, number);
+    MURMUR_TRY(FillProgress(*opened->table, &row));
+  }
+  return rows;
+}
+
+Result<SwapSummary> SwapVersion(const Definition& definition, uint64_t number) {
+  MURMUR_ASSIGN(const auto directory, OpenStateForSwitching(definition));
+  return SwapTo(definition, directory.get(), number);
+}
+
+Result<SwapSummary> RollBack(const Definition& definition) {
+  MURMUR_ASSIGN(const auto directory, OpenStateForSwitching(definition));
+  MURMUR_ASSIGN(const auto served, directory->Served());
+  if (served.size() < 2) {
+    return Status(Code::kNotFound, "no version that served before is kept: nothing to go back to");
+  }
+  return SwapTo(definition, directory.get(), served[1]);
+}
+
+Status DropVersion(const Definition& definition, uint64_t number) {
+  MURMUR_ASSIGN(const auto directory, OpenStateForSwitching(definition));
+  return directory->DropVersion(number);
+}
+
+Status DiffVersions(const Definition& definition, uint64_t a, uint64_t b, uint64_t top, bool json,
+                    const WriteText& write) {
+  MURMUR_ASSIGN(const auto directory, OpenStateForReading(definition));
+  MURMUR_ASSIGN(const auto before, OpenVersionForReading(definition, *directory, a));
+  MURMUR_ASSIGN(const auto after, OpenVersionForReading(definition, *directory, b));
+  return WriteDiff(before, after, top, json, write);
+}
+
+}  // namespace murmur

@@ -1,0 +1,89 @@
+#include "source/replay_range.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "decode/time_text.h"
+#include "murmur/key.h"
+
+namespace murmur {
+namespace {
+
+bool ParseNumber(std::string_view text, int64_t* value) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *value);
+  return error == std::errc() && end == text.data() + text.size() && *value >= 0;
+}
+
+// "0:1500,1:1480"; false if it is not of this form.
+bool ParseOffsets(std::string_view text, std::map<int64_t, int64_t>* offsets) {
+  while (!text.empty()) {
+    const std::string_view one = text.substr(0, text.find(','));
+    text.remove_prefix(std::min(one.size() + 1, text.size()));
+    const size_t colon = one.find(':');
+    int64_t partition = 0;
+    int64_t offset = 0;
+    if (colon == one.npos || !ParseNumber(one.substr(0, colon), &partition) ||
+        !ParseNumber(one.substr(colon + 1), &offset) ||
+        !offsets->emplace(partition, offset).second) {
+      return false;
+    }
+  }
+  return true;
+}
+
+Status ParseBorder(const char* option, std::string_view text, int64_t* time,
+                   std::map<int64_t, int64_t>* offsets) {
+  if (text.empty()) return {};
+  if (TimeParser parser; parser.Parse(text, time)) return {};
+  if (ParseOffsets(text, offsets)) return {};
+  return Status(Code::kInvalidArgument,
+                fmt::format("{} '{}': expected a time as RFC 3339, such as 2026-03-01T12:00:00Z, "
+                            "or offsets as partition:offset, such as 0:1500,1:1480",
+                            option, text));
+}
+
+std::string Shown(const std::map<int64_t, int64_t>& offsets) {
+  std::string text;
+  for (const auto& [partition, offset] : offsets) {
+    text += fmt::format("{}{}:{}", text.empty() ? "" : ",", partition, offset);
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string ReplayRange::ToString() const {
+  if (by_offset()) {
+    return fmt::format("offsets [{}, {})", from_offsets.empty() ? "start" : Shown(from_offsets),
+                       until_offsets.empty() ? "end" : Shown(until_offsets));
+  }
+  if (times.unbounded()) return "";
+  return fmt::format("times [{}, {})",
+                     times.from == INT64_MIN ? "start" : FormatTime(times.from),
+                     times.until == INT64_MAX ? "end" : FormatTime(times.until));
+}
+
+Result<ReplayRange> ParseReplayRange(std::string_view from, std::string_view to) {
+  ReplayRange range;
+  MURMUR_TRY(ParseBorder("--from", from, &range.times.from, &range.from_offsets));
+  MURMUR_TRY(ParseBorder("--to", to, &range.times.until, &range.until_offsets));
+  if (range.by_offset() && !range.times.unbounded()) {
+    return Status(Code::kInvalidArgument,
+                  "--from and --to: give times for both, or offsets for both");
+  }
+  if (range.times.from >= range.times.until) {
+    return Status(Code::kInvalidArgument, "--from is not before --to: nothing lies between them");
+  }
+  for (const auto& [partition, until] : range.until_offsets) {
+    const auto it = range.from_offsets.find(partition);
+    if (it != range.from_offsets.end() && it->second > until) {
+      return Status(Code::kInvalidArgument,
+                    fmt::format("partition {}: --from {} is behind --to {}", partition, it->second,
+                                until));
+    }
+  }
+  return range;
+}
+
+}  // namespace murmur

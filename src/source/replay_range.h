@@ -1,0 +1,28 @@
+// Which part of history a replay reads.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "murmur/record.h"
+#include "murmur/status.h"
+
+namespace murmur {
+
+// Half-open: by event time, or by the offsets of each partition, or all.
+struct ReplayRange {
+  TimeSpan times;
+  std::map<int64_t, int64_t> from_offsets;   // partition → first offset
+  std::map<int64_t, int64_t> until_offsets;  // partition → first offset behind the range
+
+  bool by_offset() const noexcept { return !from_offsets.empty() || !until_offsets.empty(); }
+  // As understood; empty: all.
+  std::string ToString() const;
+};
+
+// Each is empty, an RFC 3339 time, or "0:1500,1:1480". Errors: kInvalidArgument.
+Result<ReplayRange> ParseReplayRange(std::string_view from, std::string_view to);
+
+}  // namespace murmur
