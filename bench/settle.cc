@@ -1,5 +1,5 @@
-// settle VERSION_DIRECTORY: opens a version of a pipeline that has one count, lets it compact to the
-// end, and prints {"settle_seconds"}: what a fast bootstrap has left to do.
+// settle VERSION_DIRECTORY: opens a version of a pipeline that has one count, lets it compact to
+// the end, and prints {"settle_seconds"}: what a fast bootstrap has left to do.
 #include "settle.h"
 
 #include <cstdio>
@@ -24,7 +24,6 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "settle: %s\n", database.status().ToString().c_str());
     return 1;
   }
-  std::printf("{\"settle_seconds\": %.3f}\n",
-              murmur_bench::SecondsUntilSettled((*database)->db()));
+  std::printf("{\"settle_seconds\": %.3f}\n", murmur_bench::SecondsUntilSettled((*database)->db()));
   return 0;
 }

@@ -156,7 +156,7 @@ struct MonoidFunction {
   std::string description;              // one sentence
   // Errors: kInvalidArgument, naming the parameter and what it may be.
   std::function<Result<std::unique_ptr<Monoid>>(const MonoidParams&)> make;
-  bool needs_time = false;      // refused by a definition without `time`
+  bool needs_time = false;  // refused by a definition without `time`
 };
 
 // Every registered function by name; the built-in ones are always there.

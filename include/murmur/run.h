@@ -60,13 +60,13 @@ struct ReplayOptions : RunOptions {
 
 struct RunSummary {
   uint64_t version = 0;
-  bool already_complete = false;  // nothing was to be read
-  std::string range;              // of a replay, as understood
-  std::string inexact;            // why records may count more than once; empty: they don't
-  std::vector<std::string> notes;      // what a user should know of the source: what was left out
-  std::optional<uint64_t> replaced;    // the version that the swap replaced
-  bool swapped = false;                // this run made the version the serving one
-  std::vector<uint64_t> dropped;       // old versions that went with the swap
+  bool already_complete = false;     // nothing was to be read
+  std::string range;                 // of a replay, as understood
+  std::string inexact;               // why records may count more than once; empty: they don't
+  std::vector<std::string> notes;    // what a user should know of the source: what was left out
+  std::optional<uint64_t> replaced;  // the version that the swap replaced
+  bool swapped = false;              // this run made the version the serving one
+  std::vector<uint64_t> dropped;     // old versions that went with the swap
   RunProgress progress;
   std::array<uint64_t, kDeadReasonCount> dead_letters_by_reason{};
   uint64_t filtered = 0;
@@ -93,6 +93,11 @@ Status Replay(const Definition& definition, const ReplayOptions& options, RunSum
 Status Query(const Definition& definition, const QueryRequest& request, RowFormat format,
              const WriteText& write);
 Status Dump(const Definition& definition, RowFormat format, const WriteText& write);
+// Ends what stores' client libraries have going in the background. Call it once, when everything
+// else of Murmur has returned, before a program that may have read from S3 ends; nothing can be
+// read from S3 afterwards.
+void Shutdown() noexcept;
+
 // One JSON object.
 Result<std::string> StateStatus(const Definition& definition);
 

@@ -29,8 +29,8 @@ Result<std::vector<VersionRow>> ListVersions(const Definition& definition);
 
 struct SwapSummary {
   uint64_t serving = 0;
-  std::optional<uint64_t> replaced;   // empty: there was none, or it is the same
-  std::vector<uint64_t> dropped;      // versions beyond those that are kept
+  std::optional<uint64_t> replaced;  // empty: there was none, or it is the same
+  std::vector<uint64_t> dropped;     // versions beyond those that are kept
 };
 
 // Makes version `number` the one that readers see, in one atomic step, and drops the oldest served

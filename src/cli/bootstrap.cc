@@ -78,8 +78,7 @@ void NoteSummary(const Definition& definition, const RunSummary& summary, const 
   for (const std::string& note : summary.notes) Note("  " + note);
   if (!summary.inexact.empty()) Note("  at least once: " + summary.inexact);
   if (summary.swapped && summary.replaced) {
-    Note(fmt::format("  version {} serves now, instead of {}", summary.version,
-                     *summary.replaced));
+    Note(fmt::format("  version {} serves now, instead of {}", summary.version, *summary.replaced));
   }
   for (const uint64_t number : summary.dropped) Note(fmt::format("  version {} dropped", number));
   if (p.dead_letters > 0) {

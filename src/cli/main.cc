@@ -4,6 +4,7 @@
 #include <map>
 
 #include "cli/commands.h"
+#include "murmur/run.h"
 
 namespace murmur::cli {
 namespace {
@@ -67,9 +68,8 @@ void AddVersionVerbs(CLI::App* app, VersionArguments* arguments, Verb* verb) {
   const auto run = [=](int (*call)(const VersionArguments&)) {
     return [=] { *verb = [=] { return call(*arguments); }; };
   };
-  CLI::App* versions =
-      AddVerb(app, "versions", "The versions of the state; * marks the serving one",
-              &arguments->file);
+  CLI::App* versions = AddVerb(
+      app, "versions", "The versions of the state; * marks the serving one", &arguments->file);
   AddFormatOption(versions, &arguments->format, kSummaryFormats, "table (default) or json");
   versions->callback(run(VersionsVerb));
 
@@ -80,13 +80,12 @@ void AddVersionVerbs(CLI::App* app, VersionArguments* arguments, Verb* verb) {
   AddVerb(app, "rollback", "Back to the version that served before", &arguments->file)
       ->callback(run(RollbackVerb));
 
-  CLI::App* drop = AddVerb(app, "drop", "Delete version N, which does not serve",
-                           &arguments->file);
+  CLI::App* drop = AddVerb(app, "drop", "Delete version N, which does not serve", &arguments->file);
   drop->add_option("N", arguments->version, "The version")->required();
   drop->callback(run(DropVerb));
 
-  CLI::App* diff = AddVerb(app, "diff", "Keys whose values differ between two versions",
-                           &arguments->file);
+  CLI::App* diff =
+      AddVerb(app, "diff", "Keys whose values differ between two versions", &arguments->file);
   diff->add_option("A", arguments->version, "The one version")->required();
   diff->add_option("B", arguments->other, "The other")->required();
   diff->add_option("--top", arguments->top, "How many keys, those that differ most (default 10)");
@@ -122,9 +121,9 @@ int Main(int argc, char** argv) {
                   "End when everything that is there now is counted");
   whole->callback([&] { verb = [&] { return RunVerb(run); }; });
 
-  CLI::App* replay = AddVerb(
-      &app, "replay", "Read history into a new version beside the serving one, then swap to it",
-      &run.file);
+  CLI::App* replay =
+      AddVerb(&app, "replay",
+              "Read history into a new version beside the serving one, then swap to it", &run.file);
   AddRunOptions(replay, &run);
   replay->add_option("--from", run.from, "From this event time (RFC 3339), or 0:1500,1:1480");
   replay->add_option("--to", run.to, "Up to, and without, this event time or these offsets");
@@ -163,7 +162,9 @@ int Main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kExitDone : kExitUsage;
   }
-  return verb();
+  const int exit_code = verb();
+  Shutdown();
+  return exit_code;
 }
 
 }  // namespace

@@ -39,10 +39,10 @@ ordered_json AsJson(const VersionRow& row) {
 }
 
 std::string AsLine(const VersionRow& row) {
-  std::string line = fmt::format(
-      "{} {:>3}  {:<9} {:<9} {:>15} records  {}  {}", row.serving ? "*" : " ", row.info.number,
-      StatusOf(row), row.info.mode, WithCommas(row.records), FormatTime(row.info.created),
-      row.info.source);
+  std::string line =
+      fmt::format("{} {:>3}  {:<9} {:<9} {:>15} records  {}  {}", row.serving ? "*" : " ",
+                  row.info.number, StatusOf(row), row.info.mode, WithCommas(row.records),
+                  FormatTime(row.info.created), row.info.source);
   if (!row.info.range.empty()) line += "  " + row.info.range;
   if (row.dead_letters > 0) line += fmt::format("  {} dead letters", WithCommas(row.dead_letters));
   if (row.info.status != VersionStatus::kComplete) {
@@ -54,10 +54,9 @@ std::string AsLine(const VersionRow& row) {
 
 int ReportSwap(const Result<SwapSummary>& swapped) {
   if (!swapped.ok()) return Report(swapped.status());
-  Note(swapped->replaced
-           ? fmt::format("version {} serves now, instead of {}", swapped->serving,
-                         *swapped->replaced)
-           : fmt::format("version {} serves", swapped->serving));
+  Note(swapped->replaced ? fmt::format("version {} serves now, instead of {}", swapped->serving,
+                                       *swapped->replaced)
+                         : fmt::format("version {} serves", swapped->serving));
   for (const uint64_t number : swapped->dropped) Note(fmt::format("version {} dropped", number));
   return kExitDone;
 }

@@ -3,7 +3,6 @@
 #include <nlohmann/json.hpp>
 #include <variant>
 
-
 namespace murmur {
 namespace {
 

@@ -1,8 +1,8 @@
 #include "monoid/parameters.h"
 
 #include <charconv>
-#include <cstdio>
 #include <cmath>
+#include <cstdio>
 
 #include "monoid/numbers.h"
 

@@ -29,10 +29,10 @@ constexpr char kReplayMode[] = "replay";
 // What a build reads and how it becomes the serving version.
 struct Build {
   std::string mode;
-  std::string range;      // as text; part of what makes two builds the same
+  std::string range;  // as text; part of what makes two builds the same
   TimeSpan times;
-  bool beside = false;    // a new version beside the serving one, if there is one
-  bool swap = true;       // when it is complete
+  bool beside = false;  // a new version beside the serving one, if there is one
+  bool swap = true;     // when it is complete
 };
 
 Status CheckIdentity(const Definition& definition, const VersionInfo& info) {
@@ -160,8 +160,7 @@ class Reporter {
 };
 
 Status RunScan(const std::shared_ptr<const Pipeline>& pipeline, const RunOptions& options,
-               const Build& build, SnapshotSource* source, StateTable* table,
-               RunSummary* summary) {
+               const Build& build, SnapshotSource* source, StateTable* table, RunSummary* summary) {
   const Definition& definition = pipeline->definition();
   const auto start = steady_clock::now();
   const uint32_t threads = options.threads != 0      ? options.threads

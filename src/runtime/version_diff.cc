@@ -32,11 +32,10 @@ class PagedCursor {
 
   Status Fill() {
     const std::string until(1, static_cast<char>(kStoreKeyBase));
-    MURMUR_TRY(
-        snapshot_->Scan(from_, until, [this](std::string_view key, std::string_view value) {
-          page_.emplace_back(key, value);
-          return page_.size() < kPageKeys;
-        }));
+    MURMUR_TRY(snapshot_->Scan(from_, until, [this](std::string_view key, std::string_view value) {
+      page_.emplace_back(key, value);
+      return page_.size() < kPageKeys;
+    }));
     end_ = page_.size() < kPageKeys;
     if (!page_.empty()) from_ = page_.back().first + '\0';
     return {};

@@ -2,10 +2,16 @@
 
 #include <fmt/format.h>
 
+#include <atomic>
 #include <charconv>
+#include <iterator>
+#include <mutex>
+#include <thread>
 
 namespace murmur {
 namespace {
+
+constexpr size_t kLookingThreads = 16;
 
 // A split's payload is "<object> <format> <what the format says>".
 struct Place {
@@ -40,16 +46,45 @@ Result<ScanPlan> ObjectSource::Scan(std::stop_token stop) {
   MURMUR_ASSIGN(frozen_, options_.objects->List());
   ScanPlan plan{.source = options_.name, .splits = {}, .payload = {}, .inexact = {}};
   MURMUR_ASSIGN(plan.payload, SerializeObjects(frozen_));
-  for (size_t object = 0; object < frozen_.size(); ++object) {
-    if (stop.stop_requested()) return Status(Code::kCancelled, options_.name);
-    MURMUR_TRY(AddSplits(object, &plan.splits));
-  }
+  MURMUR_TRY(AddAllSplits(stop, &plan.splits));
   return plan;
+}
+
+// Some objects must be looked into for that: where it is a round trip each, many at once.
+Status ObjectSource::AddAllSplits(const std::stop_token& stop, std::vector<Split>* splits) {
+  std::vector<std::vector<Split>> of_object(frozen_.size());
+  std::atomic<size_t> next{0};
+  std::mutex mutex;
+  Status failure;
+  const auto work = [&] {
+    for (size_t object = next++; object < frozen_.size(); object = next++) {
+      Status status = stop.stop_requested() ? Status(Code::kCancelled, options_.name)
+                                            : AddSplits(object, &of_object[object]);
+      if (status.ok()) continue;
+      const std::lock_guard lock(mutex);
+      if (failure.ok()) failure = std::move(status);
+      next = frozen_.size();
+    }
+  };
+  {
+    std::vector<std::jthread> threads;
+    for (size_t i = 1; options_.objects->remote() && i < kLookingThreads; ++i) {
+      threads.emplace_back(work);
+    }
+    work();
+  }
+  for (std::vector<Split>& some : of_object) {
+    std::move(some.begin(), some.end(), std::back_inserter(*splits));
+  }
+  return failure;
 }
 
 Result<size_t> ObjectSource::FormatOf(const SourceObject& object) const {
   if (options_.formats.size() == 1) return 0;
-  MURMUR_ASSIGN(const std::string head, options_.objects->ReadHead(object.name, kFormatBytes));
+  for (size_t i = 0; i < options_.formats.size(); ++i) {
+    if (options_.formats[i]->HasName(object.name)) return i;
+  }
+  MURMUR_ASSIGN(const std::string head, options_.objects->ReadHead(object, kFormatBytes));
   for (size_t i = 0; i < options_.formats.size(); ++i) {
     if (options_.formats[i]->Recognises(head)) return i;
   }
@@ -74,12 +109,22 @@ Status ObjectSource::Resume(const ScanPlan& plan) {
                                                       plan.source, options_.name));
   }
   MURMUR_ASSIGN(frozen_, ParseObjects(plan.payload));
-  MURMUR_ASSIGN(const auto appeared, options_.objects->Compare(frozen_));
-  if (!appeared.empty()) {
-    AddNote(fmt::format("{} objects appeared since the scan began and are not in it; first: {}",
-                        appeared.size(), appeared.front()));
-  }
-  return Status();
+  MURMUR_ASSIGN(const auto changes, options_.objects->Compare(frozen_));
+  return changes.AllThere();
+}
+
+void ObjectSource::NoteAppeared(const std::vector<std::string>& names) {
+  if (names.empty()) return;
+  AddNote(fmt::format("{} objects appeared since the scan began and are not in it; the first is {}",
+                      names.size(), names.front()));
+}
+
+Result<HandoffToken> ObjectSource::EndOf(const ScanPlan&,
+                                         const std::map<std::string, SplitProgress>&) {
+  MURMUR_ASSIGN(const auto changes, options_.objects->Compare(frozen_));
+  if (options_.objects->remote()) MURMUR_TRY(changes.changed);
+  NoteAppeared(changes.appeared);
+  return HandoffToken();
 }
 
 Result<std::unique_ptr<RecordStream>> ObjectSource::Open(const Split& split, const Position& after,

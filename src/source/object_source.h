@@ -22,8 +22,9 @@ class ObjectFormat {
   ObjectFormat& operator=(const ObjectFormat&) = delete;
   virtual ~ObjectFormat() = default;
 
-  // Does the object begin as this format does? `head` has up to kFormatBytes of it.
-  virtual bool Recognises(std::string_view head) const = 0;
+  // Is the object of this format, as its name says, or, if that says nothing, its first bytes?
+  virtual bool HasName(std::string_view name) const = 0;
+  virtual bool Recognises(std::string_view head) const = 0;  // up to kFormatBytes
   // Appends the splits of `object`; their payloads are for Open alone.
   virtual Status AddSplits(const SourceObject& object, std::vector<Split>* splits) = 0;
   // As SnapshotSource::Open.
@@ -52,6 +53,10 @@ class ObjectSource : public SnapshotSource {
   Result<std::unique_ptr<RecordStream>> Open(const Split& split, const Position& after,
                                              const Projection& projection) override;
   std::vector<std::string> Notes() const override { return notes_; }
+  // Looks once more whether objects of a remote store are what they were: a read there sees an
+  // object's newest content, whatever was listed.
+  Result<HandoffToken> EndOf(const ScanPlan& plan,
+                             const std::map<std::string, SplitProgress>& progress) override;
   Status Close() override { return Status(); }
 
  protected:
@@ -60,6 +65,8 @@ class ObjectSource : public SnapshotSource {
 
  private:
   Result<size_t> FormatOf(const SourceObject& object) const;
+  void NoteAppeared(const std::vector<std::string>& names);
+  Status AddAllSplits(const std::stop_token& stop, std::vector<Split>* splits);
   Status AddSplits(size_t object, std::vector<Split>* splits);
 
   const ObjectSourceOptions options_;

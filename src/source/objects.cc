@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "murmur/key.h"
+#include "source/s3/s3_store.h"
 
 namespace murmur {
 namespace {
@@ -96,21 +97,21 @@ bool IsHidden(std::string_view path) {
   return false;
 }
 
-Status Changed(const SourceObject& object, const std::string& how) {
+Status Changed(const std::string& object, const std::string& how) {
   return Status(Code::kFailedPrecondition,
-                fmt::format("{} {} since the scan began; put it back, or start again: murmur "
-                            "bootstrap FILE --fresh",
-                            object.name, how));
+                fmt::format("{} {} since the scan began; put it back, or start again in a new "
+                            "version: --fresh",
+                            object, how));
 }
 
 Status SameObject(const SourceObject& frozen, const SourceObject& now) {
   if (now.size != frozen.size) {
-    return Changed(frozen, fmt::format("changed (size {} → {})", frozen.size, now.size));
+    return Changed(frozen.name, fmt::format("changed (size {} → {})", frozen.size, now.size));
   }
   if (now.mtime_ns != frozen.mtime_ns) {
-    return Changed(frozen, fmt::format("changed (modified {} → {})",
-                                       FormatTime(frozen.mtime_ns / 1000),
-                                       FormatTime(now.mtime_ns / 1000)));
+    return Changed(frozen.name,
+                   fmt::format("changed (modified {} → {})", FormatTime(frozen.mtime_ns / 1000),
+                               FormatTime(now.mtime_ns / 1000)));
   }
   return Status();
 }
@@ -137,7 +138,9 @@ Status FromArrow(const arrow::Status& status, std::string_view context) {
   const int error = arrow::internal::ErrnoFromStatus(status);
   if (error == ENOENT || error == ENOTDIR) code = Code::kNotFound;
   if (error == EACCES || error == EPERM) code = Code::kPermissionDenied;
-  return Status(code, fmt::format("{}: {}", context, status.message()));
+  const std::string_view remedy = S3Remedy(status.message());
+  return Status(code, fmt::format("{}: {}{}{}", context, remedy, remedy.empty() ? "" : ". ",
+                                  status.message()));
 }
 
 std::vector<std::string> PathsOf(const SourceSpec& spec) {
@@ -199,7 +202,12 @@ ObjectSet::ObjectSet(std::vector<std::string> paths, std::string base_directory,
       base_directory_(std::move(base_directory)),
       filesystem_(std::move(filesystem)) {}
 
+ObjectSet::ObjectSet(std::vector<std::string> paths, std::shared_ptr<arrow::fs::FileSystem> store,
+                     std::string_view scheme)
+    : paths_(std::move(paths)), scheme_(scheme), filesystem_(std::move(store)) {}
+
 std::string ObjectSet::FullPath(const std::string& name) const {
+  if (!scheme_.empty()) return name.substr(scheme_.size());
   if (base_directory_.empty() || name.starts_with('/')) return name;
   return base_directory_ + "/" + name;
 }
@@ -221,9 +229,10 @@ Result<std::vector<SourceObject>> ObjectSet::List() const {
 }
 
 Status ObjectSet::Expand(const std::string& path, std::vector<SourceObject>* objects) const {
-  std::string name = std::filesystem::path(path).lexically_normal().generic_string();
+  std::string name =
+      scheme_ + std::filesystem::path(path.substr(scheme_.size())).lexically_normal().string();
   while (name.size() > 1 && name.ends_with('/')) name.pop_back();
-  auto info = filesystem_->GetFileInfo(FullPath(name));
+  auto info = Request([&] { return filesystem_->GetFileInfo(FullPath(name)); });
   if (!info.ok()) return FromArrow(info.status(), path);
   const size_t before = objects->size();
   if (info->IsFile()) {
@@ -234,6 +243,13 @@ Status ObjectSet::Expand(const std::string& path, std::vector<SourceObject>* obj
     MURMUR_TRY(ListBelow(std::string(FixedPrefix(name)), name, objects));
   }
   if (objects->size() > before) return Status();
+  if (remote()) {
+    return Status(
+        Code::kNotFound,
+        fmt::format("'{}' has no object. A prefix that ends in the middle of a name needs "
+                    "a star behind it",
+                    path));
+  }
   return Status(
       Code::kNotFound,
       fmt::format("'{}' matches no file; relative paths start at '{}'. Check the path, or "
@@ -254,7 +270,7 @@ Status ObjectSet::ListBelow(const std::string& directory, const std::string& pat
   if (!pattern.empty() && wild.find("**") == wild.npos) {
     selector.max_recursion = static_cast<int32_t>(std::count(wild.begin(), wild.end(), '/'));
   }
-  auto infos = filesystem_->GetFileInfo(selector);
+  auto infos = Request([&] { return filesystem_->GetFileInfo(selector); });
   if (!infos.ok()) return FromArrow(infos.status(), directory);
   const size_t prefix = selector.base_dir == "/" ? 1 : selector.base_dir.size() + 1;
   for (const arrow::fs::FileInfo& info : *infos) {
@@ -266,43 +282,54 @@ Status ObjectSet::ListBelow(const std::string& directory, const std::string& pat
 }
 
 Status ObjectSet::CheckUnchanged(const SourceObject& object) const {
-  auto info = filesystem_->GetFileInfo(FullPath(object.name));
+  auto info = Request([&] { return filesystem_->GetFileInfo(FullPath(object.name)); });
   if (!info.ok()) return FromArrow(info.status(), object.name);
-  if (!info->IsFile()) return Changed(object, "is gone");
+  if (!info->IsFile()) return Changed(object.name, "is gone");
   return SameObject(object, ToObject(*info, object.name));
 }
 
-Result<std::vector<std::string>> ObjectSet::Compare(
-    const std::vector<SourceObject>& frozen) const {
+Result<ObjectChanges> ObjectSet::Compare(const std::vector<SourceObject>& frozen) const {
   const auto listed = List();
   if (!listed.ok() && listed.status().code() != Code::kNotFound) return listed.status();
   std::map<std::string_view, const SourceObject*> now;
   if (listed.ok()) {
     for (const SourceObject& object : *listed) now.emplace(object.name, &object);
   }
+  ObjectChanges changes;
   for (const SourceObject& object : frozen) {
     const auto it = now.find(object.name);
-    if (it == now.end()) return Changed(object, "is gone");
-    MURMUR_TRY(SameObject(object, *it->second));
+    if (it == now.end()) {
+      changes.gone.push_back(object.name);
+      continue;
+    }
+    if (changes.changed.ok()) changes.changed = SameObject(object, *it->second);
     now.erase(it);
   }
-  std::vector<std::string> appeared;
-  for (const auto& [name, object] : now) appeared.emplace_back(name);
-  return appeared;
+  for (const auto& [name, object] : now) changes.appeared.emplace_back(name);
+  return changes;
+}
+
+Status ObjectChanges::AllThere() const {
+  MURMUR_TRY(changed);
+  return gone.empty() ? Status() : Changed(gone.front(), "is gone");
 }
 
 Result<std::shared_ptr<arrow::io::RandomAccessFile>> ObjectSet::Open(
-    const std::string& name) const {
-  auto file = filesystem_->OpenInputFile(FullPath(name));
-  if (!file.ok()) return FromArrow(file.status(), name);
-  return *std::move(file);
+    const SourceObject& object) const {
+  // With a size that is known a remote store need not be asked before the first read.
+  arrow::fs::FileInfo info(FullPath(object.name), arrow::fs::FileType::File);
+  info.set_size(static_cast<int64_t>(object.size));
+  auto file = filesystem_->OpenInputFile(info);
+  if (!file.ok()) return FromArrow(file.status(), object.name);
+  return remote() ? RetryReads(*std::move(file)) : *std::move(file);
 }
 
-Result<std::string> ObjectSet::ReadHead(const std::string& name, size_t size) const {
-  MURMUR_ASSIGN(const auto file, Open(name));
-  std::string head(size, '\0');
-  const auto read = file->ReadAt(0, static_cast<int64_t>(size), head.data());
-  if (!read.ok()) return FromArrow(read.status(), name);
+Result<std::string> ObjectSet::ReadHead(const SourceObject& object, size_t size) const {
+  MURMUR_ASSIGN(const auto file, Open(object));
+  std::string head(std::min<uint64_t>(size, object.size), '\0');
+  if (head.empty()) return head;
+  const auto read = file->ReadAt(0, static_cast<int64_t>(head.size()), head.data());
+  if (!read.ok()) return FromArrow(read.status(), object.name);
   head.resize(static_cast<size_t>(*read));
   return head;
 }

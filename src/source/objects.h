@@ -16,6 +16,7 @@
 #include "murmur/definition.h"
 #include "murmur/source.h"
 #include "murmur/status.h"
+#include "source/retry.h"
 
 namespace murmur {
 
@@ -25,6 +26,16 @@ struct SourceObject {
   uint64_t size = 0;     // bytes
   int64_t mtime_ns = 0;  // since the Unix epoch
   bool operator==(const SourceObject&) const = default;
+};
+
+// What became of objects since they were frozen.
+struct ObjectChanges {
+  Status changed;  // kFailedPrecondition names the first that has another size or time
+  std::vector<std::string> gone;
+  std::vector<std::string> appeared;
+
+  // kFailedPrecondition names the first object that changed or is gone.
+  Status AllThere() const;
 };
 
 // Arrow's error as ours, with `context` (an object's name) before its message.
@@ -48,24 +59,35 @@ class ObjectSet {
   // `paths` are files, globs or directories (all files below, but for names that begin with '.' or
   // '_'); relative ones start at `base_directory`.
   ObjectSet(std::vector<std::string> paths, std::string base_directory);
-  // The same over another filesystem; tests, and stores other than the local disk.
+  // Of a remote store. Paths and names begin with `scheme`, which the filesystem does not know.
+  ObjectSet(std::vector<std::string> paths, std::shared_ptr<arrow::fs::FileSystem> store,
+            std::string_view scheme);
+  // The same over another filesystem; tests.
   ObjectSet(std::vector<std::string> paths, std::string base_directory,
             std::shared_ptr<arrow::fs::FileSystem> filesystem);
+
+  // Whether every request is a round trip over a network.
+  bool remote() const noexcept { return !scheme_.empty(); }
 
   // Every object that some path matches, once, ascending by name.
   // Errors: kNotFound (a path matches nothing; names it), kUnavailable.
   Result<std::vector<SourceObject>> List() const;
   // Errors: kFailedPrecondition: the object is gone or has another size or time.
   Status CheckUnchanged(const SourceObject& object) const;
-  // Lists again: names of objects that are not among `frozen`.
-  // Errors: kFailedPrecondition names the first of `frozen` that is gone or changed.
-  Result<std::vector<std::string>> Compare(const std::vector<SourceObject>& frozen) const;
-  // For reading by position. Errors: kNotFound, kPermissionDenied, kUnavailable.
-  Result<std::shared_ptr<arrow::io::RandomAccessFile>> Open(const std::string& name) const;
+  // Lists again. Errors: as List, but for kNotFound.
+  Result<ObjectChanges> Compare(const std::vector<SourceObject>& frozen) const;
+  // For reading by position. Errors: kNotFound, kPermissionDenied, kUnavailable; a remote store may
+  // tell them at the first read.
+  Result<std::shared_ptr<arrow::io::RandomAccessFile>> Open(const SourceObject& object) const;
   // The first `size` bytes, or all there are. Errors: as Open.
-  Result<std::string> ReadHead(const std::string& name, size_t size) const;
+  Result<std::string> ReadHead(const SourceObject& object, size_t size) const;
 
  private:
+  // What a disk refuses it refuses for good.
+  template <class Ask>
+  auto Request(Ask&& ask) const -> decltype(ask()) {
+    return remote() ? Retried(ask) : ask();
+  }
   std::string FullPath(const std::string& name) const;
   std::string DirectoryPath(const std::string& name) const;
   Status Expand(const std::string& path, std::vector<SourceObject>* objects) const;
@@ -74,6 +96,7 @@ class ObjectSet {
 
   std::vector<std::string> paths_;
   std::string base_directory_;
+  std::string scheme_;  // "s3://", or empty
   std::shared_ptr<arrow::fs::FileSystem> filesystem_;
 };
 

@@ -96,16 +96,16 @@ TEST_F(ObjectSetTest, FrozenObjectsSurviveTextAndAreCheckedAgain) {
   const auto again = ParseObjects(*SerializeObjects(*objects));
   ASSERT_TRUE(again.ok());
   EXPECT_EQ(*again, *objects);
-  EXPECT_THAT(*set.Compare(*again), ElementsAre());
+  EXPECT_TRUE(set.Compare(*again)->AllThere().ok());
 
   Write("a.jsonl", "01234567890123");
   const Status changed = set.CheckUnchanged(again->front());
-  EXPECT_EQ(set.Compare(*again).status(), changed);
+  EXPECT_EQ(set.Compare(*again)->AllThere(), changed);
   EXPECT_EQ(changed.code(), Code::kFailedPrecondition);
   EXPECT_THAT(changed.message(), HasSubstr("a.jsonl changed (size 10 → 14) since the scan began"));
   std::filesystem::remove(directory_ + "/a.jsonl");
   EXPECT_THAT(set.CheckUnchanged(again->front()).message(), HasSubstr("a.jsonl is gone"));
-  EXPECT_THAT(set.Compare(*again).status().message(), HasSubstr("a.jsonl is gone"));
+  EXPECT_THAT(set.Compare(*again)->AllThere().message(), HasSubstr("a.jsonl is gone"));
 }
 
 TEST_F(ObjectSetTest, AFileOfTheSameSizeButAnotherTimeHasChanged) {
@@ -116,7 +116,8 @@ TEST_F(ObjectSetTest, AFileOfTheSameSizeButAnotherTimeHasChanged) {
   const std::filesystem::path path = directory_ + "/a.jsonl";
   std::filesystem::last_write_time(
       path, std::filesystem::last_write_time(path) + std::chrono::seconds(1));
-  EXPECT_THAT(set.CheckUnchanged(objects->front()).message(), HasSubstr("a.jsonl changed (modified "));
+  EXPECT_THAT(set.CheckUnchanged(objects->front()).message(),
+              HasSubstr("a.jsonl changed (modified "));
 }
 
 TEST_F(ObjectSetTest, ObjectsThatAppearAreTold) {
@@ -125,11 +126,11 @@ TEST_F(ObjectSetTest, ObjectsThatAppearAreTold) {
   const auto objects = set.List();
   ASSERT_TRUE(objects.ok());
   Write("data/0.jsonl", "1");
-  EXPECT_THAT(*set.Compare(*objects), ElementsAre("data/0.jsonl"));
+  EXPECT_THAT(set.Compare(*objects)->appeared, ElementsAre("data/0.jsonl"));
 }
 
 TEST_F(ObjectSetTest, OpeningAMissingFileSaysNotFound) {
-  const auto file = ObjectSet({}, directory_).Open("none.jsonl");
+  const auto file = ObjectSet({}, directory_).Open({.name = "none.jsonl", .size = 1});
   ASSERT_FALSE(file.ok());
   EXPECT_EQ(file.status().code(), Code::kNotFound);
 }

@@ -59,8 +59,7 @@ std::string ReplayRange::ToString() const {
                        until_offsets.empty() ? "end" : Shown(until_offsets));
   }
   if (times.unbounded()) return "";
-  return fmt::format("times [{}, {})",
-                     times.from == INT64_MIN ? "start" : FormatTime(times.from),
+  return fmt::format("times [{}, {})", times.from == INT64_MIN ? "start" : FormatTime(times.from),
                      times.until == INT64_MAX ? "end" : FormatTime(times.until));
 }
 
@@ -78,9 +77,8 @@ Result<ReplayRange> ParseReplayRange(std::string_view from, std::string_view to)
   for (const auto& [partition, until] : range.until_offsets) {
     const auto it = range.from_offsets.find(partition);
     if (it != range.from_offsets.end() && it->second > until) {
-      return Status(Code::kInvalidArgument,
-                    fmt::format("partition {}: --from {} is behind --to {}", partition, it->second,
-                                until));
+      return Status(Code::kInvalidArgument, fmt::format("partition {}: --from {} is behind --to {}",
+                                                        partition, it->second, until));
     }
   }
   return range;

@@ -8,6 +8,7 @@
 #include "source/archive/archive_source.h"
 #include "source/jsonl/jsonl_source.h"
 #include "source/parquet/parquet_source.h"
+#include "source/s3/s3_source.h"
 
 namespace murmur {
 namespace {
@@ -19,6 +20,7 @@ struct SourceKind {
 constexpr SourceKind kKinds[] = {
     {"jsonl", MakeJsonlSource},
     {"parquet", MakeParquetSource},
+    {"s3", MakeS3Source},
 };
 
 }  // namespace

@@ -15,8 +15,8 @@ namespace murmur {
 // says.
 Result<std::unique_ptr<SnapshotSource>> MakeSnapshotSource(const Definition& definition);
 
-// The driver that `replay:` names, for `range`. Errors: as MakeSnapshotSource; kInvalidArgument: the
-// kind can't tell such a range.
+// The driver that `replay:` names, for `range`. Errors: as MakeSnapshotSource; kInvalidArgument:
+// the kind can't tell such a range.
 Result<std::unique_ptr<SnapshotSource>> MakeReplayDriver(const Definition& definition,
                                                          const ReplayRange& range);
 

@@ -39,10 +39,10 @@ bool GetInfo(std::string_view in, VersionInfo* info) {
   uint64_t status, count;
   if (!GetRecordVersion(&in) || !GetVarint(&in, &info->number) || !GetVarint(&in, &status) ||
       status > static_cast<uint64_t>(VersionStatus::kFailed) || !GetBytes(&in, &info->failure) ||
-      !GetBytes(&in, &info->mode) || !GetBytes(&in, &info->source) || !GetBytes(&in, &info->range) ||
-      !GetSigned(&in, &info->created) ||
-      !GetBytes(&in, &info->identity) ||
-      !GetBytes(&in, &info->definition) || !GetCount(&in, &count)) {
+      !GetBytes(&in, &info->mode) || !GetBytes(&in, &info->source) ||
+      !GetBytes(&in, &info->range) || !GetSigned(&in, &info->created) ||
+      !GetBytes(&in, &info->identity) || !GetBytes(&in, &info->definition) ||
+      !GetCount(&in, &count)) {
     return false;
   }
   info->status = static_cast<VersionStatus>(status);

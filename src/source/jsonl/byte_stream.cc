@@ -10,6 +10,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <future>
 #include <optional>
 #include <vector>
 
@@ -65,6 +66,61 @@ class FileBytes final : public ByteStream {
   std::string name_;
   uint64_t offset_;
   uint64_t size_;
+};
+
+class ReadAheadBytes final : public ByteStream {
+ public:
+  ReadAheadBytes(std::unique_ptr<ByteStream> bytes, size_t chunk_bytes)
+      : bytes_(std::move(bytes)), chunk_bytes_(chunk_bytes) {}
+
+  Result<ByteRead> Read(std::stop_token stop, char* out, size_t size) override {
+    if (at_ == current_.size() && !end_) MURMUR_TRY(Advance(stop));
+    if (at_ == current_.size()) return *end_;
+    size = std::min(size, current_.size() - at_);
+    std::memcpy(out, current_.data() + at_, size);
+    at_ += size;
+    source_bytes_ += size;
+    return ByteRead{.size = size, .detail = {}};
+  }
+
+ private:
+  struct Chunk {
+    std::vector<char> bytes;
+    ByteRead read;
+  };
+
+  Status Advance(const std::stop_token& stop) {
+    if (!next_.valid()) Request();
+    while (next_.wait_for(kStopEvery) != std::future_status::ready) {
+      if (stop.stop_requested()) return Status(Code::kCancelled, "stopped");
+    }
+    MURMUR_ASSIGN(Chunk chunk, next_.get());
+    at_ = 0;
+    current_ = std::move(chunk.bytes);
+    current_.resize(chunk.read.size);
+    if (chunk.read.size == 0) {
+      end_ = std::move(chunk.read);
+    } else {
+      Request();
+    }
+    return {};
+  }
+
+  void Request() {
+    next_ = std::async(std::launch::async, [this]() -> Result<Chunk> {
+      Chunk chunk{.bytes = std::vector<char>(chunk_bytes_), .read = {}};
+      MURMUR_ASSIGN(chunk.read, bytes_->Read({}, chunk.bytes.data(), chunk_bytes_));
+      return chunk;
+    });
+  }
+
+  static constexpr std::chrono::milliseconds kStopEvery{50};
+  std::unique_ptr<ByteStream> bytes_;
+  const size_t chunk_bytes_;
+  std::vector<char> current_;
+  size_t at_ = 0;
+  std::optional<ByteRead> end_;
+  std::future<Result<Chunk>> next_;  // last: it ends before what it reads from goes
 };
 
 class StandardInputBytes final : public ByteStream {
@@ -234,10 +290,28 @@ std::unique_ptr<ByteStream> ReadFile(std::shared_ptr<arrow::io::RandomAccessFile
   return std::make_unique<FileBytes>(std::move(file), std::move(name), offset, size);
 }
 
+std::unique_ptr<ByteStream> ReadAhead(std::unique_ptr<ByteStream> bytes, size_t chunk_bytes) {
+  return std::make_unique<ReadAheadBytes>(std::move(bytes), chunk_bytes);
+}
+
 std::unique_ptr<ByteStream> ReadStandardInput() { return std::make_unique<StandardInputBytes>(); }
 
 std::unique_ptr<ByteStream> ReadReader(std::istream* reader, std::string name) {
   return std::make_unique<ReaderBytes>(reader, std::move(name));
+}
+
+Result<Compression> DetectFrom(const std::stop_token& stop, std::unique_ptr<ByteStream>* bytes) {
+  std::string magic(kMagicBytes, '\0');
+  size_t size = 0;
+  while (size < kMagicBytes) {
+    MURMUR_ASSIGN(const ByteRead read,
+                  (*bytes)->Read(stop, magic.data() + size, kMagicBytes - size));
+    if (read.size == 0) break;
+    size += read.size;
+  }
+  magic.resize(size);
+  *bytes = Prepend(magic, std::move(*bytes));
+  return DetectCompression(magic);
 }
 
 Result<std::unique_ptr<ByteStream>> Decompress(std::unique_ptr<ByteStream> compressed,

@@ -58,11 +58,19 @@ class ByteStream {
 std::unique_ptr<ByteStream> ReadFile(std::shared_ptr<arrow::io::RandomAccessFile> file,
                                      std::string name, uint64_t offset, uint64_t size);
 
+// `bytes`, read by a thread of its own `chunk_bytes` at once, one chunk ahead: for stores where a
+// request costs a round trip. A stop, and the end of the stream, wait for the request under way.
+std::unique_ptr<ByteStream> ReadAhead(std::unique_ptr<ByteStream> bytes, size_t chunk_bytes);
+
 // Standard input; waits with an eye on the stop token.
 std::unique_ptr<ByteStream> ReadStandardInput();
 
 // A reader that others give; a stop waits for its read to return.
 std::unique_ptr<ByteStream> ReadReader(std::istream* reader, std::string name);
+
+// Looks at the first bytes of *bytes; what it gives afterwards is what it gave before.
+// Errors: as ByteStream.
+Result<Compression> DetectFrom(const std::stop_token& stop, std::unique_ptr<ByteStream>* bytes);
 
 // What `compressed` holds: gzip members, zstd or lz4 frames, one behind the other.
 // Errors: kUnimplemented (a build of Arrow without the codec).

@@ -14,34 +14,44 @@ namespace murmur {
 namespace {
 
 constexpr std::string_view kStandardInput = "-";
+constexpr uint64_t kRemoteReadBytes = 4 << 20;
 
 // What a split's payload says.
 struct JsonlSplit {
   uint64_t begin = 0;
   uint64_t end = 0;
-  Compression compression = Compression::kNone;
 };
 
 std::string Serialize(const JsonlSplit& split) {
-  return fmt::format("{} {} {}", split.begin, split.end, CompressionName(split.compression));
+  return fmt::format("{} {}", split.begin, split.end);
 }
 
 Result<JsonlSplit> ParseSplit(const Split& split) {
   std::istringstream text(split.payload);
   JsonlSplit out;
-  std::string compression;
   if (!(text >> out.begin >> out.end)) {
     return Status(Code::kInvalidArgument, split.id + ": not a split of lines");
   }
-  text >> compression;
-  MURMUR_ASSIGN(out.compression, ParseCompression(compression));
   return out;
 }
 
-// Opens a split at `after`. A plain file is read from there; what is compressed, from its start.
-Result<std::unique_ptr<LineBlocks>> OpenLines(const ObjectSet& objects, const SourceObject& object,
-                                              const JsonlSplit& split, const Position& after,
-                                              const JsonlOptions& options) {
+std::unique_ptr<ByteStream> ReadObject(const ObjectSet& objects,
+                                       std::shared_ptr<arrow::io::RandomAccessFile> file,
+                                       const SourceObject& object, uint64_t from) {
+  auto bytes = ReadFile(std::move(file), object.name, from, object.size);
+  if (!objects.remote()) return bytes;
+  return ReadAhead(std::move(bytes), std::min<uint64_t>(kRemoteReadBytes, object.size - from));
+}
+
+struct OpenedLines {
+  bool compressed = false;
+  std::unique_ptr<LineBlocks> blocks;
+};
+
+// Opens a split at `after`. A plain object is read from there; what is compressed, from its start.
+Result<OpenedLines> OpenLines(const ObjectSet& objects, const SourceObject& object,
+                              const JsonlSplit& split, const Position& after,
+                              const JsonlOptions& options) {
   LineBlocksOptions lines = {.object = object.name,
                              .begin = split.begin,
                              .end = split.end,
@@ -52,16 +62,23 @@ Result<std::unique_ptr<LineBlocks>> OpenLines(const ObjectSet& objects, const So
     MURMUR_ASSIGN(lines.begin, ParseOffset(after));
     lines.begin_is_line_start = true;
   }
-  MURMUR_ASSIGN(auto file, objects.Open(object.name));
-  uint64_t from = lines.begin - (lines.begin_is_line_start ? 0 : 1);
-  if (split.compression != Compression::kNone) {
+  MURMUR_ASSIGN(const auto file, objects.Open(object));
+  Compression compression = Compression::kNone;
+  std::unique_ptr<ByteStream> bytes;
+  if (split.begin == 0 && split.end == object.size) {  // else it is plain, or would not be cut
+    bytes = ReadObject(objects, file, object, 0);
+    MURMUR_ASSIGN(compression, DetectFrom({}, &bytes));
+  }
+  const uint64_t from = lines.begin - (lines.begin_is_line_start ? 0 : 1);
+  if (compression != Compression::kNone) {
     lines.discard = lines.begin;
     lines.end = UINT64_MAX;
-    from = 0;
+  } else if (bytes == nullptr || from > 0) {
+    bytes = ReadObject(objects, file, object, from);
   }
-  MURMUR_ASSIGN(auto bytes, Decompress(ReadFile(std::move(file), object.name, from, object.size),
-                                       split.compression));
-  return std::make_unique<LineBlocks>(std::move(bytes), std::move(lines));
+  MURMUR_ASSIGN(bytes, Decompress(std::move(bytes), compression));
+  return OpenedLines{.compressed = compression != Compression::kNone,
+                     .blocks = std::make_unique<LineBlocks>(std::move(bytes), std::move(lines))};
 }
 
 // Standard input, or a reader of the caller.
@@ -84,10 +101,11 @@ class ReaderSource final : public SnapshotSource {
                     .inexact = {}};
   }
   Status Resume(const ScanPlan&) override {
-    return Status(Code::kUnimplemented,
-                  fmt::format("'{}' can be read only once, so that a scan of it can't be resumed; "
-                              "write it to a file and read that, or remove the state to start again",
-                              object_));
+    return Status(
+        Code::kUnimplemented,
+        fmt::format("'{}' can be read only once, so that a scan of it can't be resumed; "
+                    "write it to a file and read that, or remove the state to start again",
+                    object_));
   }
   Result<std::unique_ptr<RecordStream>> Open(const Split&, const Position& after,
                                              const Projection& projection) override {
@@ -119,17 +137,8 @@ class ReaderSource final : public SnapshotSource {
 
    private:
     Status Start(const std::stop_token& stop) {
-      std::string magic(kMagicBytes, '\0');
-      size_t size = 0;
-      while (size < kMagicBytes) {
-        MURMUR_ASSIGN(const ByteRead read,
-                      bytes_->Read(stop, magic.data() + size, kMagicBytes - size));
-        if (read.size == 0) break;
-        size += read.size;
-      }
-      magic.resize(size);
-      const Compression compression = DetectCompression(magic);
-      MURMUR_ASSIGN(auto bytes, Decompress(Prepend(magic, std::move(bytes_)), compression));
+      MURMUR_ASSIGN(const Compression compression, DetectFrom(stop, &bytes_));
+      MURMUR_ASSIGN(auto bytes, Decompress(std::move(bytes_), compression));
       auto blocks = std::make_unique<LineBlocks>(
           std::move(bytes), LineBlocksOptions{.object = object_,
                                               .record_bytes_max = options_.record_bytes_max,
@@ -160,14 +169,23 @@ class JsonlFormat final : public ObjectFormat {
   JsonlFormat(std::shared_ptr<const ObjectSet> objects, JsonlOptions options)
       : objects_(std::move(objects)), options_(std::move(options)) {}
 
+  bool HasName(std::string_view name) const override {
+    for (const std::string_view ending : {".gz", ".zst", ".lz4"}) {
+      if (name.ends_with(ending)) name.remove_suffix(ending.size());
+    }
+    return name.ends_with(".json") || name.ends_with(".jsonl") || name.ends_with(".ndjson");
+  }
   bool Recognises(std::string_view) const override { return true; }
 
   Status AddSplits(const SourceObject& object, std::vector<Split>* splits) override {
     if (object.size == 0) return Status();
-    MURMUR_ASSIGN(const std::string magic, objects_->ReadHead(object.name, kMagicBytes));
-    JsonlSplit split = {.compression = DetectCompression(magic)};
-    const uint64_t split_bytes =
-        split.compression == Compression::kNone ? options_.split_bytes : object.size;
+    JsonlSplit split;
+    uint64_t split_bytes = object.size;
+    // What is small is one split anyway, and is looked at when it is opened.
+    if (object.size > options_.split_bytes) {
+      MURMUR_ASSIGN(const std::string magic, objects_->ReadHead(object, kMagicBytes));
+      if (DetectCompression(magic) == Compression::kNone) split_bytes = options_.split_bytes;
+    }
     for (size_t index = 0; split.begin < object.size; ++index) {
       split.end = split.begin + std::min(split_bytes, object.size - split.begin);
       splits->push_back({.id = fmt::format("{}#{}", object.name, index),
@@ -187,10 +205,9 @@ class JsonlFormat final : public ObjectFormat {
     MURMUR_ASSIGN(const JsonlSplit parsed, ParseSplit(split));
     MURMUR_ASSIGN(auto decoder,
                   MakeLineDecoder(options_.format, projection, options_.record_bytes_max));
-    MURMUR_ASSIGN(auto blocks, OpenLines(*objects_, object, parsed, after, options_));
-    return std::unique_ptr<RecordStream>(
-        std::make_unique<JsonlStream>(object.name, parsed.compression != Compression::kNone,
-                                      std::move(blocks), std::move(decoder)));
+    MURMUR_ASSIGN(auto lines, OpenLines(*objects_, object, parsed, after, options_));
+    return std::unique_ptr<RecordStream>(std::make_unique<JsonlStream>(
+        object.name, lines.compressed, std::move(lines.blocks), std::move(decoder)));
   }
 
  private:
@@ -231,11 +248,11 @@ Result<std::unique_ptr<SnapshotSource>> MakeJsonlSource(const Definition& defini
   if (paths == std::vector<std::string>{std::string(kStandardInput)}) {
     return MakeStandardInputSource(std::move(handoff), std::move(options));
   }
-  ObjectSourceOptions source{.name = fmt::format("jsonl:{}", fmt::join(paths, ",")),
-                             .handoff = std::move(handoff),
-                             .objects =
-                                 std::make_shared<ObjectSet>(paths, definition.base_directory),
-                             .formats = {}};
+  ObjectSourceOptions source{
+      .name = fmt::format("jsonl:{}", fmt::join(paths, ",")),
+      .handoff = std::move(handoff),
+      .objects = std::make_shared<ObjectSet>(paths, definition.base_directory),
+      .formats = {}};
   source.formats.push_back(MakeJsonlFormat(source.objects, std::move(options)));
   return std::unique_ptr<SnapshotSource>(std::make_unique<ObjectSource>(std::move(source)));
 }

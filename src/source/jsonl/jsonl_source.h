@@ -36,8 +36,7 @@ std::unique_ptr<SnapshotSource> MakeReaderSource(std::string name,
                                                  std::unique_ptr<std::istream> reader,
                                                  HandoffToken handoff, JsonlOptions options);
 // The same over standard input.
-std::unique_ptr<SnapshotSource> MakeStandardInputSource(HandoffToken handoff,
-                                                        JsonlOptions options);
+std::unique_ptr<SnapshotSource> MakeStandardInputSource(HandoffToken handoff, JsonlOptions options);
 
 // The source of definition.bootstrap, path "-" being standard input.
 // Errors: kInvalidArgument, kNotFound (the format), kFailedPrecondition (handoff: live).

@@ -73,7 +73,7 @@ JsonlOptions SmallOptions() {
 }
 
 std::unique_ptr<SnapshotSource> SourceOf(const std::string& directory, const std::string& path,
-                                           const JsonlOptions& options) {
+                                         const JsonlOptions& options) {
   ObjectSourceOptions source;
   source.name = "jsonl:" + path;
   source.handoff.streams["kafka"]["0"] = "1500";

@@ -111,6 +111,7 @@ class ParquetFormat final : public ObjectFormat {
   ParquetFormat(std::shared_ptr<const ObjectSet> objects, ParquetOptions options)
       : objects_(std::move(objects)), options_(std::move(options)) {}
 
+  bool HasName(std::string_view name) const override { return name.ends_with(".parquet"); }
   bool Recognises(std::string_view head) const override { return head.starts_with("PAR1"); }
   Status AddSplits(const SourceObject& object, std::vector<Split>* splits) override;
   Result<std::unique_ptr<RecordStream>> Open(const SourceObject& object, const Split& split,
@@ -152,7 +153,7 @@ Status ParquetFormat::AddSplits(const SourceObject& object, std::vector<Split>* 
 }
 
 Result<Footer> ParquetFormat::ReadFooter(const SourceObject& object) const {
-  MURMUR_ASSIGN(auto file, objects_->Open(object.name));
+  MURMUR_ASSIGN(auto file, objects_->Open(object));
   auto watched = std::make_shared<WatchedFile>(std::move(file));
   try {
     return Footer{ReadMetadata(watched), ""};
@@ -178,22 +179,22 @@ Result<Footer> ParquetFormat::FooterOf(const SourceObject& object) {
 }
 
 Result<std::unique_ptr<RecordStream>> ParquetFormat::Open(const SourceObject& object,
-                                                          const Split& split,
-                                                          const Position& after,
+                                                          const Split& split, const Position& after,
                                                           const Projection& projection) {
   int row_group = 0;
   const char* end = split.payload.data() + split.payload.size();
   if (std::from_chars(split.payload.data(), end, row_group).ptr != end) {
     return Status(Code::kInvalidArgument, split.id + ": not a split of a Parquet file");
   }
-  MURMUR_TRY(objects_->CheckUnchanged(object));
+  // Of a remote store all objects are checked at the end, in one request.
+  if (!objects_->remote()) MURMUR_TRY(objects_->CheckUnchanged(object));
   MURMUR_ASSIGN(const Footer footer, FooterOf(object));
   if (footer.metadata == nullptr) {
     return parquet_source::OpenDamaged(object.name, 0, split.bytes, footer.damage, after);
   }
   parquet_source::RowGroupInput input;
   input.object = object.name;
-  MURMUR_ASSIGN(input.file, objects_->Open(object.name));
+  MURMUR_ASSIGN(input.file, objects_->Open(object));
   input.metadata = footer.metadata;
   input.row_group = row_group;
   input.split_bytes = split.bytes;

@@ -1,0 +1,70 @@
+#include "source/retry.h"
+
+#include <arrow/buffer.h>
+#include <arrow/util/io_util.h>
+
+#include <algorithm>
+
+namespace murmur {
+namespace {
+
+constexpr int kAttempts = 10;
+constexpr std::chrono::milliseconds kLongestWait{4000};
+
+class RetryingFile final : public arrow::io::RandomAccessFile {
+ public:
+  explicit RetryingFile(std::shared_ptr<arrow::io::RandomAccessFile> file)
+      : file_(std::move(file)) {
+    set_mode(arrow::io::FileMode::READ);
+  }
+
+  arrow::Status Close() override { return file_->Close(); }
+  bool closed() const override { return file_->closed(); }
+  arrow::Result<int64_t> Tell() const override { return file_->Tell(); }
+  arrow::Status Seek(int64_t position) override { return file_->Seek(position); }
+  arrow::Result<int64_t> GetSize() override { return file_->GetSize(); }
+
+  // By position only: where a sequential read that failed has stopped, nobody knows.
+  arrow::Result<int64_t> Read(int64_t bytes, void* out) override {
+    ARROW_ASSIGN_OR_RAISE(const int64_t position, file_->Tell());
+    ARROW_ASSIGN_OR_RAISE(const int64_t read, ReadAt(position, bytes, out));
+    ARROW_RETURN_NOT_OK(file_->Seek(position + read));
+    return read;
+  }
+  arrow::Result<std::shared_ptr<arrow::Buffer>> Read(int64_t bytes) override {
+    ARROW_ASSIGN_OR_RAISE(const int64_t position, file_->Tell());
+    ARROW_ASSIGN_OR_RAISE(auto buffer, ReadAt(position, bytes));
+    ARROW_RETURN_NOT_OK(file_->Seek(position + buffer->size()));
+    return buffer;
+  }
+  arrow::Result<int64_t> ReadAt(int64_t position, int64_t bytes, void* out) override {
+    return Retried([&] { return file_->ReadAt(position, bytes, out); });
+  }
+  arrow::Result<std::shared_ptr<arrow::Buffer>> ReadAt(int64_t position, int64_t bytes) override {
+    return Retried([&] { return file_->ReadAt(position, bytes); });
+  }
+
+ private:
+  std::shared_ptr<arrow::io::RandomAccessFile> file_;
+};
+
+}  // namespace
+
+bool Backoff::TryAgain(const arrow::Status& error) {
+  // An error number says that the store knows better: the object is not there.
+  if (!error.IsIOError() || arrow::internal::ErrnoFromStatus(error) != 0) return false;
+  const bool refused = error.message().find("ACCESS_DENIED") != std::string::npos ||
+                       error.message().find("SIGNATURE_DOES_NOT_MATCH") != std::string::npos;
+  if (refused || attempts_ == kAttempts) return false;
+  ++attempts_;
+  std::this_thread::sleep_for(wait_);
+  wait_ = std::min(2 * wait_, kLongestWait);
+  return true;
+}
+
+std::shared_ptr<arrow::io::RandomAccessFile> RetryReads(
+    std::shared_ptr<arrow::io::RandomAccessFile> file) {
+  return std::make_shared<RetryingFile>(std::move(file));
+}
+
+}  // namespace murmur
