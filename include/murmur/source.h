@@ -48,6 +48,12 @@ struct ScanPlan {
   std::string inexact;  // why a record may be in it more than once; empty: none is
 };
 
+struct ScanEnd {
+  // Where live goes on, for history that ends at known positions; else empty.
+  HandoffToken live_from;
+  std::string inexact;  // why records may have been counted more than once; empty: none was
+};
+
 enum class ReadState { kRecords, kIdle, kEnd };
 
 // A forward-only reader of one split. One thread at a time. Must not outlive its source.
@@ -101,11 +107,18 @@ class SnapshotSource {
   // What a user should know of the last Scan or Resume: what was left out, and why.
   virtual std::vector<std::string> Notes() const { return {}; }
 
-  // Where live goes on when every split is read to its end: for history that ends at known
-  // positions. `progress` is that of a finished scan. An empty token: not known.
-  virtual Result<HandoffToken> EndOf(const ScanPlan& /*plan*/,
-                                     const std::map<std::string, SplitProgress>& /*progress*/) {
-    return HandoffToken();
+  // Splits that only show once all splits so far are read to their ends, as `progress` says; asked
+  // for until there are none. The same progress gives the same splits, after a restart too.
+  using ProgressMap = std::map<std::string, SplitProgress>;
+  virtual Result<std::vector<Split>> More(const ScanPlan& /*plan*/,
+                                          const ProgressMap& /*progress*/) {
+    return std::vector<Split>();
+  }
+
+  // What came of the scan. `progress` is that of all splits, read to their ends.
+  // Errors: kFailedPrecondition (what was read is not what was frozen).
+  virtual Result<ScanEnd> Finish(const ScanPlan& plan, const ProgressMap& /*progress*/) {
+    return ScanEnd{.live_from = {}, .inexact = plan.inexact};
   }
 
   virtual Status Close() = 0;  // idempotent; streams must be gone

@@ -66,6 +66,7 @@ struct VersionInfo {
   std::string mode;                  // "bootstrap", "replay"
   std::string source;                // SnapshotSource::Name of what it reads
   std::string range;                 // what of the source was asked for; empty: all
+  std::string inexact;               // why records may count more than once; empty: they don't
   int64_t created = 0;               // µs since the Unix epoch
   std::string identity;              // DefinitionIdentity of its definition
   std::string definition;            // what counts, as definition/stored.h writes it
@@ -100,9 +101,9 @@ class StateTable {
   virtual Result<VersionInfo> Info() const = 0;
   virtual Status SetStatus(VersionStatus status, std::string failure) = 0;  // durable on return
 
-  // The version is complete. `end`, where it names positions, replaces the token: live goes on from
-  // there. Durable on return, both or neither.
-  virtual Status Complete(const HandoffToken& end) = 0;
+  // The version is complete, and as inexact as `end` says. end.live_from, where it names positions,
+  // replaces the token. Durable on return, all or nothing.
+  virtual Status Complete(const ScanEnd& end) = 0;
 
   // The token and the plan of what is read, durable on return; set once per generation.
   // Errors: kAlreadyExists.

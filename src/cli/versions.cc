@@ -34,6 +34,7 @@ ordered_json AsJson(const VersionRow& row) {
                        {"splits_done", row.splits_done},
                        {"splits_total", row.splits_total}};
   if (row.newest_time != INT64_MIN) json["newest_event_time"] = FormatTime(row.newest_time);
+  if (!row.info.inexact.empty()) json["at_least_once"] = row.info.inexact;
   if (!row.info.failure.empty()) json["failure"] = row.info.failure;
   return json;
 }

@@ -262,31 +262,42 @@ Status Validate(const Definition& definition) {
   return lines.empty() ? Status() : Status(Code::kInvalidArgument, std::move(lines));
 }
 
+namespace {
+
+std::vector<SourceOption> Joined(std::vector<SourceOption> a, const std::vector<SourceOption>& b) {
+  a.insert(a.end(), b.begin(), b.end());
+  return a;
+}
+
+}  // namespace
+
 const std::vector<SourceKind>& SourceKinds() {
   const SourceOption path = {.name = "path", .required = true, .list = true, .identity = true};
   const SourceOption handoff = {.name = "handoff", .identity = true};
   const SourceOption positions = {.name = "handoff.*", .identity = true};
   const SourceOption topic = {.name = "topic", .list = true, .identity = true};
   const SourceOption anything = {.name = "*"};
+  const std::vector<SourceOption> store = {
+      {.name = "endpoint"},   {.name = "region"},     {.name = "path_style"},
+      {.name = "access_key"}, {.name = "secret_key"}, {.name = "session_token"}};
   static const auto* kinds = new std::vector<SourceKind>{
       {"jsonl", "bootstrap", true, {path, {.name = "format"}, handoff, positions}},
       {"parquet", "bootstrap", true, {path, handoff, positions}},
-      {"s3",
-       "bootstrap",
-       true,
-       {path,
-        {.name = "format"},
-        {.name = "endpoint"},
-        {.name = "region"},
-        {.name = "path_style"},
-        {.name = "access_key"},
-        {.name = "secret_key"},
-        {.name = "session_token"},
-        handoff,
-        positions}},
+      {"s3", "bootstrap", true, Joined({path, {.name = "format"}, handoff, positions}, store)},
       {"kafka", "live", false, {topic, anything}},
       {"kafka", "replay", false, {topic, anything}},
-      {"archive", "replay", false, {path, {.name = "layout", .identity = true}, anything}},
+      {"archive",
+       "replay",
+       true,
+       Joined({{.name = "path", .required = true, .identity = true},
+               {.name = "layout", .identity = true},
+               {.name = "format"},
+               {.name = "offsets"},
+               {.name = "path_time"},
+               {.name = "lag"},
+               {.name = "file_delimiter"},
+               {.name = "export"}},
+              store)},
   };
   return *kinds;
 }

@@ -210,6 +210,7 @@ Status RunDump(const Pipeline& pipeline, const StateSnapshot& snapshot, RowWrite
 
 std::string ExactnessOf(const Pipeline& pipeline, const VersionInfo& info) {
   if (info.status != VersionStatus::kComplete) return "converging";
+  if (!info.inexact.empty()) return "at-least-once (" + info.inexact + ")";
   std::string approximate;
   for (const auto& aggregate : pipeline.aggregates()) {
     const std::string bound = aggregate.monoid->Approximation();
@@ -263,6 +264,8 @@ Result<std::string> StatusAsJson(const VersionInfo& info, const StateTable& tabl
       {"newest_event_time",
        newest == INT64_MIN ? ordered_json() : ordered_json(FormatTime(newest))},
   };
+  if (!info.range.empty()) json["range"] = info.range;
+  if (!info.inexact.empty()) json["at_least_once"] = info.inexact;
   if (!info.failure.empty()) json["failure"] = info.failure;
   return json.dump();
 }

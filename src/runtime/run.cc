@@ -121,8 +121,8 @@ RunProgress ProgressOf(const ScanProgress& scan, steady_clock::time_point start)
 }
 
 Status FillSummary(const StateTable& table, RunSummary* summary) {
-  MURMUR_ASSIGN(const auto plan, table.Plan());
-  if (plan) summary->inexact = plan->inexact;
+  MURMUR_ASSIGN(const VersionInfo info, table.Info());
+  summary->inexact = info.inexact;
   MURMUR_ASSIGN(const auto snapshot, table.Snapshot());
   MURMUR_ASSIGN(const auto progress, snapshot->Progress());
   summary->progress.records = 0;

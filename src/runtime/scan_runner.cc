@@ -81,7 +81,7 @@ class ScanRunner::Worker {
 
  private:
   Status ReadSplit(const Work& work, std::stop_token stop) {
-    MURMUR_ASSIGN(auto stream, runner_.source_->Open(*work.split, work.progress.position,
+    MURMUR_ASSIGN(auto stream, runner_.source_->Open(work.split, work.progress.position,
                                                      runner_.pipeline_->projection()));
     SplitProgress progress = work.progress;
     while (!stop.stop_requested() && !runner_.abort_.stop_requested()) {
@@ -131,7 +131,7 @@ class ScanRunner::Worker {
     const auto [it, is_new] = moves_.try_emplace(&work);
     if (is_new) {
       const auto [from, first] = committed_.try_emplace(&work, work.progress.position);
-      it->second = {.split = work.split->id, .from = from->second, .to = {}};
+      it->second = {.split = work.split.id, .from = from->second, .to = {}};
     }
     it->second.to = progress;
   }
@@ -221,6 +221,13 @@ Status ScanRunner::Run(std::stop_token stop) {
     Fail(TooManyDeadLetters(progress_.dead, options_.max_errors));
     return Finish(stop);
   }
+  do {
+    ReadWork(stop);
+  } while (FindMore(stop));
+  return Finish(stop);
+}
+
+void ScanRunner::ReadWork(std::stop_token stop) {
   std::vector<std::jthread> threads;
   for (uint32_t i = 0; i < options_.threads; ++i) {
     threads.emplace_back([this, stop] {
@@ -228,8 +235,19 @@ Status ScanRunner::Run(std::stop_token stop) {
       if (Status status = worker.Run(stop); !status.ok()) Fail(std::move(status));
     });
   }
-  threads.clear();
-  return Finish(stop);
+}
+
+bool ScanRunner::FindMore(std::stop_token stop) {
+  if (stop.stop_requested() || abort_.stop_requested()) return false;
+  const auto find = [this]() -> Status {
+    MURMUR_ASSIGN(const auto done, Progress());
+    MURMUR_ASSIGN(const auto splits, source_->More(plan_, done));
+    next_work_ = work_.size();
+    for (const Split& split : splits) AddWork(split, done);
+    return {};
+  };
+  if (Status status = find(); !status.ok()) Fail(std::move(status));
+  return next_work_ < work_.size() && !abort_.stop_requested();
 }
 
 Status ScanRunner::Prepare(std::stop_token stop) {
@@ -243,21 +261,27 @@ Status ScanRunner::Prepare(std::stop_token stop) {
     MURMUR_TRY(table_->Begin(token, plan_));
   }
   MURMUR_TRY(table_->SetStatus(VersionStatus::kBuilding, ""));
-  MURMUR_ASSIGN(const auto snapshot, table_->Snapshot());
-  MURMUR_ASSIGN(auto done, snapshot->Progress());
-  progress_.splits_total = plan_.splits.size();
-  for (const Split& split : plan_.splits) {
-    SplitProgress progress;
-    if (const auto it = done.find(split.id); it != done.end()) progress = it->second;
-    progress_.bytes_total += split.bytes;
-    progress_.bytes += progress.bytes;
-    progress_.records += progress.records;
-    progress_.dead += DeadCount(progress);
-    progress_.splits_done += progress.done ? 1 : 0;
-    newest_time_ = std::max(newest_time_.load(), progress.newest_time);
-    if (!progress.done) work_.push_back({&split, std::move(progress)});
-  }
+  MURMUR_ASSIGN(const auto done, Progress());
+  for (const Split& split : plan_.splits) AddWork(split, done);
   return {};
+}
+
+void ScanRunner::AddWork(const Split& split, const std::map<std::string, SplitProgress>& done) {
+  SplitProgress progress;
+  if (const auto it = done.find(split.id); it != done.end()) progress = it->second;
+  progress_.splits_total += 1;
+  progress_.bytes_total += split.bytes;
+  progress_.bytes += progress.bytes;
+  progress_.records += progress.records;
+  progress_.dead += DeadCount(progress);
+  progress_.splits_done += progress.done ? 1 : 0;
+  newest_time_ = std::max(newest_time_.load(), progress.newest_time);
+  if (!progress.done) work_.push_back({split, std::move(progress)});
+}
+
+Result<std::map<std::string, SplitProgress>> ScanRunner::Progress() const {
+  MURMUR_ASSIGN(const auto snapshot, table_->Snapshot());
+  return snapshot->Progress();
 }
 
 const ScanRunner::Work* ScanRunner::NextWork() {
@@ -275,7 +299,16 @@ void ScanRunner::Fail(Status status) {
   abort_.request_stop();
 }
 
+Status ScanRunner::Complete() {
+  MURMUR_ASSIGN(const auto progress, Progress());
+  MURMUR_ASSIGN(const ScanEnd end, source_->Finish(plan_, progress));
+  return table_->Complete(end);
+}
+
 Status ScanRunner::Finish(std::stop_token stop) {
+  if (!abort_.stop_requested() && !stop.stop_requested()) {
+    if (Status status = Complete(); !status.ok()) Fail(std::move(status));
+  }
   const std::lock_guard lock(mutex_);
   if (!failure_.ok()) {
     const Status stored =
@@ -283,11 +316,7 @@ Status ScanRunner::Finish(std::stop_token stop) {
     if (!stored.ok()) return failure_.Annotated(stored.ToString());
     return failure_;
   }
-  if (stop.stop_requested()) return Status(Code::kCancelled, "stopped");
-  MURMUR_ASSIGN(const auto snapshot, table_->Snapshot());
-  MURMUR_ASSIGN(const auto progress, snapshot->Progress());
-  MURMUR_ASSIGN(const HandoffToken end, source_->EndOf(plan_, progress));
-  return table_->Complete(end);
+  return stop.stop_requested() ? Status(Code::kCancelled, "stopped") : Status();
 }
 
 }  // namespace murmur

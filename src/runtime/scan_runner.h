@@ -8,7 +8,9 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <stop_token>
@@ -61,14 +63,20 @@ class ScanRunner {
  private:
   class Worker;
   struct Work {
-    const Split* split;
+    Split split;
     SplitProgress progress;
   };
 
   Status Prepare(std::stop_token stop);
+  void AddWork(const Split& split, const std::map<std::string, SplitProgress>& done);
+  void ReadWork(std::stop_token stop);
+  // Splits that show only now; false: none, or the run has ended otherwise.
+  bool FindMore(std::stop_token stop);
+  Result<std::map<std::string, SplitProgress>> Progress() const;
   const Work* NextWork();
   void Fail(Status status);
   bool TooManyErrors() const noexcept;
+  Status Complete();
   Status Finish(std::stop_token stop);
 
   const std::shared_ptr<const Pipeline> pipeline_;
@@ -77,7 +85,7 @@ class ScanRunner {
   const ScanOptions options_;
 
   ScanPlan plan_;
-  std::vector<Work> work_;
+  std::deque<Work> work_;  // stays where it is as more comes
   std::atomic<size_t> next_work_{0};
   std::atomic<int64_t> newest_time_{INT64_MIN};
   ScanProgress progress_;

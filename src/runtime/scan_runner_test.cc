@@ -53,7 +53,7 @@ class CrashingTable final : public StateTable {
   Status SetStatus(VersionStatus status, std::string failure) override {
     return crashed_ ? Crash() : table_->SetStatus(status, std::move(failure));
   }
-  Status Complete(const HandoffToken& end) override {
+  Status Complete(const ScanEnd& end) override {
     return crashed_ ? Crash() : table_->Complete(end);
   }
   Status Begin(const HandoffToken& token, const ScanPlan& plan) override {

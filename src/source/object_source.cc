@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <atomic>
-#include <charconv>
 #include <iterator>
 #include <mutex>
+#include <sstream>
 #include <thread>
 
 namespace murmur {
@@ -13,23 +13,29 @@ namespace {
 
 constexpr size_t kLookingThreads = 16;
 
-// A split's payload is "<object> <format> <what the format says>".
+// A split's payload is this line, a newline, and what the format says.
 struct Place {
   size_t object = 0;
   size_t format = 0;
-  std::string rest;
+  ReadMode mode;
 };
 
-bool TakeNumber(std::string_view* text, size_t* value) {
-  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), *value);
-  if (error != std::errc() || end == text->data() + text->size() || *end != ' ') return false;
-  text->remove_prefix(static_cast<size_t>(end + 1 - text->data()));
-  return true;
+std::string Serialize(const Place& place) {
+  const ReadMode& mode = place.mode;
+  return fmt::format("{} {} {} {} {} {}\n", place.object, place.format, mode.counted ? 1 : 0,
+                     mode.concatenated ? 1 : 0, mode.slice.begin, mode.slice.end);
 }
 
-bool ParsePlace(std::string_view payload, Place* place) {
-  if (!TakeNumber(&payload, &place->object) || !TakeNumber(&payload, &place->format)) return false;
-  place->rest = payload;
+// Cuts the line off *payload; false if it is none.
+bool TakePlace(std::string* payload, Place* place) {
+  const size_t newline = payload->find('\n');
+  if (newline == payload->npos) return false;
+  std::istringstream line(payload->substr(0, newline));
+  if (!(line >> place->object >> place->format >> place->mode.counted >>
+        place->mode.concatenated >> place->mode.slice.begin >> place->mode.slice.end)) {
+    return false;
+  }
+  payload->erase(0, newline + 1);
   return true;
 }
 
@@ -46,24 +52,27 @@ Result<ScanPlan> ObjectSource::Scan(std::stop_token stop) {
   MURMUR_ASSIGN(frozen_, options_.objects->List());
   ScanPlan plan{.source = options_.name, .splits = {}, .payload = {}, .inexact = {}};
   MURMUR_ASSIGN(plan.payload, SerializeObjects(frozen_));
-  MURMUR_TRY(AddAllSplits(stop, &plan.splits));
+  MURMUR_ASSIGN(const auto picked, Pick(stop, &plan.inexact));
+  MURMUR_TRY(AddAllSplits(stop, picked, &plan.splits));
   return plan;
 }
 
 // Some objects must be looked into for that: where it is a round trip each, many at once.
-Status ObjectSource::AddAllSplits(const std::stop_token& stop, std::vector<Split>* splits) {
-  std::vector<std::vector<Split>> of_object(frozen_.size());
+Status ObjectSource::AddAllSplits(const std::stop_token& stop,
+                                  const std::vector<PickedObject>& picked,
+                                  std::vector<Split>* splits) {
+  std::vector<std::vector<Split>> of_object(picked.size());
   std::atomic<size_t> next{0};
   std::mutex mutex;
   Status failure;
   const auto work = [&] {
-    for (size_t object = next++; object < frozen_.size(); object = next++) {
+    for (size_t i = next++; i < picked.size(); i = next++) {
       Status status = stop.stop_requested() ? Status(Code::kCancelled, options_.name)
-                                            : AddSplits(object, &of_object[object]);
+                                            : AddSplits(picked[i], "", &of_object[i]);
       if (status.ok()) continue;
       const std::lock_guard lock(mutex);
       if (failure.ok()) failure = std::move(status);
-      next = frozen_.size();
+      next = picked.size();
     }
   };
   {
@@ -92,13 +101,32 @@ Result<size_t> ObjectSource::FormatOf(const SourceObject& object) const {
                 object.name + ": begins like no format that can be read here");
 }
 
-Status ObjectSource::AddSplits(size_t object, std::vector<Split>* splits) {
-  const SourceObject& frozen = frozen_[object];
+Result<std::vector<PickedObject>> ObjectSource::Pick(std::stop_token, std::string*) {
+  std::vector<PickedObject> picked(frozen_.size());
+  for (size_t object = 0; object < frozen_.size(); ++object) picked[object].object = object;
+  return picked;
+}
+
+Result<PickedObject> ObjectSource::PickedOf(const Split& split) {
+  std::string payload = split.payload;
+  Place place;
+  if (!TakePlace(&payload, &place)) {
+    return Status(Code::kInvalidArgument, "split '" + split.id + "' is not of this source's plan");
+  }
+  return PickedObject{.object = place.object, .mode = place.mode};
+}
+
+Status ObjectSource::AddSplits(const PickedObject& picked, std::string_view suffix,
+                               std::vector<Split>* splits) {
+  const SourceObject& frozen = frozen_[picked.object];
   MURMUR_ASSIGN(const size_t format, FormatOf(frozen));
   const size_t before = splits->size();
-  MURMUR_TRY(options_.formats[format]->AddSplits(frozen, splits));
+  MURMUR_TRY(options_.formats[format]->AddSplits(frozen, picked.mode, splits));
+  const std::string place =
+      Serialize({.object = picked.object, .format = format, .mode = picked.mode});
   for (size_t i = before; i < splits->size(); ++i) {
-    (*splits)[i].payload = fmt::format("{} {} {}", object, format, (*splits)[i].payload);
+    (*splits)[i].id += suffix;
+    (*splits)[i].payload.insert(0, place);
   }
   return Status();
 }
@@ -119,24 +147,30 @@ void ObjectSource::NoteAppeared(const std::vector<std::string>& names) {
                       names.size(), names.front()));
 }
 
-Result<HandoffToken> ObjectSource::EndOf(const ScanPlan&,
-                                         const std::map<std::string, SplitProgress>&) {
+Result<ScanEnd> ObjectSource::Finish(const ScanPlan& plan, const ProgressMap&) {
   MURMUR_ASSIGN(const auto changes, options_.objects->Compare(frozen_));
   if (options_.objects->remote()) MURMUR_TRY(changes.changed);
   NoteAppeared(changes.appeared);
-  return HandoffToken();
+  return ScanEnd{.live_from = {}, .inexact = plan.inexact};
 }
 
 Result<std::unique_ptr<RecordStream>> ObjectSource::Open(const Split& split, const Position& after,
                                                          const Projection& projection) {
+  Split inner{.id = split.id, .bytes = split.bytes, .payload = split.payload};
   Place place;
-  if (!ParsePlace(split.payload, &place) || place.object >= frozen_.size() ||
+  if (!TakePlace(&inner.payload, &place) || place.object >= frozen_.size() ||
       place.format >= options_.formats.size()) {
     return Status(Code::kInvalidArgument,
                   fmt::format("split '{}' is not of this source's plan", split.id));
   }
-  const Split inner{.id = split.id, .bytes = split.bytes, .payload = std::move(place.rest)};
-  return options_.formats[place.format]->Open(frozen_[place.object], inner, after, projection);
+  ObjectFormat& format = *options_.formats[place.format];
+  const SourceObject& object = frozen_[place.object];
+  if (!place.mode.counted) return format.Open(object, place.mode, inner, after, projection);
+  MURMUR_ASSIGN(const SlicePosition position, ParseSlicePosition(after));
+  MURMUR_ASSIGN(auto stream, format.Open(object, place.mode, inner, position.inner, projection));
+  return std::unique_ptr<RecordStream>(
+      std::make_unique<SliceStream>(std::move(stream), place.mode.slice,
+                                    format.OffsetsAreNumbers(), position.count));
 }
 
 }  // namespace murmur

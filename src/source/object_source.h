@@ -11,8 +11,22 @@
 #include "murmur/definition.h"
 #include "murmur/source.h"
 #include "source/objects.h"
+#include "source/slice_stream.h"
 
 namespace murmur {
+
+// How an object is to be read.
+struct ReadMode {
+  bool counted = false;       // slices need the records' numbers
+  bool concatenated = false;  // JSON values may follow each other without a newline
+  RecordSlice slice;
+};
+
+// An object of a scan that is to be read.
+struct PickedObject {
+  size_t object = 0;  // index in the list of all
+  ReadMode mode;
+};
 
 // Threads: Open may be called from many at once.
 class ObjectFormat {
@@ -25,10 +39,15 @@ class ObjectFormat {
   // Is the object of this format, as its name says, or, if that says nothing, its first bytes?
   virtual bool HasName(std::string_view name) const = 0;
   virtual bool Recognises(std::string_view head) const = 0;  // up to kFormatBytes
-  // Appends the splits of `object`; their payloads are for Open alone.
-  virtual Status AddSplits(const SourceObject& object, std::vector<Split>* splits) = 0;
+  // Are the records' offsets their numbers in the object?
+  virtual bool OffsetsAreNumbers() const = 0;
+  // Appends the splits of `object`; their payloads are for Open alone. Where records have no other
+  // numbers and mode.counted, it is one.
+  virtual Status AddSplits(const SourceObject& object, const ReadMode& mode,
+                           std::vector<Split>* splits) = 0;
   // As SnapshotSource::Open.
-  virtual Result<std::unique_ptr<RecordStream>> Open(const SourceObject& object, const Split& split,
+  virtual Result<std::unique_ptr<RecordStream>> Open(const SourceObject& object,
+                                                     const ReadMode& mode, const Split& split,
                                                      const Position& after,
                                                      const Projection& projection) = 0;
 };
@@ -42,6 +61,7 @@ struct ObjectSourceOptions {
   std::vector<std::unique_ptr<ObjectFormat>> formats;  // the first that recognises an object has it
 };
 
+// Threads: as SnapshotSource says; Pick and AddSplits belong to Scan, Resume and More.
 class ObjectSource : public SnapshotSource {
  public:
   explicit ObjectSource(ObjectSourceOptions options);
@@ -55,22 +75,33 @@ class ObjectSource : public SnapshotSource {
   std::vector<std::string> Notes() const override { return notes_; }
   // Looks once more whether objects of a remote store are what they were: a read there sees an
   // object's newest content, whatever was listed.
-  Result<HandoffToken> EndOf(const ScanPlan& plan,
-                             const std::map<std::string, SplitProgress>& progress) override;
+  Result<ScanEnd> Finish(const ScanPlan& plan, const ProgressMap& progress) override;
   Status Close() override { return Status(); }
 
  protected:
   const std::vector<SourceObject>& objects() const noexcept { return frozen_; }
+  // What the split of a plan is of. Errors: kInvalidArgument.
+  static Result<PickedObject> PickedOf(const Split& split);
+  Result<std::string> ReadObjectHead(const SourceObject& object, size_t size) const {
+    return options_.objects->ReadHead(object, size);
+  }
   void AddNote(std::string note) { notes_.push_back(std::move(note)); }
+
+  // Which of the listed objects are read, in which order and how: all of them, whole. May say in
+  // *inexact why records can be in more than one. Asked again after a restart, for the same list.
+  virtual Result<std::vector<PickedObject>> Pick(std::stop_token stop, std::string* inexact);
+  // The splits of a picked object; `suffix` makes their ids differ from those that it has already.
+  Status AddSplits(const PickedObject& picked, std::string_view suffix,
+                   std::vector<Split>* splits);
 
  private:
   Result<size_t> FormatOf(const SourceObject& object) const;
   void NoteAppeared(const std::vector<std::string>& names);
-  Status AddAllSplits(const std::stop_token& stop, std::vector<Split>* splits);
-  Status AddSplits(size_t object, std::vector<Split>* splits);
+  Status AddAllSplits(const std::stop_token& stop, const std::vector<PickedObject>& picked,
+                      std::vector<Split>* splits);
 
   const ObjectSourceOptions options_;
-  std::vector<SourceObject> frozen_;  // in the plan's order
+  std::vector<SourceObject> frozen_;  // all that were listed
   std::vector<std::string> notes_;
 };
 

@@ -40,7 +40,7 @@ bool GetInfo(std::string_view in, VersionInfo* info) {
   if (!GetRecordVersion(&in) || !GetVarint(&in, &info->number) || !GetVarint(&in, &status) ||
       status > static_cast<uint64_t>(VersionStatus::kFailed) || !GetBytes(&in, &info->failure) ||
       !GetBytes(&in, &info->mode) || !GetBytes(&in, &info->source) ||
-      !GetBytes(&in, &info->range) || !GetSigned(&in, &info->created) ||
+      !GetBytes(&in, &info->range) || !GetBytes(&in, &info->inexact) || !GetSigned(&in, &info->created) ||
       !GetBytes(&in, &info->identity) || !GetBytes(&in, &info->definition) ||
       !GetCount(&in, &count)) {
     return false;
@@ -141,6 +141,7 @@ std::string EncodeInfo(const VersionInfo& info) {
   PutBytes(info.mode, &out);
   PutBytes(info.source, &out);
   PutBytes(info.range, &out);
+  PutBytes(info.inexact, &out);
   PutSigned(info.created, &out);
   PutBytes(info.identity, &out);
   PutBytes(info.definition, &out);

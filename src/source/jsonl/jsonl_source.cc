@@ -7,6 +7,7 @@
 
 #include "murmur/decoder.h"
 #include "source/jsonl/byte_stream.h"
+#include "source/jsonl/json_separator.h"
 #include "source/jsonl/jsonl_stream.h"
 #include "source/jsonl/line_blocks.h"
 
@@ -48,10 +49,11 @@ struct OpenedLines {
   std::unique_ptr<LineBlocks> blocks;
 };
 
-// Opens a split at `after`. A plain object is read from there; what is compressed, from its start.
+// Opens a split at `after`. A plain object is read from there; what is compressed, or has no
+// newlines that could be counted on, from its start.
 Result<OpenedLines> OpenLines(const ObjectSet& objects, const SourceObject& object,
-                              const JsonlSplit& split, const Position& after,
-                              const JsonlOptions& options) {
+                              const ReadMode& mode, const JsonlSplit& split,
+                              const Position& after, const JsonlOptions& options) {
   LineBlocksOptions lines = {.object = object.name,
                              .begin = split.begin,
                              .end = split.end,
@@ -70,14 +72,15 @@ Result<OpenedLines> OpenLines(const ObjectSet& objects, const SourceObject& obje
     MURMUR_ASSIGN(compression, DetectFrom({}, &bytes));
   }
   const uint64_t from = lines.begin - (lines.begin_is_line_start ? 0 : 1);
-  if (compression != Compression::kNone) {
+  if (compression != Compression::kNone || mode.concatenated) {
     lines.discard = lines.begin;
     lines.end = UINT64_MAX;
   } else if (bytes == nullptr || from > 0) {
     bytes = ReadObject(objects, file, object, from);
   }
   MURMUR_ASSIGN(bytes, Decompress(std::move(bytes), compression));
-  return OpenedLines{.compressed = compression != Compression::kNone,
+  if (mode.concatenated) bytes = SeparateJson(std::move(bytes));
+  return OpenedLines{.compressed = compression != Compression::kNone || mode.concatenated,
                      .blocks = std::make_unique<LineBlocks>(std::move(bytes), std::move(lines))};
 }
 
@@ -177,12 +180,15 @@ class JsonlFormat final : public ObjectFormat {
   }
   bool Recognises(std::string_view) const override { return true; }
 
-  Status AddSplits(const SourceObject& object, std::vector<Split>* splits) override {
+  bool OffsetsAreNumbers() const override { return false; }
+
+  Status AddSplits(const SourceObject& object, const ReadMode& mode,
+                   std::vector<Split>* splits) override {
     if (object.size == 0) return Status();
     JsonlSplit split;
     uint64_t split_bytes = object.size;
     // What is small is one split anyway, and is looked at when it is opened.
-    if (object.size > options_.split_bytes) {
+    if (object.size > options_.split_bytes && !mode.counted && !mode.concatenated) {
       MURMUR_ASSIGN(const std::string magic, objects_->ReadHead(object, kMagicBytes));
       if (DetectCompression(magic) == Compression::kNone) split_bytes = options_.split_bytes;
     }
@@ -196,8 +202,8 @@ class JsonlFormat final : public ObjectFormat {
     return Status();
   }
 
-  Result<std::unique_ptr<RecordStream>> Open(const SourceObject& object, const Split& split,
-                                             const Position& after,
+  Result<std::unique_ptr<RecordStream>> Open(const SourceObject& object, const ReadMode& mode,
+                                             const Split& split, const Position& after,
                                              const Projection& projection) override {
     if (after == kEndPosition) {
       return std::unique_ptr<RecordStream>(std::make_unique<EndedStream>());
@@ -205,7 +211,7 @@ class JsonlFormat final : public ObjectFormat {
     MURMUR_ASSIGN(const JsonlSplit parsed, ParseSplit(split));
     MURMUR_ASSIGN(auto decoder,
                   MakeLineDecoder(options_.format, projection, options_.record_bytes_max));
-    MURMUR_ASSIGN(auto lines, OpenLines(*objects_, object, parsed, after, options_));
+    MURMUR_ASSIGN(auto lines, OpenLines(*objects_, object, mode, parsed, after, options_));
     return std::unique_ptr<RecordStream>(std::make_unique<JsonlStream>(
         object.name, lines.compressed, std::move(lines.blocks), std::move(decoder)));
   }

@@ -113,9 +113,11 @@ class ParquetFormat final : public ObjectFormat {
 
   bool HasName(std::string_view name) const override { return name.ends_with(".parquet"); }
   bool Recognises(std::string_view head) const override { return head.starts_with("PAR1"); }
-  Status AddSplits(const SourceObject& object, std::vector<Split>* splits) override;
-  Result<std::unique_ptr<RecordStream>> Open(const SourceObject& object, const Split& split,
-                                             const Position& after,
+  bool OffsetsAreNumbers() const override { return true; }
+  Status AddSplits(const SourceObject& object, const ReadMode& mode,
+                   std::vector<Split>* splits) override;
+  Result<std::unique_ptr<RecordStream>> Open(const SourceObject& object, const ReadMode& mode,
+                                             const Split& split, const Position& after,
                                              const Projection& projection) override;
 
  private:
@@ -133,7 +135,8 @@ class ParquetFormat final : public ObjectFormat {
   std::deque<CachedFooter> footers_;  // guarded by mutex_; the newest last
 };
 
-Status ParquetFormat::AddSplits(const SourceObject& object, std::vector<Split>* splits) {
+Status ParquetFormat::AddSplits(const SourceObject& object, const ReadMode& mode,
+                                std::vector<Split>* splits) {
   MURMUR_ASSIGN(const Footer footer, ReadFooter(object));
   if (footer.metadata == nullptr) {
     splits->push_back({object.name + "#footer", object.size, std::to_string(kNoRowGroup)});
@@ -142,7 +145,7 @@ Status ParquetFormat::AddSplits(const SourceObject& object, std::vector<Split>* 
   for (int group = 0; group < footer.metadata->num_row_groups(); ++group) {
     const auto row_group = footer.metadata->RowGroup(group);
     if (row_group->num_rows() == 0) continue;
-    if (options_.time_field && !options_.range.unbounded() &&
+    if (!mode.counted && options_.time_field && !options_.range.unbounded() &&
         !MayHoldTimes(*footer.metadata, group, *options_.time_field, options_.range)) {
       continue;
     }
@@ -179,7 +182,7 @@ Result<Footer> ParquetFormat::FooterOf(const SourceObject& object) {
 }
 
 Result<std::unique_ptr<RecordStream>> ParquetFormat::Open(const SourceObject& object,
-                                                          const Split& split, const Position& after,
+                                                          const ReadMode&, const Split& split, const Position& after,
                                                           const Projection& projection) {
   int row_group = 0;
   const char* end = split.payload.data() + split.payload.size();

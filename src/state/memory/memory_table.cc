@@ -86,12 +86,13 @@ class MemoryTable final : public StateTable {
     return Status();
   }
 
-  Status Complete(const HandoffToken& end) override {
+  Status Complete(const ScanEnd& end) override {
     const std::lock_guard lock(mutex_);
     MURMUR_TRY(Ready());
     store_->info.status = VersionStatus::kComplete;
     store_->info.failure.clear();
-    if (!end.streams.empty()) store_->token = end;
+    store_->info.inexact = end.inexact;
+    if (!end.live_from.streams.empty()) store_->token = end.live_from;
     return Status();
   }
 

@@ -248,12 +248,15 @@ Status RocksDbTable::SetStatus(VersionStatus status, std::string failure) {
   return PutRecords(&lock, {{std::string(kInfoKey), EncodeInfo(info)}});
 }
 
-Status RocksDbTable::Complete(const HandoffToken& end) {
+Status RocksDbTable::Complete(const ScanEnd& end) {
   MURMUR_ASSIGN(VersionInfo info, Info());
   info.status = VersionStatus::kComplete;
   info.failure.clear();
+  info.inexact = end.inexact;
   StoreRecords records = {{std::string(kInfoKey), EncodeInfo(info)}};
-  if (!end.streams.empty()) records[std::string(kTokenKey)] = EncodeToken(end);
+  if (!end.live_from.streams.empty()) {
+    records[std::string(kTokenKey)] = EncodeToken(end.live_from);
+  }
   Lock lock(mutex_);
   return PutRecords(&lock, records);
 }

@@ -47,7 +47,7 @@ class RocksDbTable final : public StateTable {
   ~RocksDbTable() override;
   Result<VersionInfo> Info() const override;
   Status SetStatus(VersionStatus status, std::string failure) override;
-  Status Complete(const HandoffToken& end) override;
+  Status Complete(const ScanEnd& end) override;
   Status Begin(const HandoffToken& token, const ScanPlan& plan) override;
   Result<std::optional<HandoffToken>> Token() const override;
   Result<std::optional<ScanPlan>> Plan() const override;
