@@ -182,6 +182,7 @@ struct DeadLetter {
   uint64_t offset = 0;  // as in RecordBatch::offsets
   DeadReason reason = DeadReason::kUndecodable;
   std::string detail;  // one sentence: field, what was found, what was expected
+  std::string id;      // what the definition's `id` says; empty: object and offset name the record
   std::string raw;     // at most kDeadLetterRawBytes of the record
 };
 inline constexpr size_t kDeadLetterRawBytes = 64 << 10;

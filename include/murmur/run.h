@@ -71,6 +71,7 @@ struct RunSummary {
   std::array<uint64_t, kDeadReasonCount> dead_letters_by_reason{};
   uint64_t filtered = 0;
   uint64_t expired = 0;
+  uint64_t duplicates = 0;  // records whose id had been read already
 };
 
 // Reads the definition's bootstrap source into the serving version of its state, from where an

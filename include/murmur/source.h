@@ -46,6 +46,9 @@ struct ScanPlan {
   std::vector<Split> splits;
   std::string payload;  // frozen facts of the source (objects with size and mtime); text
   std::string inexact;  // why a record may be in it more than once; empty: none is
+  // A record may be in it more than once, and the definition's id tells: of those with one id the
+  // first that is read counts.
+  bool deduplicate = false;
 };
 
 struct ScanEnd {

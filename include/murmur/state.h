@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,9 +28,10 @@ struct SplitProgress {
   Position position;  // empty: at the start
   bool done = false;
   uint64_t bytes = 0;
-  uint64_t records = 0;   // counted or filtered by `where`: all but dead letters
-  uint64_t filtered = 0;  // refused by `where`
-  uint64_t expired = 0;   // dropped: their window had expired
+  uint64_t records = 0;     // counted or filtered by `where`: all but dead letters
+  uint64_t filtered = 0;    // refused by `where`
+  uint64_t expired = 0;     // dropped: their window had expired
+  uint64_t duplicates = 0;  // dropped: a record with their id had been read
   std::array<uint64_t, kDeadReasonCount> dead{};
   int64_t newest_time = INT64_MIN;  // µs; of the records counted
   bool operator==(const SplitProgress&) const = default;
@@ -54,6 +56,7 @@ struct Commit {
   DeltaCursor* deltas = nullptr;  // null: none
   uint64_t delta_count = 0;
   std::vector<DeadLetter> dead_letters;
+  std::vector<std::string> ids;  // of the records counted, where a plan says `deduplicate`
 };
 
 enum class VersionStatus : uint8_t { kBuilding, kComplete, kFailed };
@@ -117,6 +120,9 @@ class StateTable {
   // Errors: kAborted (fenced), kResourceExhausted (disk full), kUnavailable, kDataLoss. On error
   // the table is unchanged, or, after kUnavailable, may have changed wholly: read Progress.
   virtual Status Apply(const Commit& commit) = 0;
+
+  // Which of `ids` earlier commits brought. They are kept until the version is complete.
+  virtual Result<std::vector<bool>> HasIds(std::span<const std::string> ids) const = 0;
 
   virtual Result<std::unique_ptr<StateSnapshot>> Snapshot() const = 0;
 

@@ -47,6 +47,7 @@ std::string SummaryAsJson(const RunSummary& summary, const Status& status) {
       {"swapped", summary.swapped},
       {"filtered", summary.filtered},
       {"expired", summary.expired},
+      {"duplicates", summary.duplicates},
       {"dead_letters", p.dead_letters},
       {"dead_letters_by_reason", DeadByReason(summary)},
       {"records_this_run", p.records_this_run},
@@ -81,6 +82,10 @@ void NoteSummary(const Definition& definition, const RunSummary& summary, const 
     Note(fmt::format("  version {} serves now, instead of {}", summary.version, *summary.replaced));
   }
   for (const uint64_t number : summary.dropped) Note(fmt::format("  version {} dropped", number));
+  if (summary.duplicates > 0) {
+    Note(fmt::format("  {} records had an id that was read already",
+                     WithCommas(summary.duplicates)));
+  }
   if (p.dead_letters > 0) {
     const ordered_json reasons = DeadByReason(summary);
     for (const auto& [reason, count] : reasons.items()) {

@@ -277,18 +277,16 @@ const std::vector<SourceKind>& SourceKinds() {
   const SourceOption positions = {.name = "handoff.*", .identity = true};
   const SourceOption topic = {.name = "topic", .list = true, .identity = true};
   const SourceOption anything = {.name = "*"};
-  const std::vector<SourceOption> store = {
-      {.name = "endpoint"},   {.name = "region"},     {.name = "path_style"},
-      {.name = "access_key"}, {.name = "secret_key"}, {.name = "session_token"}};
+  const std::vector<SourceOption> store = {{.name = "endpoint"},   {.name = "region"},
+                                           {.name = "path_style"}, {.name = "access_key"},
+                                           {.name = "secret_key"}, {.name = "session_token"}};
   static const auto* kinds = new std::vector<SourceKind>{
       {"jsonl", "bootstrap", true, {path, {.name = "format"}, handoff, positions}},
       {"parquet", "bootstrap", true, {path, handoff, positions}},
       {"s3", "bootstrap", true, Joined({path, {.name = "format"}, handoff, positions}, store)},
       {"kafka", "live", false, {topic, anything}},
       {"kafka", "replay", false, {topic, anything}},
-      {"archive",
-       "replay",
-       true,
+      {"archive", "replay", true,
        Joined({{.name = "path", .required = true, .identity = true},
                {.name = "layout", .identity = true},
                {.name = "format"},

@@ -112,6 +112,7 @@ DeadReason ReasonOf(const arrow::Status& status) {
 
 struct Evaluator::Impl {
   struct Form {
+    Signature signature;
     arrow::Status status;
     cp::Expression expression;
     std::vector<std::shared_ptr<arrow::DataType>> inputs;
@@ -132,6 +133,7 @@ struct Evaluator::Impl {
   std::vector<EvaluationError>* errors = nullptr;
 
   const Form& FormOf(const Signature& signature);
+  Signature SignatureOf(uint32_t row) const;
   bool FindCommon(Signature* signature) const;
   void EvaluateGroups();
   void EvaluateRows(const Form& form, Rows rows);
@@ -142,8 +144,8 @@ struct Evaluator::Impl {
 
 const Evaluator::Impl::Form& Evaluator::Impl::FormOf(const Signature& signature) {
   if (const auto found = forms.find(signature); found != forms.end()) return found->second;
-  if (forms.size() >= kSignaturesMax) forms.clear();
   Form& form = forms[signature];
+  form.signature = signature;
   for (size_t i = 0; i < signature.size(); i += 2) {
     form.inputs.push_back(expression::TypeOf(static_cast<Kind>(signature[i]), signature[i + 1]));
   }
@@ -181,14 +183,15 @@ bool Evaluator::Impl::FindCommon(Signature* signature) const {
   return true;
 }
 
+Signature Evaluator::Impl::SignatureOf(uint32_t row) const {
+  Signature signature;
+  for (const size_t index : columns) AppendType(batch->columns[index].cells[row], &signature);
+  return signature;
+}
+
 void Evaluator::Impl::EvaluateGroups() {
   std::unordered_map<Signature, std::vector<uint32_t>> groups;
-  Signature signature;
-  for (uint32_t row = 0; row < batch->rows; ++row) {
-    signature.clear();
-    for (const size_t index : columns) AppendType(batch->columns[index].cells[row], &signature);
-    groups[signature].push_back(row);
-  }
+  for (uint32_t row = 0; row < batch->rows; ++row) groups[SignatureOf(row)].push_back(row);
   for (const auto& [group_signature, rows] : groups) EvaluateRows(FormOf(group_signature), rows);
 }
 
@@ -197,7 +200,11 @@ void Evaluator::Impl::EvaluateRows(const Form& form, Rows rows) {
   if (!form.status.ok()) return Fail(rows, form.status);
   const arrow::Status status = TryRows(form, rows);
   if (status.ok()) return;
-  if (rows.size() == 1) return Fail(rows, status);
+  if (rows.size() == 1) {
+    // A null that was taken to be of its column's type is judged by itself.
+    const Signature own = SignatureOf(rows.front());
+    return own == form.signature ? Fail(rows, status) : EvaluateRows(FormOf(own), rows);
+  }
   EvaluateRows(form, rows.first(rows.size() / 2));
   EvaluateRows(form, rows.subspan(rows.size() / 2));
 }
@@ -291,6 +298,7 @@ Evaluator::~Evaluator() = default;
 
 void Evaluator::Evaluate(RecordBatch& batch, Column* out, std::vector<EvaluationError>* errors) {
   Impl& impl = *impl_;
+  if (impl.forms.size() >= kSignaturesMax) impl.forms.clear();
   impl.results.clear();
   impl.decimals.clear();
   impl.batch = &batch;

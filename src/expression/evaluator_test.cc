@@ -252,6 +252,16 @@ TEST(Evaluator, DictionaryColumnsAreReadThroughTheirDictionary) {
   EXPECT_EQ(Text(out.cells[0]) + Text(out.cells[1]) + Text(out.cells[2]), "'Y''X''Y'");
 }
 
+// Whether 'b' can be such a value may show only when a kernel runs.
+TEST(Evaluator, ANullBesideAValueThatFailsIsNull) {
+  for (const Cell& cell : {Cell::Int(1), Cell::Double(0.5), Cell::Bool(true), Cell::Time(1),
+                           Cell::Decimal(&k1999, 2), Cell::Json("{}")}) {
+    EXPECT_THAT(EvaluateRows("a in ('b', '1')", {{{"a", cell}}, {{"a", Cell()}}}),
+                ElementsAre(testing::StartsWith("!"), "null"))
+        << KindName(cell.kind);
+  }
+}
+
 // Every row alone, and all rows in batches of any size, give the same results and errors.
 TEST(Evaluator, ARowsResultDependsOnThatRowOnly) {
   const auto seed = std::random_device()();

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "fold/id_reader.h"
+
 namespace murmur {
 namespace {
 
@@ -77,6 +79,13 @@ const Column& Folder::ColumnOf(const RecordBatch& batch, const Operand& operand)
   return operand.computed ? computed_[operand.index] : batch.columns[operand.index];
 }
 
+std::string Folder::IdOf(const RecordBatch& batch, uint32_t row) const {
+  if (!pipeline_->id()) return "";
+  // One that is computed is not at hand if another expression failed.
+  if (pipeline_->id()->computed) return "";
+  return IdText(CellAt(ColumnOf(batch, *pipeline_->id()), row));
+}
+
 void Folder::Kill(const RecordBatch& batch, uint32_t row, DeadReason reason, std::string detail) {
   if (fates_[row] != Fate::kCount) return;  // the first reason stands
   fates_[row] = Fate::kDead;
@@ -86,6 +95,7 @@ void Folder::Kill(const RecordBatch& batch, uint32_t row, DeadReason reason, std
                     .offset = batch.offsets[row],
                     .reason = reason,
                     .detail = std::move(detail),
+                    .id = IdOf(batch, row),
                     .raw = std::string(batch.raw[row].substr(0, kDeadLetterRawBytes))});
 }
 

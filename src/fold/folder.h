@@ -46,6 +46,7 @@ class Folder {
   enum class Fate : uint8_t { kCount, kFiltered, kDead, kExpired };
 
   const Column& ColumnOf(const RecordBatch& batch, const Operand& operand) const;
+  std::string IdOf(const RecordBatch& batch, uint32_t row) const;
   void Kill(const RecordBatch& batch, uint32_t row, DeadReason reason, std::string detail);
   void EvaluateComputed(RecordBatch* batch, bool where);
   void ApplyWhere(RecordBatch* batch);

@@ -21,6 +21,9 @@ Result<std::shared_ptr<const Pipeline>> Pipeline::Compile(const Definition& defi
   if (!definition.where.empty()) {
     MURMUR_ASSIGN(pipeline->where_, pipeline->AddExpression(definition.where, false));
   }
+  if (!definition.id.empty()) {
+    MURMUR_ASSIGN(pipeline->id_, pipeline->AddExpression(definition.id, false));
+  }
   for (const KeyList& list : definition.rollups) {
     Rollup& rollup = pipeline->rollups_.emplace_back();
     for (const KeyPart& part : list) {

@@ -59,6 +59,8 @@ class Pipeline {
   // A record without usable time is a dead letter.
   bool time_required() const noexcept { return time_required_; }
   const BucketRule& buckets() const noexcept { return buckets_; }
+  // What names a record; empty: its object and offset.
+  const std::optional<Operand>& id() const noexcept { return id_; }
   // The aggregates' monoids, in their order; what a state table is opened with.
   std::vector<const Monoid*> Monoids() const;
 
@@ -72,6 +74,7 @@ class Pipeline {
   Projection projection_;
   std::vector<ComputedColumn> computed_;
   std::optional<Operand> where_;
+  std::optional<Operand> id_;
   std::vector<Rollup> rollups_;
   std::vector<Aggregate> aggregates_;
   std::optional<size_t> time_column_;

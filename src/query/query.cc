@@ -233,6 +233,7 @@ Result<std::string> StatusAsJson(const VersionInfo& info, const StateTable& tabl
     sum.records += p.records;
     sum.filtered += p.filtered;
     sum.expired += p.expired;
+    sum.duplicates += p.duplicates;
     for (size_t i = 0; i < kDeadReasonCount; ++i) sum.dead[i] += p.dead[i];
     done += p.done ? 1 : 0;
   }
@@ -255,10 +256,11 @@ Result<std::string> StatusAsJson(const VersionInfo& info, const StateTable& tabl
       {"bytes", sum.bytes},
       {"bytes_total", bytes_total},
       {"splits_done", done},
-      {"splits_total", plan ? plan->splits.size() : 0},
+      {"splits_total", std::max(plan ? plan->splits.size() : 0, progress.size())},
       {"records", sum.records},
       {"filtered", sum.filtered},
       {"expired", sum.expired},
+      {"duplicates", sum.duplicates},
       {"dead_letters", dead_total},
       {"dead_letters_by_reason", dead},
       {"newest_event_time",

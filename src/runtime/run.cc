@@ -131,6 +131,7 @@ Status FillSummary(const StateTable& table, RunSummary* summary) {
     summary->progress.records += p.records;
     summary->filtered += p.filtered;
     summary->expired += p.expired;
+    summary->duplicates += p.duplicates;
     for (size_t i = 0; i < kDeadReasonCount; ++i) {
       summary->dead_letters_by_reason[i] += p.dead[i];
       summary->progress.dead_letters += p.dead[i];

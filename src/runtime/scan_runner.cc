@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "fold/folder.h"
+#include "fold/id_reader.h"
 
 namespace murmur {
 namespace {
@@ -64,7 +65,9 @@ class ScanRunner::Worker {
         folder_(runner->pipeline_),
         spare_(std::make_unique<GroupTable>(runner->pipeline_->Monoids())),
         batch_(runner->pipeline_->projection()),
-        last_commit_(runner->options_.clock->Steady()) {}
+        last_commit_(runner->options_.clock->Steady()) {
+    if (runner_.pending_ids_) id_reader_.emplace(runner->pipeline_);
+  }
 
   Status Run(std::stop_token stop) {
     Status status;
@@ -89,6 +92,7 @@ class ScanRunner::Worker {
       MURMUR_ASSIGN(const ReadState state, stream->Read(stop, &batch_));
       if (state == ReadState::kIdle) continue;
       progress.done = state == ReadState::kEnd;
+      if (!progress.done && id_reader_) MURMUR_TRY(DropDuplicates(&progress));
       if (!progress.done) FoldBatch(&progress);
       Move(work, progress);
       if (progress.done) {
@@ -98,6 +102,21 @@ class ScanRunner::Worker {
       if (runner_.TooManyErrors()) return TooManyErrors();
       if (CommitIsDue()) MURMUR_TRY(BeginCommit());
     }
+    return {};
+  }
+
+  Status DropDuplicates(SplitProgress* progress) {
+    id_reader_->Read(&batch_, &batch_ids_);
+    MURMUR_ASSIGN(const auto claimed, runner_.pending_ids_->Claim(batch_ids_));
+    for (size_t row = 0; row < claimed.size(); ++row) {
+      if (!claimed[row]) {
+        ++progress->duplicates;
+        continue;
+      }
+      id_bytes_ += batch_ids_[row].size() + kIdOverhead;
+      ids_.push_back(std::move(batch_ids_[row]));
+    }
+    KeepRows(claimed, &batch_);
     return {};
   }
 
@@ -138,7 +157,7 @@ class ScanRunner::Worker {
 
   bool CommitIsDue() {
     const ScanOptions& options = runner_.options_;
-    return folder_.table().bytes() >= options.delta_bytes / options.threads / kTables ||
+    return folder_.table().bytes() + id_bytes_ >= options.delta_bytes / options.threads / kTables ||
            dead_bytes_ >= kPendingDeadLetterBytes ||
            options.clock->Steady() - last_commit_ >= options.commit_every;
   }
@@ -148,7 +167,10 @@ class ScanRunner::Worker {
     MURMUR_TRY(FinishCommit());
     last_commit_ = runner_.options_.clock->Steady();
     if (moves_.empty()) return {};
-    Commit commit{.moves = {}, .deltas = nullptr, .dead_letters = std::move(dead_letters_)};
+    Commit commit{.moves = {},
+                  .deltas = nullptr,
+                  .dead_letters = std::move(dead_letters_),
+                  .ids = std::move(ids_)};
     for (auto& [work, move] : moves_) {
       committed_[work] = move.to.position;
       commit.moves.push_back(std::move(move));
@@ -156,12 +178,15 @@ class ScanRunner::Worker {
     moves_.clear();
     dead_letters_.clear();
     dead_bytes_ = 0;
+    ids_.clear();
+    id_bytes_ = 0;
     committing_ = folder_.ExchangeTable(std::move(spare_));
     commit_ = std::async(std::launch::async, [this, commit = std::move(commit)]() mutable {
       TableCursor cursor(committing_.get());
       commit.deltas = &cursor;
       commit.delta_count = committing_->size();
       MURMUR_TRY(runner_.table_->Apply(commit));
+      if (runner_.pending_ids_) runner_.pending_ids_->Forget(commit.ids);
       committing_->Clear();
       runner_.progress_.commits.fetch_add(1, std::memory_order_relaxed);
       return Status();
@@ -196,12 +221,17 @@ class ScanRunner::Worker {
   }
 
   static constexpr size_t kTables = 2;
+  static constexpr size_t kIdOverhead = 200;  // an id is in a list, a set and a commit
 
   ScanRunner& runner_;
   Folder folder_;
   std::unique_ptr<GroupTable> spare_;       // empty, while no commit runs
   std::unique_ptr<GroupTable> committing_;  // of the commit that runs
   RecordBatch batch_;
+  std::optional<IdReader> id_reader_;
+  std::vector<std::string> batch_ids_;
+  std::vector<std::string> ids_;  // since the last commit
+  size_t id_bytes_ = 0;
   std::map<const Work*, SplitMove> moves_;     // since the last commit
   std::map<const Work*, Position> committed_;  // what the table has
   std::vector<DeadLetter> dead_letters_;
@@ -261,6 +291,12 @@ Status ScanRunner::Prepare(std::stop_token stop) {
     MURMUR_TRY(table_->Begin(token, plan_));
   }
   MURMUR_TRY(table_->SetStatus(VersionStatus::kBuilding, ""));
+  if (plan_.deduplicate) {
+    if (!pipeline_->id()) {
+      return Status(Code::kFailedPrecondition, "this scan was begun with an `id:`; put it back");
+    }
+    pending_ids_ = std::make_unique<PendingIds>(table_);
+  }
   MURMUR_ASSIGN(const auto done, Progress());
   for (const Split& split : plan_.splits) AddWork(split, done);
   return {};

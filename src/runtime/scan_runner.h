@@ -20,6 +20,7 @@
 #include "murmur/source.h"
 #include "murmur/state.h"
 #include "murmur/status.h"
+#include "runtime/pending_ids.h"
 
 namespace murmur {
 
@@ -85,7 +86,8 @@ class ScanRunner {
   const ScanOptions options_;
 
   ScanPlan plan_;
-  std::deque<Work> work_;  // stays where it is as more comes
+  std::unique_ptr<PendingIds> pending_ids_;  // null: nothing is deduplicated
+  std::deque<Work> work_;                    // stays where it is as more comes
   std::atomic<size_t> next_work_{0};
   std::atomic<int64_t> newest_time_{INT64_MIN};
   ScanProgress progress_;

@@ -62,6 +62,9 @@ class CrashingTable final : public StateTable {
   Result<std::optional<HandoffToken>> Token() const override { return table_->Token(); }
   Result<std::optional<ScanPlan>> Plan() const override { return table_->Plan(); }
   Result<std::unique_ptr<StateSnapshot>> Snapshot() const override { return table_->Snapshot(); }
+  Result<std::vector<bool>> HasIds(std::span<const std::string> ids) const override {
+    return table_->HasIds(ids);
+  }
   Status Close() override { return table_->Close(); }
 
   bool crashed() const { return crashed_; }

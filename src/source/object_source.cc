@@ -31,8 +31,8 @@ bool TakePlace(std::string* payload, Place* place) {
   const size_t newline = payload->find('\n');
   if (newline == payload->npos) return false;
   std::istringstream line(payload->substr(0, newline));
-  if (!(line >> place->object >> place->format >> place->mode.counted >>
-        place->mode.concatenated >> place->mode.slice.begin >> place->mode.slice.end)) {
+  if (!(line >> place->object >> place->format >> place->mode.counted >> place->mode.concatenated >>
+        place->mode.slice.begin >> place->mode.slice.end)) {
     return false;
   }
   payload->erase(0, newline + 1);
@@ -52,7 +52,7 @@ Result<ScanPlan> ObjectSource::Scan(std::stop_token stop) {
   MURMUR_ASSIGN(frozen_, options_.objects->List());
   ScanPlan plan{.source = options_.name, .splits = {}, .payload = {}, .inexact = {}};
   MURMUR_ASSIGN(plan.payload, SerializeObjects(frozen_));
-  MURMUR_ASSIGN(const auto picked, Pick(stop, &plan.inexact));
+  MURMUR_ASSIGN(const auto picked, Pick(stop, &plan));
   MURMUR_TRY(AddAllSplits(stop, picked, &plan.splits));
   return plan;
 }
@@ -101,7 +101,7 @@ Result<size_t> ObjectSource::FormatOf(const SourceObject& object) const {
                 object.name + ": begins like no format that can be read here");
 }
 
-Result<std::vector<PickedObject>> ObjectSource::Pick(std::stop_token, std::string*) {
+Result<std::vector<PickedObject>> ObjectSource::Pick(std::stop_token, ScanPlan*) {
   std::vector<PickedObject> picked(frozen_.size());
   for (size_t object = 0; object < frozen_.size(); ++object) picked[object].object = object;
   return picked;
@@ -168,9 +168,8 @@ Result<std::unique_ptr<RecordStream>> ObjectSource::Open(const Split& split, con
   if (!place.mode.counted) return format.Open(object, place.mode, inner, after, projection);
   MURMUR_ASSIGN(const SlicePosition position, ParseSlicePosition(after));
   MURMUR_ASSIGN(auto stream, format.Open(object, place.mode, inner, position.inner, projection));
-  return std::unique_ptr<RecordStream>(
-      std::make_unique<SliceStream>(std::move(stream), place.mode.slice,
-                                    format.OffsetsAreNumbers(), position.count));
+  return std::unique_ptr<RecordStream>(std::make_unique<SliceStream>(
+      std::move(stream), place.mode.slice, format.OffsetsAreNumbers(), position.count));
 }
 
 }  // namespace murmur

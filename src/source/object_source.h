@@ -88,11 +88,10 @@ class ObjectSource : public SnapshotSource {
   void AddNote(std::string note) { notes_.push_back(std::move(note)); }
 
   // Which of the listed objects are read, in which order and how: all of them, whole. May say in
-  // *inexact why records can be in more than one. Asked again after a restart, for the same list.
-  virtual Result<std::vector<PickedObject>> Pick(std::stop_token stop, std::string* inexact);
+  // *plan that records can be in more than one. Asked again after a restart, for the same list.
+  virtual Result<std::vector<PickedObject>> Pick(std::stop_token stop, ScanPlan* plan);
   // The splits of a picked object; `suffix` makes their ids differ from those that it has already.
-  Status AddSplits(const PickedObject& picked, std::string_view suffix,
-                   std::vector<Split>* splits);
+  Status AddSplits(const PickedObject& picked, std::string_view suffix, std::vector<Split>* splits);
 
  private:
   Result<size_t> FormatOf(const SourceObject& object) const;

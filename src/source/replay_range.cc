@@ -43,20 +43,24 @@ Status ParseBorder(const char* option, std::string_view text, int64_t* time,
                             option, text));
 }
 
-std::string Shown(const std::map<int64_t, int64_t>& offsets) {
-  std::string text;
-  for (const auto& [partition, offset] : offsets) {
-    text += fmt::format("{}{}:{}", text.empty() ? "" : ",", partition, offset);
-  }
-  return text;
-}
-
 }  // namespace
 
 std::string ReplayRange::ToString() const {
   if (by_offset()) {
-    return fmt::format("offsets [{}, {})", from_offsets.empty() ? "start" : Shown(from_offsets),
-                       until_offsets.empty() ? "end" : Shown(until_offsets));
+    std::map<int64_t, std::pair<std::string, std::string>> borders;
+    for (const auto& [partition, offset] : from_offsets) {
+      borders[partition] = {std::to_string(offset), "end"};
+    }
+    for (const auto& [partition, offset] : until_offsets) {
+      auto& [from, until] = borders[partition];
+      if (from.empty()) from = "start";
+      until = std::to_string(offset);
+    }
+    std::string text = "offsets";
+    for (const auto& [partition, border] : borders) {
+      text += fmt::format(" {}: [{}, {})", partition, border.first, border.second);
+    }
+    return text;
   }
   if (times.unbounded()) return "";
   return fmt::format("times [{}, {})", times.from == INT64_MIN ? "start" : FormatTime(times.from),

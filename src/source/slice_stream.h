@@ -16,8 +16,8 @@ struct RecordSlice {
 
 // The records of `inner` whose number lies in `slice`. Dead letters have numbers too. All records
 // are read, and counted: positions are "<count>/<position of inner>".
-// `by_offset`: numbers are the records' offsets (rows of a Parquet file); else they are counted, and
-// `inner` begins with the object's first record.
+// `by_offset`: numbers are the records' offsets (rows of a Parquet file); else they are counted,
+// and `inner` begins with the object's first record.
 class SliceStream final : public RecordStream {
  public:
   SliceStream(std::unique_ptr<RecordStream> inner, const RecordSlice& slice, bool by_offset,

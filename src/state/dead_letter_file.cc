@@ -43,7 +43,7 @@ bool IsUtf8(const std::string& text) {
 
 std::string DeadLetterLine(const DeadLetter& letter) {
   Json json;
-  json["id"] = letter.object + "@" + std::to_string(letter.offset);
+  json["id"] = letter.id.empty() ? letter.object + "@" + std::to_string(letter.offset) : letter.id;
   json["object"] = letter.object;
   json["offset"] = letter.offset;
   json["reason"] = DeadReasonName(letter.reason);

@@ -40,9 +40,9 @@ bool GetInfo(std::string_view in, VersionInfo* info) {
   if (!GetRecordVersion(&in) || !GetVarint(&in, &info->number) || !GetVarint(&in, &status) ||
       status > static_cast<uint64_t>(VersionStatus::kFailed) || !GetBytes(&in, &info->failure) ||
       !GetBytes(&in, &info->mode) || !GetBytes(&in, &info->source) ||
-      !GetBytes(&in, &info->range) || !GetBytes(&in, &info->inexact) || !GetSigned(&in, &info->created) ||
-      !GetBytes(&in, &info->identity) || !GetBytes(&in, &info->definition) ||
-      !GetCount(&in, &count)) {
+      !GetBytes(&in, &info->range) || !GetBytes(&in, &info->inexact) ||
+      !GetSigned(&in, &info->created) || !GetBytes(&in, &info->identity) ||
+      !GetBytes(&in, &info->definition) || !GetCount(&in, &count)) {
     return false;
   }
   info->status = static_cast<VersionStatus>(status);
@@ -73,7 +73,8 @@ bool GetToken(std::string_view in, HandoffToken* token) {
 bool GetPlan(std::string_view in, ScanPlan* plan) {
   uint64_t count;
   if (!GetRecordVersion(&in) || !GetBytes(&in, &plan->source) || !GetBytes(&in, &plan->payload) ||
-      !GetBytes(&in, &plan->inexact) || !GetCount(&in, &count)) {
+      !GetBytes(&in, &plan->inexact) || !GetBool(&in, &plan->deduplicate) ||
+      !GetCount(&in, &count)) {
     return false;
   }
   plan->splits.resize(count);
@@ -91,8 +92,9 @@ bool GetProgress(std::string_view in, SplitProgress* progress) {
   if (!GetRecordVersion(&in) || !GetBytes(&in, &progress->position) ||
       !GetBool(&in, &progress->done) || !GetVarint(&in, &progress->bytes) ||
       !GetVarint(&in, &progress->records) || !GetVarint(&in, &progress->filtered) ||
-      !GetVarint(&in, &progress->expired) || !GetSigned(&in, &progress->newest_time) ||
-      !GetVarint(&in, &reasons) || reasons > kDeadReasonCount) {
+      !GetVarint(&in, &progress->expired) || !GetVarint(&in, &progress->duplicates) ||
+      !GetSigned(&in, &progress->newest_time) || !GetVarint(&in, &reasons) ||
+      reasons > kDeadReasonCount) {
     return false;
   }
   for (uint64_t reason = 0; reason < reasons; ++reason) {
@@ -105,7 +107,8 @@ bool GetDeadLetter(std::string_view in, DeadLetter* letter) {
   uint64_t reason;
   if (!GetRecordVersion(&in) || !GetBytes(&in, &letter->object) ||
       !GetVarint(&in, &letter->offset) || !GetVarint(&in, &reason) || reason >= kDeadReasonCount ||
-      !GetBytes(&in, &letter->detail) || !GetBytes(&in, &letter->raw)) {
+      !GetBytes(&in, &letter->detail) || !GetBytes(&in, &letter->id) ||
+      !GetBytes(&in, &letter->raw)) {
     return false;
   }
   letter->reason = static_cast<DeadReason>(reason);
@@ -123,6 +126,8 @@ bool GetRetention(std::string_view in, RetentionRecord* record) {
 std::string ProgressKey(std::string_view split) {
   return std::string(kProgressPrefix).append(split);
 }
+
+std::string IdKey(std::string_view id) { return std::string(kIdPrefix).append(id); }
 
 std::string DeadLetterKey(const DeadLetter& letter) {
   std::string key(kDeadLetterPrefix);
@@ -178,6 +183,7 @@ std::string EncodePlan(const ScanPlan& plan) {
   PutBytes(plan.source, &out);
   PutBytes(plan.payload, &out);
   PutBytes(plan.inexact, &out);
+  PutVarint(plan.deduplicate ? 1 : 0, &out);
   PutVarint(plan.splits.size(), &out);
   for (const Split& split : plan.splits) {
     PutBytes(split.id, &out);
@@ -195,6 +201,7 @@ std::string EncodeProgress(const SplitProgress& progress) {
   PutVarint(progress.records, &out);
   PutVarint(progress.filtered, &out);
   PutVarint(progress.expired, &out);
+  PutVarint(progress.duplicates, &out);
   PutSigned(progress.newest_time, &out);
   PutVarint(progress.dead.size(), &out);
   for (const uint64_t count : progress.dead) PutVarint(count, &out);
@@ -207,6 +214,7 @@ std::string EncodeDeadLetter(const DeadLetter& letter) {
   PutVarint(letter.offset, &out);
   PutVarint(static_cast<uint64_t>(letter.reason), &out);
   PutBytes(letter.detail, &out);
+  PutBytes(letter.id, &out);
   PutBytes(letter.raw, &out);
   return out;
 }

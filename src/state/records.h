@@ -17,7 +17,9 @@ inline constexpr std::string_view kTokenKey = "\xF0\x03";
 inline constexpr std::string_view kPlanKey = "\xF0\x04";
 inline constexpr std::string_view kProgressPrefix = "\xF1";
 inline constexpr std::string_view kDeadLetterPrefix = "\xF2";
-inline constexpr std::string_view kStoreKeysEnd = "\xF3";
+inline constexpr std::string_view kDeadLettersEnd = "\xF3";
+inline constexpr std::string_view kIdPrefix = "\xF3";
+inline constexpr std::string_view kIdsEnd = "\xF4";
 
 // The buckets of a version, as last opened. `floor`: no bucket below it is ever shown again, also
 // when `keep` grows.
@@ -28,6 +30,7 @@ struct RetentionRecord {
 };
 
 std::string ProgressKey(std::string_view split);
+std::string IdKey(std::string_view id);
 std::string DeadLetterKey(const DeadLetter& letter);
 
 std::string EncodeInfo(const VersionInfo& info);

@@ -44,14 +44,14 @@ class ArchiveSource final : public ObjectSource {
 
   Status Resume(const ScanPlan& plan) override {
     MURMUR_TRY(ObjectSource::Resume(plan));
-    std::string inexact;
-    return Pick({}, &inexact).status();
+    ScanPlan unused;
+    return Pick({}, &unused).status();
   }
   Result<std::vector<Split>> More(const ScanPlan& plan, const ProgressMap& progress) override;
   Result<ScanEnd> Finish(const ScanPlan& plan, const ProgressMap& progress) override;
 
  protected:
-  Result<std::vector<PickedObject>> Pick(std::stop_token stop, std::string* inexact) override;
+  Result<std::vector<PickedObject>> Pick(std::stop_token stop, ScanPlan* plan) override;
 
  private:
   Status ReadManifest(const std::vector<ListedObject>& listing);
@@ -66,7 +66,7 @@ class ArchiveSource final : public ObjectSource {
   Archive archive_;
 };
 
-Result<std::vector<PickedObject>> ArchiveSource::Pick(std::stop_token, std::string* inexact) {
+Result<std::vector<PickedObject>> ArchiveSource::Pick(std::stop_token, ScanPlan* plan) {
   const std::string root = RootOf(path_, objects());
   std::vector<ListedObject> listing;
   for (const SourceObject& object : objects()) {
@@ -79,7 +79,8 @@ Result<std::vector<PickedObject>> ArchiveSource::Pick(std::stop_token, std::stri
                             ? 0
                             : PruneByTime(options_.range.times, options_.lag, &archive_);
   AddNotes(pruned);
-  if (!archive_.exact && !options_.has_id) *inexact = archive_.inexact_why;
+  plan->deduplicate = !archive_.exact && options_.has_id;
+  if (!archive_.exact && !options_.has_id) plan->inexact = archive_.inexact_why;
   std::vector<PickedObject> picked;
   for (const ArchiveObject& object : archive_.objects) {
     picked.push_back({.object = object.listed,
@@ -205,18 +206,20 @@ Result<ScanEnd> ArchiveSource::Finish(const ScanPlan& plan, const ProgressMap& p
   }
   for (size_t i = 0; i < std::min(coverage.gaps.size(), kExamples); ++i) {
     const OffsetGap& gap = coverage.gaps[i];
-    AddNote(fmt::format("offsets [{}, {}) of {}/{} are in no object: deleted from the archive, or "
-                        "never records (transactions, compaction)",
-                        gap.from, gap.until, gap.topic, gap.partition));
+    AddNote(
+        fmt::format("offsets [{}, {}) of {}/{} are in no object: deleted from the archive, or "
+                    "never records (transactions, compaction)",
+                    gap.from, gap.until, gap.topic, gap.partition));
   }
   if (coverage.gaps.size() > kExamples) {
     AddNote(fmt::format("{} more such gaps", coverage.gaps.size() - kExamples));
   }
   // With holes an object's record i need not have offset start + i.
   if (!coverage.gaps.empty() && coverage.overlaps > 0 && !options_.has_id) {
-    end.inexact = fmt::format("{} objects overlap, and offsets are missing, so that the offsets of "
-                              "single records are not known; `id:` would make it exact",
-                              coverage.overlaps);
+    end.inexact = fmt::format(
+        "{} objects overlap, and offsets are missing, so that the offsets of "
+        "single records are not known; `id:` would make it exact",
+        coverage.overlaps);
   }
   end.live_from = EndOf(counts);
   return end;
@@ -231,8 +234,8 @@ Status OneOf(const SourceSpec& spec, const std::string& name,
   if (value == values.end()) {
     std::string known;
     for (const auto& [text, unused] : values) known += (known.empty() ? "" : ", ") + text;
-    return Status(Code::kInvalidArgument, fmt::format("archive: {} '{}': expected one of {}", name,
-                                                      it->second, known));
+    return Status(Code::kInvalidArgument,
+                  fmt::format("archive: {} '{}': expected one of {}", name, it->second, known));
   }
   *out = value->second;
   return {};

@@ -52,8 +52,8 @@ struct OpenedLines {
 // Opens a split at `after`. A plain object is read from there; what is compressed, or has no
 // newlines that could be counted on, from its start.
 Result<OpenedLines> OpenLines(const ObjectSet& objects, const SourceObject& object,
-                              const ReadMode& mode, const JsonlSplit& split,
-                              const Position& after, const JsonlOptions& options) {
+                              const ReadMode& mode, const JsonlSplit& split, const Position& after,
+                              const JsonlOptions& options) {
   LineBlocksOptions lines = {.object = object.name,
                              .begin = split.begin,
                              .end = split.end,

@@ -182,7 +182,8 @@ Result<Footer> ParquetFormat::FooterOf(const SourceObject& object) {
 }
 
 Result<std::unique_ptr<RecordStream>> ParquetFormat::Open(const SourceObject& object,
-                                                          const ReadMode&, const Split& split, const Position& after,
+                                                          const ReadMode&, const Split& split,
+                                                          const Position& after,
                                                           const Projection& projection) {
   int row_group = 0;
   const char* end = split.payload.data() + split.payload.size();

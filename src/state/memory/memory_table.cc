@@ -1,7 +1,6 @@
 #include "state/memory/memory_table.h"
 
 #include <algorithm>
-#include <set>
 #include <vector>
 
 #include "state/value.h"
@@ -92,6 +91,7 @@ class MemoryTable final : public StateTable {
     store_->info.status = VersionStatus::kComplete;
     store_->info.failure.clear();
     store_->info.inexact = end.inexact;
+    store_->ids.clear();
     if (!end.live_from.streams.empty()) store_->token = end.live_from;
     return Status();
   }
@@ -113,10 +113,19 @@ class MemoryTable final : public StateTable {
     MURMUR_TRY(Combine(commit.deltas, &changed));
     for (auto& [key, value] : changed) store_->values[key] = std::move(value);
     for (const SplitMove& move : commit.moves) store_->progress[move.split] = move.to;
+    store_->ids.insert(commit.ids.begin(), commit.ids.end());
     for (const DeadLetter& letter : commit.dead_letters) {
       store_->dead_letters[DeadLetterKey(letter)] = letter;
     }
     return Status();
+  }
+
+  Result<std::vector<bool>> HasIds(std::span<const std::string> ids) const override {
+    return Locked<std::vector<bool>>([&] {
+      std::vector<bool> has;
+      for (const std::string& id : ids) has.push_back(store_->ids.contains(id));
+      return has;
+    });
   }
 
   Status Close() override {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "murmur/state.h"
@@ -22,6 +23,7 @@ struct MemoryStore {
   std::map<std::string, std::string> values;
   std::map<std::string, SplitProgress> progress;
   std::map<std::string, DeadLetter> dead_letters;  // by DeadLetterKey
+  std::set<std::string> ids;
 };
 
 // A new version. info.monoids is filled in.

@@ -185,6 +185,20 @@ Result<std::optional<std::string>> Database::Get(std::string_view key,
   return std::optional<std::string>(std::move(value));
 }
 
+Result<std::vector<bool>> Database::Has(const std::vector<std::string>& keys) const {
+  const std::vector<rocksdb::Slice> slices(keys.begin(), keys.end());
+  std::vector<rocksdb::PinnableSlice> values(keys.size());
+  std::vector<rocksdb::Status> statuses(keys.size());
+  db_->MultiGet(rocksdb::ReadOptions(), db_->DefaultColumnFamily(), slices.size(), slices.data(),
+                values.data(), statuses.data());
+  std::vector<bool> has;
+  for (const rocksdb::Status& status : statuses) {
+    if (!status.ok() && !status.IsNotFound()) return FromRocks(status, "reading " + path());
+    has.push_back(status.ok());
+  }
+  return has;
+}
+
 Status Database::Scan(std::string_view from, std::string_view until,
                       const rocksdb::Snapshot* snapshot,
                       const std::function<bool(std::string_view, std::string_view)>& visit) const {

@@ -64,6 +64,7 @@ class Database {
   // `snapshot` null: the newest.
   Result<std::optional<std::string>> Get(std::string_view key,
                                          const rocksdb::Snapshot* snapshot = nullptr) const;
+  Result<std::vector<bool>> Has(const std::vector<std::string>& keys) const;
   // Visits [from, until) in order until `visit` returns false.
   Status Scan(std::string_view from, std::string_view until, const rocksdb::Snapshot* snapshot,
               const std::function<bool(std::string_view, std::string_view)>& visit) const;

@@ -99,7 +99,7 @@ Result<int64_t> RocksDbSnapshot::NewestTime() const {
 
 Status RocksDbSnapshot::ScanDeadLetters(const std::function<bool(const DeadLetter&)>& visit) const {
   Status damaged;
-  MURMUR_TRY(database_->Scan(kDeadLetterPrefix, kStoreKeysEnd, snapshot_, [&](auto, auto value) {
+  MURMUR_TRY(database_->Scan(kDeadLetterPrefix, kDeadLettersEnd, snapshot_, [&](auto, auto value) {
     auto letter = DecodeDeadLetter(value);
     if (!letter.ok()) damaged = std::move(letter).status();
     return damaged.ok() && visit(*letter);

@@ -15,6 +15,7 @@ StoreRecords RecordsOf(const Commit& commit) {
   for (const DeadLetter& letter : commit.dead_letters) {
     records[DeadLetterKey(letter)] = EncodeDeadLetter(letter);
   }
+  for (const std::string& id : commit.ids) records[IdKey(id)];
   return records;
 }
 
@@ -207,9 +208,9 @@ Status RocksDbTable::Leave(const Commit& commit, Status written, bool in_doubt) 
 
 Status RocksDbTable::Apply(const Commit& commit) {
   MURMUR_ASSIGN(auto database, Enter(commit));
-  const bool small =
-      (commit.deltas == nullptr ? 0 : commit.delta_count) + commit.dead_letters.size() <=
-      kSmallCommitDeltas;
+  const bool small = (commit.deltas == nullptr ? 0 : commit.delta_count) +
+                         commit.dead_letters.size() + commit.ids.size() <=
+                     kSmallCommitDeltas;
   const StoreRecords records = RecordsOf(commit);
   bool in_doubt = false;
   Status written;
@@ -258,7 +259,22 @@ Status RocksDbTable::Complete(const ScanEnd& end) {
     records[std::string(kTokenKey)] = EncodeToken(end.live_from);
   }
   Lock lock(mutex_);
-  return PutRecords(&lock, records);
+  MURMUR_TRY(PutRecords(&lock, records));
+  // Nothing will be read again. Should this be lost, they only take space.
+  database_->db()
+      ->DeleteRange(rocksdb::WriteOptions(), database_->db()->DefaultColumnFamily(),
+                    ToSlice(kIdPrefix), ToSlice(kIdsEnd))
+      .PermitUncheckedError();
+  return Status();
+}
+
+Result<std::vector<bool>> RocksDbTable::HasIds(std::span<const std::string> ids) const {
+  Lock lock(mutex_);
+  MURMUR_ASSIGN(const auto database, Ready(&lock));
+  lock.unlock();
+  std::vector<std::string> keys;
+  for (const std::string& id : ids) keys.push_back(IdKey(id));
+  return database->Has(keys);
 }
 
 Status RocksDbTable::Begin(const HandoffToken& token, const ScanPlan& plan) {

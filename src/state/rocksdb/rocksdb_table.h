@@ -52,6 +52,7 @@ class RocksDbTable final : public StateTable {
   Result<std::optional<HandoffToken>> Token() const override;
   Result<std::optional<ScanPlan>> Plan() const override;
   Status Apply(const Commit& commit) override;
+  Result<std::vector<bool>> HasIds(std::span<const std::string> ids) const override;
   Result<std::unique_ptr<StateSnapshot>> Snapshot() const override;
   Status Close() override;
 

@@ -1,0 +1,37 @@
+// What names the records of a batch, by the definition's `id`.
+// Threads: one worker.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "fold/pipeline.h"
+#include "murmur/record.h"
+
+namespace murmur {
+
+// For people: a text as it is, a number as it is written; empty for null.
+std::string IdText(const Cell& cell);
+
+class IdReader {
+ public:
+  // REQUIRES: pipeline->id()
+  explicit IdReader(std::shared_ptr<const Pipeline> pipeline);
+
+  // ids[row] names the batch's row: equal ids, equal bytes. Rows without a usable id leave the
+  // batch and become dead letters of it.
+  void Read(RecordBatch* batch, std::vector<std::string>* ids);
+
+ private:
+  std::shared_ptr<const Pipeline> pipeline_;
+  std::optional<Evaluator> evaluator_;
+  Column computed_;
+  std::vector<EvaluationError> errors_;
+};
+
+// Keeps the rows whose keep[row] is true.
+void KeepRows(const std::vector<bool>& keep, RecordBatch* batch);
+
+}  // namespace murmur
