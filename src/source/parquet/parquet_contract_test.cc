@@ -1,5 +1,4 @@
 // The contract of every snapshot source, over Parquet in memory and in files.
-#include <arrow/api.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -13,25 +12,7 @@
 namespace murmur {
 namespace {
 
-using parquet_source::WriteTable;
-
-std::string ParquetOf(const std::vector<ContractRecord>& records, int64_t rows_per_group) {
-  arrow::Int64Builder ids;
-  arrow::StringBuilder names;
-  arrow::DoubleBuilder amounts;
-  for (const ContractRecord& record : records) {
-    EXPECT_TRUE(ids.Append(record.id).ok());
-    EXPECT_TRUE((record.name.empty() ? names.AppendNull() : names.Append(record.name)).ok());
-    EXPECT_TRUE(amounts.Append(record.amount).ok());
-  }
-  const auto schema =
-      arrow::schema({arrow::field("id", arrow::int64()), arrow::field("name", arrow::utf8()),
-                     arrow::field("amount", arrow::float64())});
-  const auto table = arrow::Table::Make(
-      schema,
-      {ids.Finish().ValueOrDie(), names.Finish().ValueOrDie(), amounts.Finish().ValueOrDie()});
-  return WriteTable(*table, rows_per_group);
-}
+using parquet_source::ParquetOf;
 
 class MemoryFixture final : public SourceFixture {
  public:

@@ -80,13 +80,15 @@ Status SetEndpoint(const SourceSpec& spec, arrow::fs::S3Options* options) {
 
 }  // namespace
 
-Result<std::shared_ptr<arrow::fs::FileSystem>> OpenS3(const SourceSpec& spec) {
+Result<std::shared_ptr<arrow::fs::FileSystem>> OpenS3(const SourceSpec& spec, bool allow_buckets) {
   MURMUR_TRY(StartSdk());
   arrow::fs::S3Options options;
   MURMUR_TRY(SetCredentials(spec, &options));
   MURMUR_TRY(SetEndpoint(spec, &options));
   MURMUR_ASSIGN(options.region, Option(spec, "region"));
   if (options.region.empty()) options.region = DefaultRegion();
+  options.allow_bucket_creation = allow_buckets;
+  options.allow_delayed_open = true;  // small objects are written in one request
   options.connect_timeout = kConnectTimeoutSeconds;
   options.request_timeout = kRequestTimeoutSeconds;
   options.retry_strategy = arrow::fs::S3RetryStrategy::GetAwsStandardRetryStrategy(kAttemptsMax);

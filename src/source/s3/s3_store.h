@@ -19,7 +19,9 @@ inline constexpr std::string_view kS3Scheme = "s3://";
 // access_key, secret_key and session_token, which may refer to environment variables. Without keys
 // the standard chain decides: environment, profile, web identity, instance.
 // Errors: kInvalidArgument, kNotFound (a variable is not set), kUnavailable.
-Result<std::shared_ptr<arrow::fs::FileSystem>> OpenS3(const SourceSpec& spec);
+// `allow_buckets`: may make them, for tests.
+Result<std::shared_ptr<arrow::fs::FileSystem>> OpenS3(const SourceSpec& spec,
+                                                      bool allow_buckets = false);
 
 // What to do about an error of the store; empty: nobody knows.
 std::string_view S3Remedy(std::string_view message);
