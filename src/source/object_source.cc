@@ -88,9 +88,11 @@ Status ObjectSource::AddAllSplits(const std::stop_token& stop,
   return failure;
 }
 
-Result<size_t> ObjectSource::FormatOf(const SourceObject& object) const {
+Result<size_t> ObjectSource::FormatOf(const PickedObject& picked) const {
+  const SourceObject& object = frozen_[picked.object];
   if (options_.formats.size() == 1) return 0;
-  for (size_t i = 0; i < options_.formats.size(); ++i) {
+  // Firehose calls objects whatever it was told to.
+  for (size_t i = 0; i < options_.formats.size() && !picked.mode.concatenated; ++i) {
     if (options_.formats[i]->HasName(object.name)) return i;
   }
   MURMUR_ASSIGN(const std::string head, options_.objects->ReadHead(object, kFormatBytes));
@@ -119,7 +121,7 @@ Result<PickedObject> ObjectSource::PickedOf(const Split& split) {
 Status ObjectSource::AddSplits(const PickedObject& picked, std::string_view suffix,
                                std::vector<Split>* splits) {
   const SourceObject& frozen = frozen_[picked.object];
-  MURMUR_ASSIGN(const size_t format, FormatOf(frozen));
+  MURMUR_ASSIGN(const size_t format, FormatOf(picked));
   const size_t before = splits->size();
   MURMUR_TRY(options_.formats[format]->AddSplits(frozen, picked.mode, splits));
   const std::string place =

@@ -94,7 +94,7 @@ class ObjectSource : public SnapshotSource {
   Status AddSplits(const PickedObject& picked, std::string_view suffix, std::vector<Split>* splits);
 
  private:
-  Result<size_t> FormatOf(const SourceObject& object) const;
+  Result<size_t> FormatOf(const PickedObject& picked) const;
   void NoteAppeared(const std::vector<std::string>& names);
   Status AddAllSplits(const std::stop_token& stop, const std::vector<PickedObject>& picked,
                       std::vector<Split>* splits);

@@ -192,9 +192,12 @@ bool MatchesGlob(std::string_view pattern, std::string_view path) {
   return path.empty();
 }
 
-ObjectSet::ObjectSet(std::vector<std::string> paths, std::string base_directory)
+ObjectSet::ObjectSet(std::vector<std::string> paths, std::string base_directory,
+                     HiddenFiles hidden)
     : ObjectSet(std::move(paths), std::move(base_directory),
-                std::make_shared<arrow::fs::LocalFileSystem>()) {}
+                std::make_shared<arrow::fs::LocalFileSystem>()) {
+  hidden_ = hidden;
+}
 
 ObjectSet::ObjectSet(std::vector<std::string> paths, std::string base_directory,
                      std::shared_ptr<arrow::fs::FileSystem> filesystem)
@@ -203,8 +206,8 @@ ObjectSet::ObjectSet(std::vector<std::string> paths, std::string base_directory,
       filesystem_(std::move(filesystem)) {}
 
 ObjectSet::ObjectSet(std::vector<std::string> paths, std::shared_ptr<arrow::fs::FileSystem> store,
-                     std::string_view scheme)
-    : paths_(std::move(paths)), scheme_(scheme), filesystem_(std::move(store)) {}
+                     std::string_view scheme, HiddenFiles hidden)
+    : paths_(std::move(paths)), scheme_(scheme), hidden_(hidden), filesystem_(std::move(store)) {}
 
 std::string ObjectSet::FullPath(const std::string& name) const {
   if (!scheme_.empty()) return name.substr(scheme_.size());
@@ -275,7 +278,8 @@ Status ObjectSet::ListBelow(const std::string& directory, const std::string& pat
   const size_t prefix = selector.base_dir == "/" ? 1 : selector.base_dir.size() + 1;
   for (const arrow::fs::FileInfo& info : *infos) {
     const std::string below = info.path().substr(prefix);
-    const bool wanted = pattern.empty() ? !IsHidden(below) : MatchesGlob(wild, below);
+    const bool wanted = pattern.empty() ? hidden_ == HiddenFiles::kListed || !IsHidden(below)
+                                        : MatchesGlob(wild, below);
     if (info.IsFile() && wanted) objects->push_back(ToObject(info, directory + below));
   }
   return Status();

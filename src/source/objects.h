@@ -53,15 +53,19 @@ Result<HandoffToken> HandoffOf(const SourceSpec& spec);
 // components. As in a shell, a leading '.' is matched only by a '.'.
 bool MatchesGlob(std::string_view pattern, std::string_view path);
 
+// Of a directory: files below it whose name, or a directory's on the way, begins with '.' or '_'.
+enum class HiddenFiles { kSkipped, kListed };
+
 // Threads: const methods may be called at once.
 class ObjectSet {
  public:
-  // `paths` are files, globs or directories (all files below, but for names that begin with '.' or
-  // '_'); relative ones start at `base_directory`.
-  ObjectSet(std::vector<std::string> paths, std::string base_directory);
+  // `paths` are files, globs or directories (all files below); relative ones start at
+  // `base_directory`.
+  ObjectSet(std::vector<std::string> paths, std::string base_directory,
+            HiddenFiles hidden = HiddenFiles::kSkipped);
   // Of a remote store. Paths and names begin with `scheme`, which the filesystem does not know.
   ObjectSet(std::vector<std::string> paths, std::shared_ptr<arrow::fs::FileSystem> store,
-            std::string_view scheme);
+            std::string_view scheme, HiddenFiles hidden = HiddenFiles::kSkipped);
   // The same over another filesystem; tests.
   ObjectSet(std::vector<std::string> paths, std::string base_directory,
             std::shared_ptr<arrow::fs::FileSystem> filesystem);
@@ -97,6 +101,7 @@ class ObjectSet {
   std::vector<std::string> paths_;
   std::string base_directory_;
   std::string scheme_;  // "s3://", or empty
+  HiddenFiles hidden_ = HiddenFiles::kSkipped;
   std::shared_ptr<arrow::fs::FileSystem> filesystem_;
 };
 

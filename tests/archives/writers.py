@@ -96,12 +96,14 @@ def zstd(data):
     return pyarrow.compress(data, codec="zstd", asbytes=True)
 
 
-def parquet(records, row_group=37, compression="snappy"):
+def parquet(records, row_group=37, compression="snappy", typed=False):
+    """`typed`: times are timestamps, not text."""
     import pyarrow
     import pyarrow.parquet
     out = io.BytesIO()
-    table = pyarrow.Table.from_pylist([{k: v for k, v in record.items() if k != "more"}
-                                       for record in records])
+    table = pyarrow.Table.from_pylist([
+        {k: time_of(record) if typed and k == "ts" else v
+         for k, v in record.items() if k != "more"} for record in records])
     pyarrow.parquet.write_table(table, out, row_group_size=row_group, compression=compression)
     return out.getvalue()
 

@@ -57,7 +57,8 @@ class ArchiveSource final : public ObjectSource {
   Status ReadManifest(const std::vector<ListedObject>& listing);
   Status Cut();
   void AddNotes(size_t pruned);
-  bool IsDense(const ArchiveObject& object) const;
+  bool IsCounted(const ArchiveObject& object) const;
+  Status CheckManifest(const std::vector<uint64_t>& counts) const;
   Result<std::vector<uint64_t>> Counts(const ScanPlan& plan, const ProgressMap& progress) const;
   HandoffToken EndOf(const std::vector<uint64_t>& counts) const;
 
@@ -84,7 +85,7 @@ Result<std::vector<PickedObject>> ArchiveSource::Pick(std::stop_token, ScanPlan*
   std::vector<PickedObject> picked;
   for (const ArchiveObject& object : archive_.objects) {
     picked.push_back({.object = object.listed,
-                      .mode = {.counted = IsDense(object),
+                      .mode = {.counted = IsCounted(object),
                                .concatenated = archive_.concatenated,
                                .slice = {.begin = object.begin, .end = object.end}}});
   }
@@ -136,7 +137,8 @@ void ArchiveSource::AddNotes(size_t pruned) {
   }
 }
 
-bool ArchiveSource::IsDense(const ArchiveObject& object) const {
+bool ArchiveSource::IsCounted(const ArchiveObject& object) const {
+  if (archive_.manifest) return true;
   return std::any_of(archive_.partitions.begin(), archive_.partitions.end(), [&](const auto& p) {
     return p.dense && p.topic == object.topic && p.partition == object.partition;
   });
@@ -188,6 +190,7 @@ HandoffToken ArchiveSource::EndOf(const std::vector<uint64_t>& counts) const {
       if (object.topic != partition.topic || object.partition != partition.partition) continue;
       end = std::max(end, object.start_offset + static_cast<int64_t>(counts[i]));
     }
+    if (partition.from) end = std::max(end, *partition.from);  // an empty range ends where it begins
     if (partition.until) end = std::min(end, *partition.until);
     const std::string stream =
         one_topic ? std::string(kKafkaStream) : fmt::format("{}:{}", kKafkaStream, partition.topic);
@@ -196,9 +199,22 @@ HandoffToken ArchiveSource::EndOf(const std::vector<uint64_t>& counts) const {
   return token;
 }
 
+Status ArchiveSource::CheckManifest(const std::vector<uint64_t>& counts) const {
+  for (size_t i = 0; i < counts.size() && archive_.manifest; ++i) {
+    const ArchiveObject& object = archive_.objects[i];
+    if (counts[i] == object.expected.value_or(counts[i])) continue;
+    return Status(Code::kDataLoss,
+                  fmt::format("{} has {} items, but the export's manifest says {}: the export, or "
+                              "this copy of it, is not whole",
+                              objects()[object.listed].name, counts[i], *object.expected));
+  }
+  return {};
+}
+
 Result<ScanEnd> ArchiveSource::Finish(const ScanPlan& plan, const ProgressMap& progress) {
   MURMUR_ASSIGN(ScanEnd end, ObjectSource::Finish(plan, progress));
   MURMUR_ASSIGN(const auto counts, Counts(plan, progress));
+  MURMUR_TRY(CheckManifest(counts));
   const Coverage coverage = CheckCoverage(archive_, counts);
   if (coverage.overlaps > 0) {
     AddNote(fmt::format("{} objects repeat offsets of others; each offset counts once",
@@ -287,7 +303,13 @@ Result<std::unique_ptr<SnapshotSource>> MakeArchiveSource(const Definition& defi
   options.has_id = !definition.id.empty();
   ObjectSourceOptions source;
   source.name = "archive:" + paths.front();
-  MURMUR_ASSIGN(source.objects, MakeObjectSet(spec, definition));
+  // Read another way it is another source: what one way has begun the other can't go on with.
+  for (const char* option : {"layout", "offsets", "path_time", "file_delimiter", "lag", "export"}) {
+    const auto it = spec.options.find(option);
+    if (it != spec.options.end()) source.name += fmt::format(" {}={}", option, it->second);
+  }
+  // Which objects are none of its records the layout decides: a topic may be called _events.
+  MURMUR_ASSIGN(source.objects, MakeObjectSet(spec, definition, HiddenFiles::kListed));
   MURMUR_ASSIGN(source.formats, MakeFormats(spec, definition, source.objects));
   return std::unique_ptr<SnapshotSource>(
       std::make_unique<ArchiveSource>(std::move(source), paths.front(), std::move(options)));

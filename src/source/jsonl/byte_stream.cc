@@ -300,6 +300,25 @@ std::unique_ptr<ByteStream> ReadReader(std::istream* reader, std::string name) {
   return std::make_unique<ReaderBytes>(reader, std::move(name));
 }
 
+Status CheckReadable(std::string_view magic) {
+  constexpr std::pair<std::string_view, std::string_view> kOthers[] = {
+      {"PK\x03\x04", "a zip archive"},
+      {"BZh", "bzip2"},
+      {"\xFD\x37\x7A\x58", "xz"},
+      {std::string_view("\xFF\x06\0\0", 4), "Snappy"},
+      {"PAR1", "Parquet"},
+      {"ORC", "ORC"},
+      {"Obj\x01", "Avro"},
+  };
+  for (const auto& [begin, name] : kOthers) {
+    if (!magic.starts_with(begin)) continue;
+    return Status(Code::kUnimplemented,
+                  fmt::format("is {}, not lines of text; plain, gzip, zstd and lz4 can be read",
+                              name));
+  }
+  return {};
+}
+
 Result<Compression> DetectFrom(const std::stop_token& stop, std::unique_ptr<ByteStream>* bytes) {
   std::string magic(kMagicBytes, '\0');
   size_t size = 0;
@@ -310,6 +329,7 @@ Result<Compression> DetectFrom(const std::stop_token& stop, std::unique_ptr<Byte
     size += read.size;
   }
   magic.resize(size);
+  MURMUR_TRY(CheckReadable(magic));
   *bytes = Prepend(magic, std::move(*bytes));
   return DetectCompression(magic);
 }

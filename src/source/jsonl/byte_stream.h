@@ -68,8 +68,11 @@ std::unique_ptr<ByteStream> ReadStandardInput();
 // A reader that others give; a stop waits for its read to return.
 std::unique_ptr<ByteStream> ReadReader(std::istream* reader, std::string name);
 
+// kUnimplemented where the first bytes of an object are those of a compression that can't be read.
+Status CheckReadable(std::string_view magic);
+
 // Looks at the first bytes of *bytes; what it gives afterwards is what it gave before.
-// Errors: as ByteStream.
+// Errors: as ByteStream and CheckReadable.
 Result<Compression> DetectFrom(const std::stop_token& stop, std::unique_ptr<ByteStream>* bytes);
 
 // What `compressed` holds: gzip members, zstd or lz4 frames, one behind the other.

@@ -34,7 +34,7 @@ class SeparatedBytes final : public ByteStream {
     size_t written = 0;
     while (at_ < end_ && written < size) {
       const char c = input_[at_];
-      const bool value_begins = c == '{' && (depth_ == 0 || after_newline_);
+      const bool value_begins = c == '{' && (depth_ == 0 || (after_newline_ && IsNoPlaceForValue()));
       if (value_begins && !line_empty_) {
         out[written++] = EndLine();
         continue;  // the same byte again, on a line of its own
@@ -56,6 +56,11 @@ class SeparatedBytes final : public ByteStream {
     return written;
   }
 
+  // Within a value: has it been cut off before here?
+  bool IsNoPlaceForValue() const {
+    return in_string_ || (last_ != '[' && last_ != ',' && last_ != ':');
+  }
+
   char EndLine() {
     line_empty_ = true;
     return '\n';
@@ -63,6 +68,7 @@ class SeparatedBytes final : public ByteStream {
 
   void Follow(char c) {
     after_newline_ = c == '\n';
+    if (c != ' ' && c != '\n' && c != '\r' && c != '\t') last_ = c;
     if (in_string_) {
       if (escaped_) {
         escaped_ = false;
@@ -86,6 +92,7 @@ class SeparatedBytes final : public ByteStream {
   size_t end_ = 0;
   bool line_empty_ = true;      // of the output
   bool after_newline_ = false;  // the byte before was one
+  char last_ = 0;               // that is no white space
   uint32_t depth_ = 0;
   bool in_string_ = false;
   bool escaped_ = false;

@@ -69,7 +69,9 @@ Result<OpenedLines> OpenLines(const ObjectSet& objects, const SourceObject& obje
   std::unique_ptr<ByteStream> bytes;
   if (split.begin == 0 && split.end == object.size) {  // else it is plain, or would not be cut
     bytes = ReadObject(objects, file, object, 0);
-    MURMUR_ASSIGN(compression, DetectFrom({}, &bytes));
+    auto detected = DetectFrom({}, &bytes);
+    if (!detected.ok()) return detected.status().Annotated(object.name);
+    compression = *detected;
   }
   const uint64_t from = lines.begin - (lines.begin_is_line_start ? 0 : 1);
   if (compression != Compression::kNone || mode.concatenated) {
@@ -190,6 +192,7 @@ class JsonlFormat final : public ObjectFormat {
     // What is small is one split anyway, and is looked at when it is opened.
     if (object.size > options_.split_bytes && !mode.counted && !mode.concatenated) {
       MURMUR_ASSIGN(const std::string magic, objects_->ReadHead(object, kMagicBytes));
+      if (Status status = CheckReadable(magic); !status.ok()) return status.Annotated(object.name);
       if (DetectCompression(magic) == Compression::kNone) split_bytes = options_.split_bytes;
     }
     for (size_t index = 0; split.begin < object.size; ++index) {

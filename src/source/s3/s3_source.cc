@@ -16,18 +16,19 @@ bool IsS3(std::string_view path) { return path.starts_with(kS3Scheme); }
 }  // namespace
 
 Result<std::shared_ptr<const ObjectSet>> MakeObjectSet(const SourceSpec& spec,
-                                                       const Definition& definition) {
+                                                       const Definition& definition,
+                                                       HiddenFiles hidden) {
   const std::vector<std::string> paths = PathsOf(spec);
   if (paths.empty()) return Status(Code::kInvalidArgument, spec.kind + ": path is missing");
   if (std::none_of(paths.begin(), paths.end(), IsS3)) {
-    return std::make_shared<const ObjectSet>(paths, definition.base_directory);
+    return std::make_shared<const ObjectSet>(paths, definition.base_directory, hidden);
   }
   if (!std::all_of(paths.begin(), paths.end(), IsS3)) {
     return Status(Code::kInvalidArgument,
                   spec.kind + ": path: either all paths begin with s3://, or none does");
   }
   MURMUR_ASSIGN(auto store, OpenS3(spec));
-  return std::make_shared<const ObjectSet>(paths, std::move(store), kS3Scheme);
+  return std::make_shared<const ObjectSet>(paths, std::move(store), kS3Scheme, hidden);
 }
 
 Result<std::vector<std::unique_ptr<ObjectFormat>>> MakeFormats(
