@@ -70,6 +70,7 @@ struct VersionInfo {
   std::string source;                // SnapshotSource::Name of what it reads
   std::string range;                 // what of the source was asked for; empty: all
   std::string inexact;               // why records may count more than once; empty: they don't
+  bool swap_when_complete = false;   // it is to serve then; a run that was killed before goes on so
   int64_t created = 0;               // µs since the Unix epoch
   std::string identity;              // DefinitionIdentity of its definition
   std::string definition;            // what counts, as definition/stored.h writes it

@@ -120,8 +120,12 @@ int BuildVerb(const RunArguments& arguments, const Definition& definition, const
     }
   }
   if (!status.ok() && began && !arguments.quiet) {
-    Note(fmt::format("What was committed is good; go on with: murmur {} {}{}", label,
-                     arguments.file, arguments.fresh ? " --fresh" : ""));
+    std::string command = fmt::format("murmur {} {}", label, arguments.file);
+    if (arguments.fresh) command += " --fresh";
+    if (!arguments.from.empty()) command += " --from " + arguments.from;
+    if (!arguments.to.empty()) command += " --to " + arguments.to;
+    if (arguments.no_swap) command += " --no-swap";
+    Note("What was committed is good; go on with: " + command);
   }
   return Report(status);
 }

@@ -444,8 +444,13 @@ class Reader {
                        ReadText("state.rocksdb.path", n, "a directory", &definition_.state_path);
                      }};
     const Field keep{"keep_versions", [this](const YAML::Node& n) {
-                       ReadValue("state.rocksdb.keep_versions", n, "a number from 1 on", ParseCount,
-                                 &definition_.keep_versions);
+                       ReadValue(
+                           "state.rocksdb.keep_versions", n, "a number from 1 on",
+                           [](std::string_view text) {
+                             auto count = ParseCount(text);
+                             return count == 0u ? std::nullopt : count;
+                           },
+                           &definition_.keep_versions);
                      }};
     ReadMap("state", node, "{rocksdb: {path: …}}",
             {{"rocksdb", [&](const YAML::Node& n) {

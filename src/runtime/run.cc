@@ -61,8 +61,9 @@ Result<std::optional<uint64_t>> FindUnfinished(const StateDirectory& directory,
     if (!info.ok()) continue;
     const bool same = info->mode == build.mode && info->range == build.range &&
                       info->identity == identity && info->source == source;
-    const bool finished = info->status == VersionStatus::kComplete && !build.swap;
-    if (same && !finished) return std::optional<uint64_t>(*it);
+    const bool waits = build.swap && info->swap_when_complete;
+    if (same && (info->status != VersionStatus::kComplete || waits))
+      return std::optional<uint64_t>(*it);
   }
   return std::optional<uint64_t>();
 }
@@ -75,6 +76,7 @@ Result<std::unique_ptr<StateTable>> CreateVersion(StateDirectory* directory,
   info.mode = build.mode;
   info.range = build.range;
   info.source = source;
+  info.swap_when_complete = build.beside && build.swap;
   info.created = Clock::System().WallMicros();
   info.identity = DefinitionIdentity(definition);
   info.definition = StoreDefinition(definition);
@@ -209,6 +211,13 @@ Status ScanInto(const std::shared_ptr<const Pipeline>& pipeline, const RunOption
   return {};
 }
 
+// A new version for which there was nothing to read is of no use to anybody.
+void DropIfEmpty(StateDirectory* directory, RunSummary* summary) {
+  if (summary->progress.splits_total > 0 || summary->version == 0) return;
+  const Status dropped = directory->DropVersion(summary->version);  // refused if it serves
+  if (dropped.ok()) summary->version = 0;
+}
+
 Status BuildVersion(const std::shared_ptr<const Pipeline>& pipeline, const RunOptions& options,
                     const Build& build, SnapshotSource* source, RunSummary* summary) {
   const Definition& definition = pipeline->definition();
@@ -216,9 +225,13 @@ Status BuildVersion(const std::shared_ptr<const Pipeline>& pipeline, const RunOp
                                                            StoreOptions(definition)));
   MURMUR_ASSIGN(const auto table,
                 OpenForBuilding(directory.get(), *pipeline, build, source->Name()));
-  MURMUR_TRY(ScanInto(pipeline, options, build, source, *directory, table.get(), summary));
+  if (Status status = ScanInto(pipeline, options, build, source, *directory, table.get(), summary);
+      !status.ok()) {
+    DropIfEmpty(directory.get(), summary);
+    return status;
+  }
   MURMUR_ASSIGN(const auto current, directory->Current());
-  if (!build.swap || current == summary->version) return {};
+  if (!build.beside || !build.swap || current == summary->version) return {};
   MURMUR_TRY(directory->SetCurrent(summary->version));
   summary->swapped = true;
   summary->replaced = current;

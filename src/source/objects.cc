@@ -192,8 +192,7 @@ bool MatchesGlob(std::string_view pattern, std::string_view path) {
   return path.empty();
 }
 
-ObjectSet::ObjectSet(std::vector<std::string> paths, std::string base_directory,
-                     HiddenFiles hidden)
+ObjectSet::ObjectSet(std::vector<std::string> paths, std::string base_directory, HiddenFiles hidden)
     : ObjectSet(std::move(paths), std::move(base_directory),
                 std::make_shared<arrow::fs::LocalFileSystem>()) {
   hidden_ = hidden;

@@ -41,8 +41,9 @@ bool GetInfo(std::string_view in, VersionInfo* info) {
       status > static_cast<uint64_t>(VersionStatus::kFailed) || !GetBytes(&in, &info->failure) ||
       !GetBytes(&in, &info->mode) || !GetBytes(&in, &info->source) ||
       !GetBytes(&in, &info->range) || !GetBytes(&in, &info->inexact) ||
-      !GetSigned(&in, &info->created) || !GetBytes(&in, &info->identity) ||
-      !GetBytes(&in, &info->definition) || !GetCount(&in, &count)) {
+      !GetBool(&in, &info->swap_when_complete) || !GetSigned(&in, &info->created) ||
+      !GetBytes(&in, &info->identity) || !GetBytes(&in, &info->definition) ||
+      !GetCount(&in, &count)) {
     return false;
   }
   info->status = static_cast<VersionStatus>(status);
@@ -147,6 +148,7 @@ std::string EncodeInfo(const VersionInfo& info) {
   PutBytes(info.source, &out);
   PutBytes(info.range, &out);
   PutBytes(info.inexact, &out);
+  PutVarint(info.swap_when_complete ? 1 : 0, &out);
   PutSigned(info.created, &out);
   PutBytes(info.identity, &out);
   PutBytes(info.definition, &out);

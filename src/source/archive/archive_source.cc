@@ -58,6 +58,7 @@ class ArchiveSource final : public ObjectSource {
   Status Cut();
   void AddNotes(size_t pruned);
   bool IsCounted(const ArchiveObject& object) const;
+  bool IsHole(const OffsetGap& gap) const;
   Status CheckManifest(const std::vector<uint64_t>& counts) const;
   Result<std::vector<uint64_t>> Counts(const ScanPlan& plan, const ProgressMap& progress) const;
   HandoffToken EndOf(const std::vector<uint64_t>& counts) const;
@@ -190,13 +191,22 @@ HandoffToken ArchiveSource::EndOf(const std::vector<uint64_t>& counts) const {
       if (object.topic != partition.topic || object.partition != partition.partition) continue;
       end = std::max(end, object.start_offset + static_cast<int64_t>(counts[i]));
     }
-    if (partition.from) end = std::max(end, *partition.from);  // an empty range ends where it begins
+    if (partition.from)
+      end = std::max(end, *partition.from);  // an empty range ends where it begins
     if (partition.until) end = std::min(end, *partition.until);
     const std::string stream =
         one_topic ? std::string(kKafkaStream) : fmt::format("{}:{}", kKafkaStream, partition.topic);
     token.streams[stream][std::to_string(partition.partition)] = std::to_string(end);
   }
   return token;
+}
+
+// Do offsets behind the gap exist? Else the archive just ends there.
+bool ArchiveSource::IsHole(const OffsetGap& gap) const {
+  return std::any_of(archive_.objects.begin(), archive_.objects.end(), [&](const auto& object) {
+    return object.topic == gap.topic && object.partition == gap.partition &&
+           object.start_offset >= gap.until;
+  });
 }
 
 Status ArchiveSource::CheckManifest(const std::vector<uint64_t>& counts) const {
@@ -231,7 +241,9 @@ Result<ScanEnd> ArchiveSource::Finish(const ScanPlan& plan, const ProgressMap& p
     AddNote(fmt::format("{} more such gaps", coverage.gaps.size() - kExamples));
   }
   // With holes an object's record i need not have offset start + i.
-  if (!coverage.gaps.empty() && coverage.overlaps > 0 && !options_.has_id) {
+  const bool holes = std::any_of(coverage.gaps.begin(), coverage.gaps.end(),
+                                 [this](const OffsetGap& gap) { return IsHole(gap); });
+  if (holes && coverage.overlaps > 0 && !options_.has_id) {
     end.inexact = fmt::format(
         "{} objects overlap, and offsets are missing, so that the offsets of "
         "single records are not known; `id:` would make it exact",

@@ -123,13 +123,20 @@ Status CheckBorder(std::optional<int64_t> border, const ArchivePartition& partit
                   PartitionName(partition), *border, below, below, next));
 }
 
-// May a dense object, not wanted itself, hold what is wanted? No object is taken to be longer than
-// the longest distance between two.
+// Of an object that is larger than others: its records may be so many times smaller than theirs.
+constexpr double kSmallerRecords = 4;
+
+// May a dense object, not wanted itself, hold what is wanted? How many records it has is not known
+// before it is read. Usually no more than lie between two starts; one that is too large for that
+// was written before a sink went back, and may reach further.
 bool MayReach(const ArchiveObject& object, const ArchivePartition& partition) {
   if (partition.until && object.start_offset >= *partition.until) return false;
   const int64_t from = partition.from.value_or(0);
-  return object.start_offset >= from ||
-         archive::Distance(object.start_offset, from) < partition.longest_span;
+  if (object.start_offset >= from || partition.record_bytes == 0) return true;
+  const auto distance = static_cast<double>(archive::Distance(object.start_offset, from));
+  const auto longest = static_cast<double>(partition.longest_span);
+  const double records = static_cast<double>(object.size) / partition.record_bytes;
+  return distance < (records > longest ? kSmallerRecords * records : longest);
 }
 
 bool Holds(const ArchivePartition& partition, int64_t offset) {

@@ -113,7 +113,7 @@ Result<Placement> PlaceDynamoDbExport(std::span<const ListedObject> listing,
     const std::string_view name = listing[i].name;
     const bool data = name.starts_with(own_data) || name.starts_with(shared_data);
     if (data && !name.ends_with('/')) {
-      placement.objects.push_back({.listed = i});
+      placement.objects.push_back({.listed = i, .size = listing[i].size});
       ++placement.placed;
       continue;
     }

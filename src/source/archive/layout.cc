@@ -130,6 +130,7 @@ Placement PlaceByName(std::span<const ListedObject> listing, Layout layout, Cert
       placement.Exclude(i, std::string(name->no_records));
     } else {
       ArchiveObject object{.listed = i,
+                           .size = listing[i].size,
                            .topic = std::string(name->topic),
                            .partition = name->partition,
                            .start_offset = name->start_offset};

@@ -77,6 +77,7 @@ struct ListedObject {
 
 struct ArchiveObject {
   size_t listed = 0;  // index in the listing
+  uint64_t size = 0;  // bytes
   std::string topic;  // the next three where the layout has offsets
   int64_t partition = -1;
   int64_t start_offset = -1;  // of record 0
@@ -103,6 +104,7 @@ struct ArchivePartition {
   int64_t first_start = 0;  // of the whole archive, whatever was pruned since
   int64_t last_start = 0;
   uint64_t longest_span = 0;   // between two neighbouring starts
+  double record_bytes = 0;     // of an object, at least, if none holds more than its span
   size_t repeated_starts = 0;  // objects that start where another does
   bool dense = false;
   std::optional<int64_t> from;  // what CutByOffsets() left of it

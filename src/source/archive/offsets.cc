@@ -85,6 +85,10 @@ ArchivePartition Describe(std::span<const ArchiveObject> objects) {
     const uint64_t span = Distance(objects[i - 1].start_offset, objects[i].start_offset);
     partition.longest_span = std::max(partition.longest_span, span);
     if (span == 0) ++partition.repeated_starts;
+    if (span == 0) continue;
+    const double bytes = static_cast<double>(objects[i - 1].size) / static_cast<double>(span);
+    const bool least = partition.record_bytes == 0 || bytes < partition.record_bytes;
+    if (least) partition.record_bytes = bytes;
   }
   return partition;
 }

@@ -312,9 +312,9 @@ Status CheckReadable(std::string_view magic) {
   };
   for (const auto& [begin, name] : kOthers) {
     if (!magic.starts_with(begin)) continue;
-    return Status(Code::kUnimplemented,
-                  fmt::format("is {}, not lines of text; plain, gzip, zstd and lz4 can be read",
-                              name));
+    return Status(
+        Code::kUnimplemented,
+        fmt::format("is {}, not lines of text; plain, gzip, zstd and lz4 can be read", name));
   }
   return {};
 }

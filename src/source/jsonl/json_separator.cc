@@ -34,7 +34,8 @@ class SeparatedBytes final : public ByteStream {
     size_t written = 0;
     while (at_ < end_ && written < size) {
       const char c = input_[at_];
-      const bool value_begins = c == '{' && (depth_ == 0 || (after_newline_ && IsNoPlaceForValue()));
+      const bool value_begins =
+          c == '{' && (depth_ == 0 || (after_newline_ && IsNoPlaceForValue()));
       if (value_begins && !line_empty_) {
         out[written++] = EndLine();
         continue;  // the same byte again, on a line of its own
