@@ -15,13 +15,13 @@
 #include "source/parquet/parquet_testing.h"
 #include "source/s3/s3_source.h"
 #include "source/s3/s3_store.h"
+#include "testing/parquet_records.h"
 #include "testing/snapshot_source_contract.h"
 #include "testing/temporary_folder.h"
 
 namespace murmur {
 namespace {
 
-using parquet_source::ParquetOf;
 using Objects = std::map<std::string, std::string>;  // name → bytes
 using Records = std::vector<ContractRecord>;
 

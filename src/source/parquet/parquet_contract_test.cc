@@ -6,13 +6,12 @@
 #include <utility>
 
 #include "source/parquet/parquet_testing.h"
+#include "testing/parquet_records.h"
 #include "testing/snapshot_source_contract.h"
 #include "testing/temporary_folder.h"
 
 namespace murmur {
 namespace {
-
-using parquet_source::ParquetOf;
 
 class MemoryFixture final : public SourceFixture {
  public:

@@ -2,7 +2,6 @@
 // of them as text.
 #pragma once
 
-#include <arrow/api.h>
 #include <arrow/io/memory.h>
 #include <arrow/result.h>
 #include <arrow/table.h>
@@ -25,7 +24,6 @@
 #include "murmur/key.h"
 #include "murmur/source.h"
 #include "source/parquet/parquet_source.h"
-#include "testing/snapshot_source_contract.h"
 
 namespace murmur::parquet_source {
 
@@ -172,25 +170,6 @@ inline std::unique_ptr<SnapshotSource> SourceOf(const std::string& bytes,
 inline ReadResult ReadBytes(const std::string& bytes, const std::vector<std::string>& paths,
                             const Definition& definition = {}) {
   return ReadAll(SourceOf(bytes, definition).get(), ProjectionOf(paths));
-}
-
-// The contract suite's records as a file.
-inline std::string ParquetOf(const std::vector<ContractRecord>& records, int64_t rows_per_group) {
-  arrow::Int64Builder ids;
-  arrow::StringBuilder names;
-  arrow::DoubleBuilder amounts;
-  for (const ContractRecord& record : records) {
-    EXPECT_TRUE(ids.Append(record.id).ok());
-    EXPECT_TRUE((record.name.empty() ? names.AppendNull() : names.Append(record.name)).ok());
-    EXPECT_TRUE(amounts.Append(record.amount).ok());
-  }
-  const auto schema =
-      arrow::schema({arrow::field("id", arrow::int64()), arrow::field("name", arrow::utf8()),
-                     arrow::field("amount", arrow::float64())});
-  const auto table = arrow::Table::Make(
-      schema,
-      {ids.Finish().ValueOrDie(), names.Finish().ValueOrDie(), amounts.Finish().ValueOrDie()});
-  return WriteTable(*table, rows_per_group);
 }
 
 }  // namespace murmur::parquet_source
