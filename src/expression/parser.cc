@@ -240,6 +240,9 @@ class Parser {
     }
     MURMUR_ASSIGN(Node operand, ParseSign());
     --depth_;
+    // Else "--0" would be written "-0", which is read as 0.
+    const auto* integer = std::get_if<int64_t>(&operand.literal);
+    if (operand.type == NodeType::kLiteral && integer != nullptr && *integer == 0) return operand;
     return CheckDepth(MakeCall("neg", column, List(std::move(operand))));
   }
 
