@@ -275,6 +275,33 @@ TEST_P(StateTableContract, ATokenIsStoredOnce) {
   EXPECT_EQ((**table_->Plan()).payload, "first");
 }
 
+TEST_P(StateTableContract, IdsComeWithTheirCommitAndGoWhenTheVersionIsComplete) {
+  const std::vector<std::string> ids = {"a", std::string("b\0c", 3), ""};
+  TestCommit first = NumberedCommit(1, 20);
+  first.ids = {ids[0], ids[1]};
+  Apply(first);
+  TestCommit fenced = first;  // it starts where the first one did
+  fenced.ids = {ids[2]};
+  EXPECT_EQ(fenced.ApplyTo(table_.get()).code(), Code::kAborted);
+  EXPECT_THAT(*table_->HasIds(ids), testing::ElementsAre(true, true, false));
+  Reopen();
+  EXPECT_THAT(*table_->HasIds(ids), testing::ElementsAre(true, true, false));
+  TestCommit large = NumberedCommit(2, 20);
+  for (int i = 0; i < 5000; ++i) large.ids.push_back("id" + std::to_string(i));
+  Apply(large);
+  EXPECT_THAT(*table_->HasIds(std::vector<std::string>{"id4999", "a", "id5000"}),
+              testing::ElementsAre(true, true, false));
+  const auto contents = Dump(*table_);
+  ASSERT_EQ(table_->Complete({.live_from = {{{"kafka", {{"0", "7"}}}}}, .inexact = "why"}),
+            Status());
+  Reopen();
+  EXPECT_THAT(*table_->HasIds(ids), testing::ElementsAre(false, false, false));
+  EXPECT_EQ(Dump(*table_), contents);
+  EXPECT_EQ(table_->Info()->status, VersionStatus::kComplete);
+  EXPECT_EQ(table_->Info()->inexact, "why");
+  EXPECT_EQ((**table_->Token()).streams.at("kafka").at("0"), "7");
+}
+
 TEST_P(StateTableContract, OtherMonoidsOrWindowsAreRefused) {
   ASSERT_EQ(table_->Close(), Status());
   table_.reset();

@@ -110,6 +110,7 @@ struct TestCommit {
   Contents deltas = {};
   std::vector<DeadLetter> dead_letters = {};
   int64_t newest_time = INT64_MIN;
+  std::vector<std::string> ids = {};
 
   Status ApplyTo(StateTable* table) const {
     MapCursor cursor(deltas);
@@ -118,6 +119,7 @@ struct TestCommit {
     commit.deltas = &cursor;
     commit.delta_count = deltas.size();
     commit.dead_letters = dead_letters;
+    commit.ids = ids;
     return table->Apply(commit);
   }
   SplitProgress Progress() const {
