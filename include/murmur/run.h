@@ -56,6 +56,8 @@ struct ReplayOptions : RunOptions {
   std::string from;
   std::string to;
   bool swap = true;  // when the version is complete
+  // Swap also from a version that serves to one that has a range only.
+  bool partial = false;
 };
 
 struct RunSummary {
@@ -85,7 +87,8 @@ Status Bootstrap(const Definition& definition, const BootstrapOptions& options,
 
 // Reads the range of the definition's replay source into a new version beside the serving one, or
 // goes on with the one that an earlier run of the same range began, and swaps to it when it is
-// complete. The definition may have changed since the serving version was built.
+// complete. A range takes no serving version's place, unless `partial`: what lies outside it would
+// be gone. The definition may have changed since the serving version was built.
 // Errors: as Bootstrap.
 Status Replay(const Definition& definition, const ReplayOptions& options, RunSummary* summary);
 

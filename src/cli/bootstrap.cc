@@ -125,6 +125,7 @@ int BuildVerb(const RunArguments& arguments, const Definition& definition, const
     if (!arguments.from.empty()) command += " --from " + arguments.from;
     if (!arguments.to.empty()) command += " --to " + arguments.to;
     if (arguments.no_swap) command += " --no-swap";
+    if (arguments.partial) command += " --partial";
     Note("What was committed is good; go on with: " + command);
   }
   return Report(status);
@@ -155,6 +156,7 @@ int ReplayVerb(const RunArguments& arguments) {
   options.from = arguments.from;
   options.to = arguments.to;
   options.swap = !arguments.no_swap;
+  options.partial = arguments.partial;
   return BuildVerb(arguments, *definition, "replay", options, murmur::Replay);
 }
 

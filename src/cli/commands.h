@@ -22,6 +22,7 @@ struct RunArguments {
   bool until_caught_up = false;  // of `run`
   bool fresh = false;            // of `bootstrap`
   bool no_swap = false;          // of `replay`, like those below
+  bool partial = false;
   std::string from;
   std::string to;
   Format format = Format::kTable;

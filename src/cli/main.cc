@@ -128,6 +128,7 @@ int Main(int argc, char** argv) {
   replay->add_option("--from", run.from, "From this event time (RFC 3339), or 0:1500,1:1480");
   replay->add_option("--to", run.to, "Up to, and without, this event time or these offsets");
   replay->add_flag("--no-swap", run.no_swap, "Leave the new version beside the serving one");
+  replay->add_flag("--partial", run.partial, "Let a range take the serving version's place");
   replay->callback([&] { verb = [&] { return ReplayVerb(run); }; });
 
   ReadArguments read;

@@ -1,5 +1,7 @@
 // query, dump and status: from the process that writes the serving version where there is one, else
 // from the files.
+#include <chrono>
+
 #include "murmur/run.h"
 #include "runtime/owner_socket.h"
 #include "runtime/reader.h"
@@ -8,8 +10,9 @@
 namespace murmur {
 namespace {
 
-// A version can be dropped between the look at the alias and its opening, if two swaps fall there.
-constexpr int kAttempts = 5;
+// Where only one version is kept, the one that the alias named may be dropped before it is open.
+// While the alias moves on it is worth another try.
+constexpr std::chrono::seconds kKeepTrying{20};
 
 Status ReadServing(const Definition& definition, const StateDirectory& directory,
                    const ReadRequest& request, const WriteText& write, bool* wrote) {
@@ -31,15 +34,15 @@ Status ReadServing(const Definition& definition, const StateDirectory& directory
 
 Status Read(const Definition& definition, const ReadRequest& request, const WriteText& write) {
   MURMUR_ASSIGN(const auto directory, OpenStateForReading(definition));
-  Status status;
-  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+  const auto deadline = std::chrono::steady_clock::now() + kKeepTrying;
+  for (;;) {
     MURMUR_ASSIGN(const auto before, directory->Current());
     bool wrote = false;
-    status = ReadServing(definition, *directory, request, write, &wrote);
+    const Status status = ReadServing(definition, *directory, request, write, &wrote);
     MURMUR_ASSIGN(const auto after, directory->Current());
-    if (status.ok() || wrote || before == after) break;
+    const bool final = status.ok() || wrote || before == after;
+    if (final || std::chrono::steady_clock::now() > deadline) return status;
   }
-  return status;
 }
 
 }  // namespace

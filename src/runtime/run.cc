@@ -33,6 +33,7 @@ struct Build {
   TimeSpan times;
   bool beside = false;  // a new version beside the serving one, if there is one
   bool swap = true;     // when it is complete
+  bool replace = true;  // also if another version serves
 };
 
 Status CheckIdentity(const Definition& definition, const VersionInfo& info) {
@@ -232,6 +233,13 @@ Status BuildVersion(const std::shared_ptr<const Pipeline>& pipeline, const RunOp
   }
   MURMUR_ASSIGN(const auto current, directory->Current());
   if (!build.beside || !build.swap || current == summary->version) return {};
+  if (current && !build.replace) {
+    summary->notes.push_back("version " + std::to_string(*current) + " still serves, as version " +
+                             std::to_string(summary->version) +
+                             " has only a part: compare them with murmur diff, and " +
+                             "let it serve with murmur swap, or with --partial");
+    return {};
+  }
   MURMUR_TRY(directory->SetCurrent(summary->version));
   summary->swapped = true;
   summary->replaced = current;
@@ -273,7 +281,8 @@ Status Replay(const Definition& definition, const ReplayOptions& options, RunSum
                     .range = range.ToString(),
                     .times = range.times,
                     .beside = true,
-                    .swap = options.swap};
+                    .swap = options.swap,
+                    .replace = range.ToString().empty() || options.partial};
   return BuildVersion(pipeline, options, build, source, summary);
 }
 

@@ -94,6 +94,16 @@ class VersionsTest(ProgramTest):
 
 
 class SwapTest(VersionsTest):
+    def test_a_range_takes_no_serving_versions_place_unless_told(self):
+        self.file = self.pipeline(extra="time: ts\n")
+        self.replays(1)
+        ranged = ["--from", "2026-01-01T00:00:00Z"]
+        told = self.succeed("replay", self.file, *ranged)
+        self.assertIn("version 1 still serves", told.err)
+        self.assertEqual(self.serving(), 1)
+        self.succeed("replay", self.file, *ranged, "--partial")
+        self.assertEqual(self.serving(), 2)
+
     def test_without_a_state_there_are_no_versions(self):
         for verb in (["versions"], ["swap"], ["rollback"], ["drop"], ["diff"]):
             arguments = {"swap": [1], "drop": [1], "diff": [1, 2]}.get(verb[0], [])
