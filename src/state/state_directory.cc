@@ -179,7 +179,12 @@ Result<VersionInfo> StateDirectory::ReadInfo(uint64_t number) const {
   if (!fs::is_directory(VersionPath(number), error)) {
     return Status(Code::kNotFound, path_ + " has no version " + std::to_string(number));
   }
-  return RocksDbTable::ReadInfo({.path = VersionPath(number)});
+  auto info = RocksDbTable::ReadInfo({.path = VersionPath(number)});
+  if (!fs::is_directory(VersionPath(number), error)) {
+    return Status(Code::kNotFound,
+                  path_ + " has no version " + std::to_string(number) + " any more");
+  }
+  return info;
 }
 
 Result<std::unique_ptr<StateTable>> StateDirectory::CreateVersion(VersionInfo info,
@@ -211,6 +216,12 @@ Result<std::unique_ptr<StateTable>> StateDirectory::OpenVersion(uint64_t number,
                                     .resources = options_,
                                     .dead_letter_path = DeadLetterPath(number, current)},
                                    schema));
+  // Dropping renames the folder before it deletes anything. A reader that opens files while they go
+  // takes those that are missing for ones that its writer has compacted away, and sees less.
+  if (!fs::is_directory(VersionPath(number), error)) {
+    return Status(Code::kNotFound,
+                  path_ + " has no version " + std::to_string(number) + " any more");
+  }
   return std::unique_ptr<StateTable>(std::move(table));
 }
 
