@@ -110,7 +110,7 @@ DeadLetter MakeTooLong(std::string_view object, uint64_t offset, uint64_t record
       .offset = offset,
       .reason = DeadReason::kTooLong,
       .detail = fmt::format("the record is longer than max_record_bytes ({})", record_bytes_max),
-      .raw = std::string(raw.substr(0, kDeadLetterRawBytes))};
+      .raw = std::string(raw.substr(0, std::min<uint64_t>(kDeadLetterRawBytes, record_bytes_max)))};
 }
 
 Result<std::unique_ptr<LineDecoder>> MakeLineDecoder(std::string_view format,

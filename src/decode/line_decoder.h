@@ -52,8 +52,8 @@ class LineDecoder {
 // The most that max_record_bytes can be: the length of a cell has 32 bits.
 inline constexpr uint64_t kRecordBytesLimit = 1ull << 30;
 
-// A dead letter for a record of more than `record_bytes_max` bytes; `raw` is cut to
-// kDeadLetterRawBytes.
+// A dead letter for a record of more than `record_bytes_max` bytes; `raw`, what of it is at hand,
+// is cut to that, and to kDeadLetterRawBytes, so that it is the same however blocks were read.
 DeadLetter MakeTooLong(std::string_view object, uint64_t offset, uint64_t record_bytes_max,
                        std::string_view raw);
 

@@ -264,7 +264,7 @@ TEST(JsonLines, LongRecordsAreDeadWithTheStartOfTheirBytes) {
   ASSERT_EQ(fits.size(), 20u);
   const Decoded decoded(decoder.get(), fits + "\n" + longer + "\n", projection);
   EXPECT_THAT(decoded.lines, ElementsAre("0: string 0123456789ab", "21: dead too_long"));
-  EXPECT_THAT(decoded.raws, ElementsAre(longer));
+  EXPECT_THAT(decoded.raws, ElementsAre(longer.substr(0, 20)));
   EXPECT_THAT(decoded.details[0], HasSubstr("max_record_bytes (20)"));
 }
 
