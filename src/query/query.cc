@@ -4,6 +4,7 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
+#include "state/progress.h"
 #include "state/value.h"
 
 namespace murmur {
@@ -226,24 +227,12 @@ Result<std::string> StatusAsJson(const VersionInfo& info, const StateTable& tabl
   MURMUR_ASSIGN(const auto snapshot, table.Snapshot());
   MURMUR_ASSIGN(const auto progress, snapshot->Progress());
   MURMUR_ASSIGN(const int64_t newest, snapshot->NewestTime());
-  SplitProgress sum;
-  uint64_t done = 0;
-  for (const auto& [split, p] : progress) {
-    sum.bytes += p.bytes;
-    sum.records += p.records;
-    sum.filtered += p.filtered;
-    sum.expired += p.expired;
-    sum.duplicates += p.duplicates;
-    for (size_t i = 0; i < kDeadReasonCount; ++i) sum.dead[i] += p.dead[i];
-    done += p.done ? 1 : 0;
-  }
+  const auto [sum, done] = TotalOf(progress);
   uint64_t bytes_total = 0;
   for (const Split& split : plan ? plan->splits : std::vector<Split>{}) bytes_total += split.bytes;
   static constexpr const char* kStatus[] = {"building", "complete", "failed"};
   ordered_json dead = ordered_json::object();
-  uint64_t dead_total = 0;
   for (size_t i = 0; i < kDeadReasonCount; ++i) {
-    dead_total += sum.dead[i];
     if (sum.dead[i] > 0)
       dead[std::string(DeadReasonName(static_cast<DeadReason>(i)))] = sum.dead[i];
   }
@@ -261,7 +250,7 @@ Result<std::string> StatusAsJson(const VersionInfo& info, const StateTable& tabl
       {"filtered", sum.filtered},
       {"expired", sum.expired},
       {"duplicates", sum.duplicates},
-      {"dead_letters", dead_total},
+      {"dead_letters", DeadCount(sum)},
       {"dead_letters_by_reason", dead},
       {"newest_event_time",
        newest == INT64_MIN ? ordered_json() : ordered_json(FormatTime(newest))},

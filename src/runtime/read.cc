@@ -1,6 +1,7 @@
 // query, dump and status: from the process that writes the serving version where there is one, else
 // from the files.
 #include <chrono>
+#include <optional>
 
 #include "murmur/run.h"
 #include "runtime/owner_socket.h"
@@ -15,8 +16,8 @@ namespace {
 constexpr std::chrono::seconds kKeepTrying{20};
 
 Status ReadServing(const Definition& definition, const StateDirectory& directory,
-                   const ReadRequest& request, const WriteText& write, bool* wrote) {
-  MURMUR_ASSIGN(const auto current, directory.Current());
+                   std::optional<uint64_t> current, const ReadRequest& request,
+                   const WriteText& write, bool* wrote) {
   if (!current) {
     return Status(Code::kUnavailable,
                   "the state at " + directory.path() + " has no version yet; try again");
@@ -38,7 +39,7 @@ Status Read(const Definition& definition, const ReadRequest& request, const Writ
   for (;;) {
     MURMUR_ASSIGN(const auto before, directory->Current());
     bool wrote = false;
-    const Status status = ReadServing(definition, *directory, request, write, &wrote);
+    const Status status = ReadServing(definition, *directory, before, request, write, &wrote);
     MURMUR_ASSIGN(const auto after, directory->Current());
     const bool final = status.ok() || wrote || before == after;
     if (final || std::chrono::steady_clock::now() > deadline) return status;

@@ -14,6 +14,7 @@
 #include "runtime/state_access.h"
 #include "source/replay_range.h"
 #include "source/source_registry.h"
+#include "state/progress.h"
 
 namespace murmur {
 namespace {
@@ -128,18 +129,13 @@ Status FillSummary(const StateTable& table, RunSummary* summary) {
   summary->inexact = info.inexact;
   MURMUR_ASSIGN(const auto snapshot, table.Snapshot());
   MURMUR_ASSIGN(const auto progress, snapshot->Progress());
-  summary->progress.records = 0;
-  summary->progress.dead_letters = 0;
-  for (const auto& [split, p] : progress) {
-    summary->progress.records += p.records;
-    summary->filtered += p.filtered;
-    summary->expired += p.expired;
-    summary->duplicates += p.duplicates;
-    for (size_t i = 0; i < kDeadReasonCount; ++i) {
-      summary->dead_letters_by_reason[i] += p.dead[i];
-      summary->progress.dead_letters += p.dead[i];
-    }
-  }
+  const SplitProgress sum = TotalOf(progress).sum;
+  summary->progress.records = sum.records;
+  summary->progress.dead_letters = DeadCount(sum);
+  summary->filtered = sum.filtered;
+  summary->expired = sum.expired;
+  summary->duplicates = sum.duplicates;
+  summary->dead_letters_by_reason = sum.dead;
   return {};
 }
 

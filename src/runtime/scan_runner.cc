@@ -8,6 +8,7 @@
 
 #include "fold/folder.h"
 #include "fold/id_reader.h"
+#include "state/progress.h"
 
 namespace murmur {
 namespace {
@@ -41,12 +42,6 @@ class TableCursor final : public DeltaCursor {
   size_t next_ = 0;
   std::string value_;
 };
-
-uint64_t DeadCount(const SplitProgress& progress) {
-  uint64_t count = 0;
-  for (const uint64_t n : progress.dead) count += n;
-  return count;
-}
 
 Status TooManyDeadLetters(uint64_t count, uint64_t allowed, const std::string& last = "") {
   return Status(Code::kFailedPrecondition,

@@ -6,6 +6,7 @@
 
 #include "runtime/state_access.h"
 #include "runtime/version_diff.h"
+#include "state/progress.h"
 #include "state/writer_lock.h"
 
 namespace murmur {
@@ -26,11 +27,10 @@ Status FillProgress(const StateTable& table, VersionRow* row) {
   MURMUR_ASSIGN(const auto snapshot, table.Snapshot());
   MURMUR_ASSIGN(row->newest_time, snapshot->NewestTime());
   MURMUR_ASSIGN(const auto progress, snapshot->Progress());
-  for (const auto& [split, p] : progress) {
-    row->records += p.records;
-    row->splits_done += p.done ? 1 : 0;
-    for (const uint64_t count : p.dead) row->dead_letters += count;
-  }
+  const TotalProgress total = TotalOf(progress);
+  row->records = total.sum.records;
+  row->dead_letters = DeadCount(total.sum);
+  row->splits_done = total.splits_done;
   return {};
 }
 

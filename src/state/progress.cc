@@ -1,0 +1,27 @@
+#include "state/progress.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace murmur {
+
+uint64_t DeadCount(const SplitProgress& progress) {
+  return std::accumulate(progress.dead.begin(), progress.dead.end(), uint64_t{0});
+}
+
+TotalProgress TotalOf(const std::map<std::string, SplitProgress>& progress) {
+  TotalProgress total;
+  for (const auto& [split, p] : progress) {
+    total.sum.bytes += p.bytes;
+    total.sum.records += p.records;
+    total.sum.filtered += p.filtered;
+    total.sum.expired += p.expired;
+    total.sum.duplicates += p.duplicates;
+    for (size_t i = 0; i < kDeadReasonCount; ++i) total.sum.dead[i] += p.dead[i];
+    total.sum.newest_time = std::max(total.sum.newest_time, p.newest_time);
+    total.splits_done += p.done ? 1 : 0;
+  }
+  return total;
+}
+
+}  // namespace murmur

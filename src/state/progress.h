@@ -1,0 +1,20 @@
+// What came of all splits of a version together.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "murmur/state.h"
+
+namespace murmur {
+
+uint64_t DeadCount(const SplitProgress& progress);
+
+struct TotalProgress {
+  SplitProgress sum;  // of the counters; the newest of the times; no position
+  uint64_t splits_done = 0;
+};
+TotalProgress TotalOf(const std::map<std::string, SplitProgress>& progress);
+
+}  // namespace murmur
