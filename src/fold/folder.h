@@ -36,6 +36,7 @@ class Folder {
             std::vector<DeadLetter>* dead);
 
   GroupTable& table() noexcept { return *table_; }
+  const GroupTable& table() const noexcept { return *table_; }
   // Goes on with `table`, which is empty; returns the one that was filled.
   std::unique_ptr<GroupTable> ExchangeTable(std::unique_ptr<GroupTable> table) noexcept {
     return std::exchange(table_, std::move(table));

@@ -111,7 +111,7 @@ Result<std::unique_ptr<StateTable>> OpenForBuilding(StateDirectory* directory,
   return table;
 }
 
-RunProgress ProgressOf(const ScanProgress& scan, steady_clock::time_point start) {
+RunProgress ProgressOf(const FoldProgress& scan, steady_clock::time_point start) {
   return {.bytes = scan.bytes,
           .bytes_total = scan.bytes_total,
           .bytes_this_run = scan.bytes_this_run,
@@ -142,7 +142,7 @@ Status FillSummary(const StateTable& table, RunSummary* summary) {
 // Calls on_progress now and then, until it is destroyed.
 class Reporter {
  public:
-  Reporter(const RunOptions& options, const ScanProgress& scan, steady_clock::time_point start) {
+  Reporter(const RunOptions& options, const FoldProgress& scan, steady_clock::time_point start) {
     if (!options.on_progress) return;
     thread_ = std::jthread([&options, &scan, start](std::stop_token stop) {
       std::mutex mutex;

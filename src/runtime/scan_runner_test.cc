@@ -96,18 +96,18 @@ class ScanRunnerTest : public testing::Test {
   }
 
   // Commits after every batch, so that there are many boundaries.
-  static ScanOptions Options(uint32_t threads) {
+  static FoldOptions Options(uint32_t threads) {
     return {.threads = threads, .commit_every = std::chrono::milliseconds(0)};
   }
 
-  Status RunOn(StateTable* table, const ScanOptions& options, std::stop_token stop = {}) {
+  Status RunOn(StateTable* table, const FoldOptions& options, std::stop_token stop = {}) {
     FakeTableSource source(&rows_, &behaviour_);
     ScanRunner runner(pipeline_, &source, table, options);
     const Status status = runner.Run(stop);
     records_read_ = runner.progress().records_this_run;
     return status;
   }
-  Status RunOnce(const ScanOptions& options, std::stop_token stop = {}) {
+  Status RunOnce(const FoldOptions& options, std::stop_token stop = {}) {
     const auto table = OpenTable();
     return RunOn(table.get(), options, stop);
   }
@@ -221,7 +221,7 @@ TEST_F(ScanRunnerTest, TooManyDeadLettersEndFailedAndARaisedLimitGoesOn) {
   EXPECT_EQ(again.code(), Code::kFailedPrecondition);
   EXPECT_EQ(records_read_, 0u);
 
-  ScanOptions tolerant = Options(1);
+  FoldOptions tolerant = Options(1);
   tolerant.max_errors = 2;
   EXPECT_EQ(RunOnce(tolerant), Status());
   EXPECT_EQ(store_->info.status, VersionStatus::kComplete);

@@ -1,0 +1,146 @@
+// What every loop over batches does with them, whatever they were read from: fold, gather deltas,
+// commit them together with how far the splits were read.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <future>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "fold/folder.h"
+#include "fold/id_reader.h"
+#include "fold/pipeline.h"
+#include "murmur/source.h"
+#include "murmur/state.h"
+#include "murmur/status.h"
+#include "runtime/pending_ids.h"
+
+namespace murmur {
+
+struct FoldOptions {
+  uint32_t threads = 1;
+  uint64_t delta_bytes = 200ull << 20;  // of all workers' uncommitted deltas together
+  uint64_t max_errors = 0;              // dead letters of the version, before the run ends FAILED
+  std::chrono::milliseconds commit_every{1000};
+  std::chrono::seconds max_ahead{86400};
+  TimeSpan times;  // of a replay; records outside are not counted
+  const Clock* clock = &Clock::System();
+};
+
+// Counters of a run, for progress; read them at any time from any thread.
+struct FoldProgress {
+  std::atomic<uint64_t> bytes_total{0};
+  std::atomic<uint64_t> bytes{0};    // of the version, earlier runs included
+  std::atomic<uint64_t> records{0};  // likewise
+  std::atomic<uint64_t> dead{0};     // likewise
+  std::atomic<uint64_t> records_this_run{0};
+  std::atomic<uint64_t> bytes_this_run{0};
+  std::atomic<uint64_t> commits{0};
+  std::atomic<uint64_t> splits_total{0};
+  std::atomic<uint64_t> splits_done{0};
+};
+
+// A split that one worker at a time reads.
+struct SplitWork {
+  Split split;
+  SplitProgress progress;  // as it was read
+  Position committed;      // as the table has it, or will have once the commit under way is done
+  bool moved = false;      // read on since then
+};
+
+// What the workers of one run share. Threads: any, once it is filled in.
+struct FoldRun {
+  FoldRun(std::shared_ptr<const Pipeline> pipeline_to_run, StateTable* state, FoldOptions how)
+      : pipeline(std::move(pipeline_to_run)), table(state), options(how) {}
+
+  const std::shared_ptr<const Pipeline> pipeline;
+  StateTable* const table;
+  const FoldOptions options;
+  FoldProgress progress;
+  std::atomic<int64_t> newest_time{INT64_MIN};  // µs; of all that was read
+  std::unique_ptr<PendingIds> pending_ids;      // where records with one id count once
+  // Told what a commit moved, when it is durable; from any thread.
+  std::function<void(const std::vector<SplitMove>&)> on_commit;
+
+  bool TooManyErrors() const noexcept {
+    return progress.dead.load(std::memory_order_relaxed) > options.max_errors;
+  }
+  // Adds what earlier runs made of a split.
+  void AddEarlier(const SplitProgress& earlier);
+
+  // Ends the run: the first failure is its outcome. A cancellation only ends it.
+  void Fail(Status status);
+  Status failure() const;
+  std::stop_source abort;  // a worker failed
+
+ private:
+  mutable std::mutex mutex_;
+  Status failure_;  // under mutex_
+};
+
+// `last`: what to say of the last one.
+Status TooManyDeadLetters(const FoldRun& run, const std::string& last = "");
+
+// One worker's share. It has two tables: while one is being committed, which is mostly waiting for
+// the disk, it fills the other. Threads: one at a time; the run outlives it, and so do the works.
+class FoldWorker {
+ public:
+  explicit FoldWorker(FoldRun* run);
+
+  // Emptied, for a Read.
+  RecordBatch* EmptyBatch() {
+    batch_.Clear();
+    return &batch_;
+  }
+  // Counts the batch that was read, as the next of `work`, and commits if that is due.
+  // Errors: those of the table; kFailedPrecondition: more dead letters than max_errors, all of them
+  // committed.
+  Status Count(SplitWork* work);
+  // The split has been read to its end.
+  void End(SplitWork* work);
+
+  Status CommitIfDue();
+  // When the next commit is due; empty: there is nothing to commit.
+  std::optional<std::chrono::steady_clock::time_point> CommitDue() const;
+  // Commits all that was read, unless a commit failed: behind such a one nothing is.
+  Status CommitAll();
+  // Waits for the commit under way. Errors: its own.
+  Status FinishCommit();
+
+ private:
+  Status DropDuplicates(SplitWork* work);
+  void Fold(SplitWork* work);
+  void NoteMoved(SplitWork* work);
+  bool IsCommitDue() const;
+  Status BeginCommit();
+  Status TooManyErrors();
+
+  static constexpr size_t kTables = 2;
+  static constexpr size_t kIdOverhead = 200;  // an id is in a list, a set and a commit
+
+  FoldRun& run_;
+  Folder folder_;
+  std::unique_ptr<GroupTable> spare_;       // empty, while no commit runs
+  std::unique_ptr<GroupTable> committing_;  // of the commit that runs
+  RecordBatch batch_;
+  std::optional<IdReader> id_reader_;
+  std::vector<std::string> batch_ids_;
+  std::vector<std::string> ids_;  // since the last commit
+  size_t id_bytes_ = 0;
+  std::vector<SplitWork*> moved_;  // since the last commit
+  std::vector<DeadLetter> dead_letters_;
+  size_t dead_bytes_ = 0;
+  std::chrono::steady_clock::time_point last_commit_;
+  bool commit_failed_ = false;
+  std::future<Status> commit_;  // last: its thread ends before anything else of the worker goes
+};
+
+}  // namespace murmur
