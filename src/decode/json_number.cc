@@ -33,7 +33,7 @@ bool IsTiny(std::string_view text) {
   int64_t exponent = 0;
   const auto parsed = std::from_chars(written.begin(), written.end(), exponent);
   if (parsed.ec != std::errc()) return negative;
-  return (negative ? -exponent : exponent) + place < 0;
+  return (negative ? -exponent : exponent) < -place;  // a sum could overflow
 }
 
 bool ParseInteger(std::string_view text, Cell* cell) {
