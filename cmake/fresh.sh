@@ -10,7 +10,7 @@ shift 2
 readonly base=$work/base root=$work/root
 readonly network_files=(/etc/resolv.conf /etc/hosts /etc/ssl/certs /usr/local/share/ca-certificates
   /etc/pip.conf /etc/apt/apt.conf.d ${PIP_FIND_LINKS-})
-readonly network_variables='^(PIP_[A-Z_]+|SSL_CERT_[A-Z]+|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|GIT_SSL_[A-Z]+|(https?|no|all)_proxy|(HTTPS?|NO|ALL)_PROXY)='
+readonly network_variables='^(PIP_[A-Z_]+|MAVEN_[A-Z]+|SSL_CERT_[A-Z]+|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|GIT_SSL_[A-Z]+|(https?|no|all)_proxy|(HTTPS?|NO|ALL)_PROXY)='
 
 die() { echo "fresh: $*" >&2; exit 1; }
 
@@ -44,6 +44,9 @@ make_root() {
     mkdir -p "$root$(dirname "$path")"
     cp -rL "$path" "$root$path"
   done
+  if [[ -e $HOME/.m2/settings.xml ]]; then
+    install -D -m 600 "$HOME/.m2/settings.xml" "$root/root/.m2/settings.xml"
+  fi
   git clone -q "file://$source_tree" "$root/root/murmur"
 }
 

@@ -1,0 +1,514 @@
+"""A real Kafka broker for tests: one node, its own controller (KRaft), on free loopback ports.
+
+    with KafkaServer() as kafka:
+        kafka.create_topic("views", partitions=2)
+        kafka.produce("views", [{"page": "/a"}, {"page": "/b"}], partition=1)
+        subprocess.run([program, …, kafka.address])
+        assert len(kafka.read_all("views")) == 2
+
+It starts in 3 to 20 seconds, and is killed when the block ends, or with the thread that started it.
+Everything it stores lies in a temporary directory, which goes with it. Records keep the timestamps
+they are given, and stay however old those are.
+"""
+
+import base64
+import contextlib
+import itertools
+import json
+import os
+import pathlib
+import re
+import secrets
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+
+import confluent_kafka
+import kafka as kafka_python
+from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic, OffsetSpec
+
+CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "murmur"
+LIBS = os.environ.get("MURMUR_KAFKA_LIBS") or CACHE / "kafka-4.3.1/libs"
+START_SECONDS_MAX = 120
+STOP_SECONDS_MAX = 60
+REQUEST_SECONDS_MAX = 60
+LOG_SHOWN_BYTES = 8000
+
+ISOLATION = {"read_committed": confluent_kafka.IsolationLevel.READ_COMMITTED,
+             "read_uncommitted": confluent_kafka.IsolationLevel.READ_UNCOMMITTED}
+
+# For create_topic on a tiered server: what is a second old leaves the broker's own disk.
+TIERED = {"remote_storage_enable": True, "segment_bytes": 1 << 20, "local_retention_ms": 1000}
+
+LOG4J = """\
+status = error
+appender.out.type = Console
+appender.out.name = out
+appender.out.layout.type = PatternLayout
+appender.out.layout.pattern = %d %p %c{1} %m%n
+rootLogger.level = warn
+rootLogger.appenderRef.out.ref = out
+"""
+
+BROKER = {
+    "process.roles": "broker,controller",
+    "node.id": 1,
+    "controller.listener.names": "CONTROLLER",
+    "inter.broker.listener.name": "PLAINTEXT",
+    "auto.create.topics.enable": "false",
+    # The topics of the broker's own: one node can't replicate them.
+    "offsets.topic.replication.factor": 1,
+    "offsets.topic.num.partitions": 1,
+    "transaction.state.log.replication.factor": 1,
+    "transaction.state.log.min.isr": 1,
+    "transaction.state.log.num.partitions": 1,
+    "share.coordinator.state.topic.replication.factor": 1,
+    "share.coordinator.state.topic.min.isr": 1,
+    # Times of test data: nothing expires by its age, nothing is refused for being of the future.
+    "log.retention.ms": -1,
+    "log.message.timestamp.after.max.ms": 2**63 - 1,
+    # A broker that was killed can't come back before its old session ends.
+    "broker.session.timeout.ms": 2000,
+    "broker.heartbeat.interval.ms": 500,
+    # What a test would only wait for.
+    "group.initial.rebalance.delay.ms": 0,
+    "transaction.abort.timed.out.transaction.cleanup.interval.ms": 500,
+}
+
+REMOTE_STORAGE = {
+    "remote.log.storage.system.enable": "true",
+    "remote.log.storage.manager.class.name":
+        "org.apache.kafka.server.log.remote.storage.LocalTieredStorage",
+    "remote.log.storage.manager.impl.prefix": "rsm.config.",
+    "remote.log.metadata.manager.class.name":
+        "org.apache.kafka.server.log.remote.metadata.storage.TopicBasedRemoteLogMetadataManager",
+    "remote.log.metadata.manager.listener.name": "PLAINTEXT",
+    "remote.log.metadata.manager.impl.prefix": "rlmm.config.",
+    "rlmm.config.remote.log.metadata.topic.replication.factor": 1,
+    "rlmm.config.remote.log.metadata.topic.num.partitions": 1,
+    "rlmm.config.remote.log.metadata.initialization.retry.interval.ms": 300,
+    "remote.log.manager.task.interval.ms": 500,
+    "log.retention.check.interval.ms": 500,
+    "log.segment.delete.delay.ms": 500,
+    "log.initial.task.delay.ms": 500,
+}
+
+
+class KafkaError(Exception):
+    pass
+
+
+class KafkaServer:
+    """Used by one thread, but for what writes and reads records.
+
+    tiered: closed segments go to a remote tier (KIP-405), which is files in `directory`/remote.
+    tls: it listens with TLS too, at `tls_address`; `ca_file` vouches for its certificate.
+    properties: of the broker, over ours.
+    """
+
+    def __init__(self, *, tiered=False, tls=False, properties=None, heap="512m", libs=LIBS):
+        self.tiered, self.tls, self.heap, self.libs = tiered, tls, heap, pathlib.Path(libs)
+        self.properties = properties or {}
+        # The JVM ignores an archive that isn't there, or doesn't fit it or the jars.
+        self.java_options = [f"-XX:SharedArchiveFile={self.class_archive()}"]
+        # Its decoded form must have 16 bytes; and it can't look like an option.
+        self.cluster = "A" + base64.urlsafe_b64encode(secrets.token_bytes(16)).decode()[1:22]
+        self.process = self.directory = self.cached_admin = None
+        self.address = self.tls_address = self.ca_file = None
+        self.ports = []
+        self.transactions = itertools.count()
+
+    def __enter__(self):
+        if not shutil.which("java") or not self.libs.is_dir():
+            raise KafkaError(f"no java, or no {self.libs}: `./dev test` installs them")
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="murmur-kafka-"))
+        try:
+            self.configure()
+            self.format()
+            self.start()
+            return self
+        except BaseException:
+            self.remove()
+            raise
+
+    def __exit__(self, *_):
+        self.remove()
+
+    # --- its life ---
+
+    def stop(self):
+        """Ends it in order; what it stores stays, for `restart`."""
+        self.process.terminate()
+        try:
+            self.process.wait(STOP_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
+
+    def kill(self):
+        """Ends it as a power cut does, but for the page cache."""
+        self.process.kill()
+        self.process.wait()
+
+    def restart(self):
+        """Starts it again at the same addresses, with what it stored; stops it first if it runs."""
+        if self.process.poll() is None:
+            self.stop()
+        self.start()
+
+    def start(self):
+        with (self.directory / "log").open("ab") as output:
+            self.process = subprocess.Popen(
+                ["setpriv", "--pdeathsig", "KILL", *self.java("kafka.Kafka", "server.properties")],
+                stdout=output, **self.surroundings())
+        give_up = time.monotonic() + START_SECONDS_MAX
+        while not self.is_ready():
+            if self.process.poll() is not None:
+                raise KafkaError(f"the broker ended with {self.process.returncode}:\n{self.said()}")
+            if time.monotonic() > give_up:
+                raise KafkaError(f"no broker answers on {self.address}:\n{self.said()}")
+            time.sleep(0.02)
+
+    def is_ready(self):
+        """Whether it answers, and serves every partition there is."""
+        try:
+            cluster = self.admin().list_topics(timeout=1)
+            for name in cluster.topics:
+                self.end_offsets(name)
+        except confluent_kafka.KafkaException:
+            return False
+        return cluster.cluster_id == self.cluster and bool(cluster.brokers)
+
+    def remove(self):
+        self.cached_admin = None
+        if self.process:
+            self.kill()
+        for port in self.ports:
+            port.close()
+        if self.directory:
+            shutil.rmtree(self.directory)
+        self.process = self.directory = None
+        self.ports = []
+
+    # --- topics and offsets ---
+
+    def create_topic(self, name, partitions=1, **config):
+        """config: with _ for the dots of Kafka's names: retention_ms=1000."""
+        settings = {key: as_setting(value) for key, value in dotted(config).items()}
+        wait_for(self.admin().create_topics([NewTopic(name, partitions, 1, config=settings)]))
+        self.wait_for_partitions(name, partitions)
+
+    def delete_topic(self, name):
+        wait_for(self.admin().delete_topics([name]))
+        wait_until(f"topic {name} is gone",
+                   lambda: name not in self.admin().list_topics(timeout=REQUEST_SECONDS_MAX).topics)
+
+    def add_partitions(self, name, total):
+        wait_for(self.admin().create_partitions([NewPartitions(name, total)]))
+        self.wait_for_partitions(name, total)
+
+    def delete_records(self, name, before):
+        """before: offsets by partition; those below them go, as they do when they expire."""
+        wait_for(self.admin().delete_records(
+            [confluent_kafka.TopicPartition(name, *item) for item in before.items()]))
+
+    def begin_offsets(self, name):
+        """By partition: the first offset that can be read, remote ones included."""
+        return self.offsets(name, OffsetSpec.earliest(), "read_uncommitted")
+
+    def end_offsets(self, name, isolation="read_committed"):
+        """By partition: the offset behind the last; of committed reads, where the first open
+        transaction starts."""
+        return self.offsets(name, OffsetSpec.latest(), isolation)
+
+    def committed(self, group, topic):
+        """By partition: the offsets the group has committed."""
+        asked = confluent_kafka.ConsumerGroupTopicPartitions(group)
+        [answer] = self.admin().list_consumer_group_offsets([asked]).values()
+        return {each.partition: each.offset
+                for each in answer.result(REQUEST_SECONDS_MAX).topic_partitions
+                if each.topic == topic and each.offset >= 0}
+
+    # --- writing ---
+
+    def produce(self, topic, values, partition=None, key=None, timestamp_ms=None, **config):
+        """Stores the values in order, and returns when all are there; only if the broker dies
+        meanwhile, some may be there twice. bytes, str and None are stored as they are, others as
+        JSON.
+
+        partition, key and timestamp_ms may be functions of the value. Without a partition the key
+        decides, without both it is random. config: of the producer: compression_type="zstd".
+        """
+        Sender(self.address, config).produce(topic, values, partition, key, timestamp_ms)
+
+    def transaction(self, topic, values, abort=False, partition=0):
+        """Stores all values in a transaction of their own, and commits or aborts it."""
+        with self.open_transaction() as transaction:
+            transaction.produce(topic, values, partition)
+            if not abort:
+                transaction.commit()
+
+    @contextlib.contextmanager
+    def open_transaction(self, timeout_ms=60_000):
+        """A transaction to `produce` in, which writes at once, and to `commit`; without that, it is
+        aborted when the block ends."""
+        name = f"murmur-test-{next(self.transactions)}"
+        transaction = Transaction(self.address, name, timeout_ms)
+        try:
+            yield transaction
+        finally:
+            transaction.abort()
+
+    # --- reading, by a client that shares no code with librdkafka ---
+
+    def read_all(self, topic, isolation="read_committed"):
+        """(partition, offset, timestamp_ms, key, value) of all records, in this order."""
+        with contextlib.closing(kafka_python.KafkaConsumer(
+                bootstrap_servers=self.address, isolation_level=isolation, check_crcs=False,
+                enable_auto_commit=False, auto_offset_reset="none", max_poll_records=10_000,
+                allow_auto_create_topics=False, metrics_enabled=False)) as consumer:
+            partitions = [kafka_python.TopicPartition(topic, number)
+                          for number in consumer.partitions_for_topic(topic) or ()]
+            if not partitions:
+                raise KafkaError(f"there is no topic {topic}")
+            consumer.assign(partitions)
+            consumer.seek_to_beginning()
+            ends = consumer.end_offsets(partitions)
+            give_up = time.monotonic() + REQUEST_SECONDS_MAX
+            records = []
+            while any(consumer.position(each) < ends[each] for each in partitions):
+                # What the broker says while its remote tier can't serve is an unknown error.
+                with contextlib.suppress(kafka_python.errors.UnknownError):
+                    for batch in consumer.poll(timeout_ms=100).values():
+                        records += [(each.partition, each.offset, each.timestamp, each.key,
+                                     each.value) for each in batch]
+                        give_up = time.monotonic() + REQUEST_SECONDS_MAX
+                if time.monotonic() > give_up:
+                    raise KafkaError(f"{topic} ends at {ends}, and no more of it comes")
+        return sorted(records, key=lambda record: record[:2])
+
+    # --- the remote tier ---
+
+    def local_start_offset(self, topic, partition=0):
+        """The first offset on the broker's own disk: what is before it is only remote."""
+        asked = kafka_python.TopicPartition(topic, partition)
+        with python_admin(self.address) as admin:  # librdkafka can't ask for it
+            spec = kafka_python.admin.OffsetSpec.EARLIEST_LOCAL
+            return admin.list_partition_offsets({asked: spec})[asked].offset
+
+    def remote_segments(self, topic):
+        """(partition, first offset, path) of each file with records, in order."""
+        found = []
+        for path in (self.directory / "remote").glob("*/*/*.log"):
+            # TOPIC-PARTITION-ID/OFFSET-ID.log; an id has 22 characters, "-" and "_" among them.
+            match = re.fullmatch(rf"{re.escape(topic)}-(\d+)-[\w-]{{22}}", path.parent.name)
+            if match:
+                found.append((int(match[1]), int(path.name.split("-")[0]), path))
+        return sorted(found)
+
+    # --- inside ---
+
+    def admin(self):
+        if not self.cached_admin:
+            self.cached_admin = AdminClient(client_settings(self.address))
+        return self.cached_admin
+
+    def offsets(self, name, spec, isolation):
+        found = self.admin().list_topics(name, timeout=REQUEST_SECONDS_MAX).topics[name]
+        asked = {confluent_kafka.TopicPartition(name, number): spec for number in found.partitions}
+        answers = self.admin().list_offsets(asked, isolation_level=ISOLATION[isolation])
+        return {each.partition: answer.result(REQUEST_SECONDS_MAX).offset
+                for each, answer in answers.items()}
+
+    def wait_for_partitions(self, name, total):
+        def served():
+            # What is listed isn't served yet: a broker learns of its partitions a moment later.
+            with contextlib.suppress(confluent_kafka.KafkaException):
+                return len(self.end_offsets(name)) == total
+        wait_until(f"topic {name} has {total} partitions", served)
+
+    def configure(self):
+        names = ["PLAINTEXT", "CONTROLLER"] + ["TLS"] * self.tls
+        self.ports = [reserve_port() for _ in names]
+        listeners = {name: "127.0.0.1:%d" % port.getsockname()[1]
+                     for name, port in zip(names, self.ports)}
+        self.address, self.tls_address = listeners["PLAINTEXT"], listeners.get("TLS")
+        settings = BROKER | {
+            "controller.quorum.voters": "1@" + listeners["CONTROLLER"],
+            "listeners": ",".join(f"{name}://{address}" for name, address in listeners.items()),
+            "listener.security.protocol.map":
+                "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,TLS:SSL",
+            "log.dirs": self.directory / "data",
+        }
+        if self.tiered:
+            settings |= REMOTE_STORAGE | {"rsm.config.dir": self.directory / "remote"}
+        if self.tls:
+            settings |= self.certify()
+        for name in ("data", "remote", "tmp"):
+            (self.directory / name).mkdir()
+        lines = (f"{key}={value}\n" for key, value in (settings | self.properties).items())
+        (self.directory / "server.properties").write_text("".join(lines))
+        (self.directory / "log4j2.properties").write_text(LOG4J)
+
+    def certify(self):
+        """Makes a certificate authority, and a certificate of it for 127.0.0.1."""
+        def openssl(name, *options):
+            subprocess.run(
+                ["openssl", "req", "-x509", "-days", "2", "-noenc", "-newkey", "ec",
+                 "-pkeyopt", "ec_paramgen_curve:P-256", "-subj", f"/CN=murmur test {name}",
+                 "-keyout", f"{name}.key", "-out", f"{name}.pem", *options],
+                cwd=self.directory, check=True, capture_output=True, stdin=subprocess.DEVNULL)
+        openssl("ca")
+        openssl("server", "-CA", "ca.pem", "-CAkey", "ca.key",
+                "-addext", "basicConstraints=critical,CA:FALSE",
+                "-addext", "subjectAltName=IP:127.0.0.1")
+        self.ca_file = self.directory / "ca.pem"
+        both = self.directory / "keystore.pem"
+        both.write_text("".join((self.directory / f"server.{ending}").read_text()
+                                for ending in ("key", "pem")))
+        return {"ssl.keystore.type": "PEM", "ssl.keystore.location": both,
+                "ssl.truststore.type": "PEM", "ssl.truststore.location": self.ca_file}
+
+    def format(self):
+        done = subprocess.run(
+            self.java("kafka.tools.StorageTool", "format", "--cluster-id", self.cluster,
+                      "--config", "server.properties"),
+            stdout=subprocess.PIPE, text=True, timeout=START_SECONDS_MAX, **self.surroundings())
+        if done.returncode != 0:
+            raise KafkaError(f"formatting ended with {done.returncode}:\n{done.stdout}")
+
+    def java(self, *program):
+        return ["java", "-Xms64m", f"-Xmx{self.heap}", "-XX:+UseSerialGC",
+                "-XX:TieredStopAtLevel=1",  # a test ends before the better compiler pays
+                "-XX:-UsePerfData",         # else a file stays in /tmp
+                *self.java_options, f"-Djava.io.tmpdir={self.directory}/tmp",
+                "-Djava.net.preferIPv4Stack=true", "-Dlog4j2.configurationFile=log4j2.properties",
+                "-cp", f"{self.libs}/*", *program]
+
+    def class_archive(self):
+        return self.libs.parent / "classes.jsa"
+
+    def archive_classes(self):
+        """Keeps what a JVM makes of the classes of a broker at work: later ones start in half the
+        time. Run once for each set of jars."""
+        self.class_archive().unlink(missing_ok=True)
+        self.java_options = [f"-XX:ArchiveClassesAtExit={self.class_archive()}"]
+        with self:
+            self.create_topic("once")
+            self.transaction("once", [b"", b""])
+            self.stop()
+
+    def surroundings(self):
+        return {"stdin": subprocess.DEVNULL, "stderr": subprocess.STDOUT, "cwd": self.directory,
+                "env": {"PATH": os.environ["PATH"]}}
+
+    def said(self):
+        return (self.directory / "log").read_text(errors="replace")[-LOG_SHOWN_BYTES:]
+
+
+class Sender:
+    def __init__(self, address, config):
+        # Not idempotent, as that waits half a second for its first broker.
+        self.errors = []
+        self.producer = confluent_kafka.Producer(client_settings(address) | {
+            "acks": "all", "max.in.flight": 1, "linger.ms": 20, "batch.num.messages": 100_000,
+            "batch.size": 1_000_000, "delivery.report.only.error": True,
+            "on_delivery": lambda error, _: self.errors.append(error)} | dotted(config))
+
+    def produce(self, topic, values, partition=None, key=None, timestamp_ms=None):
+        for value in values:
+            options = {"partition": of(partition, value), "key": of(key, value),
+                       "timestamp": of(timestamp_ms, value)}
+            options = {name: option for name, option in options.items() if option is not None}
+            body = value if value is None or isinstance(value, (bytes, str)) else json.dumps(value)
+            while not self.queued(topic, body, options):
+                self.producer.poll(0.05)
+        left = self.producer.flush(REQUEST_SECONDS_MAX)
+        if left or self.errors:
+            raise KafkaError(f"{left + len(self.errors)} records not stored: {self.errors[:3]}")
+
+    def queued(self, topic, body, options):
+        """False while the producer's queue is full."""
+        try:
+            self.producer.produce(topic, body, **options)
+            return True
+        except BufferError:
+            return False
+
+
+class Transaction(Sender):
+    def __init__(self, address, name, timeout_ms):
+        super().__init__(address, {"transactional.id": name, "transaction.timeout.ms": timeout_ms})
+        self.address, self.name, self.is_open = address, name, True
+        self.producer.init_transactions(REQUEST_SECONDS_MAX)
+        self.producer.begin_transaction()
+
+    def produce(self, topic, values, partition=0, key=None, timestamp_ms=None):
+        super().produce(topic, values, partition, key, timestamp_ms)
+
+    def commit(self):
+        self.producer.commit_transaction(REQUEST_SECONDS_MAX)
+        self.wait_for_markers()
+
+    def abort(self):
+        """Does nothing to a transaction that has ended."""
+        if self.is_open:
+            self.producer.abort_transaction(REQUEST_SECONDS_MAX)
+            self.wait_for_markers()
+
+    def wait_for_markers(self):
+        """The broker answers before it writes them; till then readers see an open transaction."""
+        self.is_open = False
+        with python_admin(self.address) as admin:
+            wait_until(f"transaction {self.name} is complete", lambda: admin.describe_transactions(
+                [self.name])[self.name].state.value in ("CompleteCommit", "CompleteAbort", "Empty"))
+
+
+def client_settings(address):
+    """Quick to notice a broker that came back, and silent about one that went."""
+    return {"bootstrap.servers": address, "broker.address.family": "v4", "log_level": 0,
+            "reconnect.backoff.max.ms": 200, "allow.auto.create.topics": False}
+
+
+def python_admin(address):
+    return contextlib.closing(kafka_python.KafkaAdminClient(bootstrap_servers=address))
+
+
+def reserve_port():
+    """A socket that holds a free port: while it is open no other process is given the port, but one
+    that sets SO_REUSEADDR, as a broker does, may listen there (it must be unset while binding)."""
+    holder = socket.socket()
+    holder.bind(("127.0.0.1", 0))
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    return holder
+
+
+def of(option, value):
+    return option(value) if callable(option) else option
+
+
+def dotted(config):
+    return {name.replace("_", "."): value for name, value in config.items()}
+
+
+def as_setting(value):
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def wait_for(futures):
+    for future in futures.values():
+        future.result(REQUEST_SECONDS_MAX)
+
+
+def wait_until(what, condition):
+    give_up = time.monotonic() + REQUEST_SECONDS_MAX
+    while not condition():
+        if time.monotonic() > give_up:
+            raise KafkaError(f"waited in vain until {what}")
+        time.sleep(0.02)
+
+
+if __name__ == "__main__":
+    KafkaServer().archive_classes()
