@@ -85,7 +85,7 @@ struct Definition {
   uint64_t memory_bytes = 512ull << 20;
   uint64_t max_record_bytes = 16ull << 20;
   std::chrono::seconds max_ahead{86400};
-  std::chrono::milliseconds commit_every{1000};
+  std::optional<std::chrono::milliseconds> commit_every;  // empty: 1 s, and 100 ms live
 
   // The directory that relative paths start from; set by LoadDefinition to the file's directory.
   std::string base_directory = ".";

@@ -32,6 +32,7 @@ struct RunProgress {
   uint64_t commits_this_run = 0;
   uint64_t splits_done = 0;
   uint64_t splits_total = 0;
+  std::optional<uint64_t> lag_records;  // live: that are there and not counted; as last seen
   double seconds = 0;  // of this run
 };
 
@@ -58,6 +59,10 @@ struct ReplayOptions : RunOptions {
   bool swap = true;  // when the version is complete
   // Swap also from a version that serves to one that has a range only.
   bool partial = false;
+};
+
+struct LiveOptions : RunOptions {
+  bool until_caught_up = false;  // ends when everything is counted that is there when it starts
 };
 
 struct RunSummary {
@@ -91,6 +96,13 @@ Status Bootstrap(const Definition& definition, const BootstrapOptions& options,
 // be gone. The definition may have changed since the serving version was built.
 // Errors: as Bootstrap.
 Status Replay(const Definition& definition, const ReplayOptions& options, RunSummary* summary);
+
+// The whole life: Bootstrap, unless that is done; then follows the live source, from where the
+// version left off, else from the token of its bootstrap or replay, else from where the definition
+// says. Meanwhile it answers the reading verbs of other processes and swaps versions for them.
+// Ends when it is stopped or has caught up. Errors: as Bootstrap; kOutOfRange (the source no longer
+// has what comes next), kUnavailable (it doesn't answer).
+Status Run(const Definition& definition, const LiveOptions& options, RunSummary* summary);
 
 // Reading, from the process that owns the state where there is one, else from the files.
 // Errors: kNotFound (no state yet, no such key), kInvalidArgument, kUnavailable, kDataLoss.

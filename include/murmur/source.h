@@ -10,6 +10,7 @@
 //  - A stopped read returns within a second, and nothing is emitted afterwards.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <stop_token>
@@ -127,7 +128,50 @@ class SnapshotSource {
   virtual Status Close() = 0;  // idempotent; streams must be gone
 };
 
-// Live sources and replay drivers arrive with the sources that need them; they give RecordStreams
-// too, so that the fold loop does not change.
+// What happens after a snapshot: an open-ended stream, cut into splits (partitions, shards) that are
+// read side by side, each in its order. Contract suite: testing/live_source_contract.h.
+// Threads: Open, Distance and NoteCommitted from many at once; the other methods from one.
+class LiveSource {
+ public:
+  LiveSource() = default;
+  LiveSource(const LiveSource&) = delete;
+  LiveSource& operator=(const LiveSource&) = delete;
+  virtual ~LiveSource() = default;
+
+  // As SnapshotSource::Name.
+  virtual std::string_view Name() const noexcept = 0;
+
+  // Positions that all of what is written from now on lies behind, early rather than late: for a
+  // snapshot that knows none of its own. Errors: kUnavailable, kNotFound.
+  virtual Result<HandoffToken> CaptureHandoff(std::stop_token stop) = 0;
+
+  // The splits that there are now; ids stay, and no split goes. Errors: kUnavailable (nobody
+  // answers; what was asked), kNotFound, kFailedPrecondition (it can't be counted exactly; why).
+  virtual Result<std::vector<Split>> Splits(std::stop_token stop) = 0;
+
+  using PositionMap = std::map<std::string, Position>;  // by split id
+  // Where each of `splits` is read from the first time: as `token` says, or, if that names no
+  // position of this source, as the definition's `start` does. A split that shows later is read
+  // from its start, Position "". Errors: kFailedPrecondition (neither says), kUnavailable.
+  virtual Result<PositionMap> Begin(const std::vector<Split>& splits, const HandoffToken& token,
+                                    std::stop_token stop) = 0;
+  // Behind the last record that each of `splits` has now. Errors: kUnavailable.
+  virtual Result<PositionMap> Ends(const std::vector<Split>& splits, std::stop_token stop) = 0;
+  // About how many records lie between two positions of a split; 0: `position` has reached `end`.
+  virtual uint64_t Distance(const Position& position, const Position& end) const = 0;
+
+  // A stream over `split` behind `after`. Its Read does not wait: `wake` is called, by any thread,
+  // when records may have come since a Read was kIdle; at the latest then, it is tried again.
+  // Errors, of Open or of a Read: kFailedPrecondition (the records behind `after` are gone, or it
+  // is another stream by now: what is there, and what to do).
+  virtual Result<std::unique_ptr<RecordStream>> Open(const Split& split, const Position& after,
+                                                     const Projection& projection,
+                                                     std::function<void()> wake) = 0;
+
+  // These are durable; for those who watch how far the source's readers are. Never read back.
+  virtual void NoteCommitted(const PositionMap& /*positions*/) {}
+
+  virtual Status Close() = 0;  // idempotent; streams must be gone
+};
 
 }  // namespace murmur

@@ -121,6 +121,7 @@ int BuildVerb(const RunArguments& arguments, const Definition& definition, const
   }
   if (!status.ok() && began && !arguments.quiet) {
     std::string command = fmt::format("murmur {} {}", label, arguments.file);
+    if (arguments.until_caught_up) command += " --until-caught-up";
     if (arguments.fresh) command += " --fresh";
     if (!arguments.from.empty()) command += " --from " + arguments.from;
     if (!arguments.to.empty()) command += " --to " + arguments.to;
@@ -161,15 +162,17 @@ int ReplayVerb(const RunArguments& arguments) {
 }
 
 int RunVerb(const RunArguments& arguments) {
+  const std::stop_token stop = StopOnSignals();
   const auto definition = LoadDefinition(arguments.file);
   if (!definition.ok()) return ReportUsage(definition.status());
-  if (definition->live) {
+  if (!definition->live && !definition->bootstrap) {
     return Report(
-        Status(Code::kUnimplemented, "live: " + definition->live->kind +
-                                         ": this version of murmur has no live sources; murmur "
-                                         "bootstrap reads the `bootstrap:` part"));
+        Status(Code::kInvalidArgument, arguments.file + ": no `bootstrap:` and no `live:`"));
   }
-  return BootstrapVerb(arguments);
+  LiveOptions options;
+  options.stop = stop;
+  options.until_caught_up = arguments.until_caught_up;
+  return BuildVerb(arguments, *definition, "run", options, murmur::Run);
 }
 
 }  // namespace murmur::cli

@@ -134,6 +134,7 @@ TEST(JsonLines, NumbersFollowTheGrammar) {
   EXPECT_EQ(Value("1e-400"), as_double(0));
   EXPECT_EQ(Value("-0.00001e-400"), as_double(-0.0));
   EXPECT_EQ(Value("1e400"), "dead number_overflow");
+  EXPECT_EQ(Value("1000e9223372036854775807"), "dead number_overflow");
   EXPECT_EQ(Value("1e99999999999999999999"), "dead number_overflow");
   EXPECT_EQ(Value("0e99999"), as_double(0));
   for (const char* bad : {"01", "+1", "1.", ".5", "-", "1e", "1e+", "NaN", "Infinity", "0x10", "1x",

@@ -132,7 +132,7 @@ TEST(ParseDefinition, ReadsHowItRuns) {
   EXPECT_TRUE(d.keep_null_keys);
 }
 
-TEST(ParseDefinition, ReadsSourcesOfLaterReleasesToo) {
+TEST(ParseDefinition, ReadsSources) {
   const Definition d =
       MustParse(With("bootstrap: {parquet: {path: [a.parquet, b], handoff: live}}\n"
                      "live: {kafka: {brokers: '${BROKERS}', topic: views}}\n"

@@ -73,13 +73,19 @@ std::set<std::string> FieldsOf(const Definition& definition) {
   return fields;
 }
 
+// A secret that was written down, instead of a reference to one.
+bool IsSecret(std::string_view option, std::string_view value) {
+  const auto has = [option](std::string_view part) { return option.find(part) != option.npos; };
+  return (has("password") || has("secret") || has("session_token")) && !value.starts_with("${");
+}
+
 std::string DescribeSource(std::string_view role, const std::optional<SourceSpec>& spec) {
   if (!spec) return {};
   std::vector<std::string> options;
-  for (const auto& [name, value] : spec->options) options.push_back(name + "=" + value);
-  const SourceKind* kind = FindSourceKind(role, spec->kind);
-  return fmt::format("{}: {} ({}){}\n", role, spec->kind, fmt::join(options, ", "),
-                     kind != nullptr && kind->runs ? "" : "; not run by this release");
+  for (const auto& [name, value] : spec->options) {
+    options.push_back(fmt::format("{}={}", name, IsSecret(name, value) ? "(hidden)" : value));
+  }
+  return fmt::format("{}: {} ({})\n", role, spec->kind, fmt::join(options, ", "));
 }
 
 std::string DescribeErrors(const std::optional<uint64_t>& max_errors) {
@@ -114,7 +120,9 @@ std::string DescribePlan(const Definition& definition) {
   out += fmt::format("limits: {}; threads {}; memory {}; record {}; {} ahead; commit every {}\n",
                      DescribeErrors(definition.max_errors), threads,
                      FormatBytes(definition.memory_bytes), FormatBytes(definition.max_record_bytes),
-                     FormatDuration(definition.max_ahead), FormatDuration(definition.commit_every));
+                     FormatDuration(definition.max_ahead),
+                     definition.commit_every ? FormatDuration(*definition.commit_every)
+                                             : "1s, 100ms live");
   return out;
 }
 

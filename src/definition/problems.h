@@ -63,7 +63,6 @@ struct SourceOption {
 struct SourceKind {
   std::string_view name;
   std::string_view role;  // "bootstrap", "live" or "replay"
-  bool runs = false;      // by this release; the others are read and kept
   std::vector<SourceOption> options;
 };
 const std::vector<SourceKind>& SourceKinds();

@@ -222,8 +222,10 @@ class Validator {
     CheckRange("max_record", definition_.max_record_bytes, kRecordBytesMin, kRecordBytesMax,
                FormatBytes);
     CheckSpan("max_ahead", definition_.max_ahead, std::chrono::seconds(0));
-    CheckRange("commit_every", definition_.commit_every, kCommitEveryMin, kCommitEveryMax,
-               FormatDuration);
+    if (definition_.commit_every) {
+      CheckRange("commit_every", *definition_.commit_every, kCommitEveryMin, kCommitEveryMax,
+                 FormatDuration);
+    }
   }
 
   const Definition& definition_;
@@ -275,18 +277,24 @@ const std::vector<SourceKind>& SourceKinds() {
   const SourceOption path = {.name = "path", .required = true, .list = true, .identity = true};
   const SourceOption handoff = {.name = "handoff", .identity = true};
   const SourceOption positions = {.name = "handoff.*", .identity = true};
-  const SourceOption topic = {.name = "topic", .list = true, .identity = true};
-  const SourceOption anything = {.name = "*"};
+  const std::vector<SourceOption> kafka = {{.name = "brokers", .required = true},
+                                           {.name = "topic", .list = true, .identity = true},
+                                           {.name = "topics", .list = true, .identity = true},
+                                           {.name = "pattern", .identity = true},
+                                           {.name = "format"},
+                                           {.name = "group"},
+                                           {.name = "compacted"},
+                                           {.name = "config.*"}};
   const std::vector<SourceOption> store = {{.name = "endpoint"},   {.name = "region"},
                                            {.name = "path_style"}, {.name = "access_key"},
                                            {.name = "secret_key"}, {.name = "session_token"}};
   static const auto* kinds = new std::vector<SourceKind>{
-      {"jsonl", "bootstrap", true, {path, {.name = "format"}, handoff, positions}},
-      {"parquet", "bootstrap", true, {path, handoff, positions}},
-      {"s3", "bootstrap", true, Joined({path, {.name = "format"}, handoff, positions}, store)},
-      {"kafka", "live", false, {topic, anything}},
-      {"kafka", "replay", false, {topic, anything}},
-      {"archive", "replay", true,
+      {"jsonl", "bootstrap", {path, {.name = "format"}, handoff, positions}},
+      {"parquet", "bootstrap", {path, handoff, positions}},
+      {"s3", "bootstrap", Joined({path, {.name = "format"}, handoff, positions}, store)},
+      {"kafka", "live", Joined(kafka, {{.name = "start"}, {.name = "start.*"}})},
+      {"kafka", "replay", kafka},
+      {"archive", "replay",
        Joined({{.name = "path", .required = true, .identity = true},
                {.name = "layout", .identity = true},
                {.name = "format"},

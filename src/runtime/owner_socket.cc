@@ -16,6 +16,7 @@ namespace {
 constexpr char kSocketName[] = "socket";
 constexpr char kNewSocketName[] = "socket.new";
 constexpr size_t kRequestBytesMax = 1 << 20;
+constexpr size_t kConnectionsMax = 64;
 constexpr uint32_t kFrameBytesMax = 64 << 20;
 constexpr std::chrono::milliseconds kRetryAccept{100};  // when descriptors have run out
 constexpr int kIoTimeoutSeconds = 60;  // a peer that hangs doesn't hold the other for ever
@@ -141,16 +142,26 @@ void OwnerSocket::Serve(std::stop_token stop) {
       if (!stop.stop_requested()) std::this_thread::sleep_for(kRetryAccept);
       continue;
     }
-    const Closer closer{connection};
     SetTimeouts(connection);
-    AnswerOne(connection);
+    Reap(connections_.size() >= kConnectionsMax);
+    Connection& one = connections_.emplace_back();
+    one.thread = std::jthread([this, connection, &one] {
+      const Closer closer{connection};
+      AnswerOne(connection);
+      one.answered = true;
+    });
   }
+  Reap(/*all=*/true);
+}
+
+void OwnerSocket::Reap(bool all) {
+  connections_.remove_if([all](const Connection& one) { return all || one.answered; });
 }
 
 void OwnerSocket::AnswerOne(int connection) const {
   const auto line = ReceiveLine(connection);
   if (!line.ok()) return;
-  const auto request = ReadRequest::FromJson(*line);
+  const auto request = OwnerRequest::FromJson(*line);
   const auto write = [connection](std::string_view text) {
     return text.empty() ? Status() : SendFrame(connection, text);
   };
@@ -162,7 +173,7 @@ void OwnerSocket::AnswerOne(int connection) const {
   if (!SendFrame(connection, last).ok()) return;
 }
 
-Status AskOwner(const std::string& state_path, const ReadRequest& request, const WriteText& write) {
+Status AskOwner(const std::string& state_path, const OwnerRequest& request, const WriteText& write) {
   const int directory = OpenDirectory(state_path);
   if (directory < 0) return SystemError(state_path.c_str());
   const Closer close_directory{directory};

@@ -16,7 +16,7 @@ namespace {
 constexpr std::chrono::seconds kKeepTrying{20};
 
 Status ReadServing(const Definition& definition, const StateDirectory& directory,
-                   std::optional<uint64_t> current, const ReadRequest& request,
+                   std::optional<uint64_t> current, const OwnerRequest& request,
                    const WriteText& write, bool* wrote) {
   if (!current) {
     return Status(Code::kUnavailable,
@@ -28,12 +28,12 @@ Status ReadServing(const Definition& definition, const StateDirectory& directory
   };
   const Status asked = AskOwner(directory.VersionPath(*current), request, pass_on);
   if (asked.code() != Code::kUnavailable || *wrote) return asked;
-  MURMUR_ASSIGN(const auto opened, OpenVersionForReading(definition, directory, *current));
+  MURMUR_ASSIGN(const auto opened, OpenVersion(definition, directory, *current, Access::kRead));
   MURMUR_TRY(RunRead(request, *opened.pipeline, *opened.table, pass_on));
   return opened.table->Close();
 }
 
-Status Read(const Definition& definition, const ReadRequest& request, const WriteText& write) {
+Status Read(const Definition& definition, const OwnerRequest& request, const WriteText& write) {
   MURMUR_ASSIGN(const auto directory, OpenStateForReading(definition));
   const auto deadline = std::chrono::steady_clock::now() + kKeepTrying;
   for (;;) {
@@ -50,11 +50,11 @@ Status Read(const Definition& definition, const ReadRequest& request, const Writ
 
 Status Query(const Definition& definition, const QueryRequest& request, RowFormat format,
              const WriteText& write) {
-  return Read(definition, {.verb = ReadVerb::kQuery, .query = request, .format = format}, write);
+  return Read(definition, {.verb = OwnerVerb::kQuery, .query = request, .format = format}, write);
 }
 
 Status Dump(const Definition& definition, RowFormat format, const WriteText& write) {
-  return Read(definition, {.verb = ReadVerb::kDump, .query = {}, .format = format}, write);
+  return Read(definition, {.verb = OwnerVerb::kDump, .query = {}, .format = format}, write);
 }
 
 Result<std::string> StateStatus(const Definition& definition) {

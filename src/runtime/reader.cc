@@ -19,12 +19,13 @@ void Take(const json& object, const char* name, std::optional<T>* value) {
 
 }  // namespace
 
-std::string ReadRequest::ToJson() const {
+std::string OwnerRequest::ToJson() const {
   json object = {{"verb", static_cast<int>(verb)},
                  {"format", static_cast<int>(format)},
                  {"keys", query.keys},
                  {"rollup", query.rollup},
-                 {"total", query.total}};
+                 {"total", query.total},
+                 {"version", version}};
   if (query.window) object["window"] = query.window->count();
   Put(&object, "as_of", query.as_of);
   Put(&object, "from", query.from);
@@ -32,21 +33,22 @@ std::string ReadRequest::ToJson() const {
   return object.dump();
 }
 
-Result<ReadRequest> ReadRequest::FromJson(std::string_view text) {
+Result<OwnerRequest> OwnerRequest::FromJson(std::string_view text) {
   try {
     const json object = json::parse(text);
-    ReadRequest request;
+    OwnerRequest request;
     const int verb = object.at("verb").get<int>();
     const int format = object.at("format").get<int>();
-    if (verb < 0 || verb > static_cast<int>(ReadVerb::kStatus) || format < 0 ||
+    if (verb < 0 || verb > static_cast<int>(OwnerVerb::kSwap) || format < 0 ||
         format > static_cast<int>(RowFormat::kParquet)) {
       return Status(Code::kInvalidArgument, "a request of another program version");
     }
-    request.verb = static_cast<ReadVerb>(verb);
+    request.verb = static_cast<OwnerVerb>(verb);
     request.format = static_cast<RowFormat>(format);
     request.query.keys = object.at("keys").get<std::vector<std::string>>();
     request.query.rollup = object.at("rollup").get<std::vector<std::string>>();
     request.query.total = object.at("total").get<bool>();
+    request.version = object.at("version").get<uint64_t>();
     std::optional<int64_t> window;
     Take(object, "window", &window);
     if (window) request.query.window = std::chrono::seconds(*window);
@@ -59,16 +61,19 @@ Result<ReadRequest> ReadRequest::FromJson(std::string_view text) {
   }
 }
 
-Status RunRead(const ReadRequest& request, const Pipeline& pipeline, const StateTable& table,
+Status RunRead(const OwnerRequest& request, const Pipeline& pipeline, const StateTable& table,
                const WriteText& write) {
+  if (request.verb == OwnerVerb::kSwap) {
+    return Status(Code::kUnimplemented, "this owner follows no live source");
+  }
   MURMUR_ASSIGN(const VersionInfo info, table.Info());
-  if (request.verb == ReadVerb::kStatus) {
+  if (request.verb == OwnerVerb::kStatus) {
     MURMUR_ASSIGN(const std::string text, StatusAsJson(info, table));
     return write(text + "\n");
   }
   const auto rows = MakeRowWriter(request.format, pipeline, ExactnessOf(pipeline, info), write);
   MURMUR_ASSIGN(const auto snapshot, table.Snapshot());
-  if (request.verb == ReadVerb::kDump) return RunDump(pipeline, *snapshot, rows.get());
+  if (request.verb == OwnerVerb::kDump) return RunDump(pipeline, *snapshot, rows.get());
   return RunQuery(pipeline, *snapshot, request.query, rows.get());
 }
 

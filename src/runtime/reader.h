@@ -1,5 +1,5 @@
-// The reading verbs, query, dump and status, as requests: run on a table at hand, or sent to the
-// process that owns it.
+// What is asked of a state, as requests: query, dump and status, run on a table at hand or sent to
+// the process that owns it; and swap, which an owner that follows a live source does itself.
 #pragma once
 
 #include <functional>
@@ -13,19 +13,21 @@
 
 namespace murmur {
 
-enum class ReadVerb { kQuery, kDump, kStatus };
+enum class OwnerVerb { kQuery, kDump, kStatus, kSwap };
 
-struct ReadRequest {
-  ReadVerb verb = ReadVerb::kStatus;
-  QueryRequest query;  // kQuery
+struct OwnerRequest {
+  OwnerVerb verb = OwnerVerb::kStatus;
+  QueryRequest query;    // kQuery
+  uint64_t version = 0;  // kSwap: that is to serve
   RowFormat format = RowFormat::kJsonLines;
 
   std::string ToJson() const;
-  static Result<ReadRequest> FromJson(std::string_view json);  // kInvalidArgument
+  static Result<OwnerRequest> FromJson(std::string_view json);  // kInvalidArgument
 };
 
 // Answers from one snapshot of `table`; the text goes to `write` in pieces.
-Status RunRead(const ReadRequest& request, const Pipeline& pipeline, const StateTable& table,
+// Errors: kUnimplemented (swap).
+Status RunRead(const OwnerRequest& request, const Pipeline& pipeline, const StateTable& table,
                const WriteText& write);
 
 }  // namespace murmur

@@ -8,10 +8,12 @@
 
 #include "definition/stored.h"
 #include "fold/pipeline.h"
+#include "runtime/live_owner.h"
 #include "runtime/owner_socket.h"
 #include "runtime/reader.h"
 #include "runtime/scan_runner.h"
 #include "runtime/state_access.h"
+#include "runtime/switch_version.h"
 #include "source/replay_range.h"
 #include "source/source_registry.h"
 #include "state/progress.h"
@@ -24,6 +26,8 @@ using std::chrono::steady_clock;
 constexpr double kDeltaShare = 0.35;  // of the memory limit
 constexpr std::chrono::milliseconds kProgressEvery{200};
 
+constexpr std::chrono::milliseconds kCommitEvery{1000};
+
 constexpr char kBootstrapMode[] = "bootstrap";
 constexpr char kReplayMode[] = "replay";
 
@@ -35,6 +39,7 @@ struct Build {
   bool beside = false;  // a new version beside the serving one, if there is one
   bool swap = true;     // when it is complete
   bool replace = true;  // also if another version serves
+  ScanRunner::CaptureHandoff capture = {};  // where the live source is asked
 };
 
 Status CheckIdentity(const Definition& definition, const VersionInfo& info) {
@@ -170,9 +175,10 @@ Status RunScan(const std::shared_ptr<const Pipeline>& pipeline, const RunOptions
                     {.threads = std::max(1u, threads),
                      .delta_bytes = MemoryShare(definition, kDeltaShare),
                      .max_errors = options.max_errors.value_or(definition.max_errors.value_or(0)),
-                     .commit_every = definition.commit_every,
+                     .commit_every = definition.commit_every.value_or(kCommitEvery),
                      .max_ahead = definition.max_ahead,
-                     .times = build.times});
+                     .times = build.times},
+                    build.capture);
   Status status;
   {
     const Reporter reporter(options, runner.progress(), start);
@@ -196,7 +202,7 @@ Status ScanInto(const std::shared_ptr<const Pipeline>& pipeline, const RunOption
     // Without the socket other processes read what is committed: the run matters more.
     const auto socket =
         OwnerSocket::Listen(directory.VersionPath(info.number),
-                            [&](const ReadRequest& request, const WriteText& write) {
+                            [&](const OwnerRequest& request, const WriteText& write) {
                               return RunRead(request, *pipeline, *table, write);
                             });
     status = RunScan(pipeline, options, build, source, table, summary);
@@ -213,6 +219,22 @@ void DropIfEmpty(StateDirectory* directory, RunSummary* summary) {
   if (summary->progress.splits_total > 0 || summary->version == 0) return;
   const Status dropped = directory->DropVersion(summary->version);  // refused if it serves
   if (dropped.ok()) summary->version = 0;
+}
+
+// A version that is to serve has what live has brought meanwhile, where it knows where that begins.
+Status CatchUp(const Definition& definition, const RunOptions& options, StateDirectory* directory,
+               RunSummary* summary) {
+  MURMUR_ASSIGN(const bool follows, HasLivePositions(definition, *directory, summary->version));
+  if (!follows) {
+    summary->notes.push_back("it has no live positions: murmur run begins where `start:` says");
+    return {};
+  }
+  LiveOptions live;
+  static_cast<RunOptions&>(live) = options;
+  live.max_errors.reset();  // of the history
+  live.until_caught_up = true;
+  RunSummary caught_up;
+  return LiveOwner(&definition, directory, &live).Run(summary->version, &caught_up);
 }
 
 Status BuildVersion(const std::shared_ptr<const Pipeline>& pipeline, const RunOptions& options,
@@ -236,11 +258,46 @@ Status BuildVersion(const std::shared_ptr<const Pipeline>& pipeline, const RunOp
                              "let it serve with murmur swap, or with --partial");
     return {};
   }
-  MURMUR_TRY(directory->SetCurrent(summary->version));
+  if (definition.live) MURMUR_TRY(CatchUp(definition, options, directory.get(), summary));
+  MURMUR_ASSIGN(const SwapSummary swap,
+                SwitchTo(definition, directory.get(), summary->version));
   summary->swapped = true;
-  summary->replaced = current;
-  MURMUR_ASSIGN(summary->dropped, DropOldVersions(definition, directory.get()));
+  summary->replaced = swap.replaced;
+  summary->dropped = swap.dropped;
   return {};
+}
+
+// Where a definition has no `bootstrap:`, there is nothing before live.
+class NoSnapshot final : public SnapshotSource {
+ public:
+  explicit NoSnapshot(std::string name) : name_(std::move(name)) {}
+  std::string_view Name() const noexcept override { return name_; }
+  Result<HandoffToken> CaptureHandoff(std::stop_token /*stop*/) override { return HandoffToken(); }
+  Result<ScanPlan> Scan(std::stop_token /*stop*/) override { return ScanPlan{.source = name_}; }
+  Status Resume(const ScanPlan& /*plan*/) override { return {}; }
+  Result<std::unique_ptr<RecordStream>> Open(const Split& split, const Position& /*after*/,
+                                             const Projection& /*projection*/) override {
+    return Status(Code::kInvalidArgument, "no such split: " + split.id);
+  }
+  Status Close() override { return {}; }
+
+ private:
+  const std::string name_;
+};
+
+Status BootstrapUnlessDone(const Definition& definition, const RunOptions& options,
+                           const StateDirectory& directory, RunSummary* summary) {
+  MURMUR_ASSIGN(const auto current, directory.Current());
+  if (current) {
+    MURMUR_ASSIGN(const VersionInfo info, directory.ReadInfo(*current));
+    MURMUR_TRY(CheckIdentity(definition, info));
+    if (info.status == VersionStatus::kComplete) return {};
+  }
+  BootstrapOptions bootstrap;
+  static_cast<RunOptions&>(bootstrap) = options;
+  NoSnapshot nothing("live:" + definition.live->kind);
+  if (!definition.bootstrap) bootstrap.source = &nothing;
+  return Bootstrap(definition, bootstrap, summary);
 }
 
 }  // namespace
@@ -257,7 +314,26 @@ Status Bootstrap(const Definition& definition, const BootstrapOptions& options,
   Build build;
   build.mode = kBootstrapMode;
   build.beside = options.fresh;
+  std::unique_ptr<LiveSource> live;
+  if (HandsOffToLive(definition)) {
+    MURMUR_ASSIGN(live, MakeLiveSource(definition));
+    build.capture = [&live](std::stop_token stop) { return live->CaptureHandoff(stop); };
+  }
   return BuildVersion(pipeline, options, build, source, summary);
+}
+
+Status Run(const Definition& definition, const LiveOptions& options, RunSummary* summary) {
+  if (!definition.live) {
+    BootstrapOptions bootstrap;
+    static_cast<RunOptions&>(bootstrap) = options;
+    return Bootstrap(definition, bootstrap, summary);
+  }
+  MURMUR_ASSIGN(const auto directory, StateDirectory::Open(StatePath(definition), Access::kWrite,
+                                                           StoreOptions(definition)));
+  MURMUR_TRY(BootstrapUnlessDone(definition, options, *directory, summary));
+  MURMUR_ASSIGN(const auto serving, directory->Current());
+  if (!serving) return Status(Code::kInternal, "a bootstrap made no version");
+  return LiveOwner(&definition, directory.get(), &options).Run(*serving, summary);
 }
 
 Status Replay(const Definition& definition, const ReplayOptions& options, RunSummary* summary) {

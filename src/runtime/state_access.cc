@@ -46,8 +46,8 @@ Result<std::unique_ptr<StateDirectory>> OpenStateForReading(const Definition& de
   return directory;
 }
 
-Result<OpenedVersion> OpenVersionForReading(const Definition& definition,
-                                            const StateDirectory& directory, uint64_t number) {
+Result<OpenedVersion> OpenVersion(const Definition& definition, const StateDirectory& directory,
+                                  uint64_t number, Access access) {
   OpenedVersion opened;
   MURMUR_ASSIGN(opened.info, directory.ReadInfo(number));
   MURMUR_ASSIGN(Definition own, RestoreDefinition(definition, opened.info.definition));
@@ -55,7 +55,7 @@ Result<OpenedVersion> OpenVersionForReading(const Definition& definition,
   if (own.window && definition.window) own.window->keep = definition.window->keep;
   MURMUR_ASSIGN(opened.pipeline, Pipeline::Compile(own));
   MURMUR_ASSIGN(opened.table,
-                directory.OpenVersion(number, Access::kRead, SchemaOf(*opened.pipeline)));
+                directory.OpenVersion(number, access, SchemaOf(*opened.pipeline)));
   return opened;
 }
 

@@ -1,5 +1,5 @@
-// How the verbs reach a definition's state: paths, options, and a version opened for reading with
-// the definition that it was built with.
+// How the verbs reach a definition's state: paths, options, and a version opened with the definition
+// that it was built with.
 #pragma once
 
 #include <memory>
@@ -27,9 +27,10 @@ struct OpenedVersion {
   std::shared_ptr<const Pipeline> pipeline;  // of the version's own definition
   std::unique_ptr<StateTable> table;
 };
-// `definition` says how; what counts is taken from the version. Errors: kNotFound (dropped).
-Result<OpenedVersion> OpenVersionForReading(const Definition& definition,
-                                            const StateDirectory& directory, uint64_t number);
+// `definition` says how; what counts is taken from the version. Errors: kNotFound (dropped); those
+// of StateDirectory::OpenVersion.
+Result<OpenedVersion> OpenVersion(const Definition& definition, const StateDirectory& directory,
+                                  uint64_t number, Access access);
 
 // Drops the oldest complete versions that served, beyond those that the definition keeps; one that
 // is in use stays. Returns what it dropped.

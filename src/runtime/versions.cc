@@ -1,10 +1,9 @@
 #include "murmur/versions.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "runtime/state_access.h"
+#include "runtime/switch_version.h"
 #include "runtime/version_diff.h"
 #include "state/progress.h"
 #include "state/writer_lock.h"
@@ -34,27 +33,6 @@ Status FillProgress(const StateTable& table, VersionRow* row) {
   return {};
 }
 
-const char* StatusName(VersionStatus status) {
-  return status == VersionStatus::kBuilding ? "still being built" : "failed";
-}
-
-Result<SwapSummary> SwapTo(const Definition& definition, StateDirectory* directory,
-                           uint64_t number) {
-  MURMUR_ASSIGN(const VersionInfo info, directory->ReadInfo(number));
-  if (info.status != VersionStatus::kComplete) {
-    return Status(Code::kFailedPrecondition,
-                  fmt::format("version {} is {}: only a complete version can serve", number,
-                              StatusName(info.status)));
-  }
-  SwapSummary summary;
-  summary.serving = number;
-  MURMUR_ASSIGN(summary.replaced, directory->Current());
-  if (summary.replaced == number) summary.replaced.reset();
-  MURMUR_TRY(directory->SetCurrent(number));
-  MURMUR_ASSIGN(summary.dropped, DropOldVersions(definition, directory));
-  return summary;
-}
-
 }  // namespace
 
 Result<std::vector<VersionRow>> ListVersions(const Definition& definition) {
@@ -63,7 +41,7 @@ Result<std::vector<VersionRow>> ListVersions(const Definition& definition) {
   MURMUR_ASSIGN(const auto numbers, directory->Versions());
   std::vector<VersionRow> rows;
   for (const uint64_t number : numbers) {
-    auto opened = OpenVersionForReading(definition, *directory, number);
+    auto opened = OpenVersion(definition, *directory, number, Access::kRead);
     if (!opened.ok() && opened.status().code() == Code::kNotFound) continue;  // dropped meanwhile
     MURMUR_TRY(opened);
     VersionRow& row = rows.emplace_back();
@@ -77,7 +55,7 @@ Result<std::vector<VersionRow>> ListVersions(const Definition& definition) {
 
 Result<SwapSummary> SwapVersion(const Definition& definition, uint64_t number) {
   MURMUR_ASSIGN(const auto directory, OpenStateForSwitching(definition));
-  return SwapTo(definition, directory.get(), number);
+  return SwitchTo(definition, directory.get(), number);
 }
 
 Result<SwapSummary> RollBack(const Definition& definition) {
@@ -86,7 +64,7 @@ Result<SwapSummary> RollBack(const Definition& definition) {
   if (served.size() < 2) {
     return Status(Code::kNotFound, "no version that served before is kept: nothing to go back to");
   }
-  return SwapTo(definition, directory.get(), served[1]);
+  return SwitchTo(definition, directory.get(), served[1]);
 }
 
 Status DropVersion(const Definition& definition, uint64_t number) {
@@ -97,8 +75,8 @@ Status DropVersion(const Definition& definition, uint64_t number) {
 Status DiffVersions(const Definition& definition, uint64_t a, uint64_t b, uint64_t top, bool json,
                     const WriteText& write) {
   MURMUR_ASSIGN(const auto directory, OpenStateForReading(definition));
-  MURMUR_ASSIGN(const auto before, OpenVersionForReading(definition, *directory, a));
-  MURMUR_ASSIGN(const auto after, OpenVersionForReading(definition, *directory, b));
+  MURMUR_ASSIGN(const auto before, OpenVersion(definition, *directory, a, Access::kRead));
+  MURMUR_ASSIGN(const auto after, OpenVersion(definition, *directory, b, Access::kRead));
   return WriteDiff(before, after, top, json, write);
 }
 

@@ -156,11 +156,11 @@ Result<HandoffToken> HandoffOf(const SourceSpec& spec) {
   HandoffToken token;
   for (const auto& [name, value] : spec.options) {
     if (name == "handoff") {
-      return Status(
-          Code::kFailedPrecondition,
-          fmt::format("handoff: {} needs a live source to ask for its end; give positions "
-                      "instead, as in handoff: {{kafka: {{0: 1500}}}}",
-                      value));
+      if (value == kHandoffLive) return HandoffToken();
+      return Status(Code::kInvalidArgument,
+                    fmt::format("handoff: {}: expected live, or positions, as in handoff: {{kafka: "
+                                "{{0: 1500}}}}",
+                                value));
     }
     if (!name.starts_with(kPrefix)) continue;
     const size_t dot = name.rfind('.');

@@ -44,8 +44,11 @@ Status FromArrow(const arrow::Status& status, std::string_view context);
 // The values of "path", or of "path.0", "path.1", ….
 std::vector<std::string> PathsOf(const SourceSpec& spec);
 
+// `handoff: live`: the live source is asked for its end.
+inline constexpr std::string_view kHandoffLive = "live";
+
 // What the definition says under `handoff`: "handoff.kafka.0" = "1500" is streams["kafka"]["0"].
-// Errors: kFailedPrecondition (handoff: live, without a live source to ask).
+// Empty where it says live. Errors: kInvalidArgument.
 Result<HandoffToken> HandoffOf(const SourceSpec& spec);
 
 // Does `path` match `pattern`? Both have '/' between components. '*' is any run of characters

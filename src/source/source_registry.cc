@@ -7,6 +7,9 @@
 
 #include "source/archive/archive_source.h"
 #include "source/jsonl/jsonl_source.h"
+#include "source/kafka/kafka_live.h"
+#include "source/kafka/kafka_replay.h"
+#include "source/objects.h"
 #include "source/parquet/parquet_source.h"
 #include "source/s3/s3_source.h"
 
@@ -46,8 +49,25 @@ Result<std::unique_ptr<SnapshotSource>> MakeReplayDriver(const Definition& defin
                   "s3://bucket/prefix/}}");
   }
   if (definition.replay->kind == "archive") return MakeArchiveSource(definition, range);
-  return Status(Code::kUnimplemented, "this version of murmur can't replay from " +
-                                          definition.replay->kind + "; it can from: archive");
+  if (definition.replay->kind == "kafka") return MakeKafkaReplay(definition, range);
+  return Status(
+      Code::kInvalidArgument,
+      fmt::format("no replay driver '{}'; there are: archive, kafka", definition.replay->kind));
+}
+
+bool HandsOffToLive(const Definition& definition) {
+  if (!definition.bootstrap || !definition.live) return false;
+  const auto it = definition.bootstrap->options.find("handoff");
+  return it != definition.bootstrap->options.end() && it->second == kHandoffLive;
+}
+
+Result<std::unique_ptr<LiveSource>> MakeLiveSource(const Definition& definition) {
+  if (!definition.live) {
+    return Status(Code::kInvalidArgument, "the definition has no `live:` source");
+  }
+  if (definition.live->kind == "kafka") return MakeKafkaLive(definition);
+  return Status(Code::kInvalidArgument,
+                fmt::format("no live source '{}'; there are: kafka", definition.live->kind));
 }
 
 }  // namespace murmur

@@ -20,4 +20,10 @@ Result<std::unique_ptr<SnapshotSource>> MakeSnapshotSource(const Definition& def
 Result<std::unique_ptr<SnapshotSource>> MakeReplayDriver(const Definition& definition,
                                                          const ReplayRange& range);
 
+// The source that `live:` names. Errors: as MakeSnapshotSource.
+Result<std::unique_ptr<LiveSource>> MakeLiveSource(const Definition& definition);
+
+// Does the bootstrap leave it to the live source where that begins (`handoff: live`)?
+bool HandsOffToLive(const Definition& definition);
+
 }  // namespace murmur

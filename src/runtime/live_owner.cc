@@ -1,0 +1,309 @@
+#include "runtime/live_owner.h"
+
+#include <algorithm>
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "decode/time_text.h"
+#include "runtime/live_runner.h"
+#include "runtime/owner_socket.h"
+#include "runtime/reader.h"
+#include "runtime/state_access.h"
+#include "runtime/switch_version.h"
+#include "source/source_registry.h"
+
+namespace murmur {
+namespace {
+
+using std::chrono::steady_clock;
+
+constexpr double kDeltaShare = 0.25;  // of the memory limit; fetched messages take from it too
+constexpr std::chrono::milliseconds kLiveCommitEvery{100};
+constexpr std::chrono::milliseconds kReportEvery{200};
+// Who waits for a swap hears from us before it gives up on us.
+constexpr std::chrono::seconds kStillThereEvery{5};
+
+FoldOptions FoldOptionsOf(const Definition& definition, const RunOptions& options) {
+  const uint32_t threads = options.threads != 0      ? options.threads
+                           : definition.threads != 0 ? definition.threads
+                                                     : std::thread::hardware_concurrency();
+  return {.threads = std::max(1u, threads),
+          .delta_bytes = MemoryShare(definition, kDeltaShare),
+          .max_errors = options.max_errors.value_or(definition.max_errors.value_or(kUnlimited)),
+          .commit_every = definition.commit_every.value_or(kLiveCommitEvery),
+          .max_ahead = definition.max_ahead};
+}
+
+nlohmann::ordered_json LagAsJson(const LiveLag& lag) {
+  nlohmann::ordered_json splits = nlohmann::ordered_json::object();
+  uint64_t records = 0;
+  for (const auto& [split, one] : lag.splits) {
+    splits[split] = {{"committed", one.committed}, {"end", one.end}, {"lag", one.records}};
+    records += one.records;
+  }
+  return {{"lag_records", records}, {"splits", splits}};
+}
+
+}  // namespace
+
+// A version, open for writing, with what follows the live source for it.
+class FollowedVersion {
+ public:
+  static Result<std::unique_ptr<FollowedVersion>> Open(const Definition& definition,
+                                                const StateDirectory& directory, uint64_t number,
+                                                const RunOptions& options) {
+    auto followed = std::unique_ptr<FollowedVersion>(new FollowedVersion);
+    MURMUR_ASSIGN(followed->opened_,
+                  OpenVersion(definition, directory, number, Access::kWrite));
+    if (followed->opened_.info.status != VersionStatus::kComplete) {
+      return Status(Code::kFailedPrecondition,
+                    "version " + std::to_string(number) +
+                        " is not complete: only a complete version can follow live");
+    }
+    MURMUR_ASSIGN(followed->source_, MakeLiveSource(definition));
+    followed->fold_ = FoldOptionsOf(definition, options);
+    followed->NewRunner();
+    return followed;
+  }
+
+  ~FollowedVersion() {
+    socket_.reset();
+    (void)Stop();
+  }
+
+  // Without the socket other processes read what is committed: the run matters more.
+  void Listen(const StateDirectory& directory, OwnerSocket::Answer answer) {
+    auto socket = OwnerSocket::Listen(directory.VersionPath(number()), std::move(answer));
+    if (socket.ok()) socket_ = std::move(socket).value();
+  }
+
+  Status CatchUp(const std::stop_token& stop) {
+    Status status = runner()->Run(LiveRunner::Until::kCaughtUp, stop);
+    if (status.ok()) NewRunner();
+    return status;
+  }
+  // Follows in a thread of its own; `ended` is called there when that ends by itself.
+  void Start(LiveRunner::Until until, std::function<void()> ended) {
+    thread_ = std::jthread([this, until, ended = std::move(ended)](std::stop_token stop) {
+      outcome_ = runner()->Run(until, stop);
+      if (!stop.stop_requested()) ended();
+    });
+  }
+  // How following ended.
+  Status Stop() {
+    thread_.request_stop();
+    if (thread_.joinable()) thread_.join();
+    return outcome_;
+  }
+  Status Close() {
+    socket_.reset();
+    Status outcome = Stop();
+    const Status source = source_->Close();
+    const Status table = opened_.table->Close();
+    for (const Status& status : {outcome, source, table}) MURMUR_TRY(status);
+    return {};
+  }
+
+  uint64_t number() const { return opened_.info.number; }
+  const Pipeline& pipeline() const { return *opened_.pipeline; }
+  const StateTable& table() const { return *opened_.table; }
+  std::shared_ptr<LiveRunner> runner() const {
+    const std::lock_guard lock(mutex_);
+    return runner_;
+  }
+
+  Status Read(const OwnerRequest& request, const WriteText& write) const {
+    if (request.verb != OwnerVerb::kStatus) {
+      return RunRead(request, *opened_.pipeline, *opened_.table, write);
+    }
+    std::string text;
+    MURMUR_TRY(RunRead(request, *opened_.pipeline, *opened_.table, [&](std::string_view piece) {
+      text += piece;
+      return Status();
+    }));
+    auto status = nlohmann::ordered_json::parse(text);
+    const LiveLag lag = runner()->Lag();
+    status["mode"] = "live";
+    status["live"] = LagAsJson(lag);
+    if (lag.last_commit != 0) status["live"]["last_commit"] = FormatTime(lag.last_commit);
+    return write(status.dump() + "\n");
+  }
+
+ private:
+  FollowedVersion() = default;
+  void NewRunner() {
+    const std::lock_guard lock(mutex_);
+    runner_ = std::make_shared<LiveRunner>(opened_.pipeline, source_.get(), opened_.table.get(),
+                                           fold_);
+  }
+
+  OpenedVersion opened_;
+  std::unique_ptr<LiveSource> source_;
+  FoldOptions fold_;
+  mutable std::mutex mutex_;
+  std::shared_ptr<LiveRunner> runner_;  // under mutex_; runs once
+  std::unique_ptr<OwnerSocket> socket_;
+  Status outcome_ = Status(Code::kCancelled, "stopped");
+  std::jthread thread_;
+};
+
+struct LiveOwner::SwapRequest {
+  uint64_t number = 0;
+  std::optional<Result<SwapSummary>> outcome;  // under the owner's mutex
+};
+
+Result<bool> HasLivePositions(const Definition& definition, const StateDirectory& directory,
+                              uint64_t number) {
+  MURMUR_ASSIGN(const auto opened, OpenVersion(definition, directory, number, Access::kRead));
+  MURMUR_ASSIGN(const auto token, opened.table->Token());
+  if (token && !token->streams.empty()) return true;
+  MURMUR_ASSIGN(const auto plan, opened.table->Plan());
+  MURMUR_ASSIGN(const auto snapshot, opened.table->Snapshot());
+  MURMUR_ASSIGN(auto progress, snapshot->Progress());
+  for (const Split& split : plan.value_or(ScanPlan()).splits) progress.erase(split.id);
+  return !progress.empty();
+}
+
+LiveOwner::LiveOwner(const Definition* definition, StateDirectory* directory,
+                     const LiveOptions* options)
+    : definition_(*definition), directory_(*directory), options_(*options) {}
+
+LiveOwner::~LiveOwner() = default;
+
+Status LiveOwner::Run(uint64_t number, RunSummary* summary) {
+  MURMUR_ASSIGN(current_, Open(number));
+  summary->version = number;
+  StartCurrent();
+  const Status status = Watch(summary);
+  const Status closed = current_->Close();
+  return closed.ok() || closed.code() == Code::kCancelled ? status : closed;
+}
+
+Result<std::unique_ptr<FollowedVersion>> LiveOwner::Open(uint64_t number) {
+  MURMUR_ASSIGN(auto followed, FollowedVersion::Open(definition_, directory_, number, options_));
+  followed->Listen(directory_, [this, version = followed.get()](const OwnerRequest& request,
+                                                                const WriteText& write) {
+    return Answer(*version, request, write);
+  });
+  return followed;
+}
+
+Status LiveOwner::Answer(const FollowedVersion& followed, const OwnerRequest& request,
+                         const WriteText& write) {
+  return request.verb == OwnerVerb::kSwap ? AskForSwap(request.version, write)
+                                          : followed.Read(request, write);
+}
+
+// Called by a thread of the socket: the swap is Watch's to do.
+Status LiveOwner::AskForSwap(uint64_t number, const WriteText& write) {
+  if (options_.until_caught_up) return Status(Code::kUnimplemented, "this run ends by itself");
+  const auto request = std::make_shared<SwapRequest>();
+  request->number = number;
+  std::unique_lock lock(mutex_);
+  if (request_ != nullptr) {
+    return Status(Code::kFailedPrecondition, "another swap is under way; try again when it is done");
+  }
+  request_ = request;
+  changed_.notify_all();
+  while (!changed_.wait_for(lock, kStillThereEvery,
+                            [&] { return request->outcome.has_value() || ended_; })) {
+    lock.unlock();
+    const Status written = write(" ");
+    lock.lock();
+    MURMUR_TRY(written);
+  }
+  if (!request->outcome) return Status(Code::kCancelled, "the run that follows live has ended");
+  MURMUR_ASSIGN(const SwapSummary summary, *request->outcome);
+  lock.unlock();
+  return write(SwapSummaryToJson(summary));
+}
+
+void LiveOwner::StartCurrent() {
+  const auto until =
+      options_.until_caught_up ? LiveRunner::Until::kCaughtUp : LiveRunner::Until::kStopped;
+  current_->Start(until, [this] {
+    const std::lock_guard lock(mutex_);
+    ended_ = true;
+    changed_.notify_all();
+  });
+}
+
+// Until following ends, or is to end.
+Status LiveOwner::Watch(RunSummary* summary) {
+  std::unique_lock lock(mutex_);
+  while (!options_.stop.stop_requested()) {
+    changed_.wait_for(lock, options_.stop, kReportEvery,
+                      [this] { return ended_ || request_ != nullptr; });
+    if (ended_) break;
+    const bool asked = request_ != nullptr;
+    lock.unlock();
+    if (asked) ServeRequest();
+    summary->version = current_->number();
+    summary->progress = Progress();
+    if (options_.on_progress) options_.on_progress(summary->progress);
+    lock.lock();
+  }
+  const bool ended = ended_;
+  ended_ = true;  // nobody waits for a swap any more
+  changed_.notify_all();
+  lock.unlock();
+  const Status outcome = current_->Stop();
+  summary->progress = Progress();
+  if (options_.on_progress) options_.on_progress(summary->progress);
+  return ended ? outcome : Status(Code::kCancelled, "stopped");
+}
+
+void LiveOwner::ServeRequest() {
+  std::shared_ptr<SwapRequest> request;
+  {
+    const std::lock_guard lock(mutex_);
+    request = request_;
+  }
+  std::unique_ptr<FollowedVersion> retired;
+  auto outcome = Swap(request->number, &retired);
+  {
+    const std::lock_guard lock(mutex_);
+    request->outcome = std::move(outcome);
+    request_ = nullptr;
+    changed_.notify_all();
+  }
+  // Its socket's thread is who waits for the outcome.
+  if (retired == nullptr) return;
+  retired.reset();
+  (void)DropOldVersions(definition_, &directory_);
+}
+
+// The old version is followed until the alias has moved: a reader finds one or the other.
+Result<SwapSummary> LiveOwner::Swap(uint64_t number, std::unique_ptr<FollowedVersion>* retired) {
+  if (number == current_->number()) return SwapSummary{.serving = number};
+  MURMUR_ASSIGN(auto next, Open(number));
+  MURMUR_TRY(next->CatchUp(options_.stop));
+  SwapSummary summary;
+  summary.serving = number;
+  summary.replaced = current_->number();
+  MURMUR_TRY(directory_.SetCurrent(number));
+  *retired = std::exchange(current_, std::move(next));
+  StartCurrent();
+  (void)(*retired)->Stop();
+  MURMUR_ASSIGN(summary.dropped, DropOldVersions(definition_, &directory_));
+  return summary;
+}
+
+RunProgress LiveOwner::Progress() const {
+  const auto runner = current_->runner();
+  const FoldProgress& fold = runner->progress();
+  RunProgress progress;
+  progress.bytes_this_run = fold.bytes_this_run;
+  progress.records = fold.records;
+  progress.records_this_run = fold.records_this_run;
+  progress.dead_letters = fold.dead;
+  progress.commits_this_run = fold.commits;
+  progress.splits_total = fold.splits_total;
+  progress.lag_records = 0;
+  for (const auto& [split, lag] : runner->Lag().splits) *progress.lag_records += lag.records;
+  progress.seconds = std::chrono::duration<double>(steady_clock::now() - start_).count();
+  return progress;
+}
+
+}  // namespace murmur

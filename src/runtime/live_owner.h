@@ -1,0 +1,66 @@
+// The process that follows a live source for a version, and answers what others ask of it meanwhile.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+
+#include "murmur/definition.h"
+#include "murmur/run.h"
+#include "murmur/status.h"
+#include "murmur/versions.h"
+#include "runtime/reader.h"
+#include "state/state_directory.h"
+
+namespace murmur {
+
+// Does the version know where live goes on: from an earlier run of live, or from its token?
+Result<bool> HasLivePositions(const Definition& definition, const StateDirectory& directory,
+                              uint64_t number);
+
+class FollowedVersion;
+
+// Threads: Run by one; what the socket's threads ask for finds its way to it.
+class LiveOwner {
+ public:
+  // All outlive the owner.
+  LiveOwner(const Definition* definition, StateDirectory* directory, const LiveOptions* options);
+  ~LiveOwner();
+
+  // Follows the live source for version `number`, which is complete, until `options.stop`, or until
+  // it has caught up. Answers requests of other processes; a swap that is asked for it does itself:
+  // the new version follows until it has caught up, then the alias moves, so that no record falls
+  // between the two.
+  // Errors: kCancelled (stop), kFailedPrecondition (in use, not complete), and those of
+  // LiveRunner::Run.
+  Status Run(uint64_t number, RunSummary* summary);
+
+ private:
+  struct SwapRequest;
+
+  Result<std::unique_ptr<FollowedVersion>> Open(uint64_t number);
+  Status Answer(const FollowedVersion& followed, const OwnerRequest& request,
+                const WriteText& write);
+  Status AskForSwap(uint64_t number, const WriteText& write);
+  void StartCurrent();
+  Status Watch(RunSummary* summary);
+  void ServeRequest();
+  Result<SwapSummary> Swap(uint64_t number, std::unique_ptr<FollowedVersion>* retired);
+  RunProgress Progress() const;
+
+  const Definition& definition_;
+  StateDirectory& directory_;
+  const LiveOptions& options_;
+  const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  std::unique_ptr<FollowedVersion> current_;
+
+  std::mutex mutex_;
+  std::condition_variable_any changed_;
+  std::shared_ptr<SwapRequest> request_;  // under mutex_; the one that waits or is under way
+  bool ended_ = false;                    // under mutex_; the current version is followed no more
+};
+
+}  // namespace murmur

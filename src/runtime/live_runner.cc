@@ -1,0 +1,269 @@
+#include "runtime/live_runner.h"
+
+#include <algorithm>
+#include <thread>
+
+namespace murmur {
+namespace {
+
+using std::chrono::steady_clock;
+
+// How often new splits and the ends of all are asked for.
+constexpr std::chrono::seconds kLookAroundEvery{3};
+// A worker that has nothing to do looks again, in case nobody wakes it.
+constexpr std::chrono::milliseconds kIdleWait{500};
+
+}  // namespace
+
+void LiveRunner::Wakeup::Notify() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (notified_) return;
+    notified_ = true;
+  }
+  condition_.notify_one();
+}
+
+void LiveRunner::Wakeup::WaitUntil(steady_clock::time_point time, const std::stop_token& stop) {
+  std::unique_lock lock(mutex_);
+  condition_.wait_until(lock, stop, time, [this] { return notified_; });
+  notified_ = false;
+}
+
+// Reads its splits in turn, a batch of each.
+class LiveRunner::Worker {
+ public:
+  Worker(FoldRun* run, LiveSource* source) : run_(*run), source_(source), fold_(run) {}
+
+  size_t size() const noexcept { return size_; }
+  void Add(SplitWork* work) {
+    ++size_;
+    {
+      const std::lock_guard lock(mutex_);
+      added_.push_back(work);
+    }
+    wakeup_->Notify();
+  }
+  void Start(const std::stop_token& stop) {
+    thread_ = std::jthread([this, stop] {
+      const std::stop_callback wake(run_.abort.get_token(), [this] { wakeup_->Notify(); });
+      if (Status status = Run(stop); !status.ok()) run_.Fail(std::move(status));
+    });
+  }
+  void Join() {
+    if (thread_.joinable()) thread_.join();
+  }
+
+ private:
+  struct Reading {
+    SplitWork* work;
+    std::unique_ptr<RecordStream> stream;
+  };
+
+  Status Run(const std::stop_token& stop) {
+    Status status;
+    while (status.ok() && !stop.stop_requested() && !run_.abort.stop_requested()) {
+      status = OpenAdded();
+      if (status.ok()) status = ReadAll(stop);
+    }
+    Status committed = stop.stop_requested() ? fold_.FinishCommit() : fold_.CommitAll();
+    return status.ok() ? committed : status;
+  }
+
+  Status OpenAdded() {
+    std::vector<SplitWork*> added;
+    {
+      const std::lock_guard lock(mutex_);
+      added.swap(added_);
+    }
+    for (SplitWork* work : added) {
+      MURMUR_ASSIGN(auto stream,
+                    source_->Open(work->split, work->progress.position, run_.pipeline->projection(),
+                                  [wakeup = wakeup_] { wakeup->Notify(); }));
+      readings_.push_back({work, std::move(stream)});
+    }
+    return {};
+  }
+
+  Status ReadAll(const std::stop_token& stop) {
+    bool idle = true;
+    for (const Reading& reading : readings_) {
+      MURMUR_ASSIGN(const ReadState state, reading.stream->Read(stop, fold_.EmptyBatch()));
+      if (state != ReadState::kRecords) continue;
+      idle = false;
+      MURMUR_TRY(fold_.Count(reading.work));
+    }
+    MURMUR_TRY(fold_.CommitIfDue());
+    return idle ? Wait(stop) : Status();
+  }
+
+  // What is being committed is seen to its end first, so that a failure shows while nothing comes.
+  Status Wait(const std::stop_token& stop) {
+    MURMUR_TRY(fold_.FinishCommit());
+    wakeup_->WaitUntil(fold_.CommitDue().value_or(steady_clock::now() + kIdleWait), stop);
+    return {};
+  }
+
+  FoldRun& run_;
+  LiveSource* const source_;
+  FoldWorker fold_;
+  std::vector<Reading> readings_;
+  // Shared with the streams' callbacks, whose last call may come late.
+  const std::shared_ptr<Wakeup> wakeup_ = std::make_shared<Wakeup>();
+  size_t size_ = 0;
+  std::mutex mutex_;
+  std::vector<SplitWork*> added_;  // under mutex_
+  std::jthread thread_;
+};
+
+LiveRunner::LiveRunner(std::shared_ptr<const Pipeline> pipeline, LiveSource* source,
+                       StateTable* table, FoldOptions options)
+    : source_(source), run_(std::move(pipeline), table, std::move(options)) {
+  run_.on_commit = [this](const std::vector<SplitMove>& moves) { NoteCommit(moves); };
+}
+
+LiveRunner::~LiveRunner() = default;
+
+Status LiveRunner::Run(Until until, std::stop_token stop) {
+  MURMUR_TRY(Prepare(stop));
+  if (run_.TooManyErrors()) return TooManyDeadLetters(run_);
+  if (until == Until::kCaughtUp) {
+    MURMUR_ASSIGN(goal_, source_->Ends(splits_, stop));
+  }
+  for (const auto& worker : workers_) worker->Start(stop);
+  Status status = Watch(until, stop);
+  run_.abort.request_stop();
+  for (const auto& worker : workers_) worker->Join();
+  source_->NoteCommitted([this] {
+    LiveSource::PositionMap positions;
+    for (const auto& [split, lag] : Lag().splits) positions[split] = lag.committed;
+    return positions;
+  }());
+  MURMUR_TRY(run_.failure());
+  return status;
+}
+
+Status LiveRunner::Prepare(std::stop_token stop) {
+  for (uint32_t i = 0; i < run_.options.threads; ++i) {
+    workers_.push_back(std::make_unique<Worker>(&run_, source_));
+  }
+  MURMUR_ASSIGN(splits_, source_->Splits(stop));
+  const auto stored = [this]() -> Result<std::map<std::string, SplitProgress>> {
+    MURMUR_ASSIGN(const auto snapshot, run_.table->Snapshot());
+    return snapshot->Progress();
+  };
+  MURMUR_ASSIGN(auto progress, stored());
+  for (const auto& [split, earlier] : progress) run_.AddEarlier(earlier);
+  const bool begun = std::any_of(splits_.begin(), splits_.end(), [&](const Split& split) {
+    return progress.contains(split.id);
+  });
+  if (!begun) {
+    MURMUR_ASSIGN(const auto token, run_.table->Token());
+    MURMUR_ASSIGN(const auto positions,
+                  source_->Begin(splits_, token.value_or(HandoffToken()), stop));
+    MURMUR_TRY(BeginAt(positions));
+    MURMUR_ASSIGN(progress, stored());
+  }
+  AddSplits(splits_, progress);
+  return {};
+}
+
+// The positions of all splits are stored at once: from here on a split without one is a new one.
+Status LiveRunner::BeginAt(const LiveSource::PositionMap& positions) {
+  Commit commit;
+  for (const auto& [split, position] : positions) {
+    SplitMove& move = commit.moves.emplace_back();
+    move.split = split;
+    move.to.position = position;
+  }
+  return run_.table->Apply(commit);
+}
+
+void LiveRunner::AddSplits(const std::vector<Split>& splits,
+                           const std::map<std::string, SplitProgress>& progress) {
+  for (const Split& split : splits) {
+    SplitWork& work = work_.emplace_back();
+    work.split = split;
+    if (const auto it = progress.find(split.id); it != progress.end()) work.progress = it->second;
+    work.committed = work.progress.position;
+    run_.progress.splits_total += 1;
+    {
+      const std::lock_guard lock(mutex_);
+      lag_.splits[split.id].committed = work.committed;
+    }
+    const auto least =
+        std::min_element(workers_.begin(), workers_.end(),
+                         [](const auto& a, const auto& b) { return a->size() < b->size(); });
+    (*least)->Add(&work);
+  }
+}
+
+Status LiveRunner::Watch(Until until, std::stop_token stop) {
+  auto look = steady_clock::now();
+  while (!stop.stop_requested() && !run_.abort.stop_requested()) {
+    if (until == Until::kCaughtUp && CaughtUp()) return {};
+    if (steady_clock::now() >= look) {
+      MURMUR_TRY(LookAround(stop));
+      look = steady_clock::now() + kLookAroundEvery;
+    }
+    const std::stop_callback wake(run_.abort.get_token(), [this] { commits_.Notify(); });
+    commits_.WaitUntil(look, stop);
+  }
+  return stop.stop_requested() ? Status(Code::kCancelled, "stopped") : Status();
+}
+
+// What can't be had now is asked for again: the workers go on meanwhile.
+Status LiveRunner::LookAround(std::stop_token stop) {
+  auto now = source_->Splits(stop);
+  if (!now.ok()) return now.status().code() == Code::kUnavailable ? Status() : now.status();
+  std::vector<Split> added;
+  for (Split& split : *now) {
+    const bool known = std::any_of(splits_.begin(), splits_.end(),
+                                   [&](const Split& s) { return s.id == split.id; });
+    if (!known) added.push_back(std::move(split));
+  }
+  splits_.insert(splits_.end(), added.begin(), added.end());
+  AddSplits(added, {});
+  const auto ends = source_->Ends(splits_, stop);
+  LiveSource::PositionMap committed;
+  {
+    const std::lock_guard lock(mutex_);
+    for (auto& [split, lag] : lag_.splits) {
+      committed[split] = lag.committed;
+      if (!ends.ok() || !ends->contains(split)) continue;
+      lag.end = ends->at(split);
+      lag.records = source_->Distance(lag.committed, lag.end);
+    }
+  }
+  source_->NoteCommitted(committed);
+  return {};
+}
+
+bool LiveRunner::CaughtUp() const {
+  const std::lock_guard lock(mutex_);
+  return std::all_of(goal_.begin(), goal_.end(), [this](const auto& goal) {
+    const auto it = lag_.splits.find(goal.first);
+    return it != lag_.splits.end() &&
+           source_->Distance(it->second.committed, goal.second) == 0;
+  });
+}
+
+void LiveRunner::NoteCommit(const std::vector<SplitMove>& moves) {
+  {
+    const std::lock_guard lock(mutex_);
+    for (const SplitMove& move : moves) {
+      SplitLag& lag = lag_.splits[move.split];
+      lag.committed = move.to.position;
+      if (!lag.end.empty()) lag.records = source_->Distance(lag.committed, lag.end);
+    }
+    lag_.last_commit = run_.options.clock->WallMicros();
+  }
+  commits_.Notify();
+}
+
+LiveLag LiveRunner::Lag() const {
+  const std::lock_guard lock(mutex_);
+  return lag_;
+}
+
+}  // namespace murmur

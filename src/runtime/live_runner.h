@@ -1,0 +1,90 @@
+// The loop over what has no end: the splits of a live source, each owned by one worker that reads
+// those it has in turn, folds and commits. Positions are committed with the state, so reading goes
+// on exactly behind what was counted, whatever was killed.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "fold/pipeline.h"
+#include "murmur/source.h"
+#include "murmur/state.h"
+#include "murmur/status.h"
+#include "runtime/fold_worker.h"
+
+namespace murmur {
+
+// How far one split is behind; as last seen.
+struct SplitLag {
+  Position committed;
+  Position end;          // empty: not known
+  uint64_t records = 0;  // between the two
+};
+
+struct LiveLag {
+  std::map<std::string, SplitLag> splits;
+  int64_t last_commit = 0;  // µs since the Unix epoch; 0: none by this run
+};
+
+class LiveRunner {
+ public:
+  enum class Until { kStopped, kCaughtUp };
+
+  // All outlive the runner. The table's version is complete.
+  LiveRunner(std::shared_ptr<const Pipeline> pipeline, LiveSource* source, StateTable* table,
+             FoldOptions options);
+  ~LiveRunner();
+
+  // Goes on from the table's positions; for the first time, from its token, or from where the
+  // definition says. kCaughtUp: until everything is committed that was there when it began; OK.
+  // Errors: kCancelled (stop; the committed state is good), kFailedPrecondition (records that were
+  // to be read are gone; more dead letters than max_errors), and those of source and table.
+  Status Run(Until until, std::stop_token stop);
+
+  const FoldProgress& progress() const noexcept { return run_.progress; }
+  LiveLag Lag() const;  // from any thread
+
+ private:
+  class Worker;
+  // Wakes one that waits; a wake-up while nobody waits is kept for the next.
+  class Wakeup {
+   public:
+    void Notify();
+    void WaitUntil(std::chrono::steady_clock::time_point time, const std::stop_token& stop);
+
+   private:
+    std::mutex mutex_;
+    std::condition_variable_any condition_;
+    bool notified_ = false;
+  };
+
+  Status Prepare(std::stop_token stop);
+  Status BeginAt(const LiveSource::PositionMap& positions);
+  void AddSplits(const std::vector<Split>& splits,
+                 const std::map<std::string, SplitProgress>& progress);
+  Status Watch(Until until, std::stop_token stop);
+  Status LookAround(std::stop_token stop);
+  bool CaughtUp() const;
+  void NoteCommit(const std::vector<SplitMove>& moves);
+
+  LiveSource* const source_;
+  FoldRun run_;
+  std::vector<Split> splits_;
+  std::deque<SplitWork> work_;  // stays where it is as more comes
+  std::vector<std::unique_ptr<Worker>> workers_;
+  LiveSource::PositionMap goal_;  // of kCaughtUp
+  Wakeup commits_;
+
+  mutable std::mutex mutex_;
+  LiveLag lag_;  // under mutex_
+};
+
+}  // namespace murmur

@@ -1,0 +1,79 @@
+#include "runtime/switch_version.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "runtime/owner_socket.h"
+#include "runtime/state_access.h"
+
+namespace murmur {
+namespace {
+
+const char* StatusName(VersionStatus status) {
+  return status == VersionStatus::kBuilding ? "still being built" : "failed";
+}
+
+Status CheckComplete(const StateDirectory& directory, uint64_t number) {
+  MURMUR_ASSIGN(const VersionInfo info, directory.ReadInfo(number));
+  if (info.status == VersionStatus::kComplete) return {};
+  return Status(Code::kFailedPrecondition,
+                fmt::format("version {} is {}: only a complete version can serve", number,
+                            StatusName(info.status)));
+}
+
+}  // namespace
+
+Result<SwapSummary> MoveAlias(const Definition& definition, StateDirectory* directory,
+                              uint64_t number) {
+  SwapSummary summary;
+  summary.serving = number;
+  MURMUR_ASSIGN(summary.replaced, directory->Current());
+  if (summary.replaced == number) summary.replaced.reset();
+  MURMUR_TRY(directory->SetCurrent(number));
+  MURMUR_ASSIGN(summary.dropped, DropOldVersions(definition, directory));
+  return summary;
+}
+
+Result<SwapSummary> SwitchTo(const Definition& definition, StateDirectory* directory,
+                             uint64_t number) {
+  MURMUR_TRY(CheckComplete(*directory, number));
+  MURMUR_ASSIGN(const auto current, directory->Current());
+  if (current && *current != number) {
+    OwnerRequest request;
+    request.verb = OwnerVerb::kSwap;
+    request.version = number;
+    std::string answer;
+    const Status asked =
+        AskOwner(directory->VersionPath(*current), request, [&answer](std::string_view text) {
+          answer += text;
+          return Status();
+        });
+    if (asked.ok()) return SwapSummaryFromJson(answer);
+    // Nobody is there, or nobody who follows a live source.
+    const bool nobody = asked.code() == Code::kUnavailable && answer.empty();
+    if (!nobody && asked.code() != Code::kUnimplemented) return asked;
+  }
+  return MoveAlias(definition, directory, number);
+}
+
+std::string SwapSummaryToJson(const SwapSummary& summary) {
+  nlohmann::json json = {{"serving", summary.serving}, {"dropped", summary.dropped}};
+  if (summary.replaced) json["replaced"] = *summary.replaced;
+  return json.dump();
+}
+
+Result<SwapSummary> SwapSummaryFromJson(std::string_view text) {
+  try {
+    const auto json = nlohmann::json::parse(text);
+    SwapSummary summary;
+    summary.serving = json.at("serving").get<uint64_t>();
+    summary.dropped = json.at("dropped").get<std::vector<uint64_t>>();
+    if (json.contains("replaced")) summary.replaced = json.at("replaced").get<uint64_t>();
+    return summary;
+  } catch (const nlohmann::json::exception& e) {
+    return Status(Code::kInternal, std::string("the owner's answer makes no sense: ") + e.what());
+  }
+}
+
+}  // namespace murmur

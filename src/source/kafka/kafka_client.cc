@@ -1,0 +1,404 @@
+#include "source/kafka/kafka_client.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <thread>
+#include <utility>
+
+#include "definition/secret.h"
+
+namespace murmur {
+namespace {
+
+using std::chrono::steady_clock;
+
+// How long a question is repeated before it fails: brokers restart, leaders move.
+constexpr std::chrono::seconds kPatience{30};
+// A topic that nobody knows is asked for again this long.
+constexpr std::chrono::seconds kTopicPatience{4};
+// One try of a question: no longer than a stop may take.
+constexpr int kTryMs = 900;
+constexpr std::chrono::milliseconds kPause{100};
+constexpr int kLastCommitMs = 500;
+
+constexpr std::pair<const char*, const char*> kProperties[] = {
+    {"client.id", "murmur"},
+    {"enable.auto.commit", "false"},
+    {"enable.auto.offset.store", "false"},
+    {"auto.offset.reset", "error"},
+    {"enable.partition.eof", "true"},
+    {"isolation.level", "read_committed"},
+    // The queue in bytes alone says how far to fetch ahead.
+    {"queued.min.messages", "1000000"},
+    {"fetch.wait.max.ms", "100"},
+    {"fetch.error.backoff.ms", "100"},
+    {"reconnect.backoff.max.ms", "1000"},
+};
+// Known to newer releases: older ones wait a second before they fetch for a queue that was full.
+constexpr std::pair<const char*, const char*> kNewProperties[] = {{"fetch.queue.backoff.ms", "10"}};
+// What exactness rests on is not for `config:`.
+constexpr std::array<std::string_view, 6> kOurs = {
+    "bootstrap.servers", "group.id",          "enable.auto.commit", "enable.auto.offset.store",
+    "auto.offset.reset", "enable.partition.eof"};
+constexpr std::string_view kConfigPrefix = "config.";
+
+struct ListDeleter {
+  void operator()(rd_kafka_topic_partition_list_t* list) const {
+    rd_kafka_topic_partition_list_destroy(list);
+  }
+};
+using PartitionList = std::unique_ptr<rd_kafka_topic_partition_list_t, ListDeleter>;
+
+PartitionList MakeList(const OffsetMap& offsets) {
+  PartitionList list(rd_kafka_topic_partition_list_new(static_cast<int>(offsets.size())));
+  for (const auto& [at, offset] : offsets) {
+    rd_kafka_topic_partition_list_add(list.get(), at.topic.c_str(), at.partition)->offset = offset;
+  }
+  return list;
+}
+
+struct QueueDeleter {
+  void operator()(rd_kafka_queue_t* queue) const { rd_kafka_queue_destroy(queue); }
+};
+using Queue = std::unique_ptr<rd_kafka_queue_t, QueueDeleter>;
+
+struct EventDeleter {
+  void operator()(rd_kafka_event_t* event) const { rd_kafka_event_destroy(event); }
+};
+using Event = std::unique_ptr<rd_kafka_event_t, EventDeleter>;
+
+bool MayWorkLater(rd_kafka_resp_err_t error) {
+  switch (error) {
+    case RD_KAFKA_RESP_ERR__TIMED_OUT:
+    case RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE:
+    case RD_KAFKA_RESP_ERR__TRANSPORT:
+    case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
+    case RD_KAFKA_RESP_ERR__RESOLVE:
+    case RD_KAFKA_RESP_ERR__WAIT_COORD:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+    case RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE:
+    case RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION:
+    case RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT:
+    case RD_KAFKA_RESP_ERR_BROKER_NOT_AVAILABLE:
+    case RD_KAFKA_RESP_ERR_REPLICA_NOT_AVAILABLE:
+    case RD_KAFKA_RESP_ERR_OFFSET_NOT_AVAILABLE:
+    case RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR:
+    case RD_KAFKA_RESP_ERR_FENCED_LEADER_EPOCH:
+    case RD_KAFKA_RESP_ERR_UNKNOWN_LEADER_EPOCH: return true;
+    default: return false;
+  }
+}
+
+Code CodeOf(rd_kafka_resp_err_t error) {
+  switch (error) {
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR__AUTHENTICATION: return Code::kPermissionDenied;
+    default: return Code::kUnavailable;
+  }
+}
+
+Status SetProperty(rd_kafka_conf_t* conf, const std::string& name, const std::string& value) {
+  char error[512] = "";
+  if (rd_kafka_conf_set(conf, name.c_str(), value.c_str(), error, sizeof error) ==
+      RD_KAFKA_CONF_OK) {
+    return {};
+  }
+  // librdkafka's message may hold the value, which may be a secret.
+  return Status(Code::kInvalidArgument,
+                fmt::format("kafka: librdkafka refuses the property {}; see its CONFIGURATION.md",
+                            name));
+}
+
+Status SetUserProperties(const SourceSpec& spec, rd_kafka_conf_t* conf) {
+  for (const auto& [option, value] : spec.options) {
+    if (!option.starts_with(kConfigPrefix)) continue;
+    const std::string name = option.substr(kConfigPrefix.size());
+    if (std::find(kOurs.begin(), kOurs.end(), name) != kOurs.end()) {
+      return Status(Code::kInvalidArgument,
+                    fmt::format("kafka: config: {} is set by murmur, as exactness rests on it",
+                                name));
+    }
+    MURMUR_ASSIGN(const std::string resolved, ResolveSecret(value));
+    MURMUR_TRY(SetProperty(conf, name, resolved));
+  }
+  return {};
+}
+
+void ServeEvents(rd_kafka_t* client) {
+  if (rd_kafka_message_t* message = rd_kafka_consumer_poll(client, 0)) {
+    rd_kafka_message_destroy(message);  // trouble, that on_error was told of as well
+  }
+}
+
+}  // namespace
+
+// --- KafkaQueue ---
+
+KafkaQueue::KafkaQueue(rd_kafka_t* client, TopicPartition partition, std::function<void()> wake)
+    : client_(client),
+      partition_(std::move(partition)),
+      wake_(std::move(wake)),
+      queue_(
+          rd_kafka_queue_get_partition(client, partition_.topic.c_str(), partition_.partition)) {
+  rd_kafka_queue_forward(queue_, nullptr);
+  if (wake_) rd_kafka_queue_cb_event_enable(queue_, &KafkaQueue::Wake, this);
+}
+
+KafkaQueue::~KafkaQueue() {
+  Stop();
+  rd_kafka_queue_cb_event_enable(queue_, nullptr, nullptr);
+  rd_kafka_queue_destroy(queue_);
+}
+
+void KafkaQueue::Wake(rd_kafka_t* /*client*/, void* self) {
+  static_cast<KafkaQueue*>(self)->wake_();
+}
+
+Status KafkaQueue::Start(int64_t offset) {
+  const PartitionList list = MakeList({{partition_, offset}});
+  if (rd_kafka_error_t* error = rd_kafka_incremental_assign(client_, list.get())) {
+    Status status(Code::kUnavailable, partition_.ToString() + ": " + rd_kafka_error_string(error));
+    rd_kafka_error_destroy(error);
+    return status;
+  }
+  started_ = true;
+  return {};
+}
+
+void KafkaQueue::Stop() {
+  if (!started_) return;
+  started_ = false;
+  const PartitionList list = MakeList({{partition_, RD_KAFKA_OFFSET_INVALID}});
+  if (rd_kafka_error_t* error = rd_kafka_incremental_unassign(client_, list.get())) {
+    rd_kafka_error_destroy(error);  // it is not assigned any more
+  }
+}
+
+size_t KafkaQueue::Take(rd_kafka_message_t** messages, size_t size, int wait_ms) {
+  const ssize_t taken = rd_kafka_consume_batch_queue(queue_, wait_ms, messages, size);
+  return taken > 0 ? static_cast<size_t>(taken) : 0;
+}
+
+// --- KafkaClient ---
+
+Result<std::shared_ptr<KafkaClient>> KafkaClient::Make(const SourceSpec& spec,
+                                                       const std::string& default_group,
+                                                       uint64_t queue_bytes) {
+  const auto option = [&spec](const std::string& name, const std::string& otherwise) {
+    const auto it = spec.options.find(name);
+    return it == spec.options.end() ? Result<std::string>(otherwise) : ResolveSecret(it->second);
+  };
+  MURMUR_ASSIGN(const std::string brokers, option("brokers", ""));
+  MURMUR_ASSIGN(const std::string group, option("group", default_group));
+  std::shared_ptr<KafkaClient> client(new KafkaClient(brokers));
+
+  std::unique_ptr<rd_kafka_conf_t, void (*)(rd_kafka_conf_t*)> conf(rd_kafka_conf_new(),
+                                                                    rd_kafka_conf_destroy);
+  rd_kafka_conf_set_opaque(conf.get(), client.get());
+  rd_kafka_conf_set_error_cb(conf.get(), &KafkaClient::OnError);
+  rd_kafka_conf_set_log_cb(conf.get(), &KafkaClient::OnLog);
+  MURMUR_TRY(SetProperty(conf.get(), "bootstrap.servers", brokers));
+  MURMUR_TRY(SetProperty(conf.get(), "group.id", group));
+  MURMUR_TRY(SetProperty(conf.get(), "queued.max.messages.kbytes",
+                         std::to_string(std::max<uint64_t>(1, queue_bytes >> 10))));
+  for (const auto& [name, value] : kProperties) MURMUR_TRY(SetProperty(conf.get(), name, value));
+  for (const auto& [name, value] : kNewProperties) {
+    (void)SetProperty(conf.get(), name, value).ok();
+  }
+  MURMUR_TRY(SetUserProperties(spec, conf.get()));
+
+  char error[512] = "";
+  client->client_ = rd_kafka_new(RD_KAFKA_CONSUMER, conf.get(), error, sizeof error);
+  if (client->client_ == nullptr) {
+    return Status(Code::kInvalidArgument, fmt::format("kafka: {}", error));
+  }
+  (void)conf.release();  // the client has it now
+  rd_kafka_poll_set_consumer(client->client_);
+  return client;
+}
+
+KafkaClient::~KafkaClient() {
+  if (client_ != nullptr) rd_kafka_destroy_flags(client_, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+}
+
+void KafkaClient::OnError(rd_kafka_t* /*client*/, int error, const char* reason, void* self) {
+  // That all are down says less than what was heard before.
+  if (error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) return;
+  auto* client = static_cast<KafkaClient*>(self);
+  const std::lock_guard lock(client->mutex_);
+  client->trouble_ = reason;
+}
+
+// What matters reaches OnError and the answers; standard error belongs to the program.
+void KafkaClient::OnLog(const rd_kafka_t* /*client*/, int /*level*/, const char* /*facility*/,
+                        const char* /*text*/) {}
+
+std::string KafkaClient::Trouble() const {
+  const std::lock_guard lock(mutex_);
+  return trouble_;
+}
+
+template <class Attempt>
+Status KafkaClient::Ask(const std::stop_token& stop, std::string_view what,
+                        Attempt&& attempt) const {
+  const auto give_up = steady_clock::now() + kPatience;
+  for (;;) {
+    if (stop.stop_requested()) return Status(Code::kCancelled, "stopped");
+    const rd_kafka_resp_err_t error = attempt(kTryMs);
+    ServeEvents(client_);
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
+    const bool out_of_patience = steady_clock::now() > give_up;
+    if (!MayWorkLater(error) || out_of_patience) {
+      const std::string trouble = Trouble();
+      return Status(CodeOf(error),
+                    fmt::format("asking Kafka at {} for {}: {}{}{}", brokers_, what,
+                                rd_kafka_err2str(error), trouble.empty() ? "" : ": ", trouble));
+    }
+    std::this_thread::sleep_for(kPause);
+  }
+}
+
+Result<bool> KafkaClient::TryPartitions(const std::string& topic, const std::stop_token& stop,
+                                        std::vector<TopicPartition>* partitions) const {
+  std::unique_ptr<rd_kafka_topic_t, void (*)(rd_kafka_topic_t*)> handle(
+      rd_kafka_topic_new(client_, topic.c_str(), nullptr), rd_kafka_topic_destroy);
+  if (!handle) {
+    return Status(Code::kInvalidArgument, fmt::format("'{}' is no name of a topic", topic));
+  }
+  const rd_kafka_metadata_t* metadata = nullptr;
+  MURMUR_TRY(Ask(stop, "topic " + topic, [&](int timeout_ms) {
+    return rd_kafka_metadata(client_, 0, handle.get(), &metadata, timeout_ms);
+  }));
+  const std::unique_ptr<const rd_kafka_metadata_t, void (*)(const rd_kafka_metadata_t*)> owned(
+      metadata, rd_kafka_metadata_destroy);
+  if (metadata->topic_cnt != 1) return false;
+  const rd_kafka_metadata_topic_t& found = metadata->topics[0];
+  if (CodeOf(found.err) == Code::kPermissionDenied) {
+    return Status(Code::kPermissionDenied, topic + ": " + rd_kafka_err2str(found.err));
+  }
+  for (int i = 0; i < found.partition_cnt; ++i) {
+    partitions->push_back({topic, found.partitions[i].id});
+  }
+  return found.err == RD_KAFKA_RESP_ERR_NO_ERROR && found.partition_cnt > 0;
+}
+
+Result<std::vector<TopicPartition>> KafkaClient::Partitions(const std::vector<std::string>& topics,
+                                                            std::stop_token stop) const {
+  std::vector<TopicPartition> all;
+  for (const std::string& topic : topics) {
+    const auto give_up = steady_clock::now() + kTopicPatience;
+    for (;;) {
+      std::vector<TopicPartition> partitions;
+      MURMUR_ASSIGN(const bool found, TryPartitions(topic, stop, &partitions));
+      if (found) {
+        all.insert(all.end(), partitions.begin(), partitions.end());
+        break;
+      }
+      if (steady_clock::now() > give_up) {
+        return Status(Code::kNotFound,
+                      fmt::format("Kafka at {} has no topic '{}'", brokers_, topic));
+      }
+      std::this_thread::sleep_for(kPause);
+    }
+  }
+  std::sort(all.begin(), all.end());
+  return all;
+}
+
+Result<std::vector<std::string>> KafkaClient::Topics(std::stop_token stop) const {
+  const rd_kafka_metadata_t* metadata = nullptr;
+  MURMUR_TRY(Ask(stop, "its topics", [&](int timeout_ms) {
+    return rd_kafka_metadata(client_, 1, nullptr, &metadata, timeout_ms);
+  }));
+  std::vector<std::string> names;
+  for (int i = 0; i < metadata->topic_cnt; ++i) names.emplace_back(metadata->topics[i].topic);
+  rd_kafka_metadata_destroy(metadata);
+  return names;
+}
+
+Result<OffsetRange> KafkaClient::Offsets(const TopicPartition& partition,
+                                         std::stop_token stop) const {
+  OffsetRange range;
+  MURMUR_TRY(Ask(stop, "the offsets of " + partition.ToString(), [&](int timeout_ms) {
+    return rd_kafka_query_watermark_offsets(client_, partition.topic.c_str(), partition.partition,
+                                            &range.begin, &range.end, timeout_ms);
+  }));
+  return range;
+}
+
+Result<OffsetMap> KafkaClient::OffsetsAt(const std::vector<TopicPartition>& partitions,
+                                         int64_t millis, std::stop_token stop) const {
+  OffsetMap times;
+  for (const TopicPartition& partition : partitions) times[partition] = millis;
+  OffsetMap offsets;
+  const PartitionList list = MakeList(times);
+  MURMUR_TRY(Ask(stop, "offsets by time", [&](int timeout_ms) {
+    for (int i = 0; i < list->cnt; ++i) list->elems[i].offset = millis;
+    const rd_kafka_resp_err_t error = rd_kafka_offsets_for_times(client_, list.get(), timeout_ms);
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return error;
+    for (int i = 0; i < list->cnt; ++i) {
+      if (list->elems[i].err != RD_KAFKA_RESP_ERR_NO_ERROR) return list->elems[i].err;
+    }
+    return error;
+  }));
+  for (int i = 0; i < list->cnt; ++i) {
+    const rd_kafka_topic_partition_t& found = list->elems[i];
+    const TopicPartition partition{found.topic, found.partition};
+    if (found.offset >= 0) {
+      offsets[partition] = found.offset;
+    } else {
+      MURMUR_ASSIGN(const OffsetRange range, Offsets(partition, stop));
+      offsets[partition] = range.end;
+    }
+  }
+  return offsets;
+}
+
+Result<bool> KafkaClient::IsCompacted(const std::string& topic, std::stop_token stop) const {
+  const Queue queue(rd_kafka_queue_new(client_));
+  bool compacted = false;
+  const Status asked = Ask(stop, "the settings of " + topic, [&](int timeout_ms) {
+    rd_kafka_ConfigResource_t* resource =
+        rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic.c_str());
+    rd_kafka_DescribeConfigs(client_, &resource, 1, nullptr, queue.get());
+    rd_kafka_ConfigResource_destroy(resource);
+    const Event event(rd_kafka_queue_poll(queue.get(), timeout_ms));
+    if (!event) return RD_KAFKA_RESP_ERR__TIMED_OUT;
+    if (const auto error = rd_kafka_event_error(event.get())) return error;
+    size_t resources = 0;
+    size_t entries = 0;
+    const auto* const* found = rd_kafka_DescribeConfigs_result_resources(
+        rd_kafka_event_DescribeConfigs_result(event.get()), &resources);
+    if (resources != 1) return RD_KAFKA_RESP_ERR__FAIL;
+    const auto* const* configs = rd_kafka_ConfigResource_configs(found[0], &entries);
+    for (size_t i = 0; i < entries; ++i) {
+      const std::string_view name = rd_kafka_ConfigEntry_name(configs[i]);
+      const char* value = rd_kafka_ConfigEntry_value(configs[i]);
+      if (name != "cleanup.policy" || value == nullptr) continue;
+      compacted = std::string_view(value).find("compact") != std::string_view::npos;
+    }
+    return rd_kafka_ConfigResource_error(found[0]);
+  });
+  if (asked.code() == Code::kPermissionDenied) return false;
+  MURMUR_TRY(asked);
+  return compacted;
+}
+
+std::unique_ptr<KafkaQueue> KafkaClient::OpenQueue(const TopicPartition& partition,
+                                                   std::function<void()> wake) const {
+  return std::make_unique<KafkaQueue>(client_, partition, std::move(wake));
+}
+
+void KafkaClient::CommitToGroup(const OffsetMap& offsets) const {
+  if (offsets.empty()) return;
+  const PartitionList list = MakeList(offsets);
+  (void)rd_kafka_commit(client_, list.get(), /*async=*/1);
+}
+
+}  // namespace murmur

@@ -1,0 +1,122 @@
+// A connection to Kafka: what the sources ask of librdkafka, as values and Statuses. Includes
+// librdkafka's header: for this folder only.
+//
+// Threads: const methods from many at once.
+#pragma once
+
+#include <librdkafka/rdkafka.h>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "murmur/definition.h"
+#include "murmur/status.h"
+
+namespace murmur {
+
+struct TopicPartition {
+  std::string topic;
+  int32_t partition = 0;
+  std::string ToString() const { return topic + "/" + std::to_string(partition); }
+  auto operator<=>(const TopicPartition&) const = default;
+};
+
+// Of a partition: the offset of its first record, and the one behind its last that a reader may
+// see: where transactions are read committed, the last stable offset.
+struct OffsetRange {
+  int64_t begin = 0;
+  int64_t end = 0;
+};
+
+using OffsetMap = std::map<TopicPartition, int64_t>;
+
+// The messages of one partition, from an offset on, as they come.
+class KafkaQueue {
+ public:
+  // For KafkaClient. `wake` is called, by any thread, when messages come to the empty queue.
+  KafkaQueue(rd_kafka_t* client, TopicPartition partition, std::function<void()> wake);
+  ~KafkaQueue();
+  KafkaQueue(const KafkaQueue&) = delete;
+  KafkaQueue& operator=(const KafkaQueue&) = delete;
+
+  Status Start(int64_t offset);
+  // Up to `size` messages into `messages`, which the caller destroys; waits for them no longer than
+  // `wait_ms`.
+  size_t Take(rd_kafka_message_t** messages, size_t size, int wait_ms);
+
+ private:
+  static void Wake(rd_kafka_t* client, void* self);
+  void Stop();
+
+  rd_kafka_t* const client_;
+  const TopicPartition partition_;
+  const std::function<void()> wake_;
+  rd_kafka_queue_t* const queue_;
+  bool started_ = false;
+};
+
+class KafkaClient {
+ public:
+  // `spec` is a source's `kafka: {brokers, group, config.*}`; `queue_bytes` bounds what is fetched
+  // ahead of one partition's reader. Connects in the background.
+  // Errors: kInvalidArgument (a property that librdkafka refuses), kNotFound (a reference to an
+  // environment variable that is not set).
+  static Result<std::shared_ptr<KafkaClient>> Make(const SourceSpec& spec,
+                                                   const std::string& default_group,
+                                                   uint64_t queue_bytes);
+  ~KafkaClient();
+  KafkaClient(const KafkaClient&) = delete;
+  KafkaClient& operator=(const KafkaClient&) = delete;
+
+  // What follows asks the brokers, again and again until kPatience is over.
+  // Errors of all: kUnavailable (nobody answers; with the last that was heard of it), kCancelled.
+
+  // The partitions of `topics`. Errors: kNotFound (a topic does not exist, even after a while:
+  // brokers that have just started don't know all), kPermissionDenied.
+  Result<std::vector<TopicPartition>> Partitions(const std::vector<std::string>& topics,
+                                                 std::stop_token stop) const;
+  // Names of all topics.
+  Result<std::vector<std::string>> Topics(std::stop_token stop) const;
+  Result<OffsetRange> Offsets(const TopicPartition& partition, std::stop_token stop) const;
+  // Of each partition the first offset whose record has a time of at least `millis`; the end if
+  // there is none.
+  Result<OffsetMap> OffsetsAt(const std::vector<TopicPartition>& partitions, int64_t millis,
+                              std::stop_token stop) const;
+  // Does the topic's cleanup.policy say compact? False as well where we may not ask.
+  Result<bool> IsCompacted(const std::string& topic, std::stop_token stop) const;
+
+  // The partition's messages; one queue at a time for a partition. It keeps no client alive.
+  std::unique_ptr<KafkaQueue> OpenQueue(const TopicPartition& partition,
+                                        std::function<void()> wake) const;
+
+  // Tells the consumer group, without waiting for an answer.
+  void CommitToGroup(const OffsetMap& offsets) const;
+
+  // What the client heard last of the connection's trouble; empty: nothing.
+  std::string Trouble() const;
+
+ private:
+  explicit KafkaClient(std::string brokers) : brokers_(std::move(brokers)) {}
+  static void OnError(rd_kafka_t* client, int error, const char* reason, void* self);
+  static void OnLog(const rd_kafka_t* client, int level, const char* facility, const char* text);
+
+  // Calls ask(timeout_ms) → rd_kafka_resp_err_t until it is final.
+  template <class Ask>
+  Status Ask(const std::stop_token& stop, std::string_view what, Ask&& ask) const;
+  Result<bool> TryPartitions(const std::string& topic, const std::stop_token& stop,
+                             std::vector<TopicPartition>* partitions) const;
+
+  const std::string brokers_;
+  rd_kafka_t* client_ = nullptr;
+  mutable std::mutex mutex_;
+  std::string trouble_;  // under mutex_
+};
+
+}  // namespace murmur

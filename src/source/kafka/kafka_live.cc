@@ -1,0 +1,208 @@
+#include "source/kafka/kafka_live.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <optional>
+
+#include "decode/time_text.h"
+#include "source/kafka/kafka_position.h"
+#include "source/kafka/kafka_topics.h"
+
+namespace murmur {
+namespace {
+
+constexpr std::string_view kSplitPrefix = "kafka:";
+
+// What `start:` says: earliest, latest, a time, or offsets by partition.
+class Start {
+ public:
+  explicit Start(const SourceSpec& spec) : spec_(spec) {}
+
+  bool given() const {
+    const auto it = spec_.options.lower_bound("start");
+    return it != spec_.options.end() && (it->first == "start" || it->first.starts_with("start."));
+  }
+
+  // Of `partition`, where the option names it, alone or under its topic; empty: it doesn't.
+  Result<std::optional<int64_t>> OffsetOf(const TopicPartition& partition) const {
+    for (const std::string& name :
+         {fmt::format("start.{}", partition.partition),
+          fmt::format("start.{}.{}", partition.topic, partition.partition)}) {
+      const auto it = spec_.options.find(name);
+      if (it == spec_.options.end()) continue;
+      int64_t offset = 0;
+      const char* end = it->second.data() + it->second.size();
+      const auto parsed = std::from_chars(it->second.data(), end, offset);
+      if (parsed.ec == std::errc() && parsed.ptr == end && offset >= 0) {
+        return std::optional<int64_t>(offset);
+      }
+      return Status(Code::kInvalidArgument,
+                    fmt::format("kafka: {} '{}': expected an offset", name, it->second));
+    }
+    return std::optional<int64_t>();
+  }
+
+  // Of all partitions, where it says so for all; empty: it doesn't.
+  Result<std::optional<OffsetMap>> OffsetsOfAll(const std::vector<TopicPartition>& partitions,
+                                                const KafkaClient& client,
+                                                const std::stop_token& stop) const {
+    const auto it = spec_.options.find("start");
+    if (it == spec_.options.end()) return std::optional<OffsetMap>();
+    if (int64_t micros = 0; TimeParser().Parse(it->second, &micros)) {
+      MURMUR_ASSIGN(auto offsets, client.OffsetsAt(partitions, micros / 1000, stop));
+      return std::optional<OffsetMap>(std::move(offsets));
+    }
+    if (it->second != "earliest" && it->second != "latest") {
+      return Status(Code::kInvalidArgument,
+                    fmt::format("kafka: start '{}': expected earliest, latest, a time as RFC 3339, "
+                                "or offsets such as {{0: 1500, 1: 1480}}",
+                                it->second));
+    }
+    OffsetMap offsets;
+    for (const TopicPartition& partition : partitions) {
+      MURMUR_ASSIGN(const OffsetRange range, client.Offsets(partition, stop));
+      offsets[partition] = it->second == "earliest" ? range.begin : range.end;
+    }
+    return std::optional<OffsetMap>(std::move(offsets));
+  }
+
+ private:
+  const SourceSpec& spec_;
+};
+
+class KafkaLive final : public LiveSource {
+ public:
+  KafkaLive(std::unique_ptr<KafkaTopics> topics, SourceSpec spec)
+      : topics_(std::move(topics)), spec_(std::move(spec)) {}
+
+  std::string_view Name() const noexcept override { return topics_->name(); }
+
+  Result<HandoffToken> CaptureHandoff(std::stop_token stop) override {
+    MURMUR_ASSIGN(const auto partitions, topics_->Partitions(stop));
+    OffsetMap offsets;
+    for (const TopicPartition& partition : partitions) {
+      MURMUR_ASSIGN(const OffsetRange range, topics_->client().Offsets(partition, stop));
+      offsets[partition] = range.end;
+    }
+    return topics_->TokenOf(offsets);
+  }
+
+  Result<std::vector<Split>> Splits(std::stop_token stop) override {
+    MURMUR_ASSIGN(const auto partitions, topics_->Partitions(stop));
+    std::vector<Split> splits;
+    for (const TopicPartition& partition : partitions) {
+      splits.push_back({.id = std::string(kSplitPrefix) + partition.ToString(),
+                        .payload = partition.ToString()});
+    }
+    return splits;
+  }
+
+  Result<PositionMap> Begin(const std::vector<Split>& splits, const HandoffToken& token,
+                            std::stop_token stop) override {
+    std::vector<TopicPartition> partitions;
+    for (const Split& split : splits) {
+      MURMUR_ASSIGN(partitions.emplace_back(), ParseTopicPartition(split.payload));
+    }
+    const Start start(spec_);
+    std::optional<OffsetMap> all;
+    const bool has_token = HasPositions(token);
+    if (!has_token) {
+      if (!start.given()) return NoStart();
+      MURMUR_ASSIGN(all, start.OffsetsOfAll(partitions, topics_->client(), stop));
+    }
+    PositionMap positions;
+    for (size_t i = 0; i < splits.size(); ++i) {
+      if (all) {
+        positions[splits[i].id] = KafkaPosition{.next = all->at(partitions[i])}.ToString();
+        continue;
+      }
+      MURMUR_ASSIGN(positions[splits[i].id], BeginOf(partitions[i], token, start, stop));
+    }
+    return positions;
+  }
+
+  Result<PositionMap> Ends(const std::vector<Split>& splits, std::stop_token stop) override {
+    PositionMap ends;
+    for (const Split& split : splits) {
+      MURMUR_ASSIGN(const TopicPartition partition, ParseTopicPartition(split.payload));
+      MURMUR_ASSIGN(const OffsetRange range, topics_->client().Offsets(partition, stop));
+      ends[split.id] = KafkaPosition{.next = range.end}.ToString();
+    }
+    return ends;
+  }
+
+  uint64_t Distance(const Position& position, const Position& end) const override {
+    const auto from = ParseKafkaPosition(position);
+    const auto to = ParseKafkaPosition(end);
+    if (!from.ok() || !to.ok() || from->next >= to->next) return 0;
+    return static_cast<uint64_t>(to->next - from->next);
+  }
+
+  Result<std::unique_ptr<RecordStream>> Open(const Split& split, const Position& after,
+                                             const Projection& projection,
+                                             std::function<void()> wake) override {
+    MURMUR_ASSIGN(const TopicPartition partition, ParseTopicPartition(split.payload));
+    return topics_->Open(partition, after, projection, std::move(wake), INT64_MAX, /*wait_ms=*/0);
+  }
+
+  void NoteCommitted(const PositionMap& positions) override {
+    OffsetMap offsets;
+    for (const auto& [split, position] : positions) {
+      if (!split.starts_with(kSplitPrefix)) continue;
+      const auto partition = ParseTopicPartition(split.substr(kSplitPrefix.size()));
+      const auto parsed = ParseKafkaPosition(position);
+      if (partition.ok() && parsed.ok()) offsets[*partition] = parsed->next;
+    }
+    topics_->client().CommitToGroup(offsets);
+  }
+
+  Status Close() override { return Status(); }
+
+ private:
+  static bool HasPositions(const HandoffToken& token) {
+    return std::any_of(token.streams.begin(), token.streams.end(), [](const auto& stream) {
+      return stream.first == "kafka" || stream.first.starts_with("kafka:");
+    });
+  }
+
+  static Status NoStart() {
+    return Status(Code::kFailedPrecondition,
+                  "it is not said where live starts: nothing that was read before it tells. Write "
+                  "start: earliest, latest, a time, or offsets such as {0: 1500, 1: 1480} under "
+                  "live: kafka:");
+  }
+
+  // A partition that neither token nor start names can only be meant where it is empty.
+  Result<Position> BeginOf(const TopicPartition& partition, const HandoffToken& token,
+                           const Start& start, const std::stop_token& stop) const {
+    for (const std::string& name : topics_->StreamsOf(partition.topic)) {
+      const auto stream = token.streams.find(name);
+      if (stream == token.streams.end()) continue;
+      const auto it = stream->second.find(std::to_string(partition.partition));
+      if (it != stream->second.end()) return it->second;
+    }
+    MURMUR_ASSIGN(const auto offset, start.OffsetOf(partition));
+    if (offset) return KafkaPosition{.next = *offset}.ToString();
+    MURMUR_ASSIGN(const OffsetRange range, topics_->client().Offsets(partition, stop));
+    if (range.end == 0) return KafkaPosition{}.ToString();
+    return Status(Code::kFailedPrecondition,
+                  fmt::format("where live starts is said for other partitions, but not for {}, "
+                              "which has offsets {} to {}: write start: {{{}: …}} under live: "
+                              "kafka:",
+                              partition.ToString(), range.begin, range.end, partition.partition));
+  }
+
+  const std::unique_ptr<KafkaTopics> topics_;
+  const SourceSpec spec_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<LiveSource>> MakeKafkaLive(const Definition& definition) {
+  MURMUR_ASSIGN(auto topics, KafkaTopics::Make(*definition.live, definition));
+  return std::unique_ptr<LiveSource>(
+      std::make_unique<KafkaLive>(std::move(topics), *definition.live));
+}
+
+}  // namespace murmur

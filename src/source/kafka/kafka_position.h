@@ -1,0 +1,32 @@
+// How far a partition has been read, as text: "1500", the offset behind the last record that was
+// counted; or "1500@1499:9f3c21aa04b1d2e7" with that record's offset and hash, by which it shows
+// that the topic is still the one that was read. Offsets say nothing after a topic of the same name
+// was made anew.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "murmur/record.h"
+#include "murmur/status.h"
+
+namespace murmur {
+
+struct KafkaRecordMark {
+  int64_t offset = 0;
+  uint64_t hash = 0;  // of timestamp, key and value
+  bool operator==(const KafkaRecordMark&) const = default;
+};
+
+struct KafkaPosition {
+  int64_t next = 0;
+  std::optional<KafkaRecordMark> last;  // the last record that was read, at or before next - 1
+  bool operator==(const KafkaPosition&) const = default;
+
+  Position ToString() const;
+};
+
+// Empty: the start of the partition, offset 0. Errors: kInvalidArgument.
+Result<KafkaPosition> ParseKafkaPosition(const Position& position);
+
+}  // namespace murmur

@@ -1,0 +1,168 @@
+#include "source/kafka/kafka_replay.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "source/kafka/kafka_position.h"
+#include "source/kafka/kafka_topics.h"
+
+namespace murmur {
+namespace {
+
+using nlohmann::json;
+
+constexpr int kWaitMs = 20;
+// A record's time in Kafka may be this much before its event time, where clocks differ.
+constexpr int64_t kClockSkewMs = 3600 * 1000;
+
+struct Slice {
+  TopicPartition partition;
+  int64_t from = 0;
+  int64_t until = 0;
+};
+
+class KafkaReplay final : public SnapshotSource {
+ public:
+  KafkaReplay(std::unique_ptr<KafkaTopics> topics, ReplayRange range)
+      : topics_(std::move(topics)), range_(std::move(range)) {}
+
+  std::string_view Name() const noexcept override { return topics_->name(); }
+
+  Result<HandoffToken> CaptureHandoff(std::stop_token /*stop*/) override { return HandoffToken(); }
+
+  Result<ScanPlan> Scan(std::stop_token stop) override {
+    MURMUR_ASSIGN(const auto slices, Slices(stop));
+    ScanPlan plan;
+    plan.source = topics_->name();
+    for (const Slice& slice : slices) {
+      const auto records = static_cast<uint64_t>(slice.until - slice.from);
+      plan.splits.push_back({.id = slice.partition.ToString(),
+                             .bytes = records * kBytesGuess,
+                             .payload = json{{"from", slice.from}, {"until", slice.until}}.dump()});
+      notes_.push_back(fmt::format("{}: offsets [{}, {})", slice.partition.ToString(), slice.from,
+                                   slice.until));
+    }
+    return plan;
+  }
+
+  Status Resume(const ScanPlan& plan) override {
+    if (plan.source == topics_->name()) return {};
+    return Status(Code::kInvalidArgument, "the plan is of source '" + plan.source + "'");
+  }
+
+  Result<std::unique_ptr<RecordStream>> Open(const Split& split, const Position& after,
+                                             const Projection& projection) override {
+    MURMUR_ASSIGN(const Slice slice, SliceOf(split));
+    return topics_->Open(slice.partition,
+                         after.empty() ? KafkaPosition{.next = slice.from}.ToString() : after,
+                         projection, {}, slice.until, kWaitMs);
+  }
+
+  std::vector<std::string> Notes() const override { return notes_; }
+
+  // Records behind a time are not counted, wherever they lie: then no offset says where to go on.
+  Result<ScanEnd> Finish(const ScanPlan& plan, const ProgressMap& /*progress*/) override {
+    ScanEnd end;
+    if (range_.times.until != INT64_MAX) return end;
+    OffsetMap offsets;
+    for (const Split& split : plan.splits) {
+      MURMUR_ASSIGN(const Slice slice, SliceOf(split));
+      offsets[slice.partition] = slice.until;
+    }
+    end.live_from = topics_->TokenOf(offsets);
+    return end;
+  }
+
+  Status Close() override { return Status(); }
+
+ private:
+  static constexpr uint64_t kBytesGuess = 100;  // of a record, for progress
+
+  static Result<Slice> SliceOf(const Split& split) {
+    Slice slice;
+    MURMUR_ASSIGN(slice.partition, ParseTopicPartition(split.id));
+    const json payload = json::parse(split.payload, nullptr, /*allow_exceptions=*/false);
+    if (!payload.is_object() || !payload.contains("from") || !payload.contains("until")) {
+      return Status(Code::kInvalidArgument, "no split of a Kafka replay: " + split.payload);
+    }
+    slice.from = payload["from"].get<int64_t>();
+    slice.until = payload["until"].get<int64_t>();
+    return slice;
+  }
+
+  Result<std::vector<Slice>> Slices(const std::stop_token& stop) {
+    MURMUR_ASSIGN(const auto partitions, topics_->Partitions(stop));
+    MURMUR_TRY(CheckNamed(partitions));
+    OffsetMap by_time;
+    if (range_.times.from != INT64_MIN) {
+      const int64_t from_ms = range_.times.from / 1000 - kClockSkewMs;
+      MURMUR_ASSIGN(by_time,
+                    topics_->client().OffsetsAt(partitions, std::max<int64_t>(0, from_ms), stop));
+    }
+    std::vector<Slice> slices;
+    for (const TopicPartition& partition : partitions) {
+      MURMUR_ASSIGN(const OffsetRange there, topics_->client().Offsets(partition, stop));
+      Slice slice{.partition = partition, .from = there.begin, .until = there.end};
+      if (const auto it = by_time.find(partition); it != by_time.end()) {
+        slice.from = std::min(it->second, there.end);
+      }
+      MURMUR_TRY(CutByOffset(there, &slice));
+      slices.push_back(std::move(slice));
+    }
+    return slices;
+  }
+
+  Status CheckNamed(const std::vector<TopicPartition>& partitions) const {
+    for (const auto* borders : {&range_.from_offsets, &range_.until_offsets}) {
+      for (const auto& [partition, offset] : *borders) {
+        const bool known = std::any_of(partitions.begin(), partitions.end(), [&](const auto& p) {
+          return p.partition == partition;
+        });
+        if (!known) {
+          return Status(Code::kInvalidArgument,
+                        fmt::format("there is no partition {} in {}", partition, topics_->name()));
+        }
+      }
+    }
+    return {};
+  }
+
+  // What was asked for by offset must be there, from its first record to its last.
+  Status CutByOffset(const OffsetRange& there, Slice* slice) const {
+    const int64_t partition = slice->partition.partition;
+    if (const auto it = range_.from_offsets.find(partition); it != range_.from_offsets.end()) {
+      if (it->second < there.begin) {
+        return Status(Code::kOutOfRange,
+                      fmt::format("{} begins at offset {}: the records from {} on are gone. Replay "
+                                  "from there, or from an archive that still has them",
+                                  slice->partition.ToString(), there.begin, it->second));
+      }
+      slice->from = it->second;
+    }
+    if (const auto it = range_.until_offsets.find(partition); it != range_.until_offsets.end()) {
+      slice->until = it->second;
+    }
+    if (slice->until > there.end || slice->from > there.end) {
+      return Status(Code::kOutOfRange,
+                    fmt::format("{} ends at offset {}, before what was asked for: [{}, {})",
+                                slice->partition.ToString(), there.end, slice->from, slice->until));
+    }
+    slice->from = std::min(slice->from, slice->until);
+    return {};
+  }
+
+  const std::unique_ptr<KafkaTopics> topics_;
+  const ReplayRange range_;
+  std::vector<std::string> notes_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<SnapshotSource>> MakeKafkaReplay(const Definition& definition,
+                                                        const ReplayRange& range) {
+  MURMUR_ASSIGN(auto topics, KafkaTopics::Make(*definition.replay, definition));
+  return std::unique_ptr<SnapshotSource>(std::make_unique<KafkaReplay>(std::move(topics), range));
+}
+
+}  // namespace murmur

@@ -1,0 +1,169 @@
+#include "source/kafka/kafka_stream.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "decode/line_decoder.h"
+#include "monoid/hash.h"
+
+namespace murmur {
+namespace {
+
+std::string_view ValueOf(const rd_kafka_message_t& message) {
+  return {static_cast<const char*>(message.payload), message.payload == nullptr ? 0 : message.len};
+}
+
+KafkaRecordMark MarkOf(const rd_kafka_message_t& message) {
+  const std::string_view key(static_cast<const char*>(message.key),
+                             message.key == nullptr ? 0 : message.key_len);
+  const auto time = static_cast<uint64_t>(rd_kafka_message_timestamp(&message, nullptr));
+  return {.offset = message.offset,
+          .hash = HashBytes(ValueOf(message), HashBytes(key, time ^ kStringSeed))};
+}
+
+}  // namespace
+
+KafkaStream::KafkaStream(std::shared_ptr<const KafkaClient> client, TopicPartition partition,
+                         const KafkaPosition& after, std::unique_ptr<RecordDecoder> decoder,
+                         std::function<void()> wake, const KafkaStreamOptions& options)
+    : client_(std::move(client)),
+      partition_(std::move(partition)),
+      object_(partition_.ToString()),
+      options_(options),
+      decoder_(std::move(decoder)),
+      queue_(client_->OpenQueue(partition_, std::move(wake))),
+      position_(after) {}
+
+KafkaStream::~KafkaStream() {
+  DestroyMessages();
+  queue_.reset();
+}
+
+void KafkaStream::DestroyMessages() {
+  for (rd_kafka_message_t* message : messages_) rd_kafka_message_destroy(message);
+  messages_.clear();
+  last_ = nullptr;
+}
+
+Result<ReadState> KafkaStream::Read(std::stop_token stop, RecordBatch* batch) {
+  DestroyMessages();
+  batch->Clear();
+  batch->object = object_;
+  if (stop.stop_requested()) return Status(Code::kCancelled, object_);
+  if (position_.next >= options_.end) return ReadState::kEnd;
+  if (!started_) MURMUR_TRY(Start(stop));
+
+  const int64_t before = position_.next;
+  messages_.resize(kBatchRows);
+  messages_.resize(queue_->Take(messages_.data(), kBatchRows, options_.wait_ms));
+  decoder_->BeginBatch();
+  for (const rd_kafka_message_t* message : messages_) MURMUR_TRY(TakeMessage(*message, batch));
+  if (position_.next == before) return ReadState::kIdle;
+  for (Column& column : batch->columns) column.SetKindsFromCells(batch->rows);
+  if (last_ != nullptr) position_.last = MarkOf(*last_);
+  batch->after = position_.ToString();
+  return ReadState::kRecords;
+}
+
+Status KafkaStream::Start(const std::stop_token& stop) {
+  MURMUR_ASSIGN(const OffsetRange range, client_->Offsets(partition_, stop));
+  if (range.begin > position_.next) {
+    return Status(
+        Code::kOutOfRange,
+        fmt::format("{} begins at offset {} by now, but is to be read from {}: the {} records "
+                    "between are gone (retention, or deleted). What was counted stays good; to "
+                    "begin anew where the topic begins now: murmur bootstrap FILE --fresh, or "
+                    "murmur replay FILE from an archive that still has them",
+                    object_, range.begin, position_.next, range.begin - position_.next));
+  }
+  if (range.end < position_.next) {
+    return Status(
+        Code::kFailedPrecondition,
+        fmt::format("{} ends at offset {}, but was read up to {} already: the topic was made anew "
+                    "or lost records, and offsets mean something else by now. Build a new version "
+                    "from what there is: murmur replay FILE, or murmur bootstrap FILE --fresh",
+                    object_, range.end, position_.next));
+  }
+  const bool can_check = position_.last && position_.last->offset >= range.begin;
+  if (can_check) to_check_ = position_.last;
+  MURMUR_TRY(queue_->Start(can_check ? position_.last->offset : position_.next));
+  started_ = true;
+  return {};
+}
+
+Status KafkaStream::TakeMessage(const rd_kafka_message_t& message, RecordBatch* batch) {
+  if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR) return TakeError(message);
+  if (to_check_) MURMUR_TRY(CheckMark(message));
+  if (message.offset < position_.next) return {};  // read only to be looked at
+  if (message.offset >= options_.end) {
+    AdvanceTo(options_.end);
+    return {};
+  }
+  Decode(message, batch);
+  AdvanceTo(message.offset + 1);
+  last_ = &message;
+  return {};
+}
+
+Status KafkaStream::CheckMark(const rd_kafka_message_t& message) {
+  const KafkaRecordMark expected = *to_check_;
+  to_check_.reset();
+  // Compaction may have taken the record.
+  if (message.offset != expected.offset || MarkOf(message) == expected) return {};
+  return Status(
+      Code::kFailedPrecondition,
+      fmt::format("{}: offset {} holds another record than the one that was counted: the topic was "
+                  "made anew, and offsets mean something else by now. Build a new version from "
+                  "what there is: murmur replay FILE, or murmur bootstrap FILE --fresh",
+                  object_, expected.offset));
+}
+
+Status KafkaStream::TakeError(const rd_kafka_message_t& message) {
+  switch (message.err) {
+    case RD_KAFKA_RESP_ERR__PARTITION_EOF:
+      // The position behind the last record and what follows it unseen: ends of transactions.
+      to_check_.reset();
+      AdvanceTo(std::min(message.offset, options_.end));
+      return {};
+    case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
+    case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
+      return Status(Code::kOutOfRange,
+                    fmt::format("{}: the broker has no offset {} (any more); run again to learn "
+                                "what there is",
+                                object_, position_.next));
+    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+      return Status(Code::kNotFound, object_ + ": the topic or partition is gone");
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+      return Status(Code::kPermissionDenied, object_ + ": " + rd_kafka_err2str(message.err));
+    default: return {};  // librdkafka tries again by itself: brokers restart, tiers are away
+  }
+}
+
+void KafkaStream::Decode(const rd_kafka_message_t& message, RecordBatch* batch) {
+  const std::string_view value = ValueOf(message);
+  const auto offset = static_cast<uint64_t>(message.offset);
+  batch->bytes += value.size() + message.key_len;
+  DeadLetter dead;
+  if (value.size() > options_.record_bytes_max) {
+    batch->dead_letters.push_back(MakeTooLong(object_, offset, options_.record_bytes_max, value));
+    return;
+  }
+  const uint32_t row = batch->rows;
+  if (message.payload == nullptr) {
+    dead.detail = "a message without a value";
+  } else if (decoder_->Decode(value, row, &batch->columns, &dead)) {
+    batch->raw[row] = value;
+    batch->offsets[row] = offset;
+    ++batch->rows;
+    return;
+  }
+  dead.object = object_;
+  dead.offset = offset;
+  dead.raw = value.substr(0, kDeadLetterRawBytes);
+  batch->dead_letters.push_back(std::move(dead));
+}
+
+}  // namespace murmur

@@ -1,0 +1,59 @@
+// One partition's messages from a position on, as batches. Finite where it has an end.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "murmur/decoder.h"
+#include "murmur/source.h"
+#include "source/kafka/kafka_client.h"
+#include "source/kafka/kafka_position.h"
+
+namespace murmur {
+
+struct KafkaStreamOptions {
+  uint64_t record_bytes_max = 16ull << 20;
+  int64_t end = INT64_MAX;  // the first offset that is not read
+  int wait_ms = 0;          // how long a Read waits for messages
+};
+
+// Checks at the first Read that the broker still has what comes next, and, where the position
+// knows the record before it, that this is still the same.
+class KafkaStream final : public RecordStream {
+ public:
+  KafkaStream(std::shared_ptr<const KafkaClient> client, TopicPartition partition,
+              const KafkaPosition& after, std::unique_ptr<RecordDecoder> decoder,
+              std::function<void()> wake, const KafkaStreamOptions& options);
+  ~KafkaStream() override;
+
+  // Errors: kOutOfRange (the records behind the position are gone), kFailedPrecondition (it is
+  // another topic of the same name), kNotFound (the topic is gone).
+  Result<ReadState> Read(std::stop_token stop, RecordBatch* batch) override;
+
+ private:
+  Status Start(const std::stop_token& stop);
+  void DestroyMessages();
+  Status TakeMessage(const rd_kafka_message_t& message, RecordBatch* batch);
+  Status TakeError(const rd_kafka_message_t& message);
+  Status CheckMark(const rd_kafka_message_t& message);
+  void Decode(const rd_kafka_message_t& message, RecordBatch* batch);
+  Status OutOfRange() const;
+  void AdvanceTo(int64_t next) { position_.next = std::max(position_.next, next); }
+
+  const std::shared_ptr<const KafkaClient> client_;
+  const TopicPartition partition_;
+  const std::string object_;
+  const KafkaStreamOptions options_;
+  const std::unique_ptr<RecordDecoder> decoder_;
+  std::unique_ptr<KafkaQueue> queue_;
+  KafkaPosition position_;
+  bool started_ = false;
+  // The record before the start, as the position has it, until it has been looked at.
+  std::optional<KafkaRecordMark> to_check_;
+  std::vector<rd_kafka_message_t*> messages_;  // of the last batch, which views them
+  const rd_kafka_message_t* last_ = nullptr;   // the last record of them
+};
+
+}  // namespace murmur

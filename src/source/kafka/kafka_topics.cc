@@ -1,0 +1,135 @@
+#include "source/kafka/kafka_topics.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <charconv>
+#include <regex>
+
+#include "source/kafka/kafka_position.h"
+#include "source/objects.h"
+
+namespace murmur {
+namespace {
+
+// Of the memory limit, for what is fetched ahead of all readers together.
+constexpr double kQueueShare = 0.2;
+constexpr uint64_t kQueueBytesMax = 64ull << 20;  // of one partition
+constexpr uint64_t kPartitionsGuess = 4;
+constexpr std::string_view kKafka = "kafka";
+
+std::string OptionOr(const SourceSpec& spec, const std::string& name, std::string otherwise) {
+  const auto it = spec.options.find(name);
+  return it == spec.options.end() ? std::move(otherwise) : it->second;
+}
+
+std::vector<std::string> TopicsOf(const SourceSpec& spec) {
+  std::vector<std::string> topics;
+  for (const auto& [name, value] : spec.options) {
+    const std::string_view option = std::string_view(name).substr(0, name.find('.'));
+    if (option == "topic" || option == "topics") topics.push_back(value);
+  }
+  std::sort(topics.begin(), topics.end());
+  topics.erase(std::unique(topics.begin(), topics.end()), topics.end());
+  return topics;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<KafkaTopics>> KafkaTopics::Make(const SourceSpec& spec,
+                                                       const Definition& definition) {
+  std::unique_ptr<KafkaTopics> topics(new KafkaTopics);
+  topics->topics_ = TopicsOf(spec);
+  topics->pattern_ = OptionOr(spec, "pattern", "");
+  topics->format_ = OptionOr(spec, "format", "json");
+  topics->compacted_ = OptionOr(spec, "compacted", "") == "allow";
+  topics->record_bytes_max_ = definition.max_record_bytes;
+  if (topics->topics_.empty() == topics->pattern_.empty()) {
+    return Status(Code::kInvalidArgument, "kafka: expected either topic: or pattern:");
+  }
+  topics->name_ = fmt::format("kafka:{}{}", fmt::join(topics->topics_, ","), topics->pattern_);
+  MURMUR_TRY(MakeDecoder(topics->format_, {}).status());
+  const uint64_t share = static_cast<uint64_t>(
+      static_cast<double>(definition.memory_bytes) * kQueueShare / kPartitionsGuess);
+  MURMUR_ASSIGN(topics->client_, KafkaClient::Make(spec, "murmur-" + definition.name,
+                                                   std::min(share, kQueueBytesMax)));
+  return topics;
+}
+
+Result<std::vector<std::string>> KafkaTopics::Names(const std::stop_token& stop) const {
+  if (pattern_.empty()) return topics_;
+  MURMUR_ASSIGN(const auto all, client_->Topics(stop));
+  const std::regex pattern(pattern_, std::regex::ECMAScript);
+  std::vector<std::string> names;
+  for (const std::string& name : all) {
+    if (!name.starts_with("__") && std::regex_search(name, pattern)) names.push_back(name);
+  }
+  if (names.empty()) {
+    return Status(Code::kNotFound, fmt::format("no topic matches the pattern '{}'", pattern_));
+  }
+  return names;
+}
+
+Status KafkaTopics::RefuseCompacted(const std::vector<std::string>& topics,
+                                    const std::stop_token& stop) const {
+  for (const std::string& topic : topics) {
+    MURMUR_ASSIGN(const bool compacted, client_->IsCompacted(topic, stop));
+    if (!compacted) continue;
+    return Status(
+        Code::kFailedPrecondition,
+        fmt::format("topic {} is compacted: older records of a key disappear, so a count of its "
+                    "records depends on when they are read. If each of its records has a key of "
+                    "its own, write `compacted: allow` beside `topic:`",
+                    topic));
+  }
+  return {};
+}
+
+Result<std::vector<TopicPartition>> KafkaTopics::Partitions(std::stop_token stop) {
+  MURMUR_ASSIGN(const auto names, Names(stop));
+  MURMUR_ASSIGN(auto partitions, client_->Partitions(names, stop));
+  if (!checked_ && !compacted_) MURMUR_TRY(RefuseCompacted(names, stop));
+  checked_ = true;
+  return partitions;
+}
+
+std::vector<std::string> KafkaTopics::StreamsOf(const std::string& topic) const {
+  std::vector<std::string> streams = {fmt::format("{}:{}", kKafka, topic)};
+  if (pattern_.empty() && topics_.size() == 1) streams.emplace_back(kKafka);
+  return streams;
+}
+
+HandoffToken KafkaTopics::TokenOf(const OffsetMap& offsets) const {
+  HandoffToken token;
+  for (const auto& [at, offset] : offsets) {
+    token.streams[fmt::format("{}:{}", kKafka, at.topic)][std::to_string(at.partition)] = std::to_string(offset);
+  }
+  return token;
+}
+
+Result<std::unique_ptr<RecordStream>> KafkaTopics::Open(const TopicPartition& partition,
+                                                        const Position& after,
+                                                        const Projection& projection,
+                                                        std::function<void()> wake, int64_t end,
+                                                        int wait_ms) const {
+  MURMUR_ASSIGN(const KafkaPosition position, ParseKafkaPosition(after));
+  MURMUR_ASSIGN(auto decoder, MakeDecoder(format_, projection));
+  return std::unique_ptr<RecordStream>(std::make_unique<KafkaStream>(
+      client_, partition, position, std::move(decoder), std::move(wake),
+      KafkaStreamOptions{.record_bytes_max = record_bytes_max_, .end = end, .wait_ms = wait_ms}));
+}
+
+Result<TopicPartition> ParseTopicPartition(std::string_view text) {
+  const size_t slash = text.rfind('/');
+  TopicPartition partition;
+  if (slash != text.npos) {
+    partition.topic = text.substr(0, slash);
+    const char* end = text.data() + text.size();
+    const auto parsed = std::from_chars(text.data() + slash + 1, end, partition.partition);
+    if (parsed.ec == std::errc() && parsed.ptr == end) return partition;
+  }
+  return Status(Code::kInvalidArgument, fmt::format("'{}' is no topic/partition", text));
+}
+
+}  // namespace murmur

@@ -1,0 +1,59 @@
+// What the live source and the replay driver have in common: which topics, their partitions as
+// splits, and the names of partitions in hand-off tokens.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "murmur/definition.h"
+#include "murmur/source.h"
+#include "source/kafka/kafka_client.h"
+#include "source/kafka/kafka_stream.h"
+
+namespace murmur {
+
+class KafkaTopics {
+ public:
+  // `spec`: {brokers, topic or pattern, format, group, compacted, config.*}.
+  // Errors: as KafkaClient::Make; kInvalidArgument (neither topic nor pattern, or both; a format).
+  static Result<std::unique_ptr<KafkaTopics>> Make(const SourceSpec& spec,
+                                                   const Definition& definition);
+
+  const std::string& name() const noexcept { return name_; }
+  const KafkaClient& client() const noexcept { return *client_; }
+
+  // The partitions there are now. The first time it looks whether their records can be counted at
+  // all. Errors: as KafkaClient::Partitions; kFailedPrecondition (a compacted topic).
+  Result<std::vector<TopicPartition>> Partitions(std::stop_token stop);
+
+  // Under which names a token may have the positions of `topic`: {"kafka:page_views": {"0":
+  // "1500"}}, or, where it is the only one, {"kafka": {"0": "1500"}} as people write it.
+  std::vector<std::string> StreamsOf(const std::string& topic) const;
+  HandoffToken TokenOf(const OffsetMap& offsets) const;
+
+  Result<std::unique_ptr<RecordStream>> Open(const TopicPartition& partition, const Position& after,
+                                             const Projection& projection,
+                                             std::function<void()> wake, int64_t end,
+                                             int wait_ms) const;
+
+ private:
+  KafkaTopics() = default;
+  Result<std::vector<std::string>> Names(const std::stop_token& stop) const;
+  Status RefuseCompacted(const std::vector<std::string>& topics, const std::stop_token& stop) const;
+
+  std::string name_;
+  std::vector<std::string> topics_;
+  std::string pattern_;
+  std::string format_;
+  bool compacted_ = false;  // declared to be fine
+  bool checked_ = false;
+  uint64_t record_bytes_max_ = 0;
+  std::shared_ptr<const KafkaClient> client_;
+};
+
+// "page_views/0". Errors: kInvalidArgument.
+Result<TopicPartition> ParseTopicPartition(std::string_view text);
+
+}  // namespace murmur
