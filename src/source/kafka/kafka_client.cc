@@ -200,7 +200,7 @@ Result<std::shared_ptr<KafkaClient>> KafkaClient::Make(const SourceSpec& spec,
 
   std::unique_ptr<rd_kafka_conf_t, void (*)(rd_kafka_conf_t*)> conf(rd_kafka_conf_new(),
                                                                     rd_kafka_conf_destroy);
-  rd_kafka_conf_set_opaque(conf.get(), client.get());
+  rd_kafka_conf_set_opaque(conf.get(), client->heard_.get());
   rd_kafka_conf_set_error_cb(conf.get(), &KafkaClient::OnError);
   rd_kafka_conf_set_log_cb(conf.get(), &KafkaClient::OnLog);
   MURMUR_TRY(SetProperty(conf.get(), "bootstrap.servers", brokers));
@@ -220,19 +220,32 @@ Result<std::shared_ptr<KafkaClient>> KafkaClient::Make(const SourceSpec& spec,
   }
   (void)conf.release();  // the client has it now
   rd_kafka_poll_set_consumer(client->client_);
+  client->commit_answers_ = rd_kafka_queue_new(client->client_);
   return client;
 }
 
 KafkaClient::~KafkaClient() {
-  if (client_ != nullptr) rd_kafka_destroy_flags(client_, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+  if (client_ == nullptr) return;
+  TakeCommitAnswers(kLastCommitMs);
+  rd_kafka_queue_destroy(commit_answers_);
+  const auto destroy = [client = client_, heard = heard_] {
+    rd_kafka_destroy_flags(client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+  };
+  // A commit that has no answer holds up the client's end, for half a minute where the group has no
+  // coordinator yet. It matters to nobody who waits for us.
+  if (commits_ == 0) {
+    destroy();
+  } else {
+    std::thread(destroy).detach();
+  }
 }
 
-void KafkaClient::OnError(rd_kafka_t* /*client*/, int error, const char* reason, void* self) {
+void KafkaClient::OnError(rd_kafka_t* /*client*/, int error, const char* reason, void* heard) {
   // That all are down says less than what was heard before.
   if (error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) return;
-  auto* client = static_cast<KafkaClient*>(self);
-  const std::lock_guard lock(client->mutex_);
-  client->trouble_ = reason;
+  auto* to = static_cast<Heard*>(heard);
+  const std::lock_guard lock(to->mutex);
+  to->trouble = reason;
 }
 
 // What matters reaches OnError and the answers; standard error belongs to the program.
@@ -240,8 +253,8 @@ void KafkaClient::OnLog(const rd_kafka_t* /*client*/, int /*level*/, const char*
                         const char* /*text*/) {}
 
 std::string KafkaClient::Trouble() const {
-  const std::lock_guard lock(mutex_);
-  return trouble_;
+  const std::lock_guard lock(heard_->mutex);
+  return heard_->trouble;
 }
 
 template <class Attempt>
@@ -397,8 +410,22 @@ std::unique_ptr<KafkaQueue> KafkaClient::OpenQueue(const TopicPartition& partiti
 
 void KafkaClient::CommitToGroup(const OffsetMap& offsets) const {
   if (offsets.empty()) return;
+  TakeCommitAnswers(kLastCommitMs);
+  const std::lock_guard lock(commits_mutex_);
+  if (commits_ > 0) return;  // the next one says it all
   const PartitionList list = MakeList(offsets);
-  (void)rd_kafka_commit(client_, list.get(), /*async=*/1);
+  const auto error =
+      rd_kafka_commit_queue(client_, list.get(), commit_answers_, nullptr, nullptr);
+  commits_ += error == RD_KAFKA_RESP_ERR_NO_ERROR ? 1 : 0;
+}
+
+void KafkaClient::TakeCommitAnswers(int wait_ms) const {
+  const std::lock_guard lock(commits_mutex_);
+  while (commits_ > 0) {
+    const Event answer(rd_kafka_queue_poll(commit_answers_, wait_ms));
+    if (!answer) return;
+    --commits_;
+  }
 }
 
 }  // namespace murmur

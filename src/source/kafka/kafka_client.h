@@ -99,12 +99,17 @@ class KafkaClient {
   // Tells the consumer group, without waiting for an answer.
   void CommitToGroup(const OffsetMap& offsets) const;
 
-  // What the client heard last of the connection's trouble; empty: nothing.
   std::string Trouble() const;
 
  private:
+  // What the client heard last of the connection's trouble; the client may outlive us.
+  struct Heard {
+    std::mutex mutex;
+    std::string trouble;  // under mutex
+  };
+
   explicit KafkaClient(std::string brokers) : brokers_(std::move(brokers)) {}
-  static void OnError(rd_kafka_t* client, int error, const char* reason, void* self);
+  static void OnError(rd_kafka_t* client, int error, const char* reason, void* heard);
   static void OnLog(const rd_kafka_t* client, int level, const char* facility, const char* text);
 
   // Calls ask(timeout_ms) → rd_kafka_resp_err_t until it is final.
@@ -113,10 +118,15 @@ class KafkaClient {
   Result<bool> TryPartitions(const std::string& topic, const std::stop_token& stop,
                              std::vector<TopicPartition>* partitions) const;
 
+  // Takes the answers to commits that have come, waiting for one no longer than `wait_ms`.
+  void TakeCommitAnswers(int wait_ms) const;
+
   const std::string brokers_;
+  const std::shared_ptr<Heard> heard_ = std::make_shared<Heard>();
   rd_kafka_t* client_ = nullptr;
-  mutable std::mutex mutex_;
-  std::string trouble_;  // under mutex_
+  rd_kafka_queue_t* commit_answers_ = nullptr;
+  mutable std::mutex commits_mutex_;
+  mutable int commits_ = 0;  // under commits_mutex_; that have no answer yet
 };
 
 }  // namespace murmur
