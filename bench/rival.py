@@ -14,33 +14,48 @@ import time
 COLUMNS = {"ts": "VARCHAR", "user": "VARCHAR", "page": "VARCHAR", "amount": "DOUBLE"}
 
 
-def duckdb_query(path, threads):
+def connect_duckdb(threads):
     import duckdb
     connection = duckdb.connect()
     connection.execute(f"SET threads={threads}")
     connection.execute("SELECT 1").fetchall()
-    if path.endswith(".parquet"):
+    return connection
+
+
+def duckdb_sql(path, parquet):
+    if parquet:
         source, day = f"read_parquet('{path}')", "CAST(ts AS DATE)"
     else:
         source = f"read_json('{path}', format='newline_delimited', columns={COLUMNS})"
         day = "substr(ts, 1, 10)"
-    query = (f"SELECT count(*), sum(n), sum(s), sum(d) FROM (SELECT page, {day} AS day, count(*) n,"
-             f' sum(amount) s, approx_count_distinct("user") d FROM {source} GROUP BY 1, 2)')
+    return (f"SELECT count(*), sum(n), sum(s), sum(d) FROM (SELECT page, {day} AS day, count(*) n,"
+            f' sum(amount) s, approx_count_distinct("user") d FROM {source} GROUP BY 1, 2)')
+
+
+def duckdb_query(path, threads):
+    connection = connect_duckdb(threads)
+    query = duckdb_sql(path, path.endswith(".parquet"))
     return lambda: connection.execute(query).fetchone()
 
 
-def chdb_query(path, threads):
+def chdb_question(function, arguments, parquet, threads):
+    """`arguments` are the table function's before the format."""
     import chdb
     chdb.query("SELECT 1")
-    if path.endswith(".parquet"):
-        source, day = f"file('{path}', 'Parquet')", "toDate(ts)"
+    if parquet:
+        form, day = "'Parquet'", "toDate(ts)"
     else:
         columns = "ts String, user String, page String, amount Float64"
-        source, day = f"file('{path}', 'JSONEachRow', '{columns}')", "substring(ts, 1, 10)"
+        form, day = f"'JSONEachRow', '{columns}'", "substring(ts, 1, 10)"
     query = (f"SELECT count(), sum(n), sum(s), sum(d) FROM (SELECT page, {day} AS day, count() n,"
-             f" sum(amount) s, uniqHLL12(user) d FROM {source} GROUP BY page, day)"
+             f" sum(amount) s, uniqHLL12(user) d FROM {function}({arguments}, {form})"
+             f" GROUP BY page, day)"
              f" SETTINGS max_threads={threads}, max_parsing_threads={threads}")
     return lambda: [float(cell) for cell in str(chdb.query(query)).strip().split(",")]
+
+
+def chdb_query(path, threads):
+    return chdb_question("file", f"'{path}'", path.endswith(".parquet"), threads)
 
 
 def cpu_seconds():
@@ -48,14 +63,18 @@ def cpu_seconds():
     return usage.ru_utime + usage.ru_stime
 
 
-def main():
-    name, path, threads = sys.argv[1:]
-    query = {"duckdb": duckdb_query, "chdb": chdb_query}[name](path, int(threads))
+def print_answer(query, **more):
     cpu, start = cpu_seconds(), time.perf_counter()
     groups, events, amount, users = query()
     seconds = time.perf_counter() - start
     print(json.dumps({"seconds": seconds, "cpu": cpu_seconds() - cpu, "groups": int(groups),
-                      "events": int(events), "amount": float(amount), "users": float(users)}))
+                      "events": int(events), "amount": float(amount), "users": float(users),
+                      **more}))
+
+
+def main():
+    name, path, threads = sys.argv[1:]
+    print_answer({"duckdb": duckdb_query, "chdb": chdb_query}[name](path, int(threads)))
 
 
 if __name__ == "__main__":

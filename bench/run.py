@@ -4,20 +4,22 @@
 Contestants are interleaved over several rounds, with the page cache warm; a contestant whose answer
 is wrong stops the run. Times are measured inside the processes: of the query for the databases, from
 the first byte to the last synced commit for Murmur. CPU is the whole process for Murmur, the query
-for the databases. Prints a Markdown table.
+for the databases. Prints a Markdown table. Two more follow: of replay.py and of swap.py.
 """
 
 import argparse
 import collections
-import datetime
 import json
 import os
 import pathlib
-import platform
+import shlex
 import shutil
-import statistics
 import subprocess
 import sys
+
+from common import Run, check_call, note, print_header, print_title, rates_cell
+from replay import Replay
+from swap import Swap
 
 HERE = pathlib.Path(__file__).resolve().parent
 SEED = 42
@@ -32,13 +34,10 @@ time: ts
 window: {{every: 1d}}
 aggregates:
 {aggregates}
-bootstrap: {{{kind}: {{path: {path}}}}}
+{source}
 state: {{rocksdb: {{path: {state}}}}}
 """
 QUESTION = "  events: count\n  amount: sum(amount)\n  users: distinct(user)"
-
-# settle: how long the store compacts afterwards, where that was measured.
-Run = collections.namedtuple("Run", "seconds cpu settle", defaults=(None,))
 
 
 class Bench:
@@ -55,7 +54,6 @@ class Bench:
 
     def prepare(self):
         self.data.mkdir(parents=True, exist_ok=True)
-        self.work.mkdir()
         if not self.json.exists():
             note(f"generating {self.options.events:,} events in {self.data}")
             partial = self.json.with_suffix(".partial")
@@ -101,11 +99,11 @@ class Bench:
                                         "keys": keys}))
         return json.loads(path.read_text())
 
-    def check(self, who, answer):
+    def check(self, who, answer, users_tolerance=USERS_TOLERANCE):
         for name in ("groups", "events"):
             if answer[name] != self.truth[name]:
                 raise SystemExit(f"{who}: {answer[name]} {name}, but there are {self.truth[name]}")
-        for name, tolerance in (("amount", AMOUNT_TOLERANCE), ("users", USERS_TOLERANCE)):
+        for name, tolerance in (("amount", AMOUNT_TOLERANCE), ("users", users_tolerance)):
             if abs(answer[name] / self.truth[name] - 1) > tolerance:
                 raise SystemExit(f"{who}: {name} {answer[name]}, but it is {self.truth[name]}")
 
@@ -114,30 +112,30 @@ class Bench:
     def program(self, name):
         return self.options.build / name
 
-    def murmur(self, kind, path, threads):
+    def murmur(self, verb, source, threads, environment=None):
         state = self.work / "state"
-        definition = self.write_definition("bench", "[page]", QUESTION, kind, path, state)
-        run = self.bootstrap(definition, threads)
-        self.check(f"murmur {path.name}", self.dump_totals(definition))
+        definition = self.write_definition("bench", "[page]", QUESTION, source, state)
+        run = self.run(verb, definition, threads, environment)
+        self.check(f"murmur {verb}, {source}", self.dump_totals(definition))
         shutil.rmtree(state)
         return run
 
-    def write_definition(self, name, key, aggregates, kind, path, state):
+    def write_definition(self, name, key, aggregates, source, state):
         definition = self.work / f"{name}.yaml"
-        definition.write_text(PIPELINE.format(name=name, key=key, aggregates=aggregates, kind=kind,
-                                              path=path, state=state))
+        definition.write_text(PIPELINE.format(name=name, key=key, aggregates=aggregates,
+                                              source=source, state=state))
         return definition
 
-    def bootstrap(self, definition, threads):
+    def run(self, verb, definition, threads, environment=None):
         child = subprocess.Popen(
-            [self.program("bin/murmur"), "bootstrap", definition, "--threads", str(threads),
-             "--quiet", "--format", "json"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+            [self.program("bin/murmur"), verb, definition, "--threads", str(threads), "--quiet",
+             "--format", "json"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, env=environment)
         summary = child.stdout.read()
         _, status, usage = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
         if child.returncode != 0:
-            raise SystemExit(f"murmur bootstrap exited {child.returncode}")
+            raise SystemExit(f"murmur {verb} exited {child.returncode}")
         return Run(json.loads(summary)["seconds"], usage.ru_utime + usage.ru_stime)
 
     def dump_totals(self, definition):
@@ -171,9 +169,9 @@ class Bench:
 
     def many_keys(self, threads):
         state = self.work / "state"
-        definition = self.write_definition("bench_keys", "[user, page]", "  events: count", "jsonl",
-                                           self.json, state)
-        run = self.bootstrap(definition, threads)
+        definition = self.write_definition("bench_keys", "[user, page]", "  events: count",
+                                           bootstrap_from("jsonl", self.json), state)
+        run = self.run("bootstrap", definition, threads)
         lines = subprocess.run(
             f"'{self.program('bin/murmur')}' dump '{definition}' --format jsonl | wc -l",
             shell=True, check=True, capture_output=True, text=True).stdout
@@ -191,17 +189,22 @@ class Bench:
 
     # --- rounds ---
 
+    def rows(self):
+        return list(self.contestants(self.options.threads[0]))
+
     def contestants(self, threads):
         """Row → what runs it once."""
         rows = {"newline scan": lambda: self.reference(
                     self.program("bench/ceilings"), "newlines", self.json, threads),
                 "simdjson, 4 fields": lambda: self.reference(
                     self.program("bench/ceilings"), "fields", self.json, threads),
-                "murmur, JSONL": lambda: self.murmur("jsonl", self.json, threads)}
+                "murmur, JSONL": lambda: self.murmur(
+                    "bootstrap", bootstrap_from("jsonl", self.json), threads)}
         for rival in RIVALS:
             rows[f"{rival}, JSONL"] = lambda r=rival: self.rival(r, self.json, threads)
         for name, path in self.parquet.items():
-            rows[f"murmur, Parquet {name}"] = lambda p=path: self.murmur("parquet", p, threads)
+            rows[f"murmur, Parquet {name}"] = lambda p=path: self.murmur(
+                "bootstrap", bootstrap_from("parquet", p), threads)
             for rival in RIVALS:
                 rows[f"{rival}, Parquet {name}"] = (
                     lambda r=rival, p=path: self.rival(r, p, threads))
@@ -223,28 +226,18 @@ class Bench:
     # --- the table ---
 
     def print_table(self):
-        print(f"{self.options.events:,} events; {machine()}; {datetime.date.today()};"
-              f" `{self.options.command}`.")
+        print_title(f"{self.options.events:,} events", self.options)
         print("Million events per second, best / median (CPU ns per event); page cache warm.\n")
-        print("| |" + "".join(f" {n} thread{'s' if n > 1 else ''} |" for n in self.options.threads))
-        print("|---|" + "---|" * len(self.options.threads))
+        print_header([f"{n} thread{'s' if n > 1 else ''}" for n in self.options.threads])
         for row in dict.fromkeys(row for row, _ in self.runs):
-            print(f"| {row} |" + "".join(f" {self.cell(row, n)} |" for n in self.options.threads))
+            cells = [rates_cell(self.runs[row, n], self.options.events)
+                     for n in self.options.threads]
+            print(f"| {row} |" + "".join(f" {cell} |" for cell in cells))
         print("| Go counterpart, count only, in memory, JSONL (fixed) |"
               f" {GO_EVENTS_PER_SECOND / 1e6:.1f} |" + " |" * (len(self.options.threads) - 1))
         print()
         for threads in self.options.threads:
             self.print_ratios(threads)
-
-    def cell(self, row, threads):
-        runs = self.runs[row, threads]
-        if not runs:
-            return ""
-        rate = [self.options.events / run.seconds / 1e6 for run in runs]
-        cpu = min(run.cpu for run in runs) / self.options.events * 1e9
-        settle = [run.settle for run in runs if run.settle is not None]
-        return (f"{max(rate):.2f} / {statistics.median(rate):.2f} ({cpu:.0f})"
-                + (f", then compacts {min(settle):.1f} s" if settle else ""))
 
     def print_ratios(self, threads):
         def best(*words):
@@ -263,19 +256,13 @@ class Bench:
                 print(f"- {threads} threads, Murmur over {over}: {best(*ours) / theirs:.2f}x")
 
 
-def machine():
-    model = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo")
-                  if line.startswith("model name")), platform.processor())
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return f"{os.cpu_count()} x {model}, {memory:.0f} GiB"
+def bootstrap_from(kind, path):
+    """The line of a definition."""
+    return f"bootstrap: {{{kind}: {{path: {path}}}}}"
 
 
-def note(text):
-    print(text, file=sys.stderr, flush=True)
-
-
-def check_call(command):
-    subprocess.run([str(part) for part in command], check=True)
+def numbers(text):
+    return [int(number) for number in text.split(",")]
 
 
 def main():
@@ -283,21 +270,30 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--data", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--httpfs", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--events", type=int, default=10_000_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--key-rounds", type=int, default=2,
                         help="rounds of the contestants with a key per user, page and day")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--only", default="", help="only rows that contain this text")
+    parser.add_argument("--swap-keys", type=numbers, default=[1_000_000, 10_000_000],
+                        metavar="N,N", help="keys of the versions that are swapped in")
+    parser.add_argument("--only", default="", help="only rows that contain this text; the rows of"
+                        " the other tables begin with 'replay' and 'swap'")
     options = parser.parse_args()
+    hidden = ("--build", str(options.build), "--data", str(options.data), "--httpfs",
+              str(options.httpfs))
     options.command = "./dev bench" + "".join(
-        f" {argument}" for argument in sys.argv[1:] if argument not in
-        ("--build", str(options.build), "--data", str(options.data)))
+        f" {shlex.quote(argument)}" for argument in sys.argv[1:] if argument not in hidden)
     bench = Bench(options)
     try:
-        bench.prepare()
-        bench.play()
-        bench.print_table()
+        bench.work.mkdir(parents=True)
+        for part in (bench, Replay(bench), Swap(bench)):
+            if not part.rows():
+                continue
+            part.prepare()
+            part.play()
+            part.print_table()
     finally:
         shutil.rmtree(bench.work, ignore_errors=True)
 

@@ -1,0 +1,47 @@
+"""What the parts of the benchmark share."""
+
+import collections
+import datetime
+import os
+import platform
+import statistics
+import subprocess
+import sys
+
+# settle: how long the store compacts afterwards, where that was measured.
+Run = collections.namedtuple("Run", "seconds cpu settle", defaults=(None,))
+
+
+def note(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def check_call(command):
+    subprocess.run([str(part) for part in command], check=True)
+
+
+def print_title(what, options):
+    print(f"{what}; {machine()}; {datetime.date.today()}; `{options.command}`.")
+
+
+def machine():
+    model = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo")
+                  if line.startswith("model name")), platform.processor())
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return f"{os.cpu_count()} x {model}, {memory:.0f} GiB"
+
+
+def print_header(columns):
+    print("| |" + "".join(f" {column} |" for column in columns))
+    print("|---|" + "---|" * len(columns))
+
+
+def rates_cell(runs, events):
+    """Million events a second, best / median (CPU ns an event)."""
+    if not runs:
+        return ""
+    rates = [events / run.seconds / 1e6 for run in runs]
+    cpu = min(run.cpu for run in runs) / events * 1e9
+    settle = [run.settle for run in runs if run.settle is not None]
+    return (f"{max(rates):.2f} / {statistics.median(rates):.2f} ({cpu:.0f})"
+            + (f", then compacts {min(settle):.1f} s" if settle else ""))
