@@ -136,6 +136,7 @@ class SnapshotSourceContract : public testing::TestWithParam<SourceCase> {
       EXPECT_TRUE(state.ok()) << state.status().ToString();
       if (!state.ok()) return out;
       if (*state == ReadState::kEnd) break;
+      if (*state == ReadState::kIdle) continue;
       Append(&batch, &out);
       EXPECT_FALSE(batch.after.empty());
       if (positions != nullptr) positions->emplace_back(batch.after, out.size());

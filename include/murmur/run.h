@@ -33,7 +33,7 @@ struct RunProgress {
   uint64_t splits_done = 0;
   uint64_t splits_total = 0;
   std::optional<uint64_t> lag_records;  // live: that are there and not counted; as last seen
-  double seconds = 0;  // of this run
+  double seconds = 0;                   // of this run
 };
 
 struct RunOptions {

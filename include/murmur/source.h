@@ -70,7 +70,7 @@ class RecordStream {
 
   // Replaces *batch with the next 0 to kBatchRows records and the dead letters between them, in
   // the split's order. kRecords: the batch advanced (it may hold dead letters only). kIdle:
-  // nothing came (live only). kEnd: the split is finished; the batch is empty.
+  // nothing came so far; read again. kEnd: the split is finished; the batch is empty.
   // `batch` must have been made with the projection that the stream was opened with.
   // Errors: kCancelled (stop), kUnavailable (try again), kDataLoss and others name the object.
   // After an error the stream is dead.
@@ -128,8 +128,8 @@ class SnapshotSource {
   virtual Status Close() = 0;  // idempotent; streams must be gone
 };
 
-// What happens after a snapshot: an open-ended stream, cut into splits (partitions, shards) that are
-// read side by side, each in its order. Contract suite: testing/live_source_contract.h.
+// What happens after a snapshot: an open-ended stream, cut into splits (partitions, shards) that
+// are read side by side, each in its order. Contract suite: testing/live_source_contract.h.
 // Threads: Open, Distance and NoteCommitted from many at once; the other methods from one.
 class LiveSource {
  public:

@@ -117,12 +117,11 @@ std::string DescribePlan(const Definition& definition) {
   out += fmt::format("state: rocksdb at {}\n", definition.state_path);
   const std::string threads =
       definition.threads == 0 ? "as many as the machine has" : std::to_string(definition.threads);
-  out += fmt::format("limits: {}; threads {}; memory {}; record {}; {} ahead; commit every {}\n",
-                     DescribeErrors(definition.max_errors), threads,
-                     FormatBytes(definition.memory_bytes), FormatBytes(definition.max_record_bytes),
-                     FormatDuration(definition.max_ahead),
-                     definition.commit_every ? FormatDuration(*definition.commit_every)
-                                             : "1s, 100ms live");
+  out += fmt::format(
+      "limits: {}; threads {}; memory {}; record {}; {} ahead; commit every {}\n",
+      DescribeErrors(definition.max_errors), threads, FormatBytes(definition.memory_bytes),
+      FormatBytes(definition.max_record_bytes), FormatDuration(definition.max_ahead),
+      definition.commit_every ? FormatDuration(*definition.commit_every) : "1s, 100ms live");
   return out;
 }
 

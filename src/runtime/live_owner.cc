@@ -51,11 +51,10 @@ nlohmann::ordered_json LagAsJson(const LiveLag& lag) {
 class FollowedVersion {
  public:
   static Result<std::unique_ptr<FollowedVersion>> Open(const Definition& definition,
-                                                const StateDirectory& directory, uint64_t number,
-                                                const RunOptions& options) {
+                                                       const StateDirectory& directory,
+                                                       uint64_t number, const RunOptions& options) {
     auto followed = std::unique_ptr<FollowedVersion>(new FollowedVersion);
-    MURMUR_ASSIGN(followed->opened_,
-                  OpenVersion(definition, directory, number, Access::kWrite));
+    MURMUR_ASSIGN(followed->opened_, OpenVersion(definition, directory, number, Access::kWrite));
     if (followed->opened_.info.status != VersionStatus::kComplete) {
       return Status(Code::kFailedPrecondition,
                     "version " + std::to_string(number) +
@@ -134,8 +133,8 @@ class FollowedVersion {
   FollowedVersion() = default;
   void NewRunner() {
     const std::lock_guard lock(mutex_);
-    runner_ = std::make_shared<LiveRunner>(opened_.pipeline, source_.get(), opened_.table.get(),
-                                           fold_);
+    runner_ =
+        std::make_shared<LiveRunner>(opened_.pipeline, source_.get(), opened_.table.get(), fold_);
   }
 
   OpenedVersion opened_;
@@ -202,7 +201,8 @@ Status LiveOwner::AskForSwap(uint64_t number, const WriteText& write) {
   request->number = number;
   std::unique_lock lock(mutex_);
   if (request_ != nullptr) {
-    return Status(Code::kFailedPrecondition, "another swap is under way; try again when it is done");
+    return Status(Code::kFailedPrecondition,
+                  "another swap is under way; try again when it is done");
   }
   request_ = request;
   changed_.notify_all();

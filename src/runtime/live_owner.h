@@ -1,4 +1,5 @@
-// The process that follows a live source for a version, and answers what others ask of it meanwhile.
+// The process that follows a live source for a version, and answers what others ask of it
+// meanwhile.
 #pragma once
 
 #include <chrono>

@@ -154,9 +154,8 @@ Status LiveRunner::Prepare(std::stop_token stop) {
   };
   MURMUR_ASSIGN(auto progress, stored());
   for (const auto& [split, earlier] : progress) run_.AddEarlier(earlier);
-  const bool begun = std::any_of(splits_.begin(), splits_.end(), [&](const Split& split) {
-    return progress.contains(split.id);
-  });
+  const bool begun = std::any_of(splits_.begin(), splits_.end(),
+                                 [&](const Split& split) { return progress.contains(split.id); });
   if (!begun) {
     MURMUR_ASSIGN(const auto token, run_.table->Token());
     MURMUR_ASSIGN(const auto positions,
@@ -243,8 +242,7 @@ bool LiveRunner::CaughtUp() const {
   const std::lock_guard lock(mutex_);
   return std::all_of(goal_.begin(), goal_.end(), [this](const auto& goal) {
     const auto it = lag_.splits.find(goal.first);
-    return it != lag_.splits.end() &&
-           source_->Distance(it->second.committed, goal.second) == 0;
+    return it != lag_.splits.end() && source_->Distance(it->second.committed, goal.second) == 0;
   });
 }
 

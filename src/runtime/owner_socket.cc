@@ -173,7 +173,8 @@ void OwnerSocket::AnswerOne(int connection) const {
   if (!SendFrame(connection, last).ok()) return;
 }
 
-Status AskOwner(const std::string& state_path, const OwnerRequest& request, const WriteText& write) {
+Status AskOwner(const std::string& state_path, const OwnerRequest& request,
+                const WriteText& write) {
   const int directory = OpenDirectory(state_path);
   if (directory < 0) return SystemError(state_path.c_str());
   const Closer close_directory{directory};

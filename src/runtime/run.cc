@@ -36,9 +36,9 @@ struct Build {
   std::string mode;
   std::string range;  // as text; part of what makes two builds the same
   TimeSpan times;
-  bool beside = false;  // a new version beside the serving one, if there is one
-  bool swap = true;     // when it is complete
-  bool replace = true;  // also if another version serves
+  bool beside = false;                      // a new version beside the serving one, if there is one
+  bool swap = true;                         // when it is complete
+  bool replace = true;                      // also if another version serves
   ScanRunner::CaptureHandoff capture = {};  // where the live source is asked
 };
 
@@ -259,8 +259,7 @@ Status BuildVersion(const std::shared_ptr<const Pipeline>& pipeline, const RunOp
     return {};
   }
   if (definition.live) MURMUR_TRY(CatchUp(definition, options, directory.get(), summary));
-  MURMUR_ASSIGN(const SwapSummary swap,
-                SwitchTo(definition, directory.get(), summary->version));
+  MURMUR_ASSIGN(const SwapSummary swap, SwitchTo(definition, directory.get(), summary->version));
   summary->swapped = true;
   summary->replaced = swap.replaced;
   summary->dropped = swap.dropped;

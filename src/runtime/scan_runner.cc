@@ -47,8 +47,8 @@ Status ScanRunner::Work(std::stop_token stop) {
 }
 
 Status ScanRunner::ReadSplit(FoldWorker* worker, SplitWork* work, std::stop_token stop) {
-  MURMUR_ASSIGN(auto stream, source_->Open(work->split, work->progress.position,
-                                           run_.pipeline->projection()));
+  MURMUR_ASSIGN(auto stream,
+                source_->Open(work->split, work->progress.position, run_.pipeline->projection()));
   while (!stop.stop_requested() && !run_.abort.stop_requested()) {
     MURMUR_ASSIGN(const ReadState state, stream->Read(stop, worker->EmptyBatch()));
     switch (state) {

@@ -54,8 +54,7 @@ Result<OpenedVersion> OpenVersion(const Definition& definition, const StateDirec
   // How long windows are kept may change without a new version.
   if (own.window && definition.window) own.window->keep = definition.window->keep;
   MURMUR_ASSIGN(opened.pipeline, Pipeline::Compile(own));
-  MURMUR_ASSIGN(opened.table,
-                directory.OpenVersion(number, access, SchemaOf(*opened.pipeline)));
+  MURMUR_ASSIGN(opened.table, directory.OpenVersion(number, access, SchemaOf(*opened.pipeline)));
   return opened;
 }
 

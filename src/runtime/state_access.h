@@ -1,5 +1,5 @@
-// How the verbs reach a definition's state: paths, options, and a version opened with the definition
-// that it was built with.
+// How the verbs reach a definition's state: paths, options, and a version opened with the
+// definition that it was built with.
 #pragma once
 
 #include <memory>

@@ -407,8 +407,7 @@ TEST(MakeSnapshotSource, SaysWhatItCanNotMake) {
   EXPECT_EQ(code(Bootstrap("csv", {})), Code::kInvalidArgument);
   EXPECT_EQ(code(Bootstrap("jsonl", {})), Code::kInvalidArgument);
   EXPECT_EQ(code(Bootstrap("jsonl", {{"path", "a"}, {"format", "xml"}})), Code::kNotFound);
-  EXPECT_EQ(code(Bootstrap("jsonl", {{"path", "a"}, {"handoff", "live"}})),
-            Code::kOk);
+  EXPECT_EQ(code(Bootstrap("jsonl", {{"path", "a"}, {"handoff", "live"}})), Code::kOk);
 }
 
 }  // namespace

@@ -40,9 +40,9 @@ constexpr std::pair<const char*, const char*> kProperties[] = {
 // Known to newer releases: older ones wait a second before they fetch for a queue that was full.
 constexpr std::pair<const char*, const char*> kNewProperties[] = {{"fetch.queue.backoff.ms", "10"}};
 // What exactness rests on is not for `config:`.
-constexpr std::array<std::string_view, 6> kOurs = {
-    "bootstrap.servers", "group.id",          "enable.auto.commit", "enable.auto.offset.store",
-    "auto.offset.reset", "enable.partition.eof"};
+constexpr std::array<std::string_view, 6> kOurs = {"bootstrap.servers",  "group.id",
+                                                   "enable.auto.commit", "enable.auto.offset.store",
+                                                   "auto.offset.reset",  "enable.partition.eof"};
 constexpr std::string_view kConfigPrefix = "config.";
 
 struct ListDeleter {
@@ -110,9 +110,9 @@ Status SetProperty(rd_kafka_conf_t* conf, const std::string& name, const std::st
     return {};
   }
   // librdkafka's message may hold the value, which may be a secret.
-  return Status(Code::kInvalidArgument,
-                fmt::format("kafka: librdkafka refuses the property {}; see its CONFIGURATION.md",
-                            name));
+  return Status(
+      Code::kInvalidArgument,
+      fmt::format("kafka: librdkafka refuses the property {}; see its CONFIGURATION.md", name));
 }
 
 Status SetUserProperties(const SourceSpec& spec, rd_kafka_conf_t* conf) {
@@ -120,9 +120,9 @@ Status SetUserProperties(const SourceSpec& spec, rd_kafka_conf_t* conf) {
     if (!option.starts_with(kConfigPrefix)) continue;
     const std::string name = option.substr(kConfigPrefix.size());
     if (std::find(kOurs.begin(), kOurs.end(), name) != kOurs.end()) {
-      return Status(Code::kInvalidArgument,
-                    fmt::format("kafka: config: {} is set by murmur, as exactness rests on it",
-                                name));
+      return Status(
+          Code::kInvalidArgument,
+          fmt::format("kafka: config: {} is set by murmur, as exactness rests on it", name));
     }
     MURMUR_ASSIGN(const std::string resolved, ResolveSecret(value));
     MURMUR_TRY(SetProperty(conf, name, resolved));
@@ -144,8 +144,7 @@ KafkaQueue::KafkaQueue(rd_kafka_t* client, TopicPartition partition, std::functi
     : client_(client),
       partition_(std::move(partition)),
       wake_(std::move(wake)),
-      queue_(
-          rd_kafka_queue_get_partition(client, partition_.topic.c_str(), partition_.partition)) {
+      queue_(rd_kafka_queue_get_partition(client, partition_.topic.c_str(), partition_.partition)) {
   rd_kafka_queue_forward(queue_, nullptr);
   if (wake_) rd_kafka_queue_cb_event_enable(queue_, &KafkaQueue::Wake, this);
 }
@@ -414,8 +413,7 @@ void KafkaClient::CommitToGroup(const OffsetMap& offsets) const {
   const std::lock_guard lock(commits_mutex_);
   if (commits_ > 0) return;  // the next one says it all
   const PartitionList list = MakeList(offsets);
-  const auto error =
-      rd_kafka_commit_queue(client_, list.get(), commit_answers_, nullptr, nullptr);
+  const auto error = rd_kafka_commit_queue(client_, list.get(), commit_answers_, nullptr, nullptr);
   commits_ += error == RD_KAFKA_RESP_ERR_NO_ERROR ? 1 : 0;
 }
 

@@ -40,8 +40,8 @@ class KafkaReplay final : public SnapshotSource {
       plan.splits.push_back({.id = slice.partition.ToString(),
                              .bytes = records * kBytesGuess,
                              .payload = json{{"from", slice.from}, {"until", slice.until}}.dump()});
-      notes_.push_back(fmt::format("{}: offsets [{}, {})", slice.partition.ToString(), slice.from,
-                                   slice.until));
+      notes_.push_back(
+          fmt::format("{}: offsets [{}, {})", slice.partition.ToString(), slice.from, slice.until));
     }
     return plan;
   }
@@ -116,9 +116,8 @@ class KafkaReplay final : public SnapshotSource {
   Status CheckNamed(const std::vector<TopicPartition>& partitions) const {
     for (const auto* borders : {&range_.from_offsets, &range_.until_offsets}) {
       for (const auto& [partition, offset] : *borders) {
-        const bool known = std::any_of(partitions.begin(), partitions.end(), [&](const auto& p) {
-          return p.partition == partition;
-        });
+        const bool known = std::any_of(partitions.begin(), partitions.end(),
+                                       [&](const auto& p) { return p.partition == partition; });
         if (!known) {
           return Status(Code::kInvalidArgument,
                         fmt::format("there is no partition {} in {}", partition, topics_->name()));

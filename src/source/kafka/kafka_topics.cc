@@ -50,8 +50,8 @@ Result<std::unique_ptr<KafkaTopics>> KafkaTopics::Make(const SourceSpec& spec,
   }
   topics->name_ = fmt::format("kafka:{}{}", fmt::join(topics->topics_, ","), topics->pattern_);
   MURMUR_TRY(MakeDecoder(topics->format_, {}).status());
-  const uint64_t share = static_cast<uint64_t>(
-      static_cast<double>(definition.memory_bytes) * kQueueShare / kPartitionsGuess);
+  const uint64_t share = static_cast<uint64_t>(static_cast<double>(definition.memory_bytes) *
+                                               kQueueShare / kPartitionsGuess);
   MURMUR_ASSIGN(topics->client_, KafkaClient::Make(spec, "murmur-" + definition.name,
                                                    std::min(share, kQueueBytesMax)));
   return topics;
@@ -103,7 +103,8 @@ std::vector<std::string> KafkaTopics::StreamsOf(const std::string& topic) const 
 HandoffToken KafkaTopics::TokenOf(const OffsetMap& offsets) const {
   HandoffToken token;
   for (const auto& [at, offset] : offsets) {
-    token.streams[fmt::format("{}:{}", kKafka, at.topic)][std::to_string(at.partition)] = std::to_string(offset);
+    token.streams[fmt::format("{}:{}", kKafka, at.topic)][std::to_string(at.partition)] =
+        std::to_string(offset);
   }
   return token;
 }

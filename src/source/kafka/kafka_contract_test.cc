@@ -1,0 +1,175 @@
+// Kafka under the contracts of live sources and of replay, on the broker that MURMUR_KAFKA_BROKERS
+// names; without one there are no cases.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdlib>
+
+#include "source/kafka/kafka_client.h"
+#include "source/kafka/kafka_live.h"
+#include "source/kafka/kafka_replay.h"
+#include "testing/live_source_contract.h"
+#include "testing/snapshot_source_contract.h"
+
+namespace murmur {
+namespace {
+
+constexpr int kTimeoutMs = 30000;
+
+const char* Brokers() { return std::getenv("MURMUR_KAFKA_BROKERS"); }
+
+// A topic of its own on the broker, with what writes to it.
+class TestTopic {
+ public:
+  explicit TestTopic(int partitions) {
+    static std::atomic<int> number{0};
+    name_ = fmt::format("contract-{}-{}", getpid(), number++);
+    char error[512];
+    rd_kafka_conf_t* conf = rd_kafka_conf_new();
+    rd_kafka_conf_set(conf, "bootstrap.servers", Brokers(), error, sizeof error);
+    rd_kafka_conf_set(conf, "linger.ms", "1", error, sizeof error);
+    client_ = rd_kafka_new(RD_KAFKA_PRODUCER, conf, error, sizeof error);
+    answers_ = rd_kafka_queue_new(client_);
+    rd_kafka_NewTopic_t* topic =
+        rd_kafka_NewTopic_new(name_.c_str(), partitions, 1, error, sizeof error);
+    rd_kafka_CreateTopics(client_, &topic, 1, nullptr, answers_);
+    ExpectAnswer();
+    rd_kafka_NewTopic_destroy(topic);
+  }
+  ~TestTopic() {
+    rd_kafka_queue_destroy(answers_);
+    rd_kafka_destroy(client_);
+  }
+
+  const std::string& name() const { return name_; }
+
+  void Produce(int32_t partition, const std::vector<std::string>& values) {
+    for (const std::string& value : values) {
+      EXPECT_EQ(rd_kafka_producev(client_, RD_KAFKA_V_TOPIC(name_.c_str()),
+                                  RD_KAFKA_V_PARTITION(partition),
+                                  RD_KAFKA_V_VALUE(const_cast<char*>(value.data()), value.size()),
+                                  RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END),
+                RD_KAFKA_RESP_ERR_NO_ERROR);
+    }
+    EXPECT_EQ(rd_kafka_flush(client_, kTimeoutMs), RD_KAFKA_RESP_ERR_NO_ERROR);
+  }
+  void SetPartitions(size_t total) {
+    char error[512];
+    rd_kafka_NewPartitions_t* more =
+        rd_kafka_NewPartitions_new(name_.c_str(), total, error, sizeof error);
+    rd_kafka_CreatePartitions(client_, &more, 1, nullptr, answers_);
+    ExpectAnswer();
+    rd_kafka_NewPartitions_destroy(more);
+    // A producer learns of them when it asks again.
+    for (const rd_kafka_metadata_t* metadata = nullptr; metadata == nullptr;) {
+      ASSERT_EQ(rd_kafka_metadata(client_, 1, nullptr, &metadata, kTimeoutMs),
+                RD_KAFKA_RESP_ERR_NO_ERROR);
+      size_t seen = 0;
+      for (int i = 0; i < metadata->topic_cnt; ++i) {
+        if (metadata->topics[i].topic == name_) {
+          seen = static_cast<size_t>(metadata->topics[i].partition_cnt);
+        }
+      }
+      rd_kafka_metadata_destroy(metadata);
+      if (seen < total) metadata = nullptr;
+    }
+  }
+  void DeleteBefore(int32_t partition, int64_t offset) {
+    rd_kafka_topic_partition_list_t* list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, name_.c_str(), partition)->offset = offset;
+    rd_kafka_DeleteRecords_t* before = rd_kafka_DeleteRecords_new(list);
+    rd_kafka_DeleteRecords(client_, &before, 1, nullptr, answers_);
+    ExpectAnswer();
+    rd_kafka_DeleteRecords_destroy(before);
+    rd_kafka_topic_partition_list_destroy(list);
+  }
+
+ private:
+  void ExpectAnswer() {
+    rd_kafka_event_t* event = rd_kafka_queue_poll(answers_, kTimeoutMs);
+    ASSERT_NE(event, nullptr);
+    EXPECT_EQ(rd_kafka_event_error(event), RD_KAFKA_RESP_ERR_NO_ERROR)
+        << rd_kafka_event_error_string(event);
+    rd_kafka_event_destroy(event);
+  }
+
+  std::string name_;
+  rd_kafka_t* client_ = nullptr;
+  rd_kafka_queue_t* answers_ = nullptr;
+};
+
+Definition DefinitionOf(const std::string& topic) {
+  Definition definition;
+  definition.name = "contract";
+  definition.live =
+      SourceSpec{"kafka", {{"brokers", Brokers()}, {"topic", topic}, {"start", "earliest"}}};
+  definition.replay = SourceSpec{"kafka", {{"brokers", Brokers()}, {"topic", topic}}};
+  return definition;
+}
+
+class KafkaLiveFixture final : public LiveFixture {
+ public:
+  KafkaLiveFixture() : topic_(static_cast<int>(kSplits)) {}
+
+  std::unique_ptr<LiveSource> MakeSource() override {
+    return MakeKafkaLive(DefinitionOf(topic_.name())).value();
+  }
+  void Append(size_t split, const std::vector<int64_t>& ids) override {
+    std::vector<std::string> values;
+    for (const int64_t id : ids) values.push_back(fmt::format(R"({{"id":{}}})", id));
+    topic_.Produce(static_cast<int32_t>(split), values);
+  }
+  void AddSplit() override { topic_.SetPartitions(kSplits + 1); }
+  void DropOldest(size_t split, size_t count) override {
+    topic_.DeleteBefore(static_cast<int32_t>(split), static_cast<int64_t>(count));
+  }
+  std::string SplitId(size_t split) const override {
+    return fmt::format("kafka:{}/{}", topic_.name(), split);
+  }
+
+ private:
+  TestTopic topic_;
+};
+
+class KafkaReplayFixture final : public SourceFixture {
+ public:
+  explicit KafkaReplayFixture(const std::vector<ContractRecord>& records) : topic_(kPartitions) {
+    std::vector<std::vector<std::string>> values(kPartitions);
+    for (const ContractRecord& record : records) {
+      values[static_cast<size_t>(record.id % kPartitions)].push_back(record.ToJson());
+    }
+    for (int i = 0; i < kPartitions; ++i) topic_.Produce(i, values[static_cast<size_t>(i)]);
+  }
+
+  std::unique_ptr<SnapshotSource> MakeSource() override {
+    return MakeKafkaReplay(DefinitionOf(topic_.name()), {}).value();
+  }
+
+ private:
+  static constexpr int kPartitions = 3;
+  TestTopic topic_;
+};
+
+std::vector<LiveCase> LiveCases() {
+  if (Brokers() == nullptr) return {};
+  return {{.name = "topic", .make = [] { return std::make_unique<KafkaLiveFixture>(); }}};
+}
+std::vector<SourceCase> ReplayCases() {
+  if (Brokers() == nullptr) return {};
+  return {{.name = "topic", .make = [](const std::vector<ContractRecord>& records) {
+             return std::unique_ptr<SourceFixture>(std::make_unique<KafkaReplayFixture>(records));
+           }}};
+}
+
+MURMUR_LIVE_SOURCE_CONTRACT(KafkaLiveContract);
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(KafkaLiveContract);
+INSTANTIATE_TEST_SUITE_P(Kafka, KafkaLiveContract, testing::ValuesIn(LiveCases()), LiveCaseName);
+
+MURMUR_SNAPSHOT_SOURCE_CONTRACT(KafkaReplayContract);
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(KafkaReplayContract);
+INSTANTIATE_TEST_SUITE_P(Kafka, KafkaReplayContract, testing::ValuesIn(ReplayCases()),
+                         SourceCaseName);
+
+}  // namespace
+}  // namespace murmur

@@ -1,0 +1,63 @@
+// A state table that crashes where it is told.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "murmur/state.h"
+
+namespace murmur {
+
+// Does what the store does, and crashes where it is told: an Apply fails before it does anything,
+// or after all is stored, as when the process dies and the answer never arrives.
+class CrashingTable final : public StateTable {
+ public:
+  enum class When { kBefore, kAfter };
+  CrashingTable(StateTable* table, int crash_at, When when)
+      : table_(table), crash_at_(crash_at), when_(when) {}
+
+  Status Apply(const Commit& commit) override {
+    const std::lock_guard lock(mutex_);  // after a crash nothing is stored any more
+    if (crashed_) return Crash();
+    crashed_ = applies_++ == crash_at_;
+    if (crashed_ && when_ == When::kBefore) return Crash();
+    MURMUR_TRY(table_->Apply(commit));
+    return crashed_ ? Crash() : Status();
+  }
+  Result<VersionInfo> Info() const override { return table_->Info(); }
+  Status SetStatus(VersionStatus status, std::string failure) override {
+    return crashed_ ? Crash() : table_->SetStatus(status, std::move(failure));
+  }
+  Status Complete(const ScanEnd& end) override {
+    return crashed_ ? Crash() : table_->Complete(end);
+  }
+  Status Begin(const HandoffToken& token, const ScanPlan& plan) override {
+    return table_->Begin(token, plan);
+  }
+  Result<std::optional<HandoffToken>> Token() const override { return table_->Token(); }
+  Result<std::optional<ScanPlan>> Plan() const override { return table_->Plan(); }
+  Result<std::unique_ptr<StateSnapshot>> Snapshot() const override { return table_->Snapshot(); }
+  Result<std::vector<bool>> HasIds(std::span<const std::string> ids) const override {
+    return table_->HasIds(ids);
+  }
+  Status Close() override { return table_->Close(); }
+
+  bool crashed() const { return crashed_; }
+
+ private:
+  static Status Crash() { return Status(Code::kUnavailable, "crashed"); }
+
+  StateTable* const table_;
+  const int crash_at_;
+  const When when_;
+  std::mutex mutex_;
+  int applies_ = 0;
+  bool crashed_ = false;
+};
+
+}  // namespace murmur
