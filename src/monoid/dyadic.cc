@@ -201,8 +201,11 @@ void AppendScaledInteger(std::string_view bytes, int64_t position, std::string* 
     out->push_back('\0');
     return;
   }
-  bytes.remove_prefix(skip);
-  position += static_cast<int64_t>(skip);
+  // Sums of what is read have positions that can be read again.
+  const int64_t most = std::max<int64_t>(0, kDyadicPositionMax - position);
+  const auto skipped = std::min(static_cast<int64_t>(skip), most);
+  bytes.remove_prefix(static_cast<size_t>(skipped));
+  position += skipped;
   const char sign = static_cast<signed char>(bytes.back()) < 0 ? '\xFF' : '\0';
   while (bytes.size() > 1 && bytes.back() == sign &&
          (static_cast<signed char>(bytes[bytes.size() - 2]) < 0) == (sign != '\0')) {
@@ -224,13 +227,13 @@ bool ReadScaledInteger(std::string_view* in, std::string_view* bytes, int64_t* p
   *position = 0;
   if (!ReadVarint(in, &size)) return false;
   if (size == 0) return true;
-  if (size > kDyadicBytesMax || !ReadSigned(in, position) || *position > kDyadicBytesMax ||
-      *position < -kDyadicBytesMax || size > in->size()) {
+  if (!ReadSigned(in, position) || *position > kDyadicPositionMax ||
+      *position < -kDyadicPositionMax || size > in->size()) {
     return false;
   }
   *bytes = in->substr(0, size);
   in->remove_prefix(size);
-  if (bytes->front() == '\0') return false;
+  if (bytes->front() == '\0' && *position != kDyadicPositionMax) return false;
   if (size == 1) return true;
   const char top = bytes->back();
   const bool below_is_negative = static_cast<signed char>((*bytes)[size - 2]) < 0;

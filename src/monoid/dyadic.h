@@ -3,7 +3,8 @@
 //
 // Bytes of a number (AppendDyadic): varint n, the size in bytes; for n > 0 the signed varint
 // position p and n bytes of a two's complement integer, lowest first: value = integer * 256^p.
-// The lowest byte is not 0 and the integer has no needless sign byte: one number, one encoding.
+// p lies within kDyadicPositionMax of 0; the lowest byte is not 0, unless p could be no greater;
+// and the integer has no needless sign byte: one number, one encoding.
 #pragma once
 
 #include <cstdint>
@@ -51,7 +52,7 @@ class Dyadic {
   int64_t low_ = 0;              // limbs_[0] counts 2^(64 * low_)
 };
 
-inline constexpr int64_t kDyadicBytesMax = 1024;  // |position| and size of what is read
+inline constexpr int64_t kDyadicPositionMax = 1024;  // squares of doubles have -269 to 256
 
 void AppendDyadic(const Dyadic& number, std::string* out);
 // The same for any two's complement integer * 256^position.
