@@ -31,6 +31,7 @@ constexpr uint64_t kPendingCompactionBytesMax = 8ull << 30;
 constexpr std::chrono::milliseconds kBackPressureStep{5};
 // A wait ends after this long whatever the store says: slow is better than stuck.
 constexpr std::chrono::seconds kBackPressureMax{60};
+constexpr int kOneRecordFiles = 16;
 constexpr int kSecondaryOpenAttempts = 20;  // the writer may delete a table while a reader opens
 
 rocksdb::Options MakeOptions(const DatabaseOptions& from) {
@@ -54,6 +55,9 @@ rocksdb::Options MakeOptions(const DatabaseOptions& from) {
   to.bottommost_compression = rocksdb::kLZ4Compression;
   to.bytes_per_sync = 1 << 20;
   to.max_open_files = -1;  // a reader must keep the files that the writer deletes
+  if (from.one_record) to.max_open_files = kOneRecordFiles;
+  to.skip_stats_update_on_db_open = from.access == Access::kRead;
+  to.skip_checking_sst_file_sizes_on_db_open = from.access == Access::kRead;
   to.keep_log_file_num = 4;
   to.info_log_level = rocksdb::WARN_LEVEL;
   to.stats_dump_period_sec = 0;

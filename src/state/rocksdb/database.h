@@ -28,6 +28,7 @@ struct DatabaseOptions {
   std::string path;
   Access access = Access::kWrite;
   bool create = false;
+  bool one_record = false;  // a reader of little: opens files when it needs them
   std::vector<const Monoid*> monoids;
   std::shared_ptr<VisibleBuckets> visible;  // null: no retention
   std::shared_ptr<Damage> damage;

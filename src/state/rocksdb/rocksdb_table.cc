@@ -71,6 +71,7 @@ Status RocksDbTable::Create(const RocksDbTableOptions& options, VersionInfo info
 Result<VersionInfo> RocksDbTable::ReadInfo(const RocksDbTableOptions& options) {
   DatabaseOptions to_read = ToDatabaseOptions(options, StateSchema());
   to_read.access = Access::kRead;
+  to_read.one_record = true;
   MURMUR_ASSIGN(const auto database, Database::Open(std::move(to_read)));
   return Required(*database, kInfoKey, DecodeInfo);
 }
