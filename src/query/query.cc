@@ -230,6 +230,11 @@ Result<std::string> StatusAsJson(const VersionInfo& info, const StateTable& tabl
   const auto [sum, done] = TotalOf(progress);
   uint64_t bytes_total = 0;
   for (const Split& split : plan ? plan->splits : std::vector<Split>{}) bytes_total += split.bytes;
+  // The splits of a scan that is complete are done, those of a live source never are.
+  ordered_json live = ordered_json::object();
+  for (const auto& [split, one] : progress) {
+    if (!one.done) live[split] = {{"committed", one.position}};
+  }
   static constexpr const char* kStatus[] = {"building", "complete", "failed"};
   ordered_json dead = ordered_json::object();
   for (size_t i = 0; i < kDeadReasonCount; ++i) {
@@ -255,6 +260,7 @@ Result<std::string> StatusAsJson(const VersionInfo& info, const StateTable& tabl
       {"newest_event_time",
        newest == INT64_MIN ? ordered_json() : ordered_json(FormatTime(newest))},
   };
+  if (info.status == VersionStatus::kComplete && !live.empty()) json["live"] = {{"splits", live}};
   if (!info.range.empty()) json["range"] = info.range;
   if (!info.inexact.empty()) json["at_least_once"] = info.inexact;
   if (!info.failure.empty()) json["failure"] = info.failure;

@@ -157,11 +157,11 @@ Result<bool> HasLivePositions(const Definition& definition, const StateDirectory
   MURMUR_ASSIGN(const auto opened, OpenVersion(definition, directory, number, Access::kRead));
   MURMUR_ASSIGN(const auto token, opened.table->Token());
   if (token && !token->streams.empty()) return true;
-  MURMUR_ASSIGN(const auto plan, opened.table->Plan());
   MURMUR_ASSIGN(const auto snapshot, opened.table->Snapshot());
-  MURMUR_ASSIGN(auto progress, snapshot->Progress());
-  for (const Split& split : plan.value_or(ScanPlan()).splits) progress.erase(split.id);
-  return !progress.empty();
+  MURMUR_ASSIGN(const auto progress, snapshot->Progress());
+  // The splits of the scan, which is complete, are done; those of a live source never are.
+  return std::any_of(progress.begin(), progress.end(),
+                     [](const auto& split) { return !split.second.done; });
 }
 
 LiveOwner::LiveOwner(const Definition* definition, StateDirectory* directory,

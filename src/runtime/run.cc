@@ -292,6 +292,11 @@ Status BootstrapUnlessDone(const Definition& definition, const RunOptions& optio
     MURMUR_TRY(CheckIdentity(definition, info));
     if (info.status == VersionStatus::kComplete) return {};
   }
+  {
+    // What is wrong with it shows before a long scan, and leaves no version of a wrong topic behind.
+    MURMUR_ASSIGN(const auto live, MakeLiveSource(definition));
+    MURMUR_TRY(live->Splits(options.stop).status());
+  }
   BootstrapOptions bootstrap;
   static_cast<RunOptions&>(bootstrap) = options;
   NoSnapshot nothing("live:" + definition.live->kind);

@@ -35,6 +35,16 @@ std::vector<std::string> TopicsOf(const SourceSpec& spec) {
   return topics;
 }
 
+Result<std::regex> CompilePattern(const std::string& pattern) {
+  try {
+    return std::regex(pattern, std::regex::ECMAScript);
+  } catch (const std::regex_error& error) {
+    return Status(Code::kInvalidArgument,
+                  fmt::format("kafka: pattern '{}' is no regular expression: {}", pattern,
+                              error.what()));
+  }
+}
+
 }  // namespace
 
 Result<std::unique_ptr<KafkaTopics>> KafkaTopics::Make(const SourceSpec& spec,
@@ -43,11 +53,17 @@ Result<std::unique_ptr<KafkaTopics>> KafkaTopics::Make(const SourceSpec& spec,
   topics->topics_ = TopicsOf(spec);
   topics->pattern_ = OptionOr(spec, "pattern", "");
   topics->format_ = OptionOr(spec, "format", "json");
-  topics->compacted_ = OptionOr(spec, "compacted", "") == "allow";
+  const std::string compacted = OptionOr(spec, "compacted", "");
+  topics->compacted_ = !compacted.empty();
   topics->record_bytes_max_ = definition.max_record_bytes;
   if (topics->topics_.empty() == topics->pattern_.empty()) {
     return Status(Code::kInvalidArgument, "kafka: expected either topic: or pattern:");
   }
+  if (topics->compacted_ && compacted != "allow") {
+    return Status(Code::kInvalidArgument,
+                  fmt::format("kafka: compacted '{}': expected allow", compacted));
+  }
+  MURMUR_TRY(CompilePattern(topics->pattern_).status());
   topics->name_ = fmt::format("kafka:{}{}", fmt::join(topics->topics_, ","), topics->pattern_);
   MURMUR_TRY(MakeDecoder(topics->format_, {}).status());
   const uint64_t share = static_cast<uint64_t>(static_cast<double>(definition.memory_bytes) *
@@ -60,7 +76,7 @@ Result<std::unique_ptr<KafkaTopics>> KafkaTopics::Make(const SourceSpec& spec,
 Result<std::vector<std::string>> KafkaTopics::Names(const std::stop_token& stop) const {
   if (pattern_.empty()) return topics_;
   MURMUR_ASSIGN(const auto all, client_->Topics(stop));
-  const std::regex pattern(pattern_, std::regex::ECMAScript);
+  MURMUR_ASSIGN(const std::regex pattern, CompilePattern(pattern_));
   std::vector<std::string> names;
   for (const std::string& name : all) {
     if (!name.starts_with("__") && std::regex_search(name, pattern)) names.push_back(name);
