@@ -36,6 +36,7 @@ class CrashingTable final : public StateTable {
   Status Complete(const ScanEnd& end) override {
     return crashed_ ? Crash() : table_->Complete(end);
   }
+  Status DropIds() override { return table_->DropIds(); }
   Status Begin(const HandoffToken& token, const ScanPlan& plan) override {
     return table_->Begin(token, plan);
   }

@@ -302,6 +302,20 @@ TEST_P(StateTableContract, IdsComeWithTheirCommitAndGoWhenTheVersionIsComplete) 
   EXPECT_EQ((**table_->Token()).streams.at("kafka").at("0"), "7");
 }
 
+TEST_P(StateTableContract, IdsThatAreKeptGoWhenTheyAreDropped) {
+  const std::vector<std::string> ids = {"a", "b"};
+  TestCommit commit = NumberedCommit(1, 20);
+  commit.ids = {ids[0]};
+  Apply(commit);
+  ASSERT_EQ(table_->Complete({.keep_ids = true}), Status());
+  Reopen();
+  EXPECT_THAT(*table_->HasIds(ids), testing::ElementsAre(true, false));
+  ASSERT_EQ(table_->DropIds(), Status());
+  EXPECT_THAT(*table_->HasIds(ids), testing::ElementsAre(false, false));
+  Reopen();
+  EXPECT_THAT(*table_->HasIds(ids), testing::ElementsAre(false, false));
+}
+
 TEST_P(StateTableContract, OtherMonoidsOrWindowsAreRefused) {
   ASSERT_EQ(table_->Close(), Status());
   table_.reset();

@@ -77,6 +77,10 @@ struct Definition {
   std::optional<SourceSpec> live;
   std::optional<SourceSpec> replay;
 
+  // Live may bring records again that the bootstrap or replay counted: those with an id of theirs
+  // are skipped, until every split of live is at this event time (µs). Needs id and time.
+  std::optional<int64_t> overlap_until;
+
   // How it runs; may change at any time.
   std::string state_path = "./state";
   uint32_t keep_versions = 2;          // complete ones, the serving one included

@@ -42,6 +42,8 @@ struct RunOptions {
   std::stop_token stop;
   // Called about five times a second from a thread of its own, and once at the end.
   std::function<void(const RunProgress&)> on_progress;
+  // Told, from the same thread, what a user should know at once: where live begins.
+  std::function<void(const std::string&)> on_note;
   // Reads this instead of what the definition names. Outlives the call.
   SnapshotSource* source = nullptr;
 };

@@ -56,6 +56,8 @@ struct ScanEnd {
   // Where live goes on, for history that ends at known positions; else empty.
   HandoffToken live_from;
   std::string inexact;  // why records may have been counted more than once; empty: none was
+  // The ids of a plan that says `deduplicate` are kept, for live to skip them.
+  bool keep_ids = false;
 };
 
 enum class ReadState { kRecords, kIdle, kEnd };

@@ -106,8 +106,9 @@ class StateTable {
   virtual Status SetStatus(VersionStatus status, std::string failure) = 0;  // durable on return
 
   // The version is complete, and as inexact as `end` says. end.live_from, where it names positions,
-  // replaces the token. Durable on return, all or nothing.
+  // replaces the token. Durable on return, all or nothing. Ids go, unless they are to be kept.
   virtual Status Complete(const ScanEnd& end) = 0;
+  virtual Status DropIds() = 0;
 
   // The token and the plan of what is read, durable on return; set once per generation.
   // Errors: kAlreadyExists.
@@ -122,7 +123,7 @@ class StateTable {
   // the table is unchanged, or, after kUnavailable, may have changed wholly: read Progress.
   virtual Status Apply(const Commit& commit) = 0;
 
-  // Which of `ids` earlier commits brought. They are kept until the version is complete.
+  // Which of `ids` earlier commits brought, and no Complete or DropIds has dropped.
   virtual Result<std::vector<bool>> HasIds(std::span<const std::string> ids) const = 0;
 
   virtual Result<std::unique_ptr<StateSnapshot>> Snapshot() const = 0;

@@ -109,6 +109,10 @@ int BuildVerb(const RunArguments& arguments, const Definition& definition, const
   options.threads = arguments.threads;
   options.max_errors = *max_errors;
   options.on_progress = [&line](const RunProgress& progress) { line.Show(progress); };
+  options.on_note = [&](const std::string& note) {
+    line.Finish();
+    if (!arguments.quiet) Note(note);
+  };
   RunSummary summary;
   const Status status = run(definition, options, &summary);
   line.Finish();

@@ -36,6 +36,7 @@ std::string ProgressLine::Text(const RunProgress& p) const {
   if (p.bytes_total > p.bytes && bytes_rate > 0) {
     text += "  ETA " + Duration(static_cast<double>(p.bytes_total - p.bytes) / bytes_rate);
   }
+  if (p.lag_records) text += fmt::format("  {} behind", WithCommas(*p.lag_records));
   if (p.dead_letters > 0) text += fmt::format("  {} dead letters", WithCommas(p.dead_letters));
   return text;
 }

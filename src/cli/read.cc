@@ -6,9 +6,9 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "base/time_text.h"
 #include "cli/commands.h"
 #include "cli/output.h"
-#include "decode/time_text.h"
 #include "definition/units.h"
 #include "murmur/run.h"
 

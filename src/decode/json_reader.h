@@ -18,10 +18,10 @@
 #include <string_view>
 #include <vector>
 
+#include "base/time_text.h"
 #include "decode/field_tree.h"
 #include "decode/json_scanner.h"
 #include "decode/text_arena.h"
-#include "decode/time_text.h"
 #include "murmur/record.h"
 
 namespace murmur {

@@ -31,7 +31,7 @@ live: {kafka: {brokers: "${MURMUR_TEST_BROKERS}", topic: t}}
         "where: amount > 1\n", "  total = sum(amount * 2): ", "[sum.v1; mergeable in any order",
         "fields read: amount, country, page, ts\n", "bootstrap: jsonl (path=data)\n",
         "live: kafka (brokers=${MURMUR_TEST_BROKERS}, topic=t)\n", "state: rocksdb at ./state\n",
-        "memory 512MiB; record 16MiB; 1d ahead; commit every 1s\n"}) {
+        "memory 512MiB; record 16MiB; 1d ahead; commit every 1s, 100ms live\n"}) {
     EXPECT_THAT(plan, HasSubstr(line));
   }
 }

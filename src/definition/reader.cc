@@ -10,6 +10,7 @@
 #include <set>
 #include <sstream>
 
+#include "base/time_text.h"
 #include "definition/problems.h"
 #include "definition/units.h"
 #include "expression/expression.h"
@@ -249,6 +250,7 @@ class Reader {
              source("bootstrap", &definition_.bootstrap),
              source("live", &definition_.live),
              source("replay", &definition_.replay),
+             {"overlap", [this](const YAML::Node& n) { ReadOverlap(n); }},
              {"state", [this](const YAML::Node& n) { ReadState(n); }},
              value("max_errors", "a number or unlimited", ParseMaxErrors, &definition_.max_errors),
              value("threads", "a number, 0 for as many as the machine has", ParseCount,
@@ -391,6 +393,31 @@ class Reader {
     AddAt(node.Mark(), "", "window: needs 'every', such as {every: 1d}");
   }
 
+  void ReadOverlap(const YAML::Node& node) {
+    std::optional<std::string> by;
+    ReadMap("overlap", node, "{by: id, until: a time}",
+            {{"by",
+              [this](const YAML::Node& n) {
+                ReadValue(
+                    "overlap.by", n, "id",
+                    [](std::string_view text) {
+                      return text == "id" ? std::optional<bool>(true) : std::nullopt;
+                    },
+                    &overlap_by_id_);
+              }},
+             {"until", [this](const YAML::Node& n) {
+                ReadValue("overlap.until", n, "a time as RFC 3339, such as 2026-03-01T12:00:00Z",
+                          ParseTime, &definition_.overlap_until);
+              }}});
+    if (places_.contains("overlap.by") && places_.contains("overlap.until")) return;
+    Refuse("overlap", node, "overlap: expected {by: id, until: a time}");
+  }
+
+  static std::optional<int64_t> ParseTime(std::string_view text) {
+    int64_t micros = 0;
+    return TimeParser().Parse(text, &micros) ? std::optional<int64_t>(micros) : std::nullopt;
+  }
+
   void ReadNullKey(const YAML::Node& node) {
     ReadValue(
         "null_key", node, "keep or reject",
@@ -516,6 +543,7 @@ class Reader {
   std::vector<Located> problems_;
   std::map<std::string, Place> places_;
   std::set<std::string> broken_;
+  bool overlap_by_id_ = false;
 };
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/time_text.h"
 #include "definition/problems.h"
 #include "definition/units.h"
 #include "expression/expression.h"
@@ -48,6 +49,8 @@ class Validator {
     CheckSource("bootstrap", definition_.bootstrap);
     CheckSource("live", definition_.live);
     CheckSource("replay", definition_.replay);
+    CheckStart();
+    CheckOverlap();
     CheckLimits();
     return std::move(problems_);
   }
@@ -186,6 +189,37 @@ class Validator {
           "expected live, or positions such as {kafka: {0: 1500}}");
     } else if (handoff != spec->options.end() && !definition_.live) {
       Add(place + ".handoff", handoff->second, "needs a live source; expected live: beside it");
+    }
+  }
+
+  void CheckStart() {
+    if (!definition_.live) return;
+    for (const auto& [name, value] : definition_.live->options) {
+      const std::string where = fmt::format("live.{}.{}", definition_.live->kind, name);
+      if (name == "start") {
+        int64_t micros = 0;
+        if (value == "earliest" || value == "latest" || TimeParser().Parse(value, &micros))
+          continue;
+        Add(where, value,
+            "expected earliest, latest, a time as RFC 3339, or offsets such as {0: 1500}");
+      } else if (name.starts_with("start.") && !ParseUnsigned(value)) {
+        Add(where, value, "expected an offset");
+      }
+    }
+  }
+
+  void CheckOverlap() {
+    if (!definition_.overlap_until) return;
+    if (definition_.id.empty()) {
+      Add("overlap", "", "needs what names a record; expected id: field in the definition");
+    }
+    if (!definition_.time) {
+      Add("overlap", "", "needs the time of a record; expected time: field in the definition");
+    }
+    if (!definition_.live || (!definition_.bootstrap && !definition_.replay)) {
+      Add("overlap", "",
+          "lies between what was and what comes; expected live: and bootstrap: or "
+          "replay: in the definition");
     }
   }
 

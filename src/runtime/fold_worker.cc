@@ -73,11 +73,12 @@ FoldWorker::FoldWorker(FoldRun* run)
       spare_(std::make_unique<GroupTable>(run->pipeline->Monoids())),
       batch_(run->pipeline->projection()),
       last_commit_(run->options.clock->Steady()) {
-  if (run_.pending_ids) id_reader_.emplace(run->pipeline);
+  if (run_.pending_ids || run_.options.overlap_until) id_reader_.emplace(run->pipeline);
 }
 
 Status FoldWorker::Count(SplitWork* work) {
-  if (id_reader_) MURMUR_TRY(DropDuplicates(work));
+  if (run_.pending_ids) MURMUR_TRY(DropDuplicates(work));
+  if (run_.skip_known_ids) MURMUR_TRY(DropKnown(work));
   Fold(work);
   NoteMoved(work);
   if (run_.TooManyErrors()) return TooManyErrors();
@@ -102,6 +103,15 @@ Status FoldWorker::DropDuplicates(SplitWork* work) {
     ids_.push_back(std::move(batch_ids_[row]));
   }
   KeepRows(claimed, &batch_);
+  return {};
+}
+
+Status FoldWorker::DropKnown(SplitWork* work) {
+  id_reader_->Read(&batch_, &batch_ids_);
+  MURMUR_ASSIGN(auto keep, run_.table->HasIds(batch_ids_));
+  keep.flip();
+  work->progress.duplicates += static_cast<uint64_t>(std::count(keep.begin(), keep.end(), false));
+  KeepRows(keep, &batch_);
   return {};
 }
 

@@ -32,6 +32,8 @@ struct FoldOptions {
   std::chrono::milliseconds commit_every{1000};
   std::chrono::seconds max_ahead{86400};
   TimeSpan times;  // of a replay; records outside are not counted
+  // Live skips records whose id the scan before it counted, until every split is here (µs).
+  std::optional<int64_t> overlap_until;
   const Clock* clock = &Clock::System();
 };
 
@@ -67,6 +69,7 @@ struct FoldRun {
   FoldProgress progress;
   std::atomic<int64_t> newest_time{INT64_MIN};  // µs; of all that was read
   std::unique_ptr<PendingIds> pending_ids;      // where records with one id count once
+  std::atomic<bool> skip_known_ids{false};      // those that the table has don't count
   // Told what a commit moved, when it is durable; from any thread.
   std::function<void(const std::vector<SplitMove>&)> on_commit;
 
@@ -117,6 +120,7 @@ class FoldWorker {
 
  private:
   Status DropDuplicates(SplitWork* work);
+  Status DropKnown(SplitWork* work);
   void Fold(SplitWork* work);
   void NoteMoved(SplitWork* work);
   bool IsCommitDue() const;

@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
-#include "decode/time_text.h"
+#include "base/time_text.h"
 #include "runtime/live_runner.h"
 #include "runtime/owner_socket.h"
 #include "runtime/reader.h"
@@ -32,17 +32,25 @@ FoldOptions FoldOptionsOf(const Definition& definition, const RunOptions& option
           .delta_bytes = MemoryShare(definition, kDeltaShare),
           .max_errors = options.max_errors.value_or(definition.max_errors.value_or(kUnlimited)),
           .commit_every = definition.commit_every.value_or(kLiveCommitEvery),
-          .max_ahead = definition.max_ahead};
+          .max_ahead = definition.max_ahead,
+          .overlap_until = definition.overlap_until};
 }
 
 nlohmann::ordered_json LagAsJson(const LiveLag& lag) {
   nlohmann::ordered_json splits = nlohmann::ordered_json::object();
   uint64_t records = 0;
+  int64_t behind = 0;  // µs between now and the newest event time of a split that is not at its end
   for (const auto& [split, one] : lag.splits) {
-    splits[split] = {{"committed", one.committed}, {"end", one.end}, {"lag", one.records}};
+    splits[split] = {{"committed", one.committed}, {"end", one.end}, {"lag_records", one.records}};
     records += one.records;
+    if (one.records > 0 && one.newest_time != INT64_MIN) {
+      behind = std::max(behind, Clock::System().WallMicros() - one.newest_time);
+    }
   }
-  return {{"lag_records", records}, {"splits", splits}};
+  return {{"lag_records", records},
+          {"lag_seconds", static_cast<double>(behind) / 1e6},
+          {"records_per_second", lag.records_per_second},
+          {"splits", splits}};
 }
 
 }  // namespace
@@ -240,8 +248,7 @@ Status LiveOwner::Watch(RunSummary* summary) {
     lock.unlock();
     if (asked) ServeRequest();
     summary->version = current_->number();
-    summary->progress = Progress();
-    if (options_.on_progress) options_.on_progress(summary->progress);
+    Report(summary);
     lock.lock();
   }
   const bool ended = ended_;
@@ -249,8 +256,7 @@ Status LiveOwner::Watch(RunSummary* summary) {
   changed_.notify_all();
   lock.unlock();
   const Status outcome = current_->Stop();
-  summary->progress = Progress();
-  if (options_.on_progress) options_.on_progress(summary->progress);
+  Report(summary);
   return ended ? outcome : Status(Code::kCancelled, "stopped");
 }
 
@@ -288,6 +294,14 @@ Result<SwapSummary> LiveOwner::Swap(uint64_t number, std::unique_ptr<FollowedVer
   (void)(*retired)->Stop();
   MURMUR_ASSIGN(summary.dropped, DropOldVersions(definition_, &directory_));
   return summary;
+}
+
+void LiveOwner::Report(RunSummary* summary) const {
+  summary->progress = Progress();
+  for (const std::string& note : current_->runner()->TakeNotes()) {
+    if (options_.on_note) options_.on_note(note);
+  }
+  if (options_.on_progress) options_.on_progress(summary->progress);
 }
 
 RunProgress LiveOwner::Progress() const {

@@ -50,6 +50,7 @@ class LiveOwner {
   Status Watch(RunSummary* summary);
   void ServeRequest();
   Result<SwapSummary> Swap(uint64_t number, std::unique_ptr<FollowedVersion>* retired);
+  void Report(RunSummary* summary) const;
   RunProgress Progress() const;
 
   const Definition& definition_;

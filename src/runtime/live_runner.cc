@@ -158,17 +158,29 @@ Status LiveRunner::Prepare(std::stop_token stop) {
                                  [&](const Split& split) { return progress.contains(split.id); });
   if (!begun) {
     MURMUR_ASSIGN(const auto token, run_.table->Token());
-    MURMUR_ASSIGN(const auto positions,
-                  source_->Begin(splits_, token.value_or(HandoffToken()), stop));
-    MURMUR_TRY(BeginAt(positions));
+    const HandoffToken begin = token.value_or(HandoffToken());
+    MURMUR_ASSIGN(const auto positions, source_->Begin(splits_, begin, stop));
+    MURMUR_TRY(BeginAt(positions, !begin.streams.empty()));
     MURMUR_ASSIGN(progress, stored());
   }
   AddSplits(splits_, progress);
-  return {};
+  measured_at_ = steady_clock::now();
+  run_.skip_known_ids = run_.options.overlap_until.has_value();
+  return EndOverlap();
 }
 
 // The positions of all splits are stored at once: from here on a split without one is a new one.
-Status LiveRunner::BeginAt(const LiveSource::PositionMap& positions) {
+Status LiveRunner::BeginAt(const LiveSource::PositionMap& positions, bool by_token) {
+  if (!by_token) MURMUR_TRY(TellOfTheSeam());
+  {
+    const std::lock_guard lock(mutex_);
+    std::string where;
+    for (const auto& [split, position] : positions) {
+      where += (where.empty() ? "" : ", ") + split + " at " + position;
+    }
+    notes_.push_back(std::string("live begins where ") +
+                     (by_token ? "what was read before it ends: " : "`start:` says: ") + where);
+  }
   Commit commit;
   for (const auto& [split, position] : positions) {
     SplitMove& move = commit.moves.emplace_back();
@@ -176,6 +188,19 @@ Status LiveRunner::BeginAt(const LiveSource::PositionMap& positions) {
     move.to.position = position;
   }
   return run_.table->Apply(commit);
+}
+
+// Between a snapshot that knows no live position and a `start:` nobody can tell what counts twice,
+// or not at all; ids can.
+Status LiveRunner::TellOfTheSeam() {
+  MURMUR_ASSIGN(const auto plan, run_.table->Plan());
+  if (!plan || plan->splits.empty() || run_.options.overlap_until) return {};
+  MURMUR_ASSIGN(const VersionInfo info, run_.table->Info());
+  if (!info.inexact.empty()) return {};
+  return run_.table->Complete(
+      {.live_from = {},
+       .inexact = "live began at `start:`, which no position of what was read before it tells; "
+                  "`id:` and `overlap:` make it exact"});
 }
 
 void LiveRunner::AddSplits(const std::vector<Split>& splits,
@@ -188,7 +213,8 @@ void LiveRunner::AddSplits(const std::vector<Split>& splits,
     run_.progress.splits_total += 1;
     {
       const std::lock_guard lock(mutex_);
-      lag_.splits[split.id].committed = work.committed;
+      lag_.splits[split.id] = {.committed = work.committed,
+                               .newest_time = work.progress.newest_time};
     }
     const auto least =
         std::min_element(workers_.begin(), workers_.end(),
@@ -213,16 +239,38 @@ Status LiveRunner::Watch(Until until, std::stop_token stop) {
 
 // What can't be had now is asked for again: the workers go on meanwhile.
 Status LiveRunner::LookAround(std::stop_token stop) {
-  auto now = source_->Splits(stop);
-  if (!now.ok()) return now.status().code() == Code::kUnavailable ? Status() : now.status();
+  MeasureRate();
+  if (Status status = LookForSplits(stop); !status.ok()) {
+    return status.code() == Code::kUnavailable ? Status() : status;
+  }
+  NoteEnds(stop);
+  return EndOverlap();
+}
+
+Status LiveRunner::LookForSplits(std::stop_token stop) {
+  MURMUR_ASSIGN(const auto now, source_->Splits(stop));
   std::vector<Split> added;
-  for (Split& split : *now) {
+  for (const Split& split : now) {
     const bool known = std::any_of(splits_.begin(), splits_.end(),
                                    [&](const Split& s) { return s.id == split.id; });
-    if (!known) added.push_back(std::move(split));
+    if (!known) added.push_back(split);
   }
   splits_.insert(splits_.end(), added.begin(), added.end());
   AddSplits(added, {});
+  return {};
+}
+
+void LiveRunner::MeasureRate() {
+  const auto now = steady_clock::now();
+  const uint64_t records = run_.progress.records_this_run;
+  const std::chrono::duration<double> passed = now - measured_at_;
+  const std::lock_guard lock(mutex_);
+  lag_.records_per_second = static_cast<double>(records - measured_records_) / passed.count();
+  measured_at_ = now;
+  measured_records_ = records;
+}
+
+void LiveRunner::NoteEnds(std::stop_token stop) {
   const auto ends = source_->Ends(splits_, stop);
   LiveSource::PositionMap committed;
   {
@@ -235,7 +283,19 @@ Status LiveRunner::LookAround(std::stop_token stop) {
     }
   }
   source_->NoteCommitted(committed);
-  return {};
+}
+
+// Where every split is behind the overlap, no record of the scan comes again.
+Status LiveRunner::EndOverlap() {
+  if (!run_.skip_known_ids) return {};
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [split, lag] : lag_.splits) {
+      if (lag.newest_time < *run_.options.overlap_until) return {};
+    }
+  }
+  run_.skip_known_ids = false;
+  return run_.table->DropIds();
 }
 
 bool LiveRunner::CaughtUp() const {
@@ -252,11 +312,17 @@ void LiveRunner::NoteCommit(const std::vector<SplitMove>& moves) {
     for (const SplitMove& move : moves) {
       SplitLag& lag = lag_.splits[move.split];
       lag.committed = move.to.position;
+      lag.newest_time = move.to.newest_time;
       if (!lag.end.empty()) lag.records = source_->Distance(lag.committed, lag.end);
     }
     lag_.last_commit = run_.options.clock->WallMicros();
   }
   commits_.Notify();
+}
+
+std::vector<std::string> LiveRunner::TakeNotes() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(notes_, {});
 }
 
 LiveLag LiveRunner::Lag() const {

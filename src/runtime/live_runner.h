@@ -25,13 +25,15 @@ namespace murmur {
 // How far one split is behind; as last seen.
 struct SplitLag {
   Position committed;
-  Position end;          // empty: not known
-  uint64_t records = 0;  // between the two
+  Position end;                     // empty: not known
+  uint64_t records = 0;             // between the two
+  int64_t newest_time = INT64_MIN;  // µs; of the records counted
 };
 
 struct LiveLag {
   std::map<std::string, SplitLag> splits;
-  int64_t last_commit = 0;  // µs since the Unix epoch; 0: none by this run
+  int64_t last_commit = 0;        // µs since the Unix epoch; 0: none by this run
+  double records_per_second = 0;  // lately
 };
 
 class LiveRunner {
@@ -51,6 +53,8 @@ class LiveRunner {
 
   const FoldProgress& progress() const noexcept { return run_.progress; }
   LiveLag Lag() const;  // from any thread
+  // What a user should know, once; from any thread.
+  std::vector<std::string> TakeNotes();
 
  private:
   class Worker;
@@ -67,11 +71,16 @@ class LiveRunner {
   };
 
   Status Prepare(std::stop_token stop);
-  Status BeginAt(const LiveSource::PositionMap& positions);
+  Status BeginAt(const LiveSource::PositionMap& positions, bool by_token);
+  Status TellOfTheSeam();
   void AddSplits(const std::vector<Split>& splits,
                  const std::map<std::string, SplitProgress>& progress);
   Status Watch(Until until, std::stop_token stop);
   Status LookAround(std::stop_token stop);
+  Status LookForSplits(std::stop_token stop);
+  void MeasureRate();
+  void NoteEnds(std::stop_token stop);
+  Status EndOverlap();
   bool CaughtUp() const;
   void NoteCommit(const std::vector<SplitMove>& moves);
 
@@ -81,10 +90,13 @@ class LiveRunner {
   std::deque<SplitWork> work_;  // stays where it is as more comes
   std::vector<std::unique_ptr<Worker>> workers_;
   LiveSource::PositionMap goal_;  // of kCaughtUp
+  std::chrono::steady_clock::time_point measured_at_;
+  uint64_t measured_records_ = 0;
   Wakeup commits_;
 
   mutable std::mutex mutex_;
-  LiveLag lag_;  // under mutex_
+  LiveLag lag_;                     // under mutex_
+  std::vector<std::string> notes_;  // under mutex_
 };
 
 }  // namespace murmur

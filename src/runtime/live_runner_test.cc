@@ -8,6 +8,7 @@
 #include <random>
 #include <thread>
 
+#include "runtime/scan_runner.h"
 #include "state/memory/memory_table.h"
 #include "testing/crashing_table.h"
 #include "testing/fake_live_source.h"
@@ -226,6 +227,45 @@ TEST_F(LiveRunnerTest, WhatWasReadIsCommittedInTimeWhileNothingComes) {
     }
   }
   stop.request_stop();
+}
+
+// A dump and its stream have no position in common: the ids tell, until the stream is past it.
+TEST_F(LiveRunnerTest, RecordsThatTheBootstrapCountedAreSkippedUntilTheOverlapEnds) {
+  auto definition = ParseDefinition(
+      "name: test\nkey: [[]]\ntime: {field: ts, unit: s}\nid: x\naggregates: {n: count}\n"
+      "bootstrap: {jsonl: {path: unused}}\n",
+      "test.yaml", ".");
+  ASSERT_TRUE(definition.ok()) << definition.status().ToString();
+  pipeline_ = std::move(Pipeline::Compile(*definition)).value();
+  NewStore();
+  const auto event = [](int id, int time) {
+    return fmt::format(R"({{"x":"{}","ts":{}}})", id, 1772323200 + time);
+  };
+  FakeTable dump("dump");
+  for (int id = 0; id < 100; ++id) dump.Load(event(id, id));
+  FoldOptions options = Options(2);
+  options.overlap_until = (1772323200 + 150) * int64_t{1000000};
+  const auto table = std::move(OpenMemoryTable(store_, Schema())).value();
+  FakeTableSource source(&dump, &behaviour_);
+  ASSERT_EQ(ScanRunner(pipeline_, &source, table.get(), options).Run({}), Status());
+
+  for (int id = 50; id < 140; ++id) topic_.Append(static_cast<size_t>(id % 3), {event(id, id)});
+  ASSERT_EQ(RunOn(table.get(), Until::kCaughtUp, options), Status());
+  const auto counted = [&] {
+    SplitProgress sum;
+    for (const auto& [split, progress] : store_->progress) {
+      sum.records += progress.records;
+      sum.duplicates += progress.duplicates;
+    }
+    return std::pair(sum.records, sum.duplicates);
+  };
+  EXPECT_EQ(counted(), std::pair(uint64_t{140}, uint64_t{50}));
+  EXPECT_FALSE(store_->ids.empty());
+  for (int id = 150; id < 153; ++id) topic_.Append(static_cast<size_t>(id % 3), {event(id, id)});
+  ASSERT_EQ(RunOn(table.get(), Until::kCaughtUp, options), Status());
+  ASSERT_EQ(RunOn(table.get(), Until::kCaughtUp, options), Status());
+  EXPECT_TRUE(store_->ids.empty());
+  EXPECT_EQ(counted(), std::pair(uint64_t{143}, uint64_t{50}));
 }
 
 TEST_F(LiveRunnerTest, RecordsThatAreGoneEndItWithAnError) {

@@ -177,7 +177,8 @@ Status RunScan(const std::shared_ptr<const Pipeline>& pipeline, const RunOptions
                      .max_errors = options.max_errors.value_or(definition.max_errors.value_or(0)),
                      .commit_every = definition.commit_every.value_or(kCommitEvery),
                      .max_ahead = definition.max_ahead,
-                     .times = build.times},
+                     .times = build.times,
+                     .overlap_until = definition.overlap_until},
                     build.capture);
   Status status;
   {
@@ -293,7 +294,8 @@ Status BootstrapUnlessDone(const Definition& definition, const RunOptions& optio
     if (info.status == VersionStatus::kComplete) return {};
   }
   {
-    // What is wrong with it shows before a long scan, and leaves no version of a wrong topic behind.
+    // What is wrong with it shows before a long scan, and leaves no version of a wrong topic
+    // behind.
     MURMUR_ASSIGN(const auto live, MakeLiveSource(definition));
     MURMUR_TRY(live->Splits(options.stop).status());
   }

@@ -82,6 +82,7 @@ Status ScanRunner::Prepare(std::stop_token stop) {
     MURMUR_ASSIGN(const HandoffToken token,
                   capture_ ? capture_(stop) : source_->CaptureHandoff(stop));
     MURMUR_ASSIGN(plan_, source_->Scan(stop));
+    plan_.deduplicate |= run_.options.overlap_until.has_value();
     MURMUR_TRY(run_.table->Begin(token, plan_));
   }
   MURMUR_TRY(run_.table->SetStatus(VersionStatus::kBuilding, ""));
@@ -118,7 +119,8 @@ SplitWork* ScanRunner::NextWork() {
 
 Status ScanRunner::Complete() {
   MURMUR_ASSIGN(const auto progress, Progress());
-  MURMUR_ASSIGN(const ScanEnd end, source_->Finish(plan_, progress));
+  MURMUR_ASSIGN(ScanEnd end, source_->Finish(plan_, progress));
+  end.keep_ids = run_.options.overlap_until.has_value();
   return run_.table->Complete(end);
 }
 

@@ -4,7 +4,7 @@
 
 #include <charconv>
 
-#include "decode/time_text.h"
+#include "base/time_text.h"
 #include "murmur/key.h"
 
 namespace murmur {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "decode/time_text.h"
+#include "base/time_text.h"
 #include "source/archive/names.h"
 
 namespace murmur::archive {

@@ -6,7 +6,7 @@
 #include <map>
 #include <numeric>
 
-#include "decode/time_text.h"
+#include "base/time_text.h"
 #include "source/archive/names.h"
 
 namespace murmur::archive {

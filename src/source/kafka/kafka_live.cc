@@ -5,7 +5,7 @@
 #include <charconv>
 #include <optional>
 
-#include "decode/time_text.h"
+#include "base/time_text.h"
 #include "source/kafka/kafka_position.h"
 #include "source/kafka/kafka_topics.h"
 

@@ -39,9 +39,9 @@ Result<std::regex> CompilePattern(const std::string& pattern) {
   try {
     return std::regex(pattern, std::regex::ECMAScript);
   } catch (const std::regex_error& error) {
-    return Status(Code::kInvalidArgument,
-                  fmt::format("kafka: pattern '{}' is no regular expression: {}", pattern,
-                              error.what()));
+    return Status(
+        Code::kInvalidArgument,
+        fmt::format("kafka: pattern '{}' is no regular expression: {}", pattern, error.what()));
   }
 }
 

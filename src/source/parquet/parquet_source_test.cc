@@ -9,7 +9,7 @@
 #include <random>
 #include <set>
 
-#include "decode/time_text.h"
+#include "base/time_text.h"
 #include "source/parquet/parquet_testing.h"
 #include "source/parquet/time_range.h"
 #include "testing/temporary_folder.h"

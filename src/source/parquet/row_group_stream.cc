@@ -8,7 +8,7 @@
 #include <new>
 #include <utility>
 
-#include "decode/time_text.h"
+#include "base/time_text.h"
 #include "source/objects.h"
 #include "source/parquet/watched_file.h"
 

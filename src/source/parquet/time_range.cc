@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "decode/time_text.h"
+#include "base/time_text.h"
 
 namespace murmur::parquet_source {
 namespace {

@@ -91,8 +91,15 @@ class MemoryTable final : public StateTable {
     store_->info.status = VersionStatus::kComplete;
     store_->info.failure.clear();
     store_->info.inexact = end.inexact;
-    store_->ids.clear();
+    if (!end.keep_ids) store_->ids.clear();
     if (!end.live_from.streams.empty()) store_->token = end.live_from;
+    return Status();
+  }
+
+  Status DropIds() override {
+    const std::lock_guard lock(mutex_);
+    MURMUR_TRY(Ready());
+    store_->ids.clear();
     return Status();
   }
 

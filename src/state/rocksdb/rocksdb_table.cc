@@ -261,9 +261,16 @@ Status RocksDbTable::Complete(const ScanEnd& end) {
   }
   Lock lock(mutex_);
   MURMUR_TRY(PutRecords(&lock, records));
-  // Nothing will be read again. Should this be lost, they only take space.
-  database_->db()
-      ->DeleteRange(rocksdb::WriteOptions(), database_->db()->DefaultColumnFamily(),
+  lock.unlock();
+  return end.keep_ids ? Status() : DropIds();
+}
+
+// Nothing of what they name will be read again. Should this be lost, they only take space.
+Status RocksDbTable::DropIds() {
+  Lock lock(mutex_);
+  MURMUR_ASSIGN(const auto database, ReadyToWrite(&lock));
+  database->db()
+      ->DeleteRange(rocksdb::WriteOptions(), database->db()->DefaultColumnFamily(),
                     ToSlice(kIdPrefix), ToSlice(kIdsEnd))
       .PermitUncheckedError();
   return Status();

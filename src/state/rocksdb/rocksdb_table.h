@@ -48,6 +48,7 @@ class RocksDbTable final : public StateTable {
   Result<VersionInfo> Info() const override;
   Status SetStatus(VersionStatus status, std::string failure) override;
   Status Complete(const ScanEnd& end) override;
+  Status DropIds() override;
   Status Begin(const HandoffToken& token, const ScanPlan& plan) override;
   Result<std::optional<HandoffToken>> Token() const override;
   Result<std::optional<ScanPlan>> Plan() const override;
