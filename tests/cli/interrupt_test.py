@@ -26,9 +26,11 @@ AGGREGATES = """
 class SampleTest(ProgramTest):
     """Runs over several copies of the sample data, committing often."""
 
+    COPIES = 2
+
     def setUp(self):
         super().setUp()
-        self.sample_copies(compressed=2, plain=2)
+        self.sample_copies(compressed=self.COPIES, plain=self.COPIES)
 
     def pipeline(self, name):
         return self.define(f"{name}.yaml", key="[[page], [country], [user]]", path="data",
@@ -51,6 +53,8 @@ class InvarianceTest(SampleTest):
 
 
 class KillTest(SampleTest):
+    COPIES = 1
+
     def test_a_run_killed_at_any_moment_ends_as_if_it_had_not_been(self):
         expected, seconds = self.undisturbed()
         killed = 0

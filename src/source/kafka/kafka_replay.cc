@@ -115,13 +115,12 @@ class KafkaReplay final : public SnapshotSource {
 
   Status CheckNamed(const std::vector<TopicPartition>& partitions) const {
     for (const auto* borders : {&range_.from_offsets, &range_.until_offsets}) {
-      for (const auto& [partition, offset] : *borders) {
+      for (const auto& border : *borders) {
         const bool known = std::any_of(partitions.begin(), partitions.end(),
-                                       [&](const auto& p) { return p.partition == partition; });
-        if (!known) {
-          return Status(Code::kInvalidArgument,
-                        fmt::format("there is no partition {} in {}", partition, topics_->name()));
-        }
+                                       [&](const auto& p) { return p.partition == border.first; });
+        if (known) continue;
+        return Status(Code::kInvalidArgument,
+                      fmt::format("there is no partition {} in {}", border.first, topics_->name()));
       }
     }
     return {};
