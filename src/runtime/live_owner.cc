@@ -10,6 +10,7 @@
 #include "runtime/owner_socket.h"
 #include "runtime/reader.h"
 #include "runtime/state_access.h"
+#include "runtime/summary.h"
 #include "runtime/switch_version.h"
 #include "source/source_registry.h"
 
@@ -183,7 +184,9 @@ Status LiveOwner::Run(uint64_t number, RunSummary* summary) {
   summary->version = number;
   StartCurrent();
   const Status status = Watch(summary);
+  const Status filled = FillSummary(current_->table(), summary);
   const Status closed = current_->Close();
+  MURMUR_TRY(filled);
   return closed.ok() || closed.code() == Code::kCancelled ? status : closed;
 }
 

@@ -1,0 +1,237 @@
+#include "runtime/build_version.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "definition/stored.h"
+#include "runtime/live_owner.h"
+#include "runtime/owner_socket.h"
+#include "runtime/reader.h"
+#include "runtime/state_access.h"
+#include "runtime/summary.h"
+#include "runtime/switch_version.h"
+
+namespace murmur {
+namespace {
+
+using std::chrono::steady_clock;
+
+constexpr double kDeltaShare = 0.35;  // of the memory limit
+constexpr std::chrono::milliseconds kProgressEvery{200};
+constexpr std::chrono::milliseconds kCommitEvery{1000};
+
+// An earlier build of the same that was not finished, or that was killed before its swap.
+Result<std::optional<uint64_t>> FindUnfinished(const StateDirectory& directory,
+                                               const Definition& definition, const Build& build,
+                                               std::string_view source) {
+  MURMUR_ASSIGN(const auto versions, directory.Versions());
+  MURMUR_ASSIGN(const auto served, directory.Served());
+  const std::string identity = DefinitionIdentity(definition);
+  for (auto it = versions.rbegin(); it != versions.rend(); ++it) {
+    if (std::find(served.begin(), served.end(), *it) != served.end()) continue;
+    const auto info = directory.ReadInfo(*it);
+    if (!info.ok()) continue;
+    const bool same = info->mode == build.mode && info->range == build.range &&
+                      info->identity == identity && info->source == source;
+    const bool waits = build.swap && info->swap_when_complete;
+    if (same && (info->status != VersionStatus::kComplete || waits))
+      return std::optional<uint64_t>(*it);
+  }
+  return std::optional<uint64_t>();
+}
+
+Result<std::unique_ptr<StateTable>> CreateVersion(StateDirectory* directory,
+                                                  const Pipeline& pipeline, const Build& build,
+                                                  std::string_view source) {
+  const Definition& definition = pipeline.definition();
+  VersionInfo info;
+  info.mode = build.mode;
+  info.range = build.range;
+  info.source = source;
+  info.swap_when_complete = build.beside && build.swap;
+  info.created = Clock::System().WallMicros();
+  info.identity = DefinitionIdentity(definition);
+  info.definition = StoreDefinition(definition);
+  return directory->CreateVersion(std::move(info), SchemaOf(pipeline));
+}
+
+// The version to read into: the serving one, an unfinished one, or a new one.
+Result<std::unique_ptr<StateTable>> OpenForBuilding(StateDirectory* directory,
+                                                    const Pipeline& pipeline, const Build& build,
+                                                    std::string_view source) {
+  const Definition& definition = pipeline.definition();
+  MURMUR_ASSIGN(const auto current, directory->Current());
+  std::optional<uint64_t> number = current;
+  if (!current || build.beside) {
+    MURMUR_ASSIGN(number, FindUnfinished(*directory, definition, build, source));
+  }
+  std::unique_ptr<StateTable> table;
+  if (number) {
+    MURMUR_ASSIGN(const VersionInfo info, directory->ReadInfo(*number));
+    MURMUR_TRY(CheckIdentity(definition, info));
+    MURMUR_ASSIGN(table, directory->OpenVersion(*number, Access::kWrite, SchemaOf(pipeline)));
+  } else {
+    MURMUR_ASSIGN(table, CreateVersion(directory, pipeline, build, source));
+  }
+  // Readers may watch a first version grow.
+  if (!current && !build.beside) {
+    MURMUR_ASSIGN(const VersionInfo info, table->Info());
+    MURMUR_TRY(directory->SetCurrent(info.number));
+  }
+  return table;
+}
+
+RunProgress ProgressOf(const FoldProgress& scan, steady_clock::time_point start) {
+  return {.bytes = scan.bytes,
+          .bytes_total = scan.bytes_total,
+          .bytes_this_run = scan.bytes_this_run,
+          .records = scan.records,
+          .records_this_run = scan.records_this_run,
+          .dead_letters = scan.dead,
+          .commits_this_run = scan.commits,
+          .splits_done = scan.splits_done,
+          .splits_total = scan.splits_total,
+          .seconds = std::chrono::duration<double>(steady_clock::now() - start).count()};
+}
+
+// Calls on_progress now and then, until it is destroyed.
+class Reporter {
+ public:
+  Reporter(const RunOptions& options, const FoldProgress& scan, steady_clock::time_point start) {
+    if (!options.on_progress) return;
+    thread_ = std::jthread([&options, &scan, start](std::stop_token stop) {
+      std::mutex mutex;
+      std::condition_variable_any wake;
+      std::unique_lock lock(mutex);
+      while (!wake.wait_for(lock, stop, kProgressEvery, [] { return false; }) &&
+             !stop.stop_requested()) {
+        options.on_progress(ProgressOf(scan, start));
+      }
+    });
+  }
+
+ private:
+  std::jthread thread_;
+};
+
+Status RunScan(const std::shared_ptr<const Pipeline>& pipeline, const RunOptions& options,
+               const Build& build, SnapshotSource* source, StateTable* table, RunSummary* summary) {
+  const Definition& definition = pipeline->definition();
+  const auto start = steady_clock::now();
+  const uint32_t threads = options.threads != 0      ? options.threads
+                           : definition.threads != 0 ? definition.threads
+                                                     : std::thread::hardware_concurrency();
+  ScanRunner runner(pipeline, source, table,
+                    {.threads = std::max(1u, threads),
+                     .delta_bytes = MemoryShare(definition, kDeltaShare),
+                     .max_errors = options.max_errors.value_or(definition.max_errors.value_or(0)),
+                     .commit_every = definition.commit_every.value_or(kCommitEvery),
+                     .max_ahead = definition.max_ahead,
+                     .times = build.times,
+                     .overlap_until = definition.overlap_until},
+                    build.capture);
+  Status status;
+  {
+    const Reporter reporter(options, runner.progress(), start);
+    status = runner.Run(options.stop);
+  }
+  summary->progress = ProgressOf(runner.progress(), start);
+  summary->notes = source->Notes();
+  if (options.on_progress) options.on_progress(summary->progress);
+  return status;
+}
+
+Status ScanInto(const std::shared_ptr<const Pipeline>& pipeline, const RunOptions& options,
+                const Build& build, SnapshotSource* source, const StateDirectory& directory,
+                StateTable* table, RunSummary* summary) {
+  MURMUR_ASSIGN(const VersionInfo info, table->Info());
+  summary->version = info.number;
+  summary->range = info.range;
+  summary->already_complete = info.status == VersionStatus::kComplete;
+  Status status;
+  if (!summary->already_complete) {
+    // Without the socket other processes read what is committed: the run matters more.
+    const auto socket =
+        OwnerSocket::Listen(directory.VersionPath(info.number),
+                            [&](const OwnerRequest& request, const WriteText& write) {
+                              return RunRead(request, *pipeline, *table, write);
+                            });
+    status = RunScan(pipeline, options, build, source, table, summary);
+  }
+  const Status filled = FillSummary(*table, summary);
+  const Status closed = table->Close();
+  const Status source_closed = source->Close();
+  for (const Status& s : {status, filled, closed, source_closed}) MURMUR_TRY(s);
+  return {};
+}
+
+// A new version for which there was nothing to read is of no use to anybody.
+void DropIfEmpty(StateDirectory* directory, RunSummary* summary) {
+  if (summary->progress.splits_total > 0 || summary->version == 0) return;
+  const Status dropped = directory->DropVersion(summary->version);  // refused if it serves
+  if (dropped.ok()) summary->version = 0;
+}
+
+// A version that is to serve has what live has brought meanwhile, where it knows where that begins.
+Status CatchUp(const Definition& definition, const RunOptions& options, StateDirectory* directory,
+               RunSummary* summary) {
+  MURMUR_ASSIGN(const bool follows, HasLivePositions(definition, *directory, summary->version));
+  if (!follows) {
+    summary->notes.push_back("it has no live positions: murmur run begins where `start:` says");
+    return {};
+  }
+  LiveOptions live;
+  static_cast<RunOptions&>(live) = options;
+  live.max_errors.reset();  // of the history
+  live.until_caught_up = true;
+  RunSummary caught_up;
+  return LiveOwner(&definition, directory, &live).Run(summary->version, &caught_up);
+}
+
+}  // namespace
+
+Status CheckIdentity(const Definition& definition, const VersionInfo& info) {
+  const auto differences = DiffIdentities(info.identity, DefinitionIdentity(definition));
+  if (differences.empty()) return {};
+  std::string message = "the definition is not the one that version " +
+                        std::to_string(info.number) + " of this state was built with:";
+  for (const std::string& line : differences) message += "\n  " + line;
+  return Status(Code::kFailedPrecondition,
+                message +
+                    "\nBuild the changed definition into a new version, which then takes over: "
+                    "murmur bootstrap FILE --fresh, or murmur replay FILE. Or take the change "
+                    "back.");
+}
+
+Status BuildVersion(const std::shared_ptr<const Pipeline>& pipeline, const RunOptions& options,
+                    const Build& build, SnapshotSource* source, RunSummary* summary) {
+  const Definition& definition = pipeline->definition();
+  MURMUR_ASSIGN(const auto directory, StateDirectory::Open(StatePath(definition), Access::kWrite,
+                                                           StoreOptions(definition)));
+  MURMUR_ASSIGN(const auto table,
+                OpenForBuilding(directory.get(), *pipeline, build, source->Name()));
+  if (Status status = ScanInto(pipeline, options, build, source, *directory, table.get(), summary);
+      !status.ok()) {
+    DropIfEmpty(directory.get(), summary);
+    return status;
+  }
+  MURMUR_ASSIGN(const auto current, directory->Current());
+  if (!build.beside || !build.swap || current == summary->version) return {};
+  if (current && !build.replace) {
+    summary->notes.push_back("version " + std::to_string(*current) + " still serves, as version " +
+                             std::to_string(summary->version) +
+                             " has only a part: compare them with murmur diff, and " +
+                             "let it serve with murmur swap, or with --partial");
+    return {};
+  }
+  if (definition.live) MURMUR_TRY(CatchUp(definition, options, directory.get(), summary));
+  MURMUR_ASSIGN(const SwapSummary swap, SwitchTo(definition, directory.get(), summary->version));
+  summary->swapped = true;
+  summary->replaced = swap.replaced;
+  summary->dropped = swap.dropped;
+  return {};
+}
+
+}  // namespace murmur

@@ -1,0 +1,13 @@
+// What a run says of the version it worked on.
+#pragma once
+
+#include "murmur/run.h"
+#include "murmur/state.h"
+#include "murmur/status.h"
+
+namespace murmur {
+
+// Fills in what the table knows: counters of all runs, and how exact it is.
+Status FillSummary(const StateTable& table, RunSummary* summary);
+
+}  // namespace murmur
