@@ -59,6 +59,15 @@ class FakeTopic {
             texts.begin() + static_cast<std::ptrdiff_t>(end)};
   }
 
+  void TakeDeadLetter(std::string name) {
+    const std::lock_guard lock(mutex_);
+    dead_letters_.push_back(std::move(name));
+  }
+  std::vector<std::string> dead_letters() const {
+    const std::lock_guard lock(mutex_);
+    return dead_letters_;
+  }
+
   // Calls `wake` after each Append to the split until the result is gone.
   std::shared_ptr<void> Listen(size_t split, std::function<void()> wake) {
     const std::lock_guard lock(mutex_);
@@ -80,6 +89,7 @@ class FakeTopic {
   mutable std::mutex mutex_;
   std::vector<Log> logs_;
   int next_id_ = 0;
+  std::vector<std::string> dead_letters_;  // published: "object@offset"
 };
 
 // Begins at the oldest record, unless a token {"fake": {"0": "n=5"}} says otherwise. Topic and
@@ -158,7 +168,19 @@ class FakeLiveSource final : public LiveSource {
     return noted_;
   }
 
+  bool TakesDeadLetters() const override { return takes_dead_letters; }
+  Status PublishDeadLetters(const std::vector<DeadLetter>& letters,
+                            std::stop_token /*stop*/) override {
+    if (behaviour_->fail_publishing) return Status(Code::kUnavailable, "nobody takes dead letters");
+    for (const DeadLetter& letter : letters) {
+      topic_->TakeDeadLetter(letter.object + "@" + std::to_string(letter.offset));
+    }
+    return {};
+  }
+
   Status Close() override { return Status(); }
+
+  bool takes_dead_letters = false;
 
  private:
   static Position Text(size_t next) { return "n=" + std::to_string(next); }

@@ -81,7 +81,8 @@ struct FakeBehaviour {
   std::atomic<int64_t> reads{0};            // Read calls
   std::atomic<int64_t> fail_at_read{-1};    // this one, counted from 0, fails with `failure`
   Status failure{Code::kUnavailable, "the fake source failed as it was told"};
-  std::function<void()> after_capture;  // the place for a crash, or for changes
+  std::atomic<bool> fail_publishing{false};  // of dead letters
+  std::function<void()> after_capture;       // the place for a crash, or for changes
 };
 
 // Reads JSON texts [next, end) of `object`. Positions are "n=" and the number of the next one.

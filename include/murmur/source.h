@@ -173,6 +173,15 @@ class LiveSource {
   // These are durable; for those who watch how far the source's readers are. Never read back.
   virtual void NoteCommitted(const PositionMap& /*positions*/) {}
 
+  // Where the definition names a place for dead letters beside the state's own file: puts them
+  // there and returns when they are safe. After a crash the same ones may come again. Errors:
+  // kUnavailable (some may be there; try again).
+  virtual bool TakesDeadLetters() const { return false; }
+  virtual Status PublishDeadLetters(const std::vector<DeadLetter>& /*letters*/,
+                                    std::stop_token /*stop*/) {
+    return {};
+  }
+
   virtual Status Close() = 0;  // idempotent; streams must be gone
 };
 

@@ -227,9 +227,15 @@ Result<std::string> StatusAsJson(const VersionInfo& info, const StateTable& tabl
   MURMUR_ASSIGN(const auto snapshot, table.Snapshot());
   MURMUR_ASSIGN(const auto progress, snapshot->Progress());
   MURMUR_ASSIGN(const int64_t newest, snapshot->NewestTime());
-  const auto [sum, done] = TotalOf(progress);
+  const SplitProgress sum = TotalOf(progress).sum;
   uint64_t bytes_total = 0;
-  for (const Split& split : plan ? plan->splits : std::vector<Split>{}) bytes_total += split.bytes;
+  uint64_t done = 0;
+  const auto splits = plan ? plan->splits : std::vector<Split>();
+  for (const Split& split : splits) {
+    bytes_total += split.bytes;
+    const auto it = progress.find(split.id);
+    done += it != progress.end() && it->second.done ? 1 : 0;
+  }
   // The splits of a scan that is complete are done, those of a live source never are.
   ordered_json live = ordered_json::object();
   for (const auto& [split, one] : progress) {
@@ -250,7 +256,7 @@ Result<std::string> StatusAsJson(const VersionInfo& info, const StateTable& tabl
       {"bytes", sum.bytes},
       {"bytes_total", bytes_total},
       {"splits_done", done},
-      {"splits_total", std::max(plan ? plan->splits.size() : 0, progress.size())},
+      {"splits_total", splits.size()},
       {"records", sum.records},
       {"filtered", sum.filtered},
       {"expired", sum.expired},

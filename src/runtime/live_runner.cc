@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <thread>
 
+#include "state/progress.h"
+
 namespace murmur {
 namespace {
 
@@ -12,6 +14,15 @@ using std::chrono::steady_clock;
 constexpr std::chrono::seconds kLookAroundEvery{3};
 // A worker that has nothing to do looks again, in case nobody wakes it.
 constexpr std::chrono::milliseconds kIdleWait{500};
+// How far the dead letters of an object are published, kept as the progress of a split that is
+// done.
+constexpr std::string_view kPublishedPrefix = "dead-letters:";
+constexpr size_t kPublishAtOnce = 1000;
+
+// Behind which offset dead letters are not published; "": none is.
+uint64_t PublishedUpTo(const Position& position) {
+  return position.empty() ? 0 : std::stoull(position);
+}
 
 }  // namespace
 
@@ -134,6 +145,7 @@ Status LiveRunner::Run(Until until, std::stop_token stop) {
   Status status = Watch(until, stop);
   run_.abort.request_stop();
   for (const auto& worker : workers_) worker->Join();
+  if (status.ok()) status = PublishDeadLetters(stop);
   source_->NoteCommitted([this] {
     LiveSource::PositionMap positions;
     for (const auto& [split, lag] : Lag().splits) positions[split] = lag.committed;
@@ -153,7 +165,12 @@ Status LiveRunner::Prepare(std::stop_token stop) {
     return snapshot->Progress();
   };
   MURMUR_ASSIGN(auto progress, stored());
-  for (const auto& [split, earlier] : progress) run_.AddEarlier(earlier);
+  for (const auto& [split, earlier] : progress) {
+    run_.AddEarlier(earlier);
+    if (split.starts_with(kPublishedPrefix)) {
+      published_[split.substr(kPublishedPrefix.size())] = earlier.position;
+    }
+  }
   const bool begun = std::any_of(splits_.begin(), splits_.end(),
                                  [&](const Split& split) { return progress.contains(split.id); });
   if (!begun) {
@@ -214,7 +231,8 @@ void LiveRunner::AddSplits(const std::vector<Split>& splits,
     {
       const std::lock_guard lock(mutex_);
       lag_.splits[split.id] = {.committed = work.committed,
-                               .newest_time = work.progress.newest_time};
+                               .newest_time = work.progress.newest_time,
+                               .dead = DeadCount(work.progress)};
     }
     const auto least =
         std::min_element(workers_.begin(), workers_.end(),
@@ -244,7 +262,46 @@ Status LiveRunner::LookAround(std::stop_token stop) {
     return status.code() == Code::kUnavailable ? Status() : status;
   }
   NoteEnds(stop);
+  const Status published = PublishDeadLetters(stop);
+  if (!published.ok() && published.code() != Code::kUnavailable) return published;
   return EndOverlap();
+}
+
+Status LiveRunner::PublishDeadLetters(std::stop_token stop) {
+  if (!source_->TakesDeadLetters()) return {};
+  uint64_t count = 0;
+  for (const auto& [split, lag] : Lag().splits) count += lag.dead;
+  if (count == published_count_) return {};
+  MURMUR_ASSIGN(const auto snapshot, run_.table->Snapshot());
+  std::vector<DeadLetter> letters;  // of one object, ascending by offset
+  Status status;
+  const auto publish = [&]() -> Status {
+    if (letters.empty()) return {};
+    MURMUR_TRY(source_->PublishDeadLetters(letters, stop));
+    Position& mark = published_[letters.back().object];
+    Commit commit;
+    SplitMove& move = commit.moves.emplace_back();
+    move.split = std::string(kPublishedPrefix) + letters.back().object;
+    move.from = mark;
+    move.to.position = std::to_string(letters.back().offset + 1);
+    move.to.done = true;
+    MURMUR_TRY(run_.table->Apply(commit));
+    mark = move.to.position;
+    letters.clear();
+    return {};
+  };
+  MURMUR_TRY(snapshot->ScanDeadLetters([&](const DeadLetter& letter) {
+    const bool full = letters.size() >= kPublishAtOnce;
+    if (!letters.empty() && (full || letters.back().object != letter.object)) status = publish();
+    const auto it = published_.find(letter.object);
+    const bool is_new = it == published_.end() || letter.offset >= PublishedUpTo(it->second);
+    if (is_new) letters.push_back(letter);
+    return status.ok();
+  }));
+  MURMUR_TRY(status);
+  MURMUR_TRY(publish());
+  published_count_ = count;
+  return {};
 }
 
 Status LiveRunner::LookForSplits(std::stop_token stop) {
@@ -313,6 +370,7 @@ void LiveRunner::NoteCommit(const std::vector<SplitMove>& moves) {
       SplitLag& lag = lag_.splits[move.split];
       lag.committed = move.to.position;
       lag.newest_time = move.to.newest_time;
+      lag.dead = DeadCount(move.to);
       if (!lag.end.empty()) lag.records = source_->Distance(lag.committed, lag.end);
     }
     lag_.last_commit = run_.options.clock->WallMicros();

@@ -28,6 +28,7 @@ struct SplitLag {
   Position end;                     // empty: not known
   uint64_t records = 0;             // between the two
   int64_t newest_time = INT64_MIN;  // µs; of the records counted
+  uint64_t dead = 0;                // records that could not be counted
 };
 
 struct LiveLag {
@@ -81,6 +82,8 @@ class LiveRunner {
   void MeasureRate();
   void NoteEnds(std::stop_token stop);
   Status EndOverlap();
+  // To where the source takes them; what can't be delivered now is tried again later.
+  Status PublishDeadLetters(std::stop_token stop);
   bool CaughtUp() const;
   void NoteCommit(const std::vector<SplitMove>& moves);
 
@@ -89,7 +92,9 @@ class LiveRunner {
   std::vector<Split> splits_;
   std::deque<SplitWork> work_;  // stays where it is as more comes
   std::vector<std::unique_ptr<Worker>> workers_;
-  LiveSource::PositionMap goal_;  // of kCaughtUp
+  LiveSource::PositionMap goal_;               // of kCaughtUp
+  std::map<std::string, Position> published_;  // by object: behind its last dead letter there
+  uint64_t published_count_ = 0;
   std::chrono::steady_clock::time_point measured_at_;
   uint64_t measured_records_ = 0;
   Wakeup commits_;

@@ -66,6 +66,7 @@ class LiveRunnerTest : public testing::Test {
   Status RunOn(StateTable* table, Until until, const FoldOptions& options,
                std::stop_token stop = {}) {
     FakeLiveSource source(&topic_, &behaviour_);
+    source.takes_dead_letters = publishes_;
     LiveRunner runner(pipeline_, &source, table, options);
     const Status status = runner.Run(until, stop);
     records_read_ = runner.progress().records_this_run;
@@ -94,6 +95,7 @@ class LiveRunnerTest : public testing::Test {
   FakeBehaviour behaviour_;
   std::shared_ptr<MemoryStore> store_;
   size_t published_ = 0;
+  bool publishes_ = false;  // dead letters
   uint64_t records_read_ = 0;
   LiveSource::PositionMap noted_;
 };
@@ -292,6 +294,27 @@ TEST_F(LiveRunnerTest, TooManyDeadLettersEndItAndARaisedLimitGoesOn) {
   for (const auto& [split, progress] : store_->progress) records += progress.records;
   EXPECT_EQ(records, 301u);
   EXPECT_EQ(store_->dead_letters.size(), 1u);
+}
+
+TEST_F(LiveRunnerTest, DeadLettersArePublishedOnceTheyAreCommittedAndNotAgain) {
+  publishes_ = true;
+  topic_.Append(0, {"not json", Event(0), "neither"});
+  topic_.Append(2, {"nor this"});
+  ASSERT_EQ(CatchUp(), Status());
+  const std::vector<std::string> first = {"fake:t/0@0", "fake:t/0@2", "fake:t/2@0"};
+  EXPECT_EQ(topic_.dead_letters(), first);
+  topic_.Append(0, {Event(1), "bad"});
+  ASSERT_EQ(CatchUp(), Status());
+  EXPECT_EQ(topic_.dead_letters().size(), 4u);
+  EXPECT_EQ(topic_.dead_letters().back(), "fake:t/0@4");
+
+  topic_.Append(1, {"not delivered"});
+  behaviour_.fail_publishing = true;
+  EXPECT_EQ(CatchUp().code(), Code::kUnavailable);
+  EXPECT_EQ(topic_.dead_letters().size(), 4u);
+  behaviour_.fail_publishing = false;
+  ASSERT_EQ(CatchUp(), Status());
+  EXPECT_EQ(topic_.dead_letters().back(), "fake:t/1@0");
 }
 
 TEST_F(LiveRunnerTest, ASourceThatFailsEndsItAndWhatCameBeforeIsKept) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <span>
 #include <thread>
 #include <utility>
 
@@ -103,6 +104,8 @@ Code CodeOf(rd_kafka_resp_err_t error) {
   }
 }
 
+using Properties = std::span<const std::pair<const char*, const char*>>;
+
 Status SetProperty(rd_kafka_conf_t* conf, const std::string& name, const std::string& value) {
   char error[512] = "";
   if (rd_kafka_conf_set(conf, name.c_str(), value.c_str(), error, sizeof error) ==
@@ -130,6 +133,20 @@ Status SetUserProperties(const SourceSpec& spec, rd_kafka_conf_t* conf) {
   return {};
 }
 
+// The brokers, `properties`, and what the user says under `config:`.
+Result<KafkaConf> MakeConf(const SourceSpec& spec, Properties properties) {
+  KafkaConf conf(rd_kafka_conf_new());
+  const auto brokers = spec.options.find("brokers");
+  if (brokers == spec.options.end()) {
+    return Status(Code::kInvalidArgument, "kafka: needs the option 'brokers'");
+  }
+  MURMUR_ASSIGN(const std::string resolved, ResolveSecret(brokers->second));
+  MURMUR_TRY(SetProperty(conf.get(), "bootstrap.servers", resolved));
+  for (const auto& [name, value] : properties) MURMUR_TRY(SetProperty(conf.get(), name, value));
+  MURMUR_TRY(SetUserProperties(spec, conf.get()));
+  return conf;
+}
+
 void ServeEvents(rd_kafka_t* client) {
   if (rd_kafka_message_t* message = rd_kafka_consumer_poll(client, 0)) {
     rd_kafka_message_destroy(message);  // trouble, that on_error was told of as well
@@ -137,6 +154,8 @@ void ServeEvents(rd_kafka_t* client) {
 }
 
 }  // namespace
+
+Result<KafkaConf> MakeKafkaConf(const SourceSpec& spec) { return MakeConf(spec, {}); }
 
 // --- KafkaQueue ---
 
@@ -197,20 +216,16 @@ Result<std::shared_ptr<KafkaClient>> KafkaClient::Make(const SourceSpec& spec,
   MURMUR_ASSIGN(const std::string group, option("group", default_group));
   std::shared_ptr<KafkaClient> client(new KafkaClient(brokers));
 
-  std::unique_ptr<rd_kafka_conf_t, void (*)(rd_kafka_conf_t*)> conf(rd_kafka_conf_new(),
-                                                                    rd_kafka_conf_destroy);
+  MURMUR_ASSIGN(KafkaConf conf, MakeConf(spec, kProperties));
   rd_kafka_conf_set_opaque(conf.get(), client->heard_.get());
   rd_kafka_conf_set_error_cb(conf.get(), &KafkaClient::OnError);
   rd_kafka_conf_set_log_cb(conf.get(), &KafkaClient::OnLog);
-  MURMUR_TRY(SetProperty(conf.get(), "bootstrap.servers", brokers));
   MURMUR_TRY(SetProperty(conf.get(), "group.id", group));
   MURMUR_TRY(SetProperty(conf.get(), "queued.max.messages.kbytes",
                          std::to_string(std::max<uint64_t>(1, queue_bytes >> 10))));
-  for (const auto& [name, value] : kProperties) MURMUR_TRY(SetProperty(conf.get(), name, value));
   for (const auto& [name, value] : kNewProperties) {
     (void)SetProperty(conf.get(), name, value).ok();
   }
-  MURMUR_TRY(SetUserProperties(spec, conf.get()));
 
   char error[512] = "";
   client->client_ = rd_kafka_new(RD_KAFKA_CONSUMER, conf.get(), error, sizeof error);

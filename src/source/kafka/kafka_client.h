@@ -21,6 +21,14 @@
 
 namespace murmur {
 
+struct KafkaConfDeleter {
+  void operator()(rd_kafka_conf_t* conf) const { rd_kafka_conf_destroy(conf); }
+};
+using KafkaConf = std::unique_ptr<rd_kafka_conf_t, KafkaConfDeleter>;
+// Brokers and `config:` of a source, for a client of another kind than KafkaClient.
+// Errors: as KafkaClient::Make.
+Result<KafkaConf> MakeKafkaConf(const SourceSpec& spec);
+
 struct TopicPartition {
   std::string topic;
   int32_t partition = 0;

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/time_text.h"
+#include "source/kafka/kafka_dead_letters.h"
 #include "source/kafka/kafka_position.h"
 #include "source/kafka/kafka_topics.h"
 
@@ -73,8 +74,11 @@ class Start {
 
 class KafkaLive final : public LiveSource {
  public:
-  KafkaLive(std::unique_ptr<KafkaTopics> topics, SourceSpec spec)
-      : topics_(std::move(topics)), spec_(std::move(spec)) {}
+  KafkaLive(std::unique_ptr<KafkaTopics> topics, std::unique_ptr<KafkaDeadLetters> dead_letters,
+            SourceSpec spec)
+      : topics_(std::move(topics)),
+        dead_letters_(std::move(dead_letters)),
+        spec_(std::move(spec)) {}
 
   std::string_view Name() const noexcept override { return topics_->name(); }
 
@@ -157,6 +161,11 @@ class KafkaLive final : public LiveSource {
     topics_->client().CommitToGroup(offsets);
   }
 
+  bool TakesDeadLetters() const override { return dead_letters_ != nullptr; }
+  Status PublishDeadLetters(const std::vector<DeadLetter>& letters, std::stop_token stop) override {
+    return dead_letters_->Publish(letters, stop);
+  }
+
   Status Close() override { return Status(); }
 
  private:
@@ -194,6 +203,7 @@ class KafkaLive final : public LiveSource {
   }
 
   const std::unique_ptr<KafkaTopics> topics_;
+  const std::unique_ptr<KafkaDeadLetters> dead_letters_;  // null: nobody asked
   const SourceSpec spec_;
 };
 
@@ -201,8 +211,12 @@ class KafkaLive final : public LiveSource {
 
 Result<std::unique_ptr<LiveSource>> MakeKafkaLive(const Definition& definition) {
   MURMUR_ASSIGN(auto topics, KafkaTopics::Make(*definition.live, definition));
+  std::unique_ptr<KafkaDeadLetters> dead_letters;
+  if (definition.live->options.contains("dead_letters")) {
+    MURMUR_ASSIGN(dead_letters, KafkaDeadLetters::Make(*definition.live));
+  }
   return std::unique_ptr<LiveSource>(
-      std::make_unique<KafkaLive>(std::move(topics), *definition.live));
+      std::make_unique<KafkaLive>(std::move(topics), std::move(dead_letters), *definition.live));
 }
 
 }  // namespace murmur
