@@ -14,6 +14,7 @@
 #include <optional>
 #include <vector>
 
+#include "source/jsonl/gzip_bytes.h"
 #include "source/objects.h"
 
 namespace murmur {
@@ -338,6 +339,7 @@ Result<std::unique_ptr<ByteStream>> Decompress(std::unique_ptr<ByteStream> compr
                                                Compression compression) {
   const Format* format = FindFormat(compression);
   if (format == nullptr) return compressed;
+  if (compression == Compression::kGzip) return ReadGzip(std::move(compressed));
   auto codec = arrow::util::Codec::Create(format->codec);
   if (!codec.ok()) return FromArrow(codec.status(), format->name);
   auto decompressor = (*codec)->MakeDecompressor();
