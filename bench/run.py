@@ -4,7 +4,7 @@
 Contestants are interleaved over several rounds, with the page cache warm; a contestant whose answer
 is wrong stops the run. Times are measured inside the processes: of the query for the databases, from
 the first byte to the last synced commit for Murmur. CPU is the whole process for Murmur, the query
-for the databases. Prints a Markdown table. Two more follow: of replay.py and of swap.py.
+for the databases. Prints a Markdown table. More follow: of replay.py, swap.py and kafka_bench.py.
 """
 
 import argparse
@@ -18,6 +18,7 @@ import subprocess
 import sys
 
 from common import Run, check_call, note, print_header, print_title, rates_cell
+from kafka_bench import Kafka
 from replay import Replay
 from swap import Swap
 
@@ -278,8 +279,9 @@ def main():
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--swap-keys", type=numbers, default=[1_000_000, 10_000_000],
                         metavar="N,N", help="keys of the versions that are swapped in")
+    parser.add_argument("--messages", type=int, default=5_000_000, help="of the Kafka topic")
     parser.add_argument("--only", default="", help="only rows that contain this text; the rows of"
-                        " the other tables begin with 'replay' and 'swap'")
+                        " the other tables begin with 'replay', 'swap' and 'kafka'")
     options = parser.parse_args()
     hidden = ("--build", str(options.build), "--data", str(options.data), "--httpfs",
               str(options.httpfs))
@@ -288,7 +290,7 @@ def main():
     bench = Bench(options)
     try:
         bench.work.mkdir(parents=True)
-        for part in (bench, Replay(bench), Swap(bench)):
+        for part in (bench, Replay(bench), Swap(bench), Kafka(bench)):
             if not part.rows():
                 continue
             part.prepare()
