@@ -232,11 +232,13 @@ class StartTest(KafkaTest):
                 ({0: "many", 1: 0, 2: 0}, 2, "'many': expected an offset"),
                 ({0: -1, 1: 0, 2: 0}, 2, "'-1': expected an offset"),
                 ({0: 5, 1: 5}, 1, "but not for .*/2, which has offsets 0 to 10"),
-                ({0: 5, 1: 5, 2: 11}, 1, "ends at offset 10, but .* 11"))):
+                ({0: 5, 1: 5, 2: 11}, 1, "offset 11 of .*/2, which has offsets 0 to 10"))):
             with self.subTest(start):
                 file = self.pipeline(live={"start": start}, name=f"start{k}")
                 self.assertRegex(self.fail_with(code, "run", file, "--until-caught-up").err, why)
-                self.assertEqual(self.counts(file), {})
+                file = self.pipeline(live={"start": {0: 5, 1: 5, 2: 5}}, name=f"start{k}")
+                self.catch_up(file)
+                self.check(file, self.bodies(ranges={p: (5, 10) for p in range(3)}))
 
     def test_a_topic_that_is_not_there(self):
         file = self.pipeline(live={"topic": "mistyped"})
@@ -338,6 +340,338 @@ class TransactionTest(KafkaTest):
         self.kafka.transaction(self.topic, self.events(5), abort=True)
         file = self.pipeline(live={"config": {"isolation.level": "read_uncommitted"}})
         self.assertEqual(self.catch_up(file)["records"], 5)
+
+
+class Witness:
+    """Counts a topic's records beside the program, so that they may be deleted."""
+
+    def __init__(self, kafka, topic, partitions):
+        self.kafka = kafka
+        self.next = {kafka_python.TopicPartition(topic, p): 0 for p in range(partitions)}
+        self.bodies = []
+
+    def read_to(self, ends):
+        """All before these offsets, by partition."""
+        ends = {at: ends[at.partition] for at in self.next}
+        with contextlib.closing(kafka_python.KafkaConsumer(
+                bootstrap_servers=self.kafka.address, isolation_level="read_committed",
+                enable_auto_commit=False, auto_offset_reset="none", max_poll_records=10_000,
+                allow_auto_create_topics=False, metrics_enabled=False)) as consumer:
+            consumer.assign(list(self.next))
+            for at, offset in self.next.items():
+                consumer.seek(at, offset)
+            give_up = time.monotonic() + WAIT_SECONDS_MAX
+            while any(self.next[at] < end for at, end in ends.items()):
+                if time.monotonic() > give_up:
+                    raise kafka_server.KafkaError(f"{self.next} is not {ends}, and no more comes")
+                for batch in consumer.poll(timeout_ms=100).values():
+                    self.bodies += [record.value for record in batch]
+                self.next = {at: consumer.position(at) for at in self.next}
+
+
+class Load:
+    """Records on and on by a thread of its own, some in transactions, until the block ends."""
+
+    def __init__(self, test, per_second, transactions=False):
+        self.test, self.pause, self.end = test, self.BATCH / per_second, threading.Event()
+        self.transactions = transactions
+        self.sent = 0
+        self.failure = None
+        self.thread = threading.Thread(target=self.run)
+
+    BATCH = 50
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.end.set()
+        self.thread.join()
+        if self.failure:
+            raise self.failure
+
+    def run(self):
+        test = self.test
+        try:
+            sender = kafka_server.Sender(test.kafka.address, {})
+            while not self.end.wait(self.pause):
+                events = test.events(self.BATCH)
+                batches = self.sent // self.BATCH
+                if self.transactions and batches % 20 == 0:
+                    test.kafka.transaction(test.topic, events, abort=batches % 40 == 0,
+                                           partition=lambda e: e["n"] % test.partitions)
+                else:
+                    sender.produce(test.topic, events, lambda e: e["n"] % test.partitions)
+                self.sent += self.BATCH
+        except Exception as failure:
+            self.failure = failure
+
+
+class RestartTest(KafkaTest):
+    """Behind each kill the records that are committed are deleted: to begin again would show."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.kafka = cls.enterClassContext(KafkaServer())
+
+    def setUp(self):
+        super().setUp()
+        self.make_topic()
+        self.witness = Witness(self.kafka, self.topic, self.partitions)
+        self.file = self.pipeline()
+        self.child = self.follow(self.file)
+        self.moved = 0
+        self.before = {}
+
+    def kill_the_run(self):
+        self.child.kill()
+        self.child.communicate()
+
+    def kill_the_broker(self):
+        self.kafka.kill()
+        time.sleep(self.random.uniform(0, 0.5))
+        self.kafka.start()
+
+    def delete_what_is_counted(self):
+        positions = self.positions(self.file)
+        self.assertEqual(len(positions), self.partitions)
+        self.moved += positions != self.before
+        self.before = positions
+        self.witness.read_to(positions)
+        self.kafka.delete_records(self.topic, positions)
+
+    def run_again(self):
+        self.child = self.start("run", self.file, "--quiet")
+
+    def finish(self):
+        """Nobody writes any more: all is counted, once."""
+        ends = self.kafka.end_offsets(self.topic)
+        self.wait_for("it is counted", lambda: self.positions(self.file) == ends)
+        self.end(self.child)
+        self.witness.read_to(ends)
+        self.check(self.file, self.witness.bodies)
+        self.assertEqual(self.catch_up(self.file)["records_this_run"], 0)
+
+    def test_kills_at_random_moments_lose_and_double_nothing(self):
+        with Load(self, per_second=3000, transactions=True) as load:
+            for _ in range(KILLS):
+                time.sleep(self.random.uniform(0, 1.5))
+                self.kill_the_run()
+                self.delete_what_is_counted()
+                self.run_again()
+        self.finish()
+        self.assertGreater(self.moved, KILLS / 2)
+        self.assertGreater(load.sent, 100 * KILLS)
+
+    def test_a_broker_that_is_killed_and_comes_back_is_outlived(self):
+        with Load(self, per_second=2000):
+            for _ in range(BROKER_KILLS):
+                time.sleep(self.random.uniform(0, 1))
+                self.kill_the_broker()
+                self.assertIsNone(self.child.poll())
+                position = self.positions(self.file)
+                self.wait_for("it goes on", lambda: self.child.poll() is not None
+                              or self.positions(self.file) != position)
+                self.assertIsNone(self.child.poll())
+        self.finish()
+
+    def test_both_killed_at_once(self):
+        with Load(self, per_second=2000):
+            for _ in range(BOTH_KILLS):
+                time.sleep(self.random.uniform(0, 1))
+                self.kill_the_run()
+                self.kill_the_broker()
+                self.delete_what_is_counted()
+                self.run_again()
+                time.sleep(self.random.uniform(0, 1))
+                self.kill_the_broker()
+                self.kill_the_run()
+                self.delete_what_is_counted()
+                self.run_again()
+        self.finish()
+
+    def test_a_run_that_was_halted_for_a_while_goes_on(self):
+        with Load(self, per_second=2000):
+            self.child.send_signal(signal.SIGSTOP)
+            time.sleep(1)
+            self.child.send_signal(signal.SIGCONT)
+        self.finish()
+
+    def test_a_run_ends_at_once_though_no_broker_answers(self):
+        self.kafka.kill()
+        try:
+            time.sleep(0.5)
+            start = time.monotonic()
+            self.end(self.child)
+            self.assertLess(time.monotonic() - start, 3 * SLOWNESS)
+        finally:
+            self.kafka.start()
+
+
+class LostRecordsTest(KafkaTest):
+    """What can't be read any more, or means something else by now, is an error and never counted."""
+
+    def begin(self, count=300, **live):
+        self.produce(count)
+        file = self.pipeline(live=live)
+        self.catch_up(file)
+        self.check(file)
+        return file
+
+    def check_refused(self, file, why):
+        """That a run fails, and leaves what is counted as it is."""
+        before = self.counts(file), self.positions(file)
+        self.assertRegex(self.fail_with(1, "run", file).err, why)
+        self.murmur("run", file, "--until-caught-up")
+        self.assertEqual((self.counts(file), self.positions(file)), before)
+
+    def test_deleted_records_that_were_not_counted(self):
+        self.make_topic()
+        file = self.begin()
+        self.produce(300)
+        self.kafka.delete_records(self.topic, {1: 100 + 33})
+        self.check_refused(file, r"/1 begins at offset 133 by now, but is to be read from 100: the "
+                                 r"33 records between are gone")
+
+    def test_deleted_records_that_were_counted(self):
+        self.make_topic()
+        file = self.begin()
+        bodies = self.bodies()
+        self.kafka.delete_records(self.topic, {0: 100, 1: 50})
+        self.produce(300)
+        self.catch_up(file)
+        self.check(file, bodies + self.bodies(ranges={0: (100, 200), 1: (100, 200), 2: (100, 200)}))
+
+    def test_records_deleted_from_under_a_run_that_is_halted(self):
+        self.make_topic(1)
+        file = self.begin()
+        child = self.follow(file)
+        before = self.counts(file)
+        child.send_signal(signal.SIGSTOP)
+        time.sleep(0.5)  # what it has asked for is answered
+        self.produce(500)
+        self.kafka.delete_records(self.topic, {0: 800})
+        self.produce(100)
+        child.send_signal(signal.SIGCONT)
+        self.assertRegex(self.fails(child),
+                         "/0 begins at offset 800 by now, but is to be read from 300")
+        self.assertEqual(self.counts(file), before)
+
+    def anew(self, file, count, **config):
+        self.kafka.delete_topic(self.topic)
+        self.make_topic(self.partitions, **config)
+        self.produce(count)
+        return file
+
+    def test_a_topic_made_anew_with_more_records(self):
+        self.make_topic()
+        self.check_refused(self.anew(self.begin(), 900),
+                           "another record than the one that was counted: the topic was made anew")
+
+    def test_a_topic_made_anew_with_as_many(self):
+        self.make_topic()
+        file = self.begin()
+        before = self.counts(file)
+        self.anew(file, 300)
+        # Nothing lies behind the positions, so there is nothing to count; but who follows looks.
+        self.murmur("run", file, "--until-caught-up")
+        self.assertEqual(self.counts(file), before)
+        self.assertRegex(self.fail_with(1, "run", file).err,
+                         "another record than the one that was counted: the topic was made anew")
+        self.produce(30)
+        self.check_refused(file, "the topic was made anew")
+
+    def test_a_topic_made_anew_with_fewer(self):
+        self.make_topic()
+        self.check_refused(self.anew(self.begin(), 90),
+                           "ends at offset 30, but was read up to 100 already: .* made anew")
+
+    def test_a_topic_made_anew_where_the_last_record_was_a_marker_is_now(self):
+        self.make_topic(1)
+        file = self.begin(5)
+        self.kafka.delete_topic(self.topic)
+        self.make_topic(1)
+        self.kafka.transaction(self.topic, self.events(4))  # offsets 0 to 3; a marker at 4
+        self.produce(10)
+        self.check_refused(file, "offset 4 holds no record, .* made anew")
+
+    def test_a_topic_made_anew_that_aborted_all(self):
+        self.make_topic(1)
+        file = self.begin(5)
+        self.kafka.delete_topic(self.topic)
+        self.make_topic(1)
+        self.kafka.transaction(self.topic, self.events(20), abort=True)
+        self.check_refused(file, "offset 4 holds no record, .* made anew")
+
+    def test_a_topic_that_is_gone(self):
+        self.make_topic()
+        file = self.begin()
+        self.kafka.delete_topic(self.topic)
+        self.check_refused(file, "no topic")
+
+    def test_a_topic_deleted_while_it_is_followed(self):
+        self.make_topic()
+        file = self.begin()
+        child = self.follow(file)
+        self.kafka.delete_topic(self.topic)
+        self.assertIn("no topic", self.fails(child))
+
+    def test_a_topic_made_anew_while_it_is_followed(self):
+        self.make_topic()
+        file = self.begin()
+        before = self.counts(file)
+        child = self.follow(file)
+        self.anew(file, 900)
+        self.assertRegex(self.fails(child), "made anew|no topic")
+        self.assertEqual(self.counts(file), before)
+
+    def test_a_topic_made_anew_while_it_is_followed_with_fewer(self):
+        self.make_topic()
+        file = self.begin()
+        before = self.counts(file)
+        child = self.follow(file)
+        self.anew(file, 90)
+        self.assertRegex(self.fails(child), "made anew|no topic")
+        self.assertEqual(self.counts(file), before)
+
+    def test_a_compacted_topic_is_refused_unless_it_is_declared(self):
+        for policy in ("compact", "compact,delete"):
+            with self.subTest(policy):
+                self.topic = f"compacted.{policy.replace(',', '.')}"
+                self.make_topic(1, cleanup_policy=policy)
+                self.produce(10, key=lambda event: str(event["n"]))
+                name = f"compacted{len(policy)}"
+                file = self.pipeline(name=name)
+                self.assertIn(f"topic {self.topic} is compacted",
+                              self.fail_with(1, "run", file).err)
+                file = self.pipeline(live={"compacted": "allow"}, name=name)
+                self.catch_up(file)
+                self.check(file)
+
+    def test_holes_that_compaction_left(self):
+        self.topic = "holes"
+        self.make_topic(1, cleanup_policy="compact", segment_ms=100, min_cleanable_dirty_ratio=0.01,
+                        max_compaction_lag_ms=100, delete_retention_ms=0)
+        file = self.pipeline(live={"compacted": "allow"})
+        old = self.produce(60, key=lambda event: str(event["n"] % 10))
+        self.catch_up(file)
+        self.check(file)
+        counted = [json.dumps(event) for event in old]
+
+        def compacted():
+            # Each round closes a segment, so that the one before can be compacted.
+            time.sleep(0.2)
+            counted.extend(json.dumps(event) for event in
+                           self.produce(1, key="last"))
+            return len(self.bodies()) < 30
+        self.wait_for("the topic is compacted", compacted)
+        self.catch_up(file)
+        kept = self.bodies()
+        self.assertLess(len(kept), len(counted))
+        again = self.pipeline(live={"compacted": "allow"}, name="again")
+        self.catch_up(again)
+        self.assertEqual(self.count(again), len(kept))
 
 
 if __name__ == "__main__":

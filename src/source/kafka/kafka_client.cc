@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <chrono>
+#include <future>
 #include <span>
 #include <thread>
 #include <utility>
@@ -16,14 +18,13 @@ namespace {
 
 using std::chrono::steady_clock;
 
-// How long a question is repeated before it fails: brokers restart, leaders move.
-constexpr std::chrono::seconds kPatience{30};
 // A topic that nobody knows is asked for again this long.
 constexpr std::chrono::seconds kTopicPatience{4};
 // One try of a question: no longer than a stop may take.
 constexpr int kTryMs = 900;
 constexpr std::chrono::milliseconds kPause{100};
 constexpr int kLastCommitMs = 500;
+constexpr std::chrono::milliseconds kLastWords{500};
 
 constexpr std::pair<const char*, const char*> kProperties[] = {
     {"client.id", "murmur"},
@@ -37,13 +38,20 @@ constexpr std::pair<const char*, const char*> kProperties[] = {
     {"fetch.wait.max.ms", "100"},
     {"fetch.error.backoff.ms", "100"},
     {"reconnect.backoff.max.ms", "1000"},
+    // That a topic is gone is told at once, and looked into then.
+    {"topic.metadata.propagation.max.ms", "0"},
+    {"debug", "topic"},  // for OnLog
 };
 // Known to newer releases: older ones wait a second before they fetch for a queue that was full.
 constexpr std::pair<const char*, const char*> kNewProperties[] = {{"fetch.queue.backoff.ms", "10"}};
 // What exactness rests on is not for `config:`.
-constexpr std::array<std::string_view, 6> kOurs = {"bootstrap.servers",  "group.id",
-                                                   "enable.auto.commit", "enable.auto.offset.store",
-                                                   "auto.offset.reset",  "enable.partition.eof"};
+constexpr std::array<std::string_view, 7> kOurs = {"bootstrap.servers",
+                                                   "group.id",
+                                                   "enable.auto.commit",
+                                                   "enable.auto.offset.store",
+                                                   "auto.offset.reset",
+                                                   "enable.partition.eof",
+                                                   "debug"};
 constexpr std::string_view kConfigPrefix = "config.";
 
 struct ListDeleter {
@@ -79,6 +87,7 @@ bool MayWorkLater(rd_kafka_resp_err_t error) {
     case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
     case RD_KAFKA_RESP_ERR__RESOLVE:
     case RD_KAFKA_RESP_ERR__WAIT_COORD:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
     case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
     case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
     case RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE:
@@ -147,6 +156,12 @@ Result<KafkaConf> MakeConf(const SourceSpec& spec, Properties properties) {
   return conf;
 }
 
+// A log's text without the "[thrd:main]: " before it.
+std::string_view TextBehindThread(std::string_view text) {
+  const size_t end = text.starts_with('[') ? text.find("]: ") : text.npos;
+  return end == text.npos ? text : text.substr(end + 3);
+}
+
 void ServeEvents(rd_kafka_t* client) {
   if (rd_kafka_message_t* message = rd_kafka_consumer_poll(client, 0)) {
     rd_kafka_message_destroy(message);  // trouble, that on_error was told of as well
@@ -179,6 +194,7 @@ void KafkaQueue::Wake(rd_kafka_t* /*client*/, void* self) {
 }
 
 Status KafkaQueue::Start(int64_t offset) {
+  Stop();
   const PartitionList list = MakeList({{partition_, offset}});
   if (rd_kafka_error_t* error = rd_kafka_incremental_assign(client_, list.get())) {
     Status status(Code::kUnavailable, partition_.ToString() + ": " + rd_kafka_error_string(error));
@@ -242,16 +258,15 @@ KafkaClient::~KafkaClient() {
   if (client_ == nullptr) return;
   TakeCommitAnswers(kLastCommitMs);
   rd_kafka_queue_destroy(commit_answers_);
-  const auto destroy = [client = client_, heard = heard_] {
+  // librdkafka waits here for what has no answer: half a minute for a commit where the group has no
+  // coordinator yet, for ever after an assigned topic was deleted. It matters to nobody who waits
+  // for us.
+  std::packaged_task<void()> destroy([client = client_, heard = heard_] {
     rd_kafka_destroy_flags(client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
-  };
-  // A commit that has no answer holds up the client's end, for half a minute where the group has no
-  // coordinator yet. It matters to nobody who waits for us.
-  if (commits_ == 0) {
-    destroy();
-  } else {
-    std::thread(destroy).detach();
-  }
+  });
+  const auto destroyed = destroy.get_future();
+  std::thread(std::move(destroy)).detach();
+  destroyed.wait_for(kLastWords);
 }
 
 void KafkaClient::OnError(rd_kafka_t* /*client*/, int error, const char* reason, void* heard) {
@@ -262,9 +277,26 @@ void KafkaClient::OnError(rd_kafka_t* /*client*/, int error, const char* reason,
   to->trouble = reason;
 }
 
-// What matters reaches OnError and the answers; standard error belongs to the program.
-void KafkaClient::OnLog(const rd_kafka_t* /*client*/, int /*level*/, const char* /*facility*/,
-                        const char* /*text*/) {}
+// What matters reaches OnError and the answers, but for "page_views [0]: broker unavailable: …",
+// which only debug logs tell. Called by the thread that fetches, before it fetches again.
+void KafkaClient::OnLog(const rd_kafka_t* client, int /*level*/, const char* facility,
+                        const char* text) {
+  if (client == nullptr || std::string_view(facility) != "BROKERUA") return;
+  const std::string_view line = TextBehindThread(text);
+  const size_t bracket = line.find(" [");
+  if (bracket == line.npos) return;
+  TopicPartition partition{.topic = std::string(line.substr(0, bracket))};
+  std::from_chars(line.data() + bracket + 2, line.data() + line.size(), partition.partition);
+  auto* to = static_cast<Heard*>(rd_kafka_opaque(client));
+  const std::lock_guard lock(to->mutex);
+  ++to->interruptions[partition];
+}
+
+uint64_t KafkaClient::Interruptions(const TopicPartition& partition) const {
+  const std::lock_guard lock(heard_->mutex);
+  const auto it = heard_->interruptions.find(partition);
+  return it == heard_->interruptions.end() ? 0 : it->second;
+}
 
 std::string KafkaClient::Trouble() const {
   const std::lock_guard lock(heard_->mutex);
@@ -272,15 +304,15 @@ std::string KafkaClient::Trouble() const {
 }
 
 template <class Attempt>
-Status KafkaClient::Ask(const std::stop_token& stop, std::string_view what,
-                        Attempt&& attempt) const {
-  const auto give_up = steady_clock::now() + kPatience;
+Status KafkaClient::Ask(const std::stop_token& stop, std::string_view what, Attempt&& attempt,
+                        std::chrono::seconds patience) const {
+  const auto give_up = steady_clock::now() + patience;
   for (;;) {
     if (stop.stop_requested()) return Status(Code::kCancelled, "stopped");
     const rd_kafka_resp_err_t error = attempt(kTryMs);
     ServeEvents(client_);
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
-    const bool out_of_patience = steady_clock::now() > give_up;
+    const bool out_of_patience = steady_clock::now() >= give_up;
     if (!MayWorkLater(error) || out_of_patience) {
       const std::string trouble = Trouble();
       return Status(CodeOf(error),
@@ -349,40 +381,54 @@ Result<std::vector<std::string>> KafkaClient::Topics(std::stop_token stop) const
   return names;
 }
 
-Result<OffsetRange> KafkaClient::Offsets(const TopicPartition& partition,
-                                         std::stop_token stop) const {
+// Asked as times, though there is a call for it: that one waits for its answers however long.
+Result<OffsetRange> KafkaClient::Offsets(const TopicPartition& partition, std::stop_token stop,
+                                         bool patient) const {
+  const std::string what = "the offsets of " + partition.ToString();
+  const auto look_up = [&](int64_t time) -> Result<int64_t> {
+    const std::chrono::seconds patience = patient ? kPatience : std::chrono::seconds(0);
+    MURMUR_ASSIGN(const auto found, LookUp({partition}, time, what, stop, patience));
+    return found.at(partition);
+  };
   OffsetRange range;
-  MURMUR_TRY(Ask(stop, "the offsets of " + partition.ToString(), [&](int timeout_ms) {
-    return rd_kafka_query_watermark_offsets(client_, partition.topic.c_str(), partition.partition,
-                                            &range.begin, &range.end, timeout_ms);
-  }));
+  MURMUR_ASSIGN(range.begin, look_up(RD_KAFKA_OFFSET_BEGINNING));
+  MURMUR_ASSIGN(range.end, look_up(RD_KAFKA_OFFSET_END));
   return range;
 }
 
 Result<OffsetMap> KafkaClient::OffsetsAt(const std::vector<TopicPartition>& partitions,
                                          int64_t millis, std::stop_token stop) const {
-  OffsetMap times;
-  for (const TopicPartition& partition : partitions) times[partition] = millis;
+  MURMUR_ASSIGN(auto offsets, LookUp(partitions, millis, "offsets by time", stop));
+  for (auto& [partition, offset] : offsets) {
+    if (offset >= 0) continue;
+    MURMUR_ASSIGN(const OffsetRange range, Offsets(partition, stop));
+    offset = range.end;
+  }
+  return offsets;
+}
+
+Result<OffsetMap> KafkaClient::LookUp(const std::vector<TopicPartition>& partitions, int64_t time,
+                                      std::string_view what, const std::stop_token& stop,
+                                      std::chrono::seconds patience) const {
   OffsetMap offsets;
-  const PartitionList list = MakeList(times);
-  MURMUR_TRY(Ask(stop, "offsets by time", [&](int timeout_ms) {
-    for (int i = 0; i < list->cnt; ++i) list->elems[i].offset = millis;
-    const rd_kafka_resp_err_t error = rd_kafka_offsets_for_times(client_, list.get(), timeout_ms);
-    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return error;
-    for (int i = 0; i < list->cnt; ++i) {
-      if (list->elems[i].err != RD_KAFKA_RESP_ERR_NO_ERROR) return list->elems[i].err;
-    }
-    return error;
-  }));
+  for (const TopicPartition& partition : partitions) offsets[partition] = time;
+  const PartitionList list = MakeList(offsets);
+  MURMUR_TRY(Ask(
+      stop, what,
+      [&](int timeout_ms) {
+        for (int i = 0; i < list->cnt; ++i) list->elems[i].offset = time;
+        const rd_kafka_resp_err_t error =
+            rd_kafka_offsets_for_times(client_, list.get(), timeout_ms);
+        if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return error;
+        for (int i = 0; i < list->cnt; ++i) {
+          if (list->elems[i].err != RD_KAFKA_RESP_ERR_NO_ERROR) return list->elems[i].err;
+        }
+        return error;
+      },
+      patience));
   for (int i = 0; i < list->cnt; ++i) {
     const rd_kafka_topic_partition_t& found = list->elems[i];
-    const TopicPartition partition{found.topic, found.partition};
-    if (found.offset >= 0) {
-      offsets[partition] = found.offset;
-    } else {
-      MURMUR_ASSIGN(const OffsetRange range, Offsets(partition, stop));
-      offsets[partition] = range.end;
-    }
+    offsets[{found.topic, found.partition}] = found.offset;
   }
   return offsets;
 }

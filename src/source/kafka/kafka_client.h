@@ -6,6 +6,7 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -92,7 +93,9 @@ class KafkaClient {
                                                  std::stop_token stop) const;
   // Names of all topics.
   Result<std::vector<std::string>> Topics(std::stop_token stop) const;
-  Result<OffsetRange> Offsets(const TopicPartition& partition, std::stop_token stop) const;
+  // Not `patient`: asks once.
+  Result<OffsetRange> Offsets(const TopicPartition& partition, std::stop_token stop,
+                              bool patient = true) const;
   // Of each partition the first offset whose record has a time of at least `millis`; the end if
   // there is none.
   Result<OffsetMap> OffsetsAt(const std::vector<TopicPartition>& partitions, int64_t millis,
@@ -109,11 +112,19 @@ class KafkaClient {
 
   std::string Trouble() const;
 
+  // How often the partition was not where it was fetched from, or not at all: the topic that is
+  // found again behind that may be another of the same name. Told before its first message comes.
+  uint64_t Interruptions(const TopicPartition& partition) const;
+
  private:
+  // How long a question is repeated before it fails: brokers restart, leaders move.
+  static constexpr std::chrono::seconds kPatience{30};
+
   // What the client heard last of the connection's trouble; the client may outlive us.
   struct Heard {
     std::mutex mutex;
-    std::string trouble;  // under mutex
+    std::string trouble;                               // under mutex
+    std::map<TopicPartition, uint64_t> interruptions;  // under mutex
   };
 
   explicit KafkaClient(std::string brokers) : brokers_(std::move(brokers)) {}
@@ -122,7 +133,13 @@ class KafkaClient {
 
   // Calls ask(timeout_ms) → rd_kafka_resp_err_t until it is final.
   template <class Ask>
-  Status Ask(const std::stop_token& stop, std::string_view what, Ask&& ask) const;
+  Status Ask(const std::stop_token& stop, std::string_view what, Ask&& ask,
+             std::chrono::seconds patience = kPatience) const;
+  // By partition the offset of the first record from `time` on, in ms, negative if there is none;
+  // times that are special: RD_KAFKA_OFFSET_BEGINNING and RD_KAFKA_OFFSET_END.
+  Result<OffsetMap> LookUp(const std::vector<TopicPartition>& partitions, int64_t time,
+                           std::string_view what, const std::stop_token& stop,
+                           std::chrono::seconds patience = kPatience) const;
   Result<bool> TryPartitions(const std::string& topic, const std::stop_token& stop,
                              std::vector<TopicPartition>* partitions) const;
 

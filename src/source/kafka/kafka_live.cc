@@ -192,8 +192,13 @@ class KafkaLive final : public LiveSource {
       if (it != stream->second.end()) return it->second;
     }
     MURMUR_ASSIGN(const auto offset, start.OffsetOf(partition));
-    if (offset) return KafkaPosition{.next = *offset}.ToString();
     MURMUR_ASSIGN(const OffsetRange range, topics_->client().Offsets(partition, stop));
+    if (offset && (*offset < range.begin || *offset > range.end)) {
+      return Status(Code::kOutOfRange,
+                    fmt::format("kafka: start names offset {} of {}, which has offsets {} to {}",
+                                *offset, partition.ToString(), range.begin, range.end));
+    }
+    if (offset) return KafkaPosition{.next = *offset}.ToString();
     if (range.end == 0) return KafkaPosition{}.ToString();
     return Status(Code::kFailedPrecondition,
                   fmt::format("where live starts is said for other partitions, but not for {}, "

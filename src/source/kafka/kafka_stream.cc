@@ -52,13 +52,15 @@ Result<ReadState> KafkaStream::Read(std::stop_token stop, RecordBatch* batch) {
   batch->object = object_;
   if (stop.stop_requested()) return Status(Code::kCancelled, object_);
   if (position_.next >= options_.end) return ReadState::kEnd;
-  if (!started_) MURMUR_TRY(Start(stop));
+  MURMUR_ASSIGN(const bool taken, TakeMessages(stop));
+  if (!taken) return ReadState::kIdle;
 
   const int64_t before = position_.next;
-  messages_.resize(kBatchRows);
-  messages_.resize(queue_->Take(messages_.data(), kBatchRows, options_.wait_ms));
   decoder_->BeginBatch();
-  for (const rd_kafka_message_t* message : messages_) MURMUR_TRY(TakeMessage(*message, batch));
+  for (const rd_kafka_message_t* message : messages_) {
+    MURMUR_TRY(TakeMessage(*message, batch));
+    if (!started_) break;
+  }
   if (position_.next == before) return ReadState::kIdle;
   for (Column& column : batch->columns) column.SetKindsFromCells(batch->rows);
   if (last_ != nullptr) position_.last = MarkOf(*last_);
@@ -66,8 +68,32 @@ Result<ReadState> KafkaStream::Read(std::stop_token stop, RecordBatch* batch) {
   return ReadState::kRecords;
 }
 
+// False: there is none that may be taken now.
+Result<bool> KafkaStream::TakeMessages(const std::stop_token& stop) {
+  if (!started_) {
+    interruptions_ = client_->Interruptions(partition_);
+    const Status status = Start(stop);
+    if (doubtful_ && status.code() == Code::kUnavailable) return false;
+    MURMUR_TRY(status);
+    started_ = true;
+    doubtful_ = false;
+  }
+  messages_.resize(kBatchRows);
+  messages_.resize(queue_->Take(messages_.data(), kBatchRows, options_.wait_ms));
+  if (client_->Interruptions(partition_) != interruptions_) Doubt();
+  return started_;
+}
+
+// The topic may be gone, or another by now: nothing of it is taken before Start has looked.
+void KafkaStream::Doubt() {
+  started_ = false;
+  doubtful_ = true;
+}
+
 Status KafkaStream::Start(const std::stop_token& stop) {
-  MURMUR_ASSIGN(const OffsetRange range, client_->Offsets(partition_, stop));
+  if (doubtful_) MURMUR_TRY(client_->Partitions({partition_.topic}, stop).status());
+  MURMUR_ASSIGN(const OffsetRange range,
+                client_->Offsets(partition_, stop, /*patient=*/!doubtful_));
   if (range.begin > position_.next) {
     return Status(
         Code::kOutOfRange,
@@ -86,15 +112,13 @@ Status KafkaStream::Start(const std::stop_token& stop) {
                     object_, range.end, position_.next));
   }
   const bool can_check = position_.last && position_.last->offset >= range.begin;
-  if (can_check) to_check_ = position_.last;
-  MURMUR_TRY(queue_->Start(can_check ? position_.last->offset : position_.next));
-  started_ = true;
-  return {};
+  to_check_ = can_check ? position_.last : std::nullopt;
+  return queue_->Start(can_check ? position_.last->offset : position_.next);
 }
 
 Status KafkaStream::TakeMessage(const rd_kafka_message_t& message, RecordBatch* batch) {
   if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR) return TakeError(message);
-  if (to_check_) MURMUR_TRY(CheckMark(message));
+  if (to_check_) MURMUR_TRY(CheckMark(&message));
   if (message.offset < position_.next) return {};  // read only to be looked at
   if (message.offset >= options_.end) {
     AdvanceTo(options_.end);
@@ -106,36 +130,32 @@ Status KafkaStream::TakeMessage(const rd_kafka_message_t& message, RecordBatch* 
   return {};
 }
 
-Status KafkaStream::CheckMark(const rd_kafka_message_t& message) {
+// `found`: the first that is there from the mark's offset on; null: nothing is.
+Status KafkaStream::CheckMark(const rd_kafka_message_t* found) {
   const KafkaRecordMark expected = *to_check_;
   to_check_.reset();
-  // Compaction may have taken the record.
-  if (message.offset != expected.offset || MarkOf(message) == expected) return {};
+  const bool there = found != nullptr && found->offset == expected.offset;
+  if (there ? MarkOf(*found) == expected : options_.compacted) return {};
   return Status(
       Code::kFailedPrecondition,
-      fmt::format("{}: offset {} holds another record than the one that was counted: the topic was "
-                  "made anew, and offsets mean something else by now. Build a new version from "
-                  "what there is: murmur replay FILE, or murmur bootstrap FILE --fresh",
-                  object_, expected.offset));
+      fmt::format("{}: offset {} holds {} the one that was counted: the topic was made anew, and "
+                  "offsets mean something else by now. Build a new version from what there is: "
+                  "murmur replay FILE, or murmur bootstrap FILE --fresh",
+                  object_, expected.offset, there ? "another record than" : "no record, but held"));
 }
 
 Status KafkaStream::TakeError(const rd_kafka_message_t& message) {
   switch (message.err) {
     case RD_KAFKA_RESP_ERR__PARTITION_EOF:
       // The position behind the last record and what follows it unseen: ends of transactions.
-      to_check_.reset();
+      if (to_check_) MURMUR_TRY(CheckMark(nullptr));
       AdvanceTo(std::min(message.offset, options_.end));
       return {};
     case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
     case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
-      return Status(Code::kOutOfRange,
-                    fmt::format("{}: the broker has no offset {} (any more); run again to learn "
-                                "what there is",
-                                object_, position_.next));
     case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
     case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
-    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
-      return Status(Code::kNotFound, object_ + ": the topic or partition is gone");
+    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION: Doubt(); return {};
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
       return Status(Code::kPermissionDenied, object_ + ": " + rd_kafka_err2str(message.err));
     default: return {};  // librdkafka tries again by itself: brokers restart, tiers are away

@@ -17,10 +17,12 @@ struct KafkaStreamOptions {
   uint64_t record_bytes_max = 16ull << 20;
   int64_t end = INT64_MAX;  // the first offset that is not read
   int wait_ms = 0;          // how long a Read waits for messages
+  bool compacted = false;   // records may go, also the one before the position
 };
 
-// Checks at the first Read that the broker still has what comes next, and, where the position
-// knows the record before it, that this is still the same.
+// Checks, at the first Read and when fetching was interrupted by more than a lost connection, that
+// the broker has what comes next, and, where the position knows the record before it, that this is
+// still the same.
 class KafkaStream final : public RecordStream {
  public:
   KafkaStream(std::shared_ptr<const KafkaClient> client, TopicPartition partition,
@@ -33,13 +35,14 @@ class KafkaStream final : public RecordStream {
   Result<ReadState> Read(std::stop_token stop, RecordBatch* batch) override;
 
  private:
+  Result<bool> TakeMessages(const std::stop_token& stop);
   Status Start(const std::stop_token& stop);
+  void Doubt();
   void DestroyMessages();
   Status TakeMessage(const rd_kafka_message_t& message, RecordBatch* batch);
   Status TakeError(const rd_kafka_message_t& message);
-  Status CheckMark(const rd_kafka_message_t& message);
+  Status CheckMark(const rd_kafka_message_t* found);
   void Decode(const rd_kafka_message_t& message, RecordBatch* batch);
-  Status OutOfRange() const;
   void AdvanceTo(int64_t next) { position_.next = std::max(position_.next, next); }
 
   const std::shared_ptr<const KafkaClient> client_;
@@ -50,6 +53,8 @@ class KafkaStream final : public RecordStream {
   std::unique_ptr<KafkaQueue> queue_;
   KafkaPosition position_;
   bool started_ = false;
+  bool doubtful_ = false;       // there was a start, and then trouble
+  uint64_t interruptions_ = 0;  // before the last start
   // The record before the start, as the position has it, until it has been looked at.
   std::optional<KafkaRecordMark> to_check_;
   std::vector<rd_kafka_message_t*> messages_;  // of the last batch, which views them

@@ -134,7 +134,10 @@ Result<std::unique_ptr<RecordStream>> KafkaTopics::Open(const TopicPartition& pa
   MURMUR_ASSIGN(auto decoder, MakeDecoder(format_, projection));
   return std::unique_ptr<RecordStream>(std::make_unique<KafkaStream>(
       client_, partition, position, std::move(decoder), std::move(wake),
-      KafkaStreamOptions{.record_bytes_max = record_bytes_max_, .end = end, .wait_ms = wait_ms}));
+      KafkaStreamOptions{.record_bytes_max = record_bytes_max_,
+                         .end = end,
+                         .wait_ms = wait_ms,
+                         .compacted = compacted_}));
 }
 
 Result<TopicPartition> ParseTopicPartition(std::string_view text) {
