@@ -32,7 +32,8 @@ std::string ReadAll(const std::string& bytes, size_t input_bytes, size_t output_
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string bytes(reinterpret_cast<const char*>(data), size);
   for (const size_t input_bytes : {size_t{256}, murmur::kGzipInputBytes}) {
-    if (ReadAll(bytes, input_bytes, 1000) != ReadAll(bytes, input_bytes, kTextBytesMax)) std::abort();
+    if (ReadAll(bytes, input_bytes, 1000) != ReadAll(bytes, input_bytes, kTextBytesMax))
+      std::abort();
   }
   return 0;
 }

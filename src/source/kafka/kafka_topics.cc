@@ -2,10 +2,10 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <regex.h>
 
 #include <algorithm>
 #include <charconv>
-#include <regex>
 
 #include "source/kafka/kafka_position.h"
 #include "source/objects.h"
@@ -35,14 +35,23 @@ std::vector<std::string> TopicsOf(const SourceSpec& spec) {
   return topics;
 }
 
-Result<std::regex> CompilePattern(const std::string& pattern) {
-  try {
-    return std::regex(pattern, std::regex::ECMAScript);
-  } catch (const std::regex_error& error) {
-    return Status(
-        Code::kInvalidArgument,
-        fmt::format("kafka: pattern '{}' is no regular expression: {}", pattern, error.what()));
+struct RegexDeleter {
+  void operator()(regex_t* regex) const {
+    regfree(regex);
+    delete regex;
   }
+};
+using Regex = std::unique_ptr<regex_t, RegexDeleter>;
+
+// POSIX's: libstdc++'s takes stack by the length of what it looks at.
+Result<Regex> CompilePattern(const std::string& pattern) {
+  auto regex = std::make_unique<regex_t>();
+  const int error = regcomp(regex.get(), pattern.c_str(), REG_EXTENDED | REG_NOSUB);
+  if (error == 0) return Regex(regex.release());
+  char reason[256] = "";
+  regerror(error, regex.get(), reason, sizeof reason);
+  return Status(Code::kInvalidArgument,
+                fmt::format("kafka: pattern '{}' is no regular expression: {}", pattern, reason));
 }
 
 }  // namespace
@@ -76,10 +85,11 @@ Result<std::unique_ptr<KafkaTopics>> KafkaTopics::Make(const SourceSpec& spec,
 Result<std::vector<std::string>> KafkaTopics::Names(const std::stop_token& stop) const {
   if (pattern_.empty()) return topics_;
   MURMUR_ASSIGN(const auto all, client_->Topics(stop));
-  MURMUR_ASSIGN(const std::regex pattern, CompilePattern(pattern_));
+  MURMUR_ASSIGN(const Regex pattern, CompilePattern(pattern_));
   std::vector<std::string> names;
   for (const std::string& name : all) {
-    if (!name.starts_with("__") && std::regex_search(name, pattern)) names.push_back(name);
+    if (!name.starts_with("__") && regexec(pattern.get(), name.c_str(), 0, nullptr, 0) == 0)
+      names.push_back(name);
   }
   if (names.empty()) {
     return Status(Code::kNotFound, fmt::format("no topic matches the pattern '{}'", pattern_));
