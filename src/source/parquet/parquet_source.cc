@@ -8,14 +8,13 @@
 
 #include <algorithm>
 #include <charconv>
-#include <deque>
 #include <functional>
-#include <mutex>
 #include <optional>
 #include <string_view>
 #include <utility>
 
 #include "source/objects.h"
+#include "source/parquet/footer_cache.h"
 #include "source/parquet/row_group_stream.h"
 #include "source/parquet/time_range.h"
 #include "source/parquet/watched_file.h"
@@ -25,23 +24,16 @@ namespace {
 
 using parquet_source::DateCell;
 using parquet_source::FieldPlace;
+using parquet_source::Footer;
+using parquet_source::FooterCache;
 using parquet_source::TimeCell;
 using parquet_source::TimeRange;
 using parquet_source::WatchedFile;
-
-// Footers of files whose row groups are being read.
-constexpr size_t kCachedFootersMax = 16;
 
 struct ParquetOptions {
   std::optional<FieldPath> time_field;
   TimeRange range;
   uint64_t max_value_bytes = 0;
-};
-
-// A file's footer, or why it can't be read.
-struct Footer {
-  std::shared_ptr<parquet::FileMetaData> metadata;  // null: damaged
-  std::string damage;
 };
 
 // Throws where the bytes are no Parquet footer. Arrow looks at a column's part of it when asked for
@@ -121,23 +113,18 @@ class ParquetFormat final : public ObjectFormat {
                                              const Projection& projection) override;
 
  private:
-  struct CachedFooter {
-    std::string object;
-    Footer footer;
-  };
-
   Result<Footer> ReadFooter(const SourceObject& object) const;
   Result<Footer> FooterOf(const SourceObject& object);
 
   const std::shared_ptr<const ObjectSet> objects_;
   const ParquetOptions options_;
-  std::mutex mutex_;
-  std::deque<CachedFooter> footers_;  // guarded by mutex_; the newest last
+  FooterCache footers_;
 };
 
 Status ParquetFormat::AddSplits(const SourceObject& object, const ReadMode& mode,
                                 std::vector<Split>* splits) {
   MURMUR_ASSIGN(const Footer footer, ReadFooter(object));
+  footers_.AddPlanned(object.name, footer);
   if (footer.metadata == nullptr) {
     splits->push_back({object.name + "#footer", object.size, std::to_string(kNoRowGroup)});
     return Status();
@@ -168,16 +155,9 @@ Result<Footer> ParquetFormat::ReadFooter(const SourceObject& object) const {
 }
 
 Result<Footer> ParquetFormat::FooterOf(const SourceObject& object) {
-  {
-    const std::lock_guard lock(mutex_);
-    for (const CachedFooter& cached : footers_) {
-      if (cached.object == object.name) return cached.footer;
-    }
-  }
+  if (auto cached = footers_.Find(object.name)) return *std::move(cached);
   MURMUR_ASSIGN(Footer footer, ReadFooter(object));
-  const std::lock_guard lock(mutex_);
-  if (footers_.size() == kCachedFootersMax) footers_.pop_front();
-  footers_.push_back({object.name, footer});
+  footers_.AddOpened(object.name, footer);
   return footer;
 }
 
@@ -201,6 +181,7 @@ Result<std::unique_ptr<RecordStream>> ParquetFormat::Open(const SourceObject& ob
   MURMUR_ASSIGN(input.file, objects_->Open(object));
   input.metadata = footer.metadata;
   input.row_group = row_group;
+  input.remote = objects_->remote();
   input.split_bytes = split.bytes;
   input.max_value_bytes = options_.max_value_bytes;
   input.check_unchanged = [this, object] { return objects_->CheckUnchanged(object); };

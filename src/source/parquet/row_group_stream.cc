@@ -6,10 +6,12 @@
 #include <algorithm>
 #include <charconv>
 #include <new>
+#include <set>
 #include <utility>
 
 #include "base/time_text.h"
 #include "source/objects.h"
+#include "source/parquet/fetched_file.h"
 #include "source/parquet/watched_file.h"
 
 namespace murmur::parquet_source {
@@ -19,6 +21,8 @@ constexpr std::string_view kRowPosition = "row=";
 // Above this, the requested chunks of a row group are read piece by piece instead of at once.
 constexpr int64_t kWholeChunksBytesMax = 64ll << 20;
 constexpr int64_t kPieceBytes = 1ll << 20;
+// Of a remote file, chunks with less than that between them are one request.
+constexpr int64_t kHoleBytesMax = 1ll << 20;
 
 Result<uint64_t> RowOfPosition(const Position& position, uint64_t rows) {
   if (position.empty()) return uint64_t{0};
@@ -99,6 +103,7 @@ class RowGroupStream final : public RecordStream {
     size_t field;
   };
 
+  void FetchChunks(const std::vector<FieldPlace>& places);
   Status ReadField(size_t field, uint32_t want, RecordBatch* batch, uint32_t* rows);
   void ConvertTimes(size_t field, uint32_t rows, Column* column);
   void RemoveBad(uint32_t rows, RecordBatch* batch);
@@ -126,7 +131,6 @@ void RowGroupStream::Open(uint64_t row) {
   for (const FieldRequest& request : projection_.fields) {
     places.push_back(FindField(*input_.metadata->schema(), request.path));
   }
-  group_.file = watched_;
   group_.metadata = input_.metadata;
   group_.index = input_.row_group;
   group_.properties.set_page_checksum_verification(true);
@@ -134,7 +138,10 @@ void RowGroupStream::Open(uint64_t row) {
   if (CompressedBytes(*group_metadata, places) > kWholeChunksBytesMax) {
     group_.properties.enable_buffered_stream();
     group_.properties.set_buffer_size(kPieceBytes);
+  } else if (input_.remote) {
+    FetchChunks(places);
   }
+  group_.file = watched_;
   group_.reader = parquet::ParquetFileReader::Open(watched_, group_.properties, input_.metadata);
   group_.rows = group_.reader->RowGroup(group_.index);
   for (size_t i = 0; i < places.size(); ++i) {
@@ -151,6 +158,18 @@ void RowGroupStream::Open(uint64_t row) {
     if (row > 0) fields_.back()->Skip(row);
   }
   row_ = row;
+}
+
+// Asks for all that will be read, before any of it is waited for.
+void RowGroupStream::FetchChunks(const std::vector<FieldPlace>& places) {
+  std::set<int> columns;
+  for (const FieldPlace& place : places) columns.insert(place.columns.begin(), place.columns.end());
+  const auto reader =
+      parquet::ParquetFileReader::Open(watched_, group_.properties, input_.metadata);
+  PARQUET_ASSIGN_OR_THROW(const auto ranges,
+                          reader->GetReadRanges({group_.index}, {columns.begin(), columns.end()},
+                                                kHoleBytesMax, kWholeChunksBytesMax));
+  watched_ = std::make_shared<WatchedFile>(std::make_shared<FetchedFile>(input_.file, ranges));
 }
 
 Status RowGroupStream::Trouble(const std::exception& error) const {

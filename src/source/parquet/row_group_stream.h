@@ -18,6 +18,7 @@ struct RowGroupInput {
   std::shared_ptr<arrow::io::RandomAccessFile> file;
   std::shared_ptr<parquet::FileMetaData> metadata;
   int row_group = 0;
+  bool remote = false;  // each request costs a round trip
   uint64_t split_bytes = 0;
   uint64_t max_value_bytes = 0;
   // Whether the file still is what the scan froze; asked where bytes don't make sense.
