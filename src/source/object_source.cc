@@ -41,7 +41,11 @@ bool TakePlace(std::string* payload, Place* place) {
 
 }  // namespace
 
-ObjectSource::ObjectSource(ObjectSourceOptions options) : options_(std::move(options)) {}
+ObjectSource::ObjectSource(ObjectSourceOptions options)
+    : options_(std::move(options)),
+      ahead_([this](const Split& split, const Position& after, const Projection& projection) {
+        return OpenNow(split, after, projection);
+      }) {}
 
 Result<HandoffToken> ObjectSource::CaptureHandoff(std::stop_token stop) {
   if (stop.stop_requested()) return Status(Code::kCancelled, options_.name);
@@ -49,11 +53,13 @@ Result<HandoffToken> ObjectSource::CaptureHandoff(std::stop_token stop) {
 }
 
 Result<ScanPlan> ObjectSource::Scan(std::stop_token stop) {
+  ahead_.Begin({});
   MURMUR_ASSIGN(frozen_, options_.objects->List());
   ScanPlan plan{.source = options_.name, .splits = {}, .payload = {}, .inexact = {}};
   MURMUR_ASSIGN(plan.payload, SerializeObjects(frozen_));
   MURMUR_ASSIGN(const auto picked, Pick(stop, &plan));
   MURMUR_TRY(AddAllSplits(stop, picked, &plan.splits));
+  if (options_.objects->remote()) ahead_.Begin(plan.splits);
   return plan;
 }
 
@@ -138,8 +144,10 @@ Status ObjectSource::Resume(const ScanPlan& plan) {
     return Status(Code::kInvalidArgument, fmt::format("the plan is of source '{}', not of '{}'",
                                                       plan.source, options_.name));
   }
+  ahead_.Begin({});
   MURMUR_ASSIGN(frozen_, ParseObjects(plan.payload));
   MURMUR_ASSIGN(const auto changes, options_.objects->Compare(frozen_));
+  if (options_.objects->remote()) ahead_.Begin(plan.splits);
   return changes.AllThere();
 }
 
@@ -156,8 +164,19 @@ Result<ScanEnd> ObjectSource::Finish(const ScanPlan& plan, const ProgressMap&) {
   return ScanEnd{.live_from = {}, .inexact = plan.inexact};
 }
 
+Status ObjectSource::Close() {
+  ahead_.Begin({});
+  return {};
+}
+
 Result<std::unique_ptr<RecordStream>> ObjectSource::Open(const Split& split, const Position& after,
                                                          const Projection& projection) {
+  return ahead_.Open(split, after, projection);
+}
+
+Result<std::unique_ptr<RecordStream>> ObjectSource::OpenNow(const Split& split,
+                                                            const Position& after,
+                                                            const Projection& projection) {
   Split inner{.id = split.id, .bytes = split.bytes, .payload = split.payload};
   Place place;
   if (!TakePlace(&inner.payload, &place) || place.object >= frozen_.size() ||

@@ -12,6 +12,7 @@
 #include "murmur/source.h"
 #include "source/objects.h"
 #include "source/slice_stream.h"
+#include "source/streams_ahead.h"
 
 namespace murmur {
 
@@ -76,7 +77,7 @@ class ObjectSource : public SnapshotSource {
   // Looks once more whether objects of a remote store are what they were: a read there sees an
   // object's newest content, whatever was listed.
   Result<ScanEnd> Finish(const ScanPlan& plan, const ProgressMap& progress) override;
-  Status Close() override { return Status(); }
+  Status Close() override;
 
  protected:
   const std::vector<SourceObject>& objects() const noexcept { return frozen_; }
@@ -94,6 +95,8 @@ class ObjectSource : public SnapshotSource {
   Status AddSplits(const PickedObject& picked, std::string_view suffix, std::vector<Split>* splits);
 
  private:
+  Result<std::unique_ptr<RecordStream>> OpenNow(const Split& split, const Position& after,
+                                                const Projection& projection);
   Result<size_t> FormatOf(const PickedObject& picked) const;
   void NoteAppeared(const std::vector<std::string>& names);
   Status AddAllSplits(const std::stop_token& stop, const std::vector<PickedObject>& picked,
@@ -102,6 +105,7 @@ class ObjectSource : public SnapshotSource {
   const ObjectSourceOptions options_;
   std::vector<SourceObject> frozen_;  // all that were listed
   std::vector<std::string> notes_;
+  StreamsAhead ahead_;  // of a remote store; last: it uses all above
 };
 
 }  // namespace murmur
