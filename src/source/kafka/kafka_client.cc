@@ -6,8 +6,8 @@
 #include <array>
 #include <charconv>
 #include <chrono>
+#include <cstdlib>
 #include <future>
-#include <span>
 #include <thread>
 #include <utility>
 
@@ -33,8 +33,6 @@ constexpr std::pair<const char*, const char*> kProperties[] = {
     {"auto.offset.reset", "error"},
     {"enable.partition.eof", "true"},
     {"isolation.level", "read_committed"},
-    // The queue in bytes alone says how far to fetch ahead.
-    {"queued.min.messages", "1000000"},
     {"fetch.wait.max.ms", "100"},
     {"fetch.error.backoff.ms", "100"},
     {"reconnect.backoff.max.ms", "1000"},
@@ -42,8 +40,14 @@ constexpr std::pair<const char*, const char*> kProperties[] = {
     {"topic.metadata.propagation.max.ms", "0"},
     {"debug", "topic"},  // for OnLog
 };
-// Known to newer releases: older ones wait a second before they fetch for a queue that was full.
-constexpr std::pair<const char*, const char*> kNewProperties[] = {{"fetch.queue.backoff.ms", "10"}};
+// Whether a queue that was full has room is looked at soon from this release on; by older ones
+// after a second, or when something is asked of the partition's leader.
+constexpr int kLooksSoonVersion = 0x02020000;
+constexpr std::pair<const char*, const char*> kLookForRoom = {"fetch.queue.backoff.ms", "10"};
+constexpr char kQueueMessages[] = "queued.min.messages";
+constexpr char kQueueKbytes[] = "queued.max.messages.kbytes";
+// What librdkafka 2.0 keeps of a message beside its bytes, as measured.
+constexpr uint64_t kMessageOverheadBytes = 330;
 // What exactness rests on is not for `config:`.
 constexpr std::array<std::string_view, 7> kOurs = {"bootstrap.servers",
                                                    "group.id",
@@ -113,7 +117,7 @@ Code CodeOf(rd_kafka_resp_err_t error) {
   }
 }
 
-using Properties = std::span<const std::pair<const char*, const char*>>;
+using Properties = std::vector<std::pair<std::string, std::string>>;
 
 Status SetProperty(rd_kafka_conf_t* conf, const std::string& name, const std::string& value) {
   char error[512] = "";
@@ -143,7 +147,7 @@ Status SetUserProperties(const SourceSpec& spec, rd_kafka_conf_t* conf) {
 }
 
 // The brokers, `properties`, and what the user says under `config:`.
-Result<KafkaConf> MakeConf(const SourceSpec& spec, Properties properties) {
+Result<KafkaConf> MakeConf(const SourceSpec& spec, const Properties& properties) {
   KafkaConf conf(rd_kafka_conf_new());
   const auto brokers = spec.options.find("brokers");
   if (brokers == spec.options.end()) {
@@ -162,6 +166,23 @@ std::string_view TextBehindThread(std::string_view text) {
   return end == text.npos ? text : text.substr(end + 3);
 }
 
+// Half for the messages, half for what is kept beside them.
+Properties FetchProperties(uint64_t queue_bytes) {
+  Properties properties(std::begin(kProperties), std::end(kProperties));
+  if (rd_kafka_version() >= kLooksSoonVersion) properties.emplace_back(kLookForRoom);
+  const uint64_t half = queue_bytes / 2;
+  properties.emplace_back(kQueueMessages, std::to_string(half / kMessageOverheadBytes + 1));
+  properties.emplace_back(kQueueKbytes, std::to_string((half >> 10) + 1));
+  return properties;
+}
+
+uint64_t NumberOf(const rd_kafka_conf_t* conf, const char* property) {
+  char text[32] = "";
+  size_t size = sizeof text;
+  if (rd_kafka_conf_get(conf, property, text, &size) != RD_KAFKA_CONF_OK) return 0;
+  return std::strtoull(text, nullptr, 10);
+}
+
 void ServeEvents(rd_kafka_t* client) {
   if (rd_kafka_message_t* message = rd_kafka_consumer_poll(client, 0)) {
     rd_kafka_message_destroy(message);  // trouble, that on_error was told of as well
@@ -174,9 +195,11 @@ Result<KafkaConf> MakeKafkaConf(const SourceSpec& spec) { return MakeConf(spec, 
 
 // --- KafkaQueue ---
 
-KafkaQueue::KafkaQueue(rd_kafka_t* client, TopicPartition partition, std::function<void()> wake)
+KafkaQueue::KafkaQueue(rd_kafka_t* client, TopicPartition partition, KafkaQueueLimits limits,
+                       std::function<void()> wake)
     : client_(client),
       partition_(std::move(partition)),
+      limits_(limits),
       wake_(std::move(wake)),
       queue_(rd_kafka_queue_get_partition(client, partition_.topic.c_str(), partition_.partition)) {
   rd_kafka_queue_forward(queue_, nullptr);
@@ -216,7 +239,29 @@ void KafkaQueue::Stop() {
 
 size_t KafkaQueue::Take(rd_kafka_message_t** messages, size_t size, int wait_ms) {
   const ssize_t taken = rd_kafka_consume_batch_queue(queue_, wait_ms, messages, size);
-  return taken > 0 ? static_cast<size_t>(taken) : 0;
+  if (taken <= 0) {
+    LookForRoom(0, 0);
+    return 0;
+  }
+  uint64_t bytes = 0;
+  for (ssize_t i = 0; i < taken; ++i) bytes += messages[i]->len;
+  LookForRoom(static_cast<uint64_t>(taken), bytes);
+  return static_cast<size_t>(taken);
+}
+
+// Where the queue may have been full and is nearly empty, asks the partition's leader anything:
+// librdkafka then sees that there is room. Nobody waits for the answer.
+void KafkaQueue::LookForRoom(uint64_t taken, uint64_t taken_bytes) {
+  if (rd_kafka_version() >= kLooksSoonVersion) return;
+  const uint64_t left = rd_kafka_queue_length(queue_);
+  // How many messages as long as these fill the queue.
+  const uint64_t length = taken_bytes / std::max<uint64_t>(1, taken);
+  const uint64_t limit = std::min(limits_.messages, limits_.bytes / std::max<uint64_t>(1, length));
+  if (left + taken > limit / 2) maybe_full_ = true;
+  if (!maybe_full_ || left > limit / 4) return;  // a quarter lasts while more is fetched
+  maybe_full_ = false;
+  const PartitionList list = MakeList({{partition_, RD_KAFKA_OFFSET_END}});
+  (void)rd_kafka_offsets_for_times(client_, list.get(), /*timeout_ms=*/0);
 }
 
 // --- KafkaClient ---
@@ -232,16 +277,13 @@ Result<std::shared_ptr<KafkaClient>> KafkaClient::Make(const SourceSpec& spec,
   MURMUR_ASSIGN(const std::string group, option("group", default_group));
   std::shared_ptr<KafkaClient> client(new KafkaClient(brokers));
 
-  MURMUR_ASSIGN(KafkaConf conf, MakeConf(spec, kProperties));
+  MURMUR_ASSIGN(KafkaConf conf, MakeConf(spec, FetchProperties(queue_bytes)));
+  client->queue_limits_ = {.messages = NumberOf(conf.get(), kQueueMessages),
+                           .bytes = NumberOf(conf.get(), kQueueKbytes) << 10};
   rd_kafka_conf_set_opaque(conf.get(), client->heard_.get());
   rd_kafka_conf_set_error_cb(conf.get(), &KafkaClient::OnError);
   rd_kafka_conf_set_log_cb(conf.get(), &KafkaClient::OnLog);
   MURMUR_TRY(SetProperty(conf.get(), "group.id", group));
-  MURMUR_TRY(SetProperty(conf.get(), "queued.max.messages.kbytes",
-                         std::to_string(std::max<uint64_t>(1, queue_bytes >> 10))));
-  for (const auto& [name, value] : kNewProperties) {
-    (void)SetProperty(conf.get(), name, value).ok();
-  }
 
   char error[512] = "";
   client->client_ = rd_kafka_new(RD_KAFKA_CONSUMER, conf.get(), error, sizeof error);
@@ -465,7 +507,7 @@ Result<bool> KafkaClient::IsCompacted(const std::string& topic, std::stop_token 
 
 std::unique_ptr<KafkaQueue> KafkaClient::OpenQueue(const TopicPartition& partition,
                                                    std::function<void()> wake) const {
-  return std::make_unique<KafkaQueue>(client_, partition, std::move(wake));
+  return std::make_unique<KafkaQueue>(client_, partition, queue_limits_, std::move(wake));
 }
 
 void KafkaClient::CommitToGroup(const OffsetMap& offsets) const {

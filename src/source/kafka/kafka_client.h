@@ -46,11 +46,18 @@ struct OffsetRange {
 
 using OffsetMap = std::map<TopicPartition, int64_t>;
 
+// When a queue is full; what comes first counts.
+struct KafkaQueueLimits {
+  uint64_t messages = 1;
+  uint64_t bytes = 1;
+};
+
 // The messages of one partition, from an offset on, as they come.
 class KafkaQueue {
  public:
   // For KafkaClient. `wake` is called, by any thread, when messages come to the empty queue.
-  KafkaQueue(rd_kafka_t* client, TopicPartition partition, std::function<void()> wake);
+  KafkaQueue(rd_kafka_t* client, TopicPartition partition, KafkaQueueLimits limits,
+             std::function<void()> wake);
   ~KafkaQueue();
   KafkaQueue(const KafkaQueue&) = delete;
   KafkaQueue& operator=(const KafkaQueue&) = delete;
@@ -63,18 +70,21 @@ class KafkaQueue {
  private:
   static void Wake(rd_kafka_t* client, void* self);
   void Stop();
+  void LookForRoom(uint64_t taken, uint64_t taken_bytes);
 
   rd_kafka_t* const client_;
   const TopicPartition partition_;
+  const KafkaQueueLimits limits_;
   const std::function<void()> wake_;
   rd_kafka_queue_t* const queue_;
   bool started_ = false;
+  bool maybe_full_ = false;  // since its leader was last asked
 };
 
 class KafkaClient {
  public:
   // `spec` is a source's `kafka: {brokers, group, config.*}`; `queue_bytes` bounds what is fetched
-  // ahead of one partition's reader. Connects in the background.
+  // ahead of one partition's reader, in memory. Connects in the background.
   // Errors: kInvalidArgument (a property that librdkafka refuses), kNotFound (a reference to an
   // environment variable that is not set).
   static Result<std::shared_ptr<KafkaClient>> Make(const SourceSpec& spec,
@@ -148,6 +158,7 @@ class KafkaClient {
 
   const std::string brokers_;
   const std::shared_ptr<Heard> heard_ = std::make_shared<Heard>();
+  KafkaQueueLimits queue_limits_;
   rd_kafka_t* client_ = nullptr;
   rd_kafka_queue_t* commit_answers_ = nullptr;
   mutable std::mutex commits_mutex_;

@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdlib>
 
 #include "source/kafka/kafka_client.h"
@@ -170,6 +172,37 @@ MURMUR_SNAPSHOT_SOURCE_CONTRACT(KafkaReplayContract);
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(KafkaReplayContract);
 INSTANTIATE_TEST_SUITE_P(Kafka, KafkaReplayContract, testing::ValuesIn(ReplayCases()),
                          SourceCaseName);
+
+class KafkaQueueTest : public testing::TestWithParam<std::string> {};  // the brokers
+
+TEST_P(KafkaQueueTest, AQueueThatWasFullIsSoonFilledAgain) {
+  constexpr size_t kBatches = 100;  // each fills it
+  constexpr size_t kBatchMessages = 200;
+  TestTopic topic(1);
+  for (size_t i = 0; i < kBatches; ++i) {
+    topic.Produce(0, std::vector<std::string>(kBatchMessages, std::string(100, 'x')));
+  }
+  const SourceSpec spec{"kafka",
+                        {{"brokers", GetParam()}, {"config.fetch.message.max.bytes", "10000"}}};
+  const auto client = KafkaClient::Make(spec, "queue", /*queue_bytes=*/40'000).value();
+  const auto queue = client->OpenQueue({topic.name(), 0}, {});
+  ASSERT_TRUE(queue->Start(0).ok());
+  const auto start = std::chrono::steady_clock::now();
+  for (size_t taken = 0; taken < kBatches * kBatchMessages;) {
+    rd_kafka_message_t* messages[kBatchMessages / 4];
+    const size_t some = queue->Take(messages, std::size(messages), /*wait_ms=*/20);
+    std::for_each(messages, messages + some, rd_kafka_message_destroy);
+    taken += some;
+    // A second for each would be long over.
+    ASSERT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(kBatches / 3));
+  }
+}
+
+std::vector<std::string> BrokersIfAny() {
+  return Brokers() == nullptr ? std::vector<std::string>() : std::vector<std::string>{Brokers()};
+}
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(KafkaQueueTest);
+INSTANTIATE_TEST_SUITE_P(Kafka, KafkaQueueTest, testing::ValuesIn(BrokersIfAny()));
 
 }  // namespace
 }  // namespace murmur

@@ -215,7 +215,7 @@ class KafkaLive final : public LiveSource {
 }  // namespace
 
 Result<std::unique_ptr<LiveSource>> MakeKafkaLive(const Definition& definition) {
-  MURMUR_ASSIGN(auto topics, KafkaTopics::Make(*definition.live, definition));
+  MURMUR_ASSIGN(auto topics, KafkaTopics::Make(*definition.live, definition, /*clients=*/1));
   std::unique_ptr<KafkaDeadLetters> dead_letters;
   if (definition.live->options.contains("dead_letters")) {
     MURMUR_ASSIGN(dead_letters, KafkaDeadLetters::Make(*definition.live));

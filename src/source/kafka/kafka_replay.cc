@@ -13,6 +13,10 @@ namespace {
 using nlohmann::json;
 
 constexpr int kWaitMs = 20;
+// A client takes in what comes by one thread, and has one request for messages at a time on its way
+// to a broker. When all of a partition is read, the broker holds an answer back for a while, and
+// what the client asks meanwhile with it: the next partition is read by another client.
+constexpr size_t kClients = 4;
 // A record's time in Kafka may be this much before its event time, where clocks differ.
 constexpr int64_t kClockSkewMs = 3600 * 1000;
 
@@ -159,7 +163,7 @@ class KafkaReplay final : public SnapshotSource {
 
 Result<std::unique_ptr<SnapshotSource>> MakeKafkaReplay(const Definition& definition,
                                                         const ReplayRange& range) {
-  MURMUR_ASSIGN(auto topics, KafkaTopics::Make(*definition.replay, definition));
+  MURMUR_ASSIGN(auto topics, KafkaTopics::Make(*definition.replay, definition, kClients));
   return std::unique_ptr<SnapshotSource>(std::make_unique<KafkaReplay>(std::move(topics), range));
 }
 

@@ -57,7 +57,8 @@ Result<Regex> CompilePattern(const std::string& pattern) {
 }  // namespace
 
 Result<std::unique_ptr<KafkaTopics>> KafkaTopics::Make(const SourceSpec& spec,
-                                                       const Definition& definition) {
+                                                       const Definition& definition,
+                                                       size_t clients) {
   std::unique_ptr<KafkaTopics> topics(new KafkaTopics);
   topics->topics_ = TopicsOf(spec);
   topics->pattern_ = OptionOr(spec, "pattern", "");
@@ -77,14 +78,17 @@ Result<std::unique_ptr<KafkaTopics>> KafkaTopics::Make(const SourceSpec& spec,
   MURMUR_TRY(MakeDecoder(topics->format_, {}).status());
   const uint64_t share = static_cast<uint64_t>(static_cast<double>(definition.memory_bytes) *
                                                kQueueShare / kPartitionsGuess);
-  MURMUR_ASSIGN(topics->client_, KafkaClient::Make(spec, "murmur-" + definition.name,
-                                                   std::min(share, kQueueBytesMax)));
+  while (topics->clients_.size() < clients) {
+    MURMUR_ASSIGN(
+        topics->clients_.emplace_back(),
+        KafkaClient::Make(spec, "murmur-" + definition.name, std::min(share, kQueueBytesMax)));
+  }
   return topics;
 }
 
 Result<std::vector<std::string>> KafkaTopics::Names(const std::stop_token& stop) const {
   if (pattern_.empty()) return topics_;
-  MURMUR_ASSIGN(const auto all, client_->Topics(stop));
+  MURMUR_ASSIGN(const auto all, client().Topics(stop));
   MURMUR_ASSIGN(const Regex pattern, CompilePattern(pattern_));
   std::vector<std::string> names;
   for (const std::string& name : all) {
@@ -100,7 +104,7 @@ Result<std::vector<std::string>> KafkaTopics::Names(const std::stop_token& stop)
 Status KafkaTopics::RefuseCompacted(const std::vector<std::string>& topics,
                                     const std::stop_token& stop) const {
   for (const std::string& topic : topics) {
-    MURMUR_ASSIGN(const bool compacted, client_->IsCompacted(topic, stop));
+    MURMUR_ASSIGN(const bool compacted, client().IsCompacted(topic, stop));
     if (!compacted) continue;
     return Status(
         Code::kFailedPrecondition,
@@ -114,7 +118,7 @@ Status KafkaTopics::RefuseCompacted(const std::vector<std::string>& topics,
 
 Result<std::vector<TopicPartition>> KafkaTopics::Partitions(std::stop_token stop) {
   MURMUR_ASSIGN(const auto names, Names(stop));
-  MURMUR_ASSIGN(auto partitions, client_->Partitions(names, stop));
+  MURMUR_ASSIGN(auto partitions, client().Partitions(names, stop));
   if (!checked_ && !compacted_) MURMUR_TRY(RefuseCompacted(names, stop));
   checked_ = true;
   return partitions;
@@ -142,8 +146,9 @@ Result<std::unique_ptr<RecordStream>> KafkaTopics::Open(const TopicPartition& pa
                                                         int wait_ms) const {
   MURMUR_ASSIGN(const KafkaPosition position, ParseKafkaPosition(after));
   MURMUR_ASSIGN(auto decoder, MakeDecoder(format_, projection));
+  const auto& client = clients_[opened_.fetch_add(1) % clients_.size()];
   return std::unique_ptr<RecordStream>(std::make_unique<KafkaStream>(
-      client_, partition, position, std::move(decoder), std::move(wake),
+      client, partition, position, std::move(decoder), std::move(wake),
       KafkaStreamOptions{.record_bytes_max = record_bytes_max_,
                          .end = end,
                          .wait_ms = wait_ms,

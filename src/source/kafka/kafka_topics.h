@@ -2,6 +2,7 @@
 // splits, and the names of partitions in hand-off tokens.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -16,13 +17,14 @@ namespace murmur {
 
 class KafkaTopics {
  public:
-  // `spec`: {brokers, topic or pattern, format, group, compacted, config.*}.
+  // `spec`: {brokers, topic or pattern, format, group, compacted, config.*}. The streams are spread
+  // over so many `clients`, in turn.
   // Errors: as KafkaClient::Make; kInvalidArgument (neither topic nor pattern, or both; a format).
   static Result<std::unique_ptr<KafkaTopics>> Make(const SourceSpec& spec,
-                                                   const Definition& definition);
+                                                   const Definition& definition, size_t clients);
 
   const std::string& name() const noexcept { return name_; }
-  const KafkaClient& client() const noexcept { return *client_; }
+  const KafkaClient& client() const noexcept { return *clients_.front(); }
 
   // The partitions there are now. The first time it looks whether their records can be counted at
   // all. Errors: as KafkaClient::Partitions; kFailedPrecondition (a compacted topic).
@@ -50,7 +52,8 @@ class KafkaTopics {
   bool compacted_ = false;  // declared to be fine
   bool checked_ = false;
   uint64_t record_bytes_max_ = 0;
-  std::shared_ptr<const KafkaClient> client_;
+  std::vector<std::shared_ptr<const KafkaClient>> clients_;  // at least one
+  mutable std::atomic<size_t> opened_{0};
 };
 
 // "page_views/0". Errors: kInvalidArgument.
