@@ -104,6 +104,11 @@ class FollowedVersion {
     if (thread_.joinable()) thread_.join();
     return outcome_;
   }
+  // Until the next Start.
+  void Halt() {
+    (void)Stop();
+    NewRunner();
+  }
   Status Close() {
     socket_.reset();
     Status outcome = Stop();
@@ -283,18 +288,24 @@ void LiveOwner::ServeRequest() {
   (void)DropOldVersions(definition_, &directory_);
 }
 
-// The old version is followed until the alias has moved: a reader finds one or the other.
+// The old version is followed while the new one catches up with most of it, and stands still while
+// that does with the rest: no answer knows less than the one before.
 Result<SwapSummary> LiveOwner::Swap(uint64_t number, std::unique_ptr<FollowedVersion>* retired) {
   if (number == current_->number()) return SwapSummary{.serving = number};
   MURMUR_ASSIGN(auto next, Open(number));
   MURMUR_TRY(next->CatchUp(options_.stop));
+  current_->Halt();
+  Status moved = next->CatchUp(options_.stop);
+  if (moved.ok()) moved = directory_.SetCurrent(number);
+  if (!moved.ok()) {
+    StartCurrent();
+    return moved;
+  }
   SwapSummary summary;
   summary.serving = number;
   summary.replaced = current_->number();
-  MURMUR_TRY(directory_.SetCurrent(number));
   *retired = std::exchange(current_, std::move(next));
   StartCurrent();
-  (void)(*retired)->Stop();
   MURMUR_ASSIGN(summary.dropped, DropOldVersions(definition_, &directory_));
   return summary;
 }

@@ -5,21 +5,25 @@ plain dictionary.
 """
 
 import collections
+import concurrent.futures
 import contextlib
 import functools
 import itertools
 import json
+import os
 import signal
 import subprocess
 import threading
 import time
 import unittest
+import unittest.mock
 
+import confluent_kafka
 import kafka as kafka_python
 
 import kafka_server
 from kafka_server import TIERED, KafkaServer
-from program import LONG, PROGRAM, RUN_SECONDS_MAX, SLOWNESS, ProgramTest, main
+from program import LONG, RUN_SECONDS_MAX, SLOWNESS, Outcome, ProgramTest, main
 from writers import even_cuts, kafka_connect
 
 KILLS = 100 if LONG else 5
@@ -90,10 +94,13 @@ class KafkaTest(ProgramTest):
         return [{"page": page or f"/{n % PAGES}", "n": n, "x": self.random.getrandbits(40)}
                 for n in itertools.islice(self.numbers, count)]
 
+    def partition_of(self, event):
+        return event["n"] % self.partitions
+
     def produce(self, count, *, topic=None, page=None, **options):
         """New records, spread over the partitions."""
         events = self.events(count, page)
-        options.setdefault("partition", lambda event: event["n"] % self.partitions)
+        options.setdefault("partition", self.partition_of)
         self.kafka.produce(topic or self.topic, events, **options)
         return events
 
@@ -120,7 +127,8 @@ class KafkaTest(ProgramTest):
 
     def is_live(self, file):
         outcome = self.murmur("status", file, "--format", "json")
-        return outcome.code == 0 and json.loads(outcome.out)["mode"] == "live"
+        status = json.loads(outcome.out) if outcome.code == 0 else {"mode": None}
+        return status["mode"] == "live" and status["live"]["splits"]  # it has positions
 
     def end(self, child, code=143):
         if child.poll() is None:
@@ -370,42 +378,47 @@ class Witness:
 
 
 class Load:
-    """Records on and on by a thread of its own, some in transactions, until the block ends."""
-
-    def __init__(self, test, per_second, transactions=False):
-        self.test, self.pause, self.end = test, self.BATCH / per_second, threading.Event()
-        self.transactions = transactions
-        self.sent = 0
-        self.failure = None
-        self.thread = threading.Thread(target=self.run)
+    """Records on and on until the block ends, by threads of its own; in partition 0 some are in
+    transactions, if so wished, and half of those are aborted."""
 
     BATCH = 50
 
+    def __init__(self, test, per_second, transactions=False):
+        self.test, self.pause, self.end = test, self.BATCH / per_second, threading.Event()
+        self.sent = self.transactions = 0
+        self.failures = []
+        self.threads = [threading.Thread(target=self.run, args=[write]) for write in
+                        [self.write] + [self.write_transactions] * transactions]
+
     def __enter__(self):
-        self.thread.start()
+        for thread in self.threads:
+            thread.start()
         return self
 
     def __exit__(self, *_):
         self.end.set()
-        self.thread.join()
-        if self.failure:
-            raise self.failure
+        for thread in self.threads:
+            thread.join()
+        for failure in self.failures:
+            raise failure
 
-    def run(self):
-        test = self.test
+    def run(self, write):
         try:
-            sender = kafka_server.Sender(test.kafka.address, {})
-            while not self.end.wait(self.pause):
-                events = test.events(self.BATCH)
-                batches = self.sent // self.BATCH
-                if self.transactions and batches % 20 == 0:
-                    test.kafka.transaction(test.topic, events, abort=batches % 40 == 0,
-                                           partition=lambda e: e["n"] % test.partitions)
-                else:
-                    sender.produce(test.topic, events, lambda e: e["n"] % test.partitions)
-                self.sent += self.BATCH
+            write()
         except Exception as failure:
-            self.failure = failure
+            self.failures.append(failure)
+
+    def write(self):
+        sender = kafka_server.Sender(self.test.kafka.address, {})
+        while not self.end.wait(self.pause):
+            sender.produce(self.test.topic, self.test.events(self.BATCH), self.test.partition_of)
+            self.sent += self.BATCH
+
+    def write_transactions(self):
+        while not self.end.is_set():
+            self.test.kafka.transaction(self.test.topic, self.test.events(self.BATCH),
+                                        abort=self.transactions % 2 == 1)
+            self.transactions += 1
 
 
 class RestartTest(KafkaTest):
@@ -462,7 +475,8 @@ class RestartTest(KafkaTest):
                 self.run_again()
         self.finish()
         self.assertGreater(self.moved, KILLS / 2)
-        self.assertGreater(load.sent, 100 * KILLS)
+        self.assertGreater(load.sent, 500 * KILLS)
+        self.assertGreater(load.transactions, KILLS / 2)
 
     def test_a_broker_that_is_killed_and_comes_back_is_outlived(self):
         with Load(self, per_second=2000):
@@ -530,9 +544,17 @@ class LostRecordsTest(KafkaTest):
         self.make_topic()
         file = self.begin()
         self.produce(300)
-        self.kafka.delete_records(self.topic, {1: 100 + 33})
-        self.check_refused(file, r"/1 begins at offset 133 by now, but is to be read from 100: the "
-                                 r"33 records between are gone")
+        records = self.kafka.read_all(self.topic)
+        self.kafka.delete_records(self.topic, {1: 133})
+        for arguments in ([], ["--until-caught-up"]):
+            self.assertRegex(self.fail_with(1, "run", file, *arguments).err,
+                             r"/1 begins at offset 133 by now, but is to be read from 100: the 33 "
+                             r"records between are gone")
+            # The other partitions may have been read on.
+            positions = self.positions(file)
+            self.assertEqual(positions[1], 100)
+            self.check(file, [body for partition, offset, _, _, body in records
+                              if offset < positions[partition]])
 
     def test_deleted_records_that_were_counted(self):
         self.make_topic()
@@ -672,6 +694,860 @@ class LostRecordsTest(KafkaTest):
         again = self.pipeline(live={"compacted": "allow"}, name="again")
         self.catch_up(again)
         self.assertEqual(self.count(again), len(kept))
+
+
+class PartitionsTest(KafkaTest):
+    def test_partitions_that_are_added_while_it_runs_count_from_their_start(self):
+        self.make_topic(2)
+        file = self.pipeline()
+        self.produce(100)
+        child = self.follow(file)
+        for partitions in (3, 6):
+            self.kafka.add_partitions(self.topic, partitions)
+            self.partitions = partitions
+            self.produce(120)
+        self.wait_for_count(file, 340)
+        self.end(child)
+        self.check(file)
+        self.assertEqual(self.catch_up(file)["records_this_run"], 0)
+
+    def test_partitions_that_are_added_while_it_is_stopped_count_from_their_start(self):
+        self.make_topic(2)
+        file = self.pipeline(live={"start": "latest"})
+        self.produce(100)
+        self.catch_up(file)
+        self.kafka.add_partitions(self.topic, 4)
+        self.partitions = 4
+        new = self.produce(200)
+        self.catch_up(file)
+        self.check(file, [json.dumps(event) for event in new])
+
+    def test_idle_partitions_hold_up_nobody(self):
+        self.make_topic(40)
+        file = self.pipeline()
+        child = self.follow(file, "--threads", 2)
+        for k in range(5):
+            start = time.monotonic()
+            self.produce(20, partition=7 * k)
+            self.wait_for_count(file, 20 * k + 20)
+            self.assertLess(time.monotonic() - start, 3 * SLOWNESS)
+        self.end(child)
+        self.check(file)
+
+    def test_a_hundred_partitions(self):
+        self.make_topic(100)
+        file = self.pipeline()
+        self.produce(3000)
+        start = time.monotonic()
+        self.catch_up(file)
+        self.assertLess(time.monotonic() - start, 20 * SLOWNESS)
+        self.check(file)
+        child = self.follow(file)
+        self.produce(1000)
+        self.wait_for_count(file, 4000)
+        self.end(child)
+        self.check(file)
+
+    def test_several_topics(self):
+        names = [f"{self.topic}.{k}" for k in range(3)]
+        for name in names:
+            self.topic = name
+            self.make_topic(2)
+            self.produce(50)
+        file = self.pipeline(live={"topic": None, "topics": names[:2]})
+        self.catch_up(file)
+        expected = self.bodies(names[0]) + self.bodies(names[1])
+        self.check(file, expected)
+        file = self.pipeline(live={"topic": None, "topics": names, "start": {
+            names[0]: {0: 25, 1: 10}, names[1]: {0: 25, 1: 25}, names[2]: {0: 0, 1: 25}}},
+            name="from_offsets")
+        self.catch_up(file)
+        self.check(file, self.bodies(names[0], {1: (10, 25)}) + self.bodies(names[2], {0: (0, 25)}))
+
+    def test_topics_by_a_pattern_and_those_that_come_later(self):
+        def topic_of(name):
+            self.topic = f"pattern.{name}"
+            self.make_topic(2)
+            self.produce(40)
+            return self.bodies()
+        expected = topic_of("eu.views") + topic_of("us.views")
+        topic_of("us.orders")
+        file = self.pipeline(live={"topic": None, "pattern": r"^pattern\..*\.views$"})
+        child = self.follow(file)
+        self.wait_for_count(file, 80)
+        expected += topic_of("asia.views")
+        self.wait_for_count(file, 120)
+        self.end(child)
+        self.check(file, expected)
+        expected += topic_of("africa.views")
+        self.catch_up(file)
+        self.check(file, expected)
+        self.kafka.delete_topic("pattern.africa.views")
+        child = self.follow(file)
+        self.topic = "pattern.us.views"
+        self.produce(10)
+        self.wait_for_count(file, 170)
+        self.end(child)
+
+    def test_every_compression_and_batches_of_many_sizes(self):
+        self.make_topic(2)
+        for codec in ("none", "gzip", "snappy", "lz4", "zstd"):
+            self.produce(200, compression_type=codec)
+            self.produce(5, compression_type=codec, linger_ms=0, batch_num_messages=1)
+        file = self.pipeline()
+        self.catch_up(file)
+        self.check(file)
+
+
+class BadRecordsTest(KafkaTest):
+    BAD = [b"not JSON", None, b'{"x": 1}', b"", b"[1]", b'{"page": {"a": 1}}', b"\xff\xfe"]
+
+    def letters(self):
+        lines = (self.directory / "state/pipeline/dead-letters.jsonl").read_text().splitlines()
+        return [json.loads(line) for line in lines]
+
+    def mixed(self):
+        """Bad records at the odd offsets of partition 0, behind good ones."""
+        events = [json.dumps(event) for event in self.events(len(self.BAD))]
+        self.kafka.produce(self.topic, itertools.chain(*zip(events, self.BAD)), partition=0)
+        return events
+
+    def test_each_is_kept_with_its_place_and_reading_goes_on(self):
+        self.make_topic(2)
+        good = self.mixed()
+        file = self.pipeline()
+        summary = self.catch_up(file)
+        self.assertEqual((summary["records"], summary["dead_letters"]), (len(good), len(good)))
+        self.check(file, good)
+        letters = self.letters()
+        self.assertEqual([(letter["object"], letter["offset"]) for letter in letters],
+                         [(f"{self.topic}/0", 2 * k + 1) for k in range(len(self.BAD))])
+        self.assertEqual(self.positions(file), {0: 2 * len(good), 1: 0})
+        self.assertEqual(self.catch_up(file)["dead_letters"], len(good))
+        self.assertEqual(len(self.letters()), len(good))
+
+    def test_max_errors_ends_the_run_and_more_goes_on(self):
+        self.make_topic(2)
+        good = self.mixed()
+        file = self.pipeline(more=["max_errors: 3"])
+        err = self.fail_with(1, "run", file).err
+        self.assertIn("FAILED", err)
+        self.assertIn("more than max_errors: 3", err)
+        self.assertIn("more than max_errors: 3", self.fail_with(1, "run", file).err)
+        counted = self.count(file)
+        file = self.pipeline(more=["max_errors: 100"])
+        summary = self.catch_up(file)
+        self.assertEqual((summary["records"], summary["dead_letters"]), (len(good), len(good)))
+        self.assertEqual(summary["records_this_run"], len(good) - counted)
+        self.check(file, good)
+        self.assertEqual(len(self.letters()), len(good))
+        self.fail_with(1, "run", file, "--until-caught-up", "--max-errors", 1)
+
+    def test_max_errors_while_it_follows(self):
+        self.make_topic(1)
+        file = self.pipeline()
+        child = self.follow(file, "--max-errors", 5)
+        good = self.mixed()
+        self.assertIn("more than max_errors: 5", self.fails(child))
+        self.catch_up(file)
+        self.check(file, good)
+
+    def test_records_that_are_too_long(self):
+        self.make_topic(1)
+        events = [{"page": "/long", "x": 1, "pad": "p" * 3000}, {"page": "/short", "x": 2}]
+        self.kafka.produce(self.topic, events, partition=0)
+        file = self.pipeline(more=["max_record: 2KiB"])
+        self.catch_up(file)
+        self.check(file, [json.dumps(events[1])])
+        self.assertEqual([letter["offset"] for letter in self.letters()], [0])
+
+    def test_many_letters_are_killed_over_and_written_once(self):
+        self.make_topic(2)
+        file = self.pipeline()
+        child = self.follow(file)
+        for _ in range(20 if LONG else 3):
+            self.kafka.produce(self.topic, [b"{"] * 500, partition=0)
+            self.produce(100, partition=1)
+            time.sleep(self.random.uniform(0, 0.3))
+            child.kill()
+            child.communicate()
+            child = self.follow(file)
+        self.end(child)
+        self.catch_up(file)
+        letters = [(letter["object"], letter["offset"]) for letter in self.letters()]
+        end = self.kafka.end_offsets(self.topic)[0]
+        self.assertEqual(sorted(letters), [(f"{self.topic}/0", k) for k in range(end)])
+        self.check(file, self.bodies(ranges={1: (0, 10_000)}))
+
+
+class BootstrapTest(KafkaTest):
+    """First a file, then the topic from where it was when the file's first row was read."""
+
+    def setUp(self):
+        super().setUp()
+        self.make_topic(2)
+
+    def file_of(self, count, name="rows.jsonl"):
+        rows = self.events(count)
+        self.write_events(name, rows)
+        return [json.dumps(row) for row in rows]
+
+    def test_the_token_is_taken_once_before_the_first_row(self):
+        self.produce(100)  # is in the rows, as it were
+        file = self.pipeline(live={"start": None}, bootstrap={"path": "-", "handoff": "live"})
+        child = self.start("run", file, "--quiet", stdin=subprocess.PIPE)
+        self.wait_for("the token is stored", lambda: self.token(file))
+        token = self.token(file)
+        self.assertEqual(token, {f"kafka:{self.topic}": {"0": "50", "1": "50"}})
+        live = [json.dumps(event) for event in self.produce(100)]
+        rows = [json.dumps(row) for row in self.events(500)]
+        child.stdin.write("\n".join(rows) + "\n")
+        child.stdin.flush()
+        live += [json.dumps(event) for event in self.produce(60)]
+        child.stdin.close()
+        child.stdin = None
+        self.wait_for_count(file, len(rows) + len(live))
+        live += [json.dumps(event) for event in self.produce(40)]
+        self.wait_for_count(file, len(rows) + len(live))
+        self.end(child)
+        self.assertEqual(self.token(file), token)
+        self.check(file, rows + live)
+        self.assertIn("_exact", self.succeed("query", file, "/0", "--format", "json").rows()[0])
+        self.assertEqual(self.succeed("query", file, "/0", "--format", "json").rows()[0]["_exact"],
+                         "exact")
+
+    def token(self, file):
+        outcome = self.murmur("status", file, "--format", "json")
+        return json.loads(outcome.out)["handoff"] if outcome.code == 0 else None
+
+    def test_between_the_two_it_may_stop_for_long(self):
+        self.produce(100)
+        rows = self.file_of(1000)
+        file = self.pipeline(live={"start": None},
+                             bootstrap={"path": "rows.jsonl", "handoff": "live"})
+        self.succeed("bootstrap", file)
+        self.check(file, rows)
+        token = self.token(file)
+        live = [json.dumps(event) for event in self.produce(100)]
+        self.catch_up(file)
+        self.check(file, rows + live)
+        self.assertEqual(self.token(file), token)
+
+    def test_kills_in_the_bootstrap_and_behind_it(self):
+        self.produce(100)
+        rows = self.file_of(100_000)
+        file = self.pipeline(live={"start": None}, more=["commit_every: 10ms", "threads: 1"],
+                             bootstrap={"path": "rows.jsonl", "handoff": "live"})
+        tokens, live = [], []
+        for _ in range(30 if LONG else 6):
+            child = self.start("run", file, "--quiet")
+            time.sleep(self.random.uniform(0.02, 0.35))
+            child.kill()
+            child.communicate()
+            token = self.token(file)
+            tokens += [token] if token else []
+            if tokens:
+                live += [json.dumps(event) for event in self.produce(20)]
+        self.catch_up(file)
+        if tokens:
+            self.assertEqual(tokens, [self.token(file)] * len(tokens))
+            self.check(file, rows + live)
+
+    def test_offsets_that_the_user_knows(self):
+        self.produce(100)
+        rows = self.file_of(200)
+        file = self.pipeline(live={"start": "latest"}, bootstrap={
+            "path": "rows.jsonl", "handoff": {"kafka": {0: 30, 1: 50}}})
+        self.catch_up(file)
+        self.check(file, rows + self.bodies(ranges={0: (30, 50)}))
+        self.produce(10)
+        self.catch_up(file)
+        self.check(file, rows + self.bodies(ranges={0: (30, 100), 1: (50, 100)}))
+
+    def test_offsets_that_are_gone_by_then(self):
+        self.produce(100)
+        self.file_of(10)
+        self.kafka.delete_records(self.topic, {0: 40})
+        file = self.pipeline(live={"start": None}, bootstrap={
+            "path": "rows.jsonl", "handoff": {"kafka": {0: 30, 1: 50}}})
+        self.assertIn("/0 begins at offset 40 by now, but is to be read from 30",
+                      self.fail_with(1, "run", file).err)
+
+    def test_offsets_of_some_partitions_only(self):
+        self.produce(100)
+        self.file_of(10)
+        file = self.pipeline(live={"start": None}, bootstrap={
+            "path": "rows.jsonl", "handoff": {"kafka": {0: 30}}})
+        self.assertRegex(self.fail_with(1, "run", file).err,
+                         "not for .*/1, which has offsets 0 to 50")
+
+    def test_a_partition_added_during_the_bootstrap_counts_from_its_start(self):
+        self.produce(100)
+        rows = self.file_of(10)
+        file = self.pipeline(live={"start": None},
+                             bootstrap={"path": "rows.jsonl", "handoff": "live"})
+        self.succeed("bootstrap", file)
+        self.kafka.add_partitions(self.topic, 3)
+        self.partitions = 3
+        live = [json.dumps(event) for event in self.produce(90)]
+        self.catch_up(file)
+        self.check(file, rows + live)
+
+    def test_a_fresh_bootstrap_takes_a_token_of_its_own(self):
+        self.produce(100)
+        rows = self.file_of(50)
+        file = self.pipeline(live={"start": None},
+                             bootstrap={"path": "rows.jsonl", "handoff": "live"})
+        self.catch_up(file)
+        self.produce(100)
+        self.catch_up(file)
+        self.assertEqual(self.count(file), 150)
+        rows = self.file_of(70)
+        self.succeed("bootstrap", file, "--fresh")
+        self.check(file, rows)
+        live = [json.dumps(event) for event in self.produce(30)]
+        self.catch_up(file)
+        self.check(file, rows + live)
+
+
+class ReplayTest(KafkaTest):
+    def setUp(self):
+        super().setUp()
+        self.made = 0
+
+    def replay_file(self, *, live=None, **options):
+        self.made += 1
+        return self.pipeline(live=live, replay={"kafka": self.source(**options)},
+                             more=["time: ts"], name=f"replay{self.made}")
+
+    def events(self, count, page=None):
+        """Ten seconds apart."""
+        return [{**event, "ts": self.time_of(event["n"])} for event in super().events(count, page)]
+
+    def time_of(self, n):
+        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(1_770_000_000 + 10 * n))
+
+    def replay(self, file, *arguments):
+        return json.loads(self.succeed("replay", file, "--format", "json", "--quiet", *arguments)
+                          .out)
+
+    def test_all_of_it(self):
+        self.make_topic()
+        self.produce(3000)
+        self.kafka.transaction(self.topic, self.events(30), partition=self.partition_of)
+        self.kafka.transaction(self.topic, self.events(30), abort=True, partition=1)
+        file = self.replay_file()
+        summary = self.replay(file)
+        self.assertEqual((summary["records"], summary["range"]), (3030, "all"))
+        self.check(file)
+        ends = {str(p): str(end) for p, end in self.kafka.end_offsets(self.topic).items()}
+        self.assertEqual(self.status(file)["handoff"], {f"kafka:{self.topic}": ends})
+
+    def test_offsets_are_half_open_and_exact(self):
+        self.make_topic()
+        self.produce(300)
+        for begin, end in ((0, 100), (10, 90), (10, 10), (99, 100), (100, 100), (0, 1)):
+            with self.subTest(begin=begin, end=end):
+                file = self.replay_file()
+                arguments = [["--from", f"0:{begin},1:{begin}"], ["--to", f"0:{end},1:{end}"]]
+                summary = self.replay(file, *arguments[0], *arguments[1])
+                self.assertRegex(summary["range"], rf"offsets 0: \[{begin}, {end}\)")
+                self.check(file, self.bodies(ranges={0: (begin, end), 1: (begin, end),
+                                                     2: (0, 100)}))
+        file = self.replay_file()
+        self.replay(file, "--to", "2:50")
+        self.check(file, self.bodies(ranges={0: (0, 100), 1: (0, 100), 2: (0, 50)}))
+
+    def test_ranges_that_end_in_markers_or_aborted_records(self):
+        self.make_topic(1)
+        self.produce(10)
+        self.kafka.transaction(self.topic, self.events(10), abort=True)  # 10 to 19; a marker at 20
+        self.kafka.transaction(self.topic, self.events(5))               # 21 to 25; a marker at 26
+        for end in (10, 11, 15, 20, 21, 22, 25, 26, 27):
+            with self.subTest(end):
+                file = self.replay_file()
+                self.replay(file, "--to", f"0:{end}")
+                self.check(file, self.bodies(ranges={0: (0, end)}))
+                self.assertEqual(self.status(file)["handoff"],
+                                 {f"kafka:{self.topic}": {"0": str(end)}})
+
+    def test_holes_of_compaction_at_the_end(self):
+        self.make_topic(1, cleanup_policy="compact", segment_ms=100, min_cleanable_dirty_ratio=0.01,
+                        max_compaction_lag_ms=100, delete_retention_ms=0)
+        self.produce(50, key=lambda event: str(event["n"] % 10))
+        self.produce(50, key="one")
+
+        def compacted():
+            time.sleep(0.2)
+            self.produce(1, key="last")
+            return len(self.bodies()) < 30
+        self.wait_for("it is compacted", compacted)
+        for end in (50, 51, 75, 99, 100):
+            with self.subTest(end):
+                file = self.replay_file(compacted="allow")
+                self.replay(file, "--to", f"0:{end}")
+                self.check(file, self.bodies(ranges={0: (0, end)}))
+
+    def test_offsets_that_are_not_there(self):
+        self.make_topic()
+        self.produce(300)
+        self.kafka.delete_records(self.topic, {1: 40})
+        for arguments, code, why in (
+                (["--from", "1:39"], 1, "/1 begins at offset 40: the records from 39 on are gone"),
+                (["--to", "0:101"], 1, r"/0 ends at offset 100, before .*: \[0, 101\)"),
+                (["--from", "2:101"], 1, "/2 ends at offset 100"),
+                (["--from", "7:0"], 2, "no partition 7"),
+                (["--from", "0:50", "--to", "0:49"], 2, "partition 0: --from 50 is behind --to 49"),
+                (["--from", "0:5", "--to", "2026-03-01T00:00:00Z"], 2, "times for both, or offsets"),
+                (["--from", "0-5"], 2, "expected a time as RFC 3339, .* or offsets")):
+            with self.subTest(arguments):
+                file = self.replay_file()
+                self.assertRegex(self.fail_with(code, "replay", file, *arguments).err, why)
+        file = self.replay_file()
+        self.replay(file, "--from", "1:40")
+        self.check(file)
+        self.replay(file)
+        self.check(file)
+
+    def test_times_are_those_of_the_records(self):
+        self.make_topic()
+        events = self.produce(300, timestamp_ms=lambda e: 1000 * (1_770_000_000 + 10 * e["n"]))
+        late = self.events(30)  # written long after their time
+        self.kafka.produce(self.topic, late, partition=2, timestamp_ms=1_780_000_000_000)
+        for begin, end in ((100, 200), (0, 330), (150, 151), (310, 400)):
+            with self.subTest(begin=begin, end=end):
+                file = self.replay_file()
+                self.replay(file, "--from", self.time_of(begin), "--to", self.time_of(end))
+                self.check(file, [json.dumps(event) for event in events + late
+                                  if begin <= event["n"] < end])
+        self.assertEqual(self.status(file)["handoff"], None)
+
+    def test_an_open_transaction_is_left_for_later(self):
+        self.make_topic(1)
+        self.produce(20)
+        with self.kafka.open_transaction() as transaction:
+            transaction.produce(self.topic, self.events(7))
+            self.produce(20)
+            file = self.replay_file(live={})
+            self.replay(file)
+            self.check(file)
+            self.assertEqual(self.count(file), 20)
+            transaction.commit()
+        self.catch_up(file)
+        self.check(file)
+        self.assertEqual(self.count(file), 47)
+
+    def test_it_goes_live_where_the_range_ended(self):
+        self.make_topic()
+        self.produce(300)
+        file = self.replay_file(live={"start": None})
+        self.replay(file, "--to", "0:50,1:60,2:70", "--no-swap")
+        self.produce(60)
+        self.succeed("swap", file, 1)
+        self.catch_up(file)
+        self.check(file)
+        self.assertEqual(self.replay(file, "--from", "0:99", "--partial")["version"], 2)
+        self.assertEqual(self.count(file), 21 + 240)
+        self.kafka.add_partitions(self.topic, 5)
+        self.partitions = 5
+        new = self.produce(50)
+        self.catch_up(file)
+        self.assertEqual(self.count(file), 21 + 240 + len(new))
+
+    def test_kills_while_it_replays(self):
+        self.make_topic()
+        self.produce(30_000)
+        file = self.replay_file(live={"start": None})
+        for _ in range(20 if LONG else 4):
+            child = self.start("replay", file, "--threads", 1)
+            time.sleep(self.random.uniform(0.02, 0.4))
+            child.kill()
+            child.communicate()
+            self.produce(300)
+        self.replay(file)
+        self.check(file)
+
+    def test_a_topic_made_anew_in_the_middle_is_refused(self):
+        self.make_topic(1)
+        self.kafka.produce(self.topic, [b"not JSON"])
+        self.produce(10_000)
+        file = self.replay_file()
+        self.assertIn("max_errors", self.fail_with(1, "replay", file).err)
+        self.kafka.delete_topic(self.topic)
+        self.make_topic(1)
+        self.produce(11_000)
+        self.assertRegex(self.fail_with(1, "replay", file, "--max-errors", 1).err,
+                         r"/0: offset \d+ holds another record than the one that was counted")
+
+    def test_from_an_archive_of_the_topic_to_live(self):
+        self.make_topic()
+        self.produce(600)
+        log = {p: {} for p in range(self.partitions)}
+        for partition, offset, _, _, body in self.kafka.read_all(self.topic):
+            log[partition][offset] = json.loads(body)
+        self.produce(90)
+        until = {0: 200, 1: 150, 2: 199}
+        golden = kafka_connect(log, {p: even_cuts(0, end, 60) for p, end in until.items()},
+                               topic=self.topic)
+        for name, body in golden.objects.items():
+            path = self.directory / "archive" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(body)
+        file = self.pipeline(live={"start": None}, replay={"archive": {"path": "archive"}})
+        self.replay(file, "--no-swap")
+        self.succeed("swap", file, 1)
+        self.assertEqual(self.status(file)["handoff"], {"kafka": golden.ends()})
+        self.check(file, [json.dumps(record) for record in golden.counting])
+        self.catch_up(file)
+        self.check(file)
+        # The same in one command, beside a run of the version before.
+        child = self.follow(file)
+        self.produce(90)
+        summary = self.replay(file)
+        self.assertEqual((summary["version"], summary["swapped"]), (2, True))
+        self.produce(90)
+        self.wait_for_count(file, 870)
+        self.end(child)
+        self.check(file)
+
+
+class SwapTest(KafkaTest):
+    """A version is replayed beside a run, while records come and others ask.
+
+    The k-th record of a partition is for its page k % PAGES, and its x is k: so each answer tells
+    how many records of each partition it knows, and whether it is of one version."""
+
+    def setUp(self):
+        super().setUp()
+        self.make_topic(2)
+        self.file = self.pipeline(replay={"kafka": self.source()})
+
+    def events(self, count, page=None):
+        def event(n):
+            partition, k = n % self.partitions, n // self.partitions
+            return {"n": n, "page": f"/{partition}/{k % PAGES}", "x": k}
+        return [event(n) for n in itertools.islice(self.numbers, count)]
+
+    def known(self, rows):
+        """How many records of each partition the answer knows; they must be its first ones."""
+        found = {row["key"]["page"]: [row["n"], row["s"]] for row in rows}
+        known = []
+        for partition in range(self.partitions):
+            counts = [found[f"/{partition}/{page}"] for page in range(PAGES)]
+            known.append(sum(count for count, _ in counts))
+            first = [range(page, known[-1], PAGES) for page in range(PAGES)]
+            if counts != [[len(those), sum(those)] for those in first]:
+                raise AssertionError(f"of partition {partition}: {counts}")
+        return known
+
+    def ask_on(self, end, answers, may_forget):
+        """Asks again and again; what was wrong."""
+        pages = [f"/{p}/{page}" for p in range(self.partitions) for page in range(PAGES)]
+        before = [0] * self.partitions
+        while not end.is_set():
+            outcome = self.murmur("query", self.file, *pages, "--format", "json")
+            if outcome.code != 0:
+                return f"{outcome.code}: {outcome.err}"
+            try:
+                known = self.known(outcome.rows())
+            except (AssertionError, KeyError) as wrong:
+                return f"{wrong!r}\n{outcome.out}"
+            if any(now < then for now, then in zip(known, before)) and not may_forget:
+                return f"after {before} records of each partition came {known}"
+            before = known
+            answers.append(known)
+        return None
+
+    @contextlib.contextmanager
+    def asked(self, may_forget=False):
+        """While others ask."""
+        end, answers = threading.Event(), []
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            asking = pool.submit(self.ask_on, end, answers, may_forget)
+            try:
+                yield
+                time.sleep(0.3)
+            finally:
+                end.set()
+            self.assertIsNone(asking.result())
+        self.assertGreater(len(answers), 3)
+
+    def serving(self):
+        [row] = [row for row in self.succeed("versions", self.file, "--format", "json").rows()
+                 if row["serving"]]
+        return row["version"]
+
+    def finish(self, child):
+        ends = self.kafka.end_offsets(self.topic)
+        self.wait_for("it has caught up", lambda: self.positions(self.file) == ends)
+        self.end(child)
+        self.check(self.file)
+        self.assertEqual(self.catch_up(self.file)["records_this_run"], 0)
+
+    def begin(self):
+        self.produce(2000)
+        self.catch_up(self.file)
+
+    def test_beside_a_run_and_back_again(self):
+        self.begin()
+        child = self.follow(self.file)
+        with Load(self, per_second=2000), self.asked():
+            for k in range(10 if LONG else 2):
+                self.succeed("replay", self.file)
+                self.assertEqual(self.serving(), k + 2)
+                time.sleep(0.2)
+                self.succeed("rollback", self.file)
+                self.assertEqual(self.serving(), k + 1)
+                time.sleep(0.2)
+                self.succeed("swap", self.file, k + 2)
+            self.assertIsNone(child.poll())
+        self.finish(child)
+
+    def test_while_nobody_follows(self):
+        self.begin()
+        with Load(self, per_second=2000), self.asked():
+            self.succeed("replay", self.file)
+            self.assertEqual(self.serving(), 2)
+        self.catch_up(self.file)
+        self.check(self.file)
+        self.succeed("rollback", self.file)
+        self.catch_up(self.file)
+        self.check(self.file)
+
+    def test_a_new_definition_takes_over_from_the_run_of_the_old(self):
+        self.begin()
+        child = self.follow(self.file)
+        with Load(self, per_second=2000):
+            more = self.pipeline(replay={"kafka": self.source()}, more=["where: x != 1"])
+            self.succeed("replay", more)
+            self.assertIsNone(child.poll())
+        ends = self.kafka.end_offsets(self.topic)
+        self.wait_for("it has caught up", lambda: self.positions(more) == ends)
+        self.end(child)
+        expected = totals(self.bodies())
+        for partition in range(2):
+            expected[f"/{partition}/1"][0] -= 1
+            expected[f"/{partition}/1"][1] -= 1
+        self.assertEqual(self.counts(more), expected)
+
+    def test_kills_of_the_replay(self):
+        self.begin()
+        child = self.follow(self.file)
+        with Load(self, per_second=2000), self.asked():
+            for _ in range(20 if LONG else 3):
+                replay = self.start("replay", self.file)
+                time.sleep(self.random.uniform(0, 0.8))
+                replay.kill()
+                replay.communicate()
+            self.succeed("replay", self.file)
+            self.assertIsNone(child.poll())
+        self.finish(child)
+
+    def test_kills_of_the_run_that_swaps(self):
+        self.begin()
+        child = self.follow(self.file)
+        # Where nobody follows any more, a version serves that had caught up a moment before.
+        with Load(self, per_second=2000), self.asked(may_forget=True):
+            for _ in range(20 if LONG else 3):
+                replay = self.start("replay", self.file)
+                time.sleep(self.random.uniform(0, 1))
+                child.kill()
+                child.communicate()
+                replay.communicate(timeout=RUN_SECONDS_MAX)
+                child = self.start("run", self.file, "--quiet")
+        self.finish(child)
+
+    def test_a_second_run_is_refused(self):
+        self.begin()
+        child = self.follow(self.file)
+        self.assertIn(f"in use by pid {child.pid}", self.fail_with(1, "run", self.file).err)
+        self.end(child)
+
+    def test_a_version_whose_records_are_gone_is_not_swapped_in(self):
+        self.begin()
+        self.succeed("replay", self.file)
+        child = self.follow(self.file)
+        self.produce(1000)
+        self.wait_for_count(self.file, 3000)
+        self.kafka.delete_records(self.topic, {0: 1400, 1: 1400})
+        self.assertRegex(self.fail_with(1, "rollback", self.file).err,
+                         "begins at offset 1400 by now")
+        self.assertEqual(self.serving(), 2)
+        self.produce(10)
+        self.wait_for_count(self.file, 3010)
+        self.end(child)
+
+
+class TieredTest(KafkaTest):
+    """Records that are only in the remote tier."""
+
+    def setUp(self):
+        super().setUp()
+        self.make_topic(2, **TIERED)
+        events = [{**event, "pad": "p" * 300} for event in self.events(10_000)]
+        self.kafka.produce(self.topic, events, partition=self.partition_of)
+        for partition, end in self.kafka.end_offsets(self.topic).items():
+            self.wait_for("all has left the broker's disk", lambda:
+                          self.kafka.local_start_offset(self.topic, partition) == end)
+        self.assertGreater(len(self.kafka.remote_segments(self.topic)), 2)
+        self.file = self.pipeline(live=None, replay={"kafka": self.source()})
+
+    @contextlib.contextmanager
+    def away(self):
+        """While the tier has lost its first segment."""
+        path = self.kafka.remote_segments(self.topic)[0][2]
+        path.rename(path.with_suffix(".away"))
+        try:
+            yield
+        finally:
+            path.with_suffix(".away").rename(path)
+
+    def test_replay_and_live_from_the_first_offset(self):
+        self.succeed("replay", self.file, "--from", "0:0,1:0", "--to", "0:4000,1:5000")
+        self.check(self.file, self.bodies(ranges={0: (0, 4000), 1: (0, 5000)}))
+        self.produce(100)
+        self.succeed("replay", self.file)
+        self.check(self.file)
+        live = self.pipeline(name="live")
+        self.catch_up(live)
+        self.check(live)
+
+    def test_a_tier_that_is_away_is_waited_for(self):
+        live = self.pipeline(name="live")
+        with self.away():
+            replay = self.start("replay", self.file)
+            run = self.follow(live)
+            time.sleep(2)
+            self.assertIsNone(replay.poll())
+            self.assertIsNone(run.poll())
+            self.wait_for("the lag is told",
+                          lambda: self.status(live)["live"]["lag_records"] >= 5000)
+        _, err = replay.communicate(timeout=RUN_SECONDS_MAX)
+        self.assertEqual(replay.returncode, 0, err)
+        self.check(self.file)
+        self.wait_for_count(live, 10_000)
+        self.end(run)
+        self.check(live)
+
+
+class SecurityTest(KafkaTest):
+    def tls(self, **config):
+        return {"brokers": self.kafka.tls_address, "config": {
+            "security.protocol": "ssl", "ssl.ca.location": str(self.kafka.ca_file), **config}}
+
+    def test_over_tls(self):
+        self.make_topic()
+        self.produce(300)
+        file = self.pipeline(live=self.tls(), replay={"kafka": self.source(**self.tls())})
+        self.catch_up(file)
+        self.check(file)
+        self.succeed("replay", file)
+        self.produce(30)
+        self.end(self.follow(file))
+        self.catch_up(file)
+        self.check(file)
+
+    def test_passwords_are_never_shown_or_stored(self):
+        self.make_topic()
+        self.produce(30)
+        live = self.tls(**{"sasl.username": "murmur", "sasl.password": "written-out",
+                           "ssl.key.password": "${FROM_THE_ENVIRONMENT}"})
+        file = self.pipeline(live=live, replay={"kafka": self.source(**live)})
+        with unittest.mock.patch.dict(os.environ, FROM_THE_ENVIRONMENT="of-the-environment"):
+            child = self.follow(file)
+            said = [self.murmur(*verb) for verb in (
+                ["check", file], ["status", file], ["versions", file], ["replay", file],
+                ["status", file, "--format", "json"], ["run", file])]
+            self.kafka.delete_records(self.topic, {0: 10})
+            said += [Outcome(0, *child.communicate()) for _ in [child.terminate()]]
+            bad = self.pipeline(live=self.tls(**{"sasl.password": "written-out", "linger.ms": "x"}),
+                                name="bad")
+            said += [self.murmur("run", bad)]
+        with unittest.mock.patch.dict(os.environ):
+            os.environ.pop("FROM_THE_ENVIRONMENT", None)
+            said += [self.fail_with(1, "run", file)]
+        self.assertIn("FROM_THE_ENVIRONMENT", said[-1].err)
+        stored = [path.read_bytes() for path in (self.directory / "state").rglob("*")
+                  if path.is_file()]
+        for secret in ("written-out", "of-the-environment"):
+            for outcome in said:
+                self.assertNotIn(secret, outcome.out + outcome.err)
+            self.assertFalse([body for body in stored if secret.encode() in body], secret)
+
+
+class StatusTest(KafkaTest):
+    def test_positions_lag_and_mode(self):
+        self.make_topic()
+        self.produce(300)
+        file = self.pipeline()
+        child = self.follow(file)
+        self.wait_for_count(file, 300)
+        self.wait_for("the ends are known", lambda: self.ends(file) == {0: 100, 1: 100, 2: 100})
+        status = self.status(file)
+        self.assertEqual((status["mode"], status["records"]), ("live", 300))
+        self.assertEqual(status["live"]["lag_records"], 0)
+        self.assertEqual(self.positions(file), {0: 100, 1: 100, 2: 100})
+        self.assertIn("last_commit", status["live"])
+        self.produce(300)
+        self.wait_for_count(file, 600)
+        self.wait_for("the ends are known", lambda: self.ends(file) == {0: 200, 1: 200, 2: 200})
+        self.end(child)
+        self.assertEqual(self.positions(file), {0: 200, 1: 200, 2: 200})
+
+    def ends(self, file):
+        return {int(split.rpartition("/")[2]): offset_of(one["end"] or "-1")
+                for split, one in self.status(file)["live"]["splits"].items()}
+
+    def test_the_consumer_group_shows_the_positions(self):
+        self.make_topic()
+        self.produce(300)
+        for group in (None, "another"):
+            file = self.pipeline(live={"group": group}, name=f"group_{group}")
+            self.catch_up(file)
+            self.wait_for("the group knows", lambda: self.kafka.committed(
+                group or "murmur-pipeline", self.topic) == self.positions(file))
+        child = self.follow(file)
+        self.produce(30)
+        self.wait_for("the group knows", lambda: self.kafka.committed("another", self.topic)
+                      == {0: 110, 1: 110, 2: 110})
+        # What others make of the group's offsets is nothing to us.
+        self.end(child)
+        offsets = [confluent_kafka.TopicPartition(self.topic, p, 7) for p in range(3)]
+        consumer = confluent_kafka.Consumer(kafka_server.client_settings(self.kafka.address)
+                                            | {"group.id": "another"})
+        with contextlib.closing(consumer):
+            consumer.commit(offsets=offsets, asynchronous=False)
+        self.catch_up(file)
+        self.check(file)
+
+    def test_sigterm_ends_it_within_a_second(self):
+        self.make_topic()
+        file = self.pipeline()
+        with Load(self, per_second=2000):
+            for _ in range(3):
+                child = self.follow(file)
+                start = time.monotonic()
+                err = self.end(child)
+                self.assertLess(time.monotonic() - start, 1 * SLOWNESS)
+                self.assertNotIn("rror", err)
+        self.catch_up(file)
+        self.check(file)
+
+    def test_records_are_seen_soon(self):
+        self.make_topic()
+        file = self.pipeline()
+        child = self.follow(file)
+        seconds = []
+        with Load(self, per_second=1000):
+            for k in range(30 if LONG else 8):
+                page = f"/marked/{k}"
+                self.produce(1, page=page)
+                start = time.monotonic()
+                self.wait_for(f"{page} is seen", lambda: self.murmur(
+                    "query", file, page, "--format", "json").out.count('"n"'))
+                seconds.append(time.monotonic() - start)
+        self.end(child)
+        self.assertLess(sorted(seconds)[len(seconds) // 2], 2 * SLOWNESS, seconds)
 
 
 if __name__ == "__main__":

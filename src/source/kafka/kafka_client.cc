@@ -268,7 +268,8 @@ void KafkaQueue::LookForRoom(uint64_t taken, uint64_t taken_bytes) {
 
 Result<std::shared_ptr<KafkaClient>> KafkaClient::Make(const SourceSpec& spec,
                                                        const std::string& default_group,
-                                                       uint64_t queue_bytes) {
+                                                       uint64_t queue_bytes,
+                                                       const KafkaClient* sibling) {
   const auto option = [&spec](const std::string& name, const std::string& otherwise) {
     const auto it = spec.options.find(name);
     return it == spec.options.end() ? Result<std::string>(otherwise) : ResolveSecret(it->second);
@@ -276,6 +277,7 @@ Result<std::shared_ptr<KafkaClient>> KafkaClient::Make(const SourceSpec& spec,
   MURMUR_ASSIGN(const std::string brokers, option("brokers", ""));
   MURMUR_ASSIGN(const std::string group, option("group", default_group));
   std::shared_ptr<KafkaClient> client(new KafkaClient(brokers));
+  if (sibling != nullptr) client->heard_ = sibling->heard_;
 
   MURMUR_ASSIGN(KafkaConf conf, MakeConf(spec, FetchProperties(queue_bytes)));
   client->queue_limits_ = {.messages = NumberOf(conf.get(), kQueueMessages),
@@ -285,30 +287,41 @@ Result<std::shared_ptr<KafkaClient>> KafkaClient::Make(const SourceSpec& spec,
   rd_kafka_conf_set_log_cb(conf.get(), &KafkaClient::OnLog);
   MURMUR_TRY(SetProperty(conf.get(), "group.id", group));
 
-  char error[512] = "";
-  client->client_ = rd_kafka_new(RD_KAFKA_CONSUMER, conf.get(), error, sizeof error);
-  if (client->client_ == nullptr) {
-    return Status(Code::kInvalidArgument, fmt::format("kafka: {}", error));
+  if (sibling != nullptr) {
+    client->asking_ = sibling->asking_;
+  } else {
+    KafkaConf same(rd_kafka_conf_dup(conf.get()));
+    MURMUR_ASSIGN(client->asking_, NewConsumer(std::move(same), client->heard_));
   }
-  (void)conf.release();  // the client has it now
-  rd_kafka_poll_set_consumer(client->client_);
-  client->commit_answers_ = rd_kafka_queue_new(client->client_);
+  MURMUR_ASSIGN(client->fetching_, NewConsumer(std::move(conf), client->heard_));
+  client->commit_answers_ = rd_kafka_queue_new(client->fetching_.get());
   return client;
 }
 
 KafkaClient::~KafkaClient() {
-  if (client_ == nullptr) return;
   TakeCommitAnswers(kLastCommitMs);
-  rd_kafka_queue_destroy(commit_answers_);
-  // librdkafka waits here for what has no answer: half a minute for a commit where the group has no
-  // coordinator yet, for ever after an assigned topic was deleted. It matters to nobody who waits
-  // for us.
-  std::packaged_task<void()> destroy([client = client_, heard = heard_] {
-    rd_kafka_destroy_flags(client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+  if (commit_answers_ != nullptr) rd_kafka_queue_destroy(commit_answers_);
+}
+
+Result<KafkaClient::Consumer> KafkaClient::NewConsumer(KafkaConf conf,
+                                                       std::shared_ptr<Heard> heard) {
+  char error[512] = "";
+  rd_kafka_t* consumer = rd_kafka_new(RD_KAFKA_CONSUMER, conf.get(), error, sizeof error);
+  if (consumer == nullptr) {
+    return Status(Code::kInvalidArgument, fmt::format("kafka: {}", error));
+  }
+  (void)conf.release();  // the consumer has it now
+  rd_kafka_poll_set_consumer(consumer);
+  return Consumer(consumer, [heard = std::move(heard)](rd_kafka_t* ended) {
+    // librdkafka waits here for what has no answer: half a minute for a commit where the group has
+    // no coordinator yet, for ever after an assigned topic was deleted. It matters to nobody who
+    // waits for us.
+    std::packaged_task<void()> destroy(
+        [ended, heard] { rd_kafka_destroy_flags(ended, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE); });
+    const auto destroyed = destroy.get_future();
+    std::thread(std::move(destroy)).detach();
+    destroyed.wait_for(kLastWords);
   });
-  const auto destroyed = destroy.get_future();
-  std::thread(std::move(destroy)).detach();
-  destroyed.wait_for(kLastWords);
 }
 
 void KafkaClient::OnError(rd_kafka_t* /*client*/, int error, const char* reason, void* heard) {
@@ -352,7 +365,7 @@ Status KafkaClient::Ask(const std::stop_token& stop, std::string_view what, Atte
   for (;;) {
     if (stop.stop_requested()) return Status(Code::kCancelled, "stopped");
     const rd_kafka_resp_err_t error = attempt(kTryMs);
-    ServeEvents(client_);
+    for (const Consumer& consumer : {fetching_, asking_}) ServeEvents(consumer.get());
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
     const bool out_of_patience = steady_clock::now() >= give_up;
     if (!MayWorkLater(error) || out_of_patience) {
@@ -365,19 +378,34 @@ Status KafkaClient::Ask(const std::stop_token& stop, std::string_view what, Atte
   }
 }
 
-Result<bool> KafkaClient::TryPartitions(const std::string& topic, const std::stop_token& stop,
-                                        std::vector<TopicPartition>* partitions) const {
+Result<KafkaClient::Metadata> KafkaClient::TopicMetadata(rd_kafka_t* consumer,
+                                                         const std::string& topic,
+                                                         const std::stop_token& stop) const {
   std::unique_ptr<rd_kafka_topic_t, void (*)(rd_kafka_topic_t*)> handle(
-      rd_kafka_topic_new(client_, topic.c_str(), nullptr), rd_kafka_topic_destroy);
+      rd_kafka_topic_new(consumer, topic.c_str(), nullptr), rd_kafka_topic_destroy);
   if (!handle) {
     return Status(Code::kInvalidArgument, fmt::format("'{}' is no name of a topic", topic));
   }
   const rd_kafka_metadata_t* metadata = nullptr;
   MURMUR_TRY(Ask(stop, "topic " + topic, [&](int timeout_ms) {
-    return rd_kafka_metadata(client_, 0, handle.get(), &metadata, timeout_ms);
+    return rd_kafka_metadata(consumer, 0, handle.get(), &metadata, timeout_ms);
   }));
-  const std::unique_ptr<const rd_kafka_metadata_t, void (*)(const rd_kafka_metadata_t*)> owned(
-      metadata, rd_kafka_metadata_destroy);
+  return Metadata(metadata);
+}
+
+Status KafkaClient::Locate(const std::string& topic, bool again,
+                           const std::stop_token& stop) const {
+  {
+    const std::lock_guard lock(located_mutex_);
+    if (!located_.insert(topic).second && !again) return {};
+  }
+  return TopicMetadata(fetching_.get(), topic, stop).status();
+}
+
+Result<bool> KafkaClient::TryPartitions(const std::string& topic, const std::stop_token& stop,
+                                        std::vector<TopicPartition>* partitions) const {
+  MURMUR_TRY(Locate(topic, /*again=*/true, stop));
+  MURMUR_ASSIGN(const Metadata metadata, TopicMetadata(asking_.get(), topic, stop));
   if (metadata->topic_cnt != 1) return false;
   const rd_kafka_metadata_topic_t& found = metadata->topics[0];
   if (CodeOf(found.err) == Code::kPermissionDenied) {
@@ -413,17 +441,16 @@ Result<std::vector<TopicPartition>> KafkaClient::Partitions(const std::vector<st
 }
 
 Result<std::vector<std::string>> KafkaClient::Topics(std::stop_token stop) const {
-  const rd_kafka_metadata_t* metadata = nullptr;
+  const rd_kafka_metadata_t* found = nullptr;
   MURMUR_TRY(Ask(stop, "its topics", [&](int timeout_ms) {
-    return rd_kafka_metadata(client_, 1, nullptr, &metadata, timeout_ms);
+    return rd_kafka_metadata(asking_.get(), 1, nullptr, &found, timeout_ms);
   }));
+  const Metadata metadata(found);
   std::vector<std::string> names;
   for (int i = 0; i < metadata->topic_cnt; ++i) names.emplace_back(metadata->topics[i].topic);
-  rd_kafka_metadata_destroy(metadata);
   return names;
 }
 
-// Asked as times, though there is a call for it: that one waits for its answers however long.
 Result<OffsetRange> KafkaClient::Offsets(const TopicPartition& partition, std::stop_token stop,
                                          bool patient) const {
   const std::string what = "the offsets of " + partition.ToString();
@@ -436,6 +463,11 @@ Result<OffsetRange> KafkaClient::Offsets(const TopicPartition& partition, std::s
   MURMUR_ASSIGN(range.begin, look_up(RD_KAFKA_OFFSET_BEGINNING));
   MURMUR_ASSIGN(range.end, look_up(RD_KAFKA_OFFSET_END));
   return range;
+}
+
+Result<OffsetMap> KafkaClient::Ends(const std::vector<TopicPartition>& partitions,
+                                    std::stop_token stop) const {
+  return LookUp(partitions, RD_KAFKA_OFFSET_END, "the ends of partitions", stop);
 }
 
 Result<OffsetMap> KafkaClient::OffsetsAt(const std::vector<TopicPartition>& partitions,
@@ -460,7 +492,7 @@ Result<OffsetMap> KafkaClient::LookUp(const std::vector<TopicPartition>& partiti
       [&](int timeout_ms) {
         for (int i = 0; i < list->cnt; ++i) list->elems[i].offset = time;
         const rd_kafka_resp_err_t error =
-            rd_kafka_offsets_for_times(client_, list.get(), timeout_ms);
+            rd_kafka_offsets_for_times(asking_.get(), list.get(), timeout_ms);
         if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return error;
         for (int i = 0; i < list->cnt; ++i) {
           if (list->elems[i].err != RD_KAFKA_RESP_ERR_NO_ERROR) return list->elems[i].err;
@@ -476,12 +508,12 @@ Result<OffsetMap> KafkaClient::LookUp(const std::vector<TopicPartition>& partiti
 }
 
 Result<bool> KafkaClient::IsCompacted(const std::string& topic, std::stop_token stop) const {
-  const Queue queue(rd_kafka_queue_new(client_));
+  const Queue queue(rd_kafka_queue_new(asking_.get()));
   bool compacted = false;
   const Status asked = Ask(stop, "the settings of " + topic, [&](int timeout_ms) {
     rd_kafka_ConfigResource_t* resource =
         rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic.c_str());
-    rd_kafka_DescribeConfigs(client_, &resource, 1, nullptr, queue.get());
+    rd_kafka_DescribeConfigs(asking_.get(), &resource, 1, nullptr, queue.get());
     rd_kafka_ConfigResource_destroy(resource);
     const Event event(rd_kafka_queue_poll(queue.get(), timeout_ms));
     if (!event) return RD_KAFKA_RESP_ERR__TIMED_OUT;
@@ -507,7 +539,7 @@ Result<bool> KafkaClient::IsCompacted(const std::string& topic, std::stop_token 
 
 std::unique_ptr<KafkaQueue> KafkaClient::OpenQueue(const TopicPartition& partition,
                                                    std::function<void()> wake) const {
-  return std::make_unique<KafkaQueue>(client_, partition, queue_limits_, std::move(wake));
+  return std::make_unique<KafkaQueue>(fetching_.get(), partition, queue_limits_, std::move(wake));
 }
 
 void KafkaClient::CommitToGroup(const OffsetMap& offsets) const {
@@ -516,7 +548,8 @@ void KafkaClient::CommitToGroup(const OffsetMap& offsets) const {
   const std::lock_guard lock(commits_mutex_);
   if (commits_ > 0) return;  // the next one says it all
   const PartitionList list = MakeList(offsets);
-  const auto error = rd_kafka_commit_queue(client_, list.get(), commit_answers_, nullptr, nullptr);
+  const auto error =
+      rd_kafka_commit_queue(fetching_.get(), list.get(), commit_answers_, nullptr, nullptr);
   commits_ += error == RD_KAFKA_RESP_ERR_NO_ERROR ? 1 : 0;
 }
 

@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -84,12 +85,14 @@ class KafkaQueue {
 class KafkaClient {
  public:
   // `spec` is a source's `kafka: {brokers, group, config.*}`; `queue_bytes` bounds what is fetched
-  // ahead of one partition's reader, in memory. Connects in the background.
+  // ahead of one partition's reader, in memory. Connects in the background. Questions are asked
+  // over the connections of `sibling`, where there is one.
   // Errors: kInvalidArgument (a property that librdkafka refuses), kNotFound (a reference to an
   // environment variable that is not set).
   static Result<std::shared_ptr<KafkaClient>> Make(const SourceSpec& spec,
                                                    const std::string& default_group,
-                                                   uint64_t queue_bytes);
+                                                   uint64_t queue_bytes,
+                                                   const KafkaClient* sibling = nullptr);
   ~KafkaClient();
   KafkaClient(const KafkaClient&) = delete;
   KafkaClient& operator=(const KafkaClient&) = delete;
@@ -106,12 +109,18 @@ class KafkaClient {
   // Not `patient`: asks once.
   Result<OffsetRange> Offsets(const TopicPartition& partition, std::stop_token stop,
                               bool patient = true) const;
+  // The ends of them, asked for at once.
+  Result<OffsetMap> Ends(const std::vector<TopicPartition>& partitions, std::stop_token stop) const;
   // Of each partition the first offset whose record has a time of at least `millis`; the end if
   // there is none.
   Result<OffsetMap> OffsetsAt(const std::vector<TopicPartition>& partitions, int64_t millis,
                               std::stop_token stop) const;
   // Does the topic's cleanup.policy say compact? False as well where we may not ask.
   Result<bool> IsCompacted(const std::string& topic, std::stop_token stop) const;
+
+  // Lets the client know where the topic's partitions are; left to itself it learns that a second
+  // after they are asked for. `again`: there may be new ones.
+  Status Locate(const std::string& topic, bool again, const std::stop_token& stop) const;
 
   // The partition's messages; one queue at a time for a partition. It keeps no client alive.
   std::unique_ptr<KafkaQueue> OpenQueue(const TopicPartition& partition,
@@ -137,6 +146,9 @@ class KafkaClient {
     std::map<TopicPartition, uint64_t> interruptions;  // under mutex
   };
 
+  using Consumer = std::shared_ptr<rd_kafka_t>;
+  static Result<Consumer> NewConsumer(KafkaConf conf, std::shared_ptr<Heard> heard);
+
   explicit KafkaClient(std::string brokers) : brokers_(std::move(brokers)) {}
   static void OnError(rd_kafka_t* client, int error, const char* reason, void* heard);
   static void OnLog(const rd_kafka_t* client, int level, const char* facility, const char* text);
@@ -150,6 +162,14 @@ class KafkaClient {
   Result<OffsetMap> LookUp(const std::vector<TopicPartition>& partitions, int64_t time,
                            std::string_view what, const std::stop_token& stop,
                            std::chrono::seconds patience = kPatience) const;
+  struct MetadataDeleter {
+    void operator()(const rd_kafka_metadata_t* metadata) const {
+      rd_kafka_metadata_destroy(metadata);
+    }
+  };
+  using Metadata = std::unique_ptr<const rd_kafka_metadata_t, MetadataDeleter>;
+  Result<Metadata> TopicMetadata(rd_kafka_t* consumer, const std::string& topic,
+                                 const std::stop_token& stop) const;
   Result<bool> TryPartitions(const std::string& topic, const std::stop_token& stop,
                              std::vector<TopicPartition>* partitions) const;
 
@@ -157,9 +177,13 @@ class KafkaClient {
   void TakeCommitAnswers(int wait_ms) const;
 
   const std::string brokers_;
-  const std::shared_ptr<Heard> heard_ = std::make_shared<Heard>();
+  std::shared_ptr<Heard> heard_ = std::make_shared<Heard>();
   KafkaQueueLimits queue_limits_;
-  rd_kafka_t* client_ = nullptr;
+  Consumer fetching_;
+  // Questions have connections of their own: behind a fetch that waits for records each would wait.
+  Consumer asking_;
+  mutable std::mutex located_mutex_;
+  mutable std::set<std::string> located_;  // under located_mutex_
   rd_kafka_queue_t* commit_answers_ = nullptr;
   mutable std::mutex commits_mutex_;
   mutable int commits_ = 0;  // under commits_mutex_; that have no answer yet

@@ -75,21 +75,18 @@ class Start {
 class KafkaLive final : public LiveSource {
  public:
   KafkaLive(std::unique_ptr<KafkaTopics> topics, std::unique_ptr<KafkaDeadLetters> dead_letters,
-            SourceSpec spec)
+            const Definition& definition)
       : topics_(std::move(topics)),
         dead_letters_(std::move(dead_letters)),
-        spec_(std::move(spec)) {}
+        spec_(*definition.live),
+        told_by_user_(HasUsersPositions(definition)) {}
 
   std::string_view Name() const noexcept override { return topics_->name(); }
 
   Result<HandoffToken> CaptureHandoff(std::stop_token stop) override {
     MURMUR_ASSIGN(const auto partitions, topics_->Partitions(stop));
-    OffsetMap offsets;
-    for (const TopicPartition& partition : partitions) {
-      MURMUR_ASSIGN(const OffsetRange range, topics_->client().Offsets(partition, stop));
-      offsets[partition] = range.end;
-    }
-    return topics_->TokenOf(offsets);
+    MURMUR_ASSIGN(const OffsetMap ends, topics_->client().Ends(partitions, stop));
+    return topics_->TokenOf(ends);
   }
 
   Result<std::vector<Split>> Splits(std::stop_token stop) override {
@@ -104,10 +101,7 @@ class KafkaLive final : public LiveSource {
 
   Result<PositionMap> Begin(const std::vector<Split>& splits, const HandoffToken& token,
                             std::stop_token stop) override {
-    std::vector<TopicPartition> partitions;
-    for (const Split& split : splits) {
-      MURMUR_ASSIGN(partitions.emplace_back(), ParseTopicPartition(split.payload));
-    }
+    MURMUR_ASSIGN(const auto partitions, PartitionsOf(splits));
     const Start start(spec_);
     std::optional<OffsetMap> all;
     const bool has_token = HasPositions(token);
@@ -127,11 +121,11 @@ class KafkaLive final : public LiveSource {
   }
 
   Result<PositionMap> Ends(const std::vector<Split>& splits, std::stop_token stop) override {
+    MURMUR_ASSIGN(const auto partitions, PartitionsOf(splits));
+    MURMUR_ASSIGN(const OffsetMap offsets, topics_->client().Ends(partitions, stop));
     PositionMap ends;
-    for (const Split& split : splits) {
-      MURMUR_ASSIGN(const TopicPartition partition, ParseTopicPartition(split.payload));
-      MURMUR_ASSIGN(const OffsetRange range, topics_->client().Offsets(partition, stop));
-      ends[split.id] = KafkaPosition{.next = range.end}.ToString();
+    for (size_t i = 0; i < splits.size(); ++i) {
+      ends[splits[i].id] = KafkaPosition{.next = offsets.at(partitions[i])}.ToString();
     }
     return ends;
   }
@@ -169,6 +163,20 @@ class KafkaLive final : public LiveSource {
   Status Close() override { return Status(); }
 
  private:
+  static Result<std::vector<TopicPartition>> PartitionsOf(const std::vector<Split>& splits) {
+    std::vector<TopicPartition> partitions;
+    for (const Split& split : splits) {
+      MURMUR_ASSIGN(partitions.emplace_back(), ParseTopicPartition(split.payload));
+    }
+    return partitions;
+  }
+
+  static bool HasUsersPositions(const Definition& definition) {
+    if (!definition.bootstrap) return false;
+    const auto it = definition.bootstrap->options.lower_bound("handoff.");
+    return it != definition.bootstrap->options.end() && it->first.starts_with("handoff.");
+  }
+
   static bool HasPositions(const HandoffToken& token) {
     return std::any_of(token.streams.begin(), token.streams.end(), [](const auto& stream) {
       return stream.first == "kafka" || stream.first.starts_with("kafka:");
@@ -182,7 +190,8 @@ class KafkaLive final : public LiveSource {
                   "live: kafka:");
   }
 
-  // A partition that neither token nor start names can only be meant where it is empty.
+  // A partition that neither token nor start names is meant where it is empty, or where the token
+  // is our own, which has all that there were.
   Result<Position> BeginOf(const TopicPartition& partition, const HandoffToken& token,
                            const Start& start, const std::stop_token& stop) const {
     for (const std::string& name : topics_->StreamsOf(partition.topic)) {
@@ -190,6 +199,7 @@ class KafkaLive final : public LiveSource {
       if (stream == token.streams.end()) continue;
       const auto it = stream->second.find(std::to_string(partition.partition));
       if (it != stream->second.end()) return it->second;
+      if (!told_by_user_ && name == topics_->StreamsOf(partition.topic).front()) return Position();
     }
     MURMUR_ASSIGN(const auto offset, start.OffsetOf(partition));
     MURMUR_ASSIGN(const OffsetRange range, topics_->client().Offsets(partition, stop));
@@ -210,6 +220,7 @@ class KafkaLive final : public LiveSource {
   const std::unique_ptr<KafkaTopics> topics_;
   const std::unique_ptr<KafkaDeadLetters> dead_letters_;  // null: nobody asked
   const SourceSpec spec_;
+  const bool told_by_user_;  // the token may name some partitions only
 };
 
 }  // namespace
@@ -221,7 +232,7 @@ Result<std::unique_ptr<LiveSource>> MakeKafkaLive(const Definition& definition) 
     MURMUR_ASSIGN(dead_letters, KafkaDeadLetters::Make(*definition.live));
   }
   return std::unique_ptr<LiveSource>(
-      std::make_unique<KafkaLive>(std::move(topics), std::move(dead_letters), *definition.live));
+      std::make_unique<KafkaLive>(std::move(topics), std::move(dead_letters), definition));
 }
 
 }  // namespace murmur

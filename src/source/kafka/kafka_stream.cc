@@ -91,6 +91,7 @@ void KafkaStream::Doubt() {
 }
 
 Status KafkaStream::Start(const std::stop_token& stop) {
+  MURMUR_TRY(client_->Locate(partition_.topic, /*again=*/false, stop));
   if (doubtful_) MURMUR_TRY(client_->Partitions({partition_.topic}, stop).status());
   MURMUR_ASSIGN(const OffsetRange range,
                 client_->Offsets(partition_, stop, /*patient=*/!doubtful_));

@@ -79,9 +79,10 @@ Result<std::unique_ptr<KafkaTopics>> KafkaTopics::Make(const SourceSpec& spec,
   const uint64_t share = static_cast<uint64_t>(static_cast<double>(definition.memory_bytes) *
                                                kQueueShare / kPartitionsGuess);
   while (topics->clients_.size() < clients) {
-    MURMUR_ASSIGN(
-        topics->clients_.emplace_back(),
-        KafkaClient::Make(spec, "murmur-" + definition.name, std::min(share, kQueueBytesMax)));
+    const KafkaClient* first = topics->clients_.empty() ? nullptr : topics->clients_[0].get();
+    MURMUR_ASSIGN(auto client, KafkaClient::Make(spec, "murmur-" + definition.name,
+                                                 std::min(share, kQueueBytesMax), first));
+    topics->clients_.push_back(std::move(client));
   }
   return topics;
 }
