@@ -693,7 +693,8 @@ class LostRecordsTest(KafkaTest):
         self.assertLess(len(kept), len(counted))
         again = self.pipeline(live={"compacted": "allow"}, name="again")
         self.catch_up(again)
-        self.assertEqual(self.count(again), len(kept))
+        # Compaction may have gone on meanwhile.
+        self.assertIn(self.count(again), range(len(self.bodies()), len(kept) + 1))
 
 
 class PartitionsTest(KafkaTest):
