@@ -77,6 +77,9 @@ class RecordStream {
   // Errors: kCancelled (stop), kUnavailable (try again), kDataLoss and others name the object.
   // After an error the stream is dead.
   virtual Result<ReadState> Read(std::stop_token stop, RecordBatch* batch) = 0;
+
+  // False while it is not known yet whether what is there is what was read before (live only).
+  virtual bool Checked() const { return true; }
 };
 
 // One pass over what a datastore holds now. Open() may be called from many threads at once; the

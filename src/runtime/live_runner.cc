@@ -1,6 +1,7 @@
 #include "runtime/live_runner.h"
 
 #include <algorithm>
+#include <atomic>
 #include <thread>
 
 #include "state/progress.h"
@@ -44,9 +45,12 @@ void LiveRunner::Wakeup::WaitUntil(steady_clock::time_point time, const std::sto
 // Reads its splits in turn, a batch of each.
 class LiveRunner::Worker {
  public:
-  Worker(FoldRun* run, LiveSource* source) : run_(*run), source_(source), fold_(run) {}
+  // Notifies `checks` when all that it reads is checked.
+  Worker(FoldRun* run, LiveSource* source, Wakeup* checks)
+      : run_(*run), source_(source), fold_(run), checks_(*checks) {}
 
   size_t size() const noexcept { return size_; }
+  bool checked() const noexcept { return checked_; }
   void Add(SplitWork* work) {
     ++size_;
     {
@@ -104,8 +108,16 @@ class LiveRunner::Worker {
       idle = false;
       MURMUR_TRY(fold_.Count(reading.work));
     }
+    NoteChecks();
     MURMUR_TRY(fold_.CommitIfDue());
     return idle ? Wait(stop) : Status();
+  }
+
+  void NoteChecks() {
+    if (checked_) return;
+    checked_ = std::all_of(readings_.begin(), readings_.end(),
+                           [](const Reading& reading) { return reading.stream->Checked(); });
+    if (checked_) checks_.Notify();
   }
 
   // What is being committed is seen to its end first, so that a failure shows while nothing comes.
@@ -118,6 +130,8 @@ class LiveRunner::Worker {
   FoldRun& run_;
   LiveSource* const source_;
   FoldWorker fold_;
+  Wakeup& checks_;
+  std::atomic<bool> checked_{false};
   std::vector<Reading> readings_;
   // Shared with the streams' callbacks, whose last call may come late.
   const std::shared_ptr<Wakeup> wakeup_ = std::make_shared<Wakeup>();
@@ -157,7 +171,7 @@ Status LiveRunner::Run(Until until, std::stop_token stop) {
 
 Status LiveRunner::Prepare(std::stop_token stop) {
   for (uint32_t i = 0; i < run_.options.threads; ++i) {
-    workers_.push_back(std::make_unique<Worker>(&run_, source_));
+    workers_.push_back(std::make_unique<Worker>(&run_, source_, &progressed_));
   }
   MURMUR_ASSIGN(splits_, source_->Splits(stop));
   const auto stored = [this]() -> Result<std::map<std::string, SplitProgress>> {
@@ -249,8 +263,8 @@ Status LiveRunner::Watch(Until until, std::stop_token stop) {
       MURMUR_TRY(LookAround(stop));
       look = steady_clock::now() + kLookAroundEvery;
     }
-    const std::stop_callback wake(run_.abort.get_token(), [this] { commits_.Notify(); });
-    commits_.WaitUntil(look, stop);
+    const std::stop_callback wake(run_.abort.get_token(), [this] { progressed_.Notify(); });
+    progressed_.WaitUntil(look, stop);
   }
   return stop.stop_requested() ? Status(Code::kCancelled, "stopped") : Status();
 }
@@ -356,6 +370,10 @@ Status LiveRunner::EndOverlap() {
 }
 
 bool LiveRunner::CaughtUp() const {
+  // Who has nothing to read has to have looked whether it is still what was read before.
+  const bool checked = std::all_of(workers_.begin(), workers_.end(),
+                                   [](const auto& worker) { return worker->checked(); });
+  if (!checked) return false;
   const std::lock_guard lock(mutex_);
   return std::all_of(goal_.begin(), goal_.end(), [this](const auto& goal) {
     const auto it = lag_.splits.find(goal.first);
@@ -375,7 +393,7 @@ void LiveRunner::NoteCommit(const std::vector<SplitMove>& moves) {
     }
     lag_.last_commit = run_.options.clock->WallMicros();
   }
-  commits_.Notify();
+  progressed_.Notify();
 }
 
 std::vector<std::string> LiveRunner::TakeNotes() {

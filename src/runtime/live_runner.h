@@ -97,7 +97,7 @@ class LiveRunner {
   uint64_t published_count_ = 0;
   std::chrono::steady_clock::time_point measured_at_;
   uint64_t measured_records_ = 0;
-  Wakeup commits_;
+  Wakeup progressed_;
 
   mutable std::mutex mutex_;
   LiveLag lag_;                     // under mutex_

@@ -33,6 +33,7 @@ class KafkaStream final : public RecordStream {
   // Errors: kOutOfRange (the records behind the position are gone), kFailedPrecondition (it is
   // another topic of the same name), kNotFound (the topic is gone).
   Result<ReadState> Read(std::stop_token stop, RecordBatch* batch) override;
+  bool Checked() const override { return started_ && !to_check_; }
 
  private:
   Result<bool> TakeMessages(const std::stop_token& stop);
