@@ -512,6 +512,31 @@ class RestartTest(KafkaTest):
             self.child.send_signal(signal.SIGCONT)
         self.finish()
 
+    def test_what_is_damaged_on_the_brokers_disk_is_an_error(self):
+        self.end(self.child)
+        events = {}
+        for codec in ("none", "gzip", "zstd"):
+            self.topic = f"damaged.{codec}"
+            self.make_topic(1)
+            for _ in range(10):
+                events.setdefault(codec, []).extend(self.produce(100, compression_type=codec))
+        self.kafka.stop()
+        for codec in events:
+            [path] = (self.kafka.directory / f"data/damaged.{codec}-0").glob("*.log")
+            body = bytearray(path.read_bytes())
+            body[len(body) // 2 + 70] ^= 0x55  # in the sixth batch
+            path.write_bytes(body)
+        self.kafka.start()
+        for codec, written in events.items():
+            with self.subTest(codec):
+                self.topic = f"damaged.{codec}"
+                file = self.pipeline(name=codec)
+                self.assertRegex(self.fail_with(1, "run", file).err,
+                                 r"/0: what is there from offset \d00 on can't be read: .*CRC")
+                until = self.positions(file)[0]
+                self.assertIn(until, range(300, 700))
+                self.check(file, [json.dumps(event) for event in written[:until]])
+
     def test_a_run_ends_at_once_though_no_broker_answers(self):
         self.kafka.kill()
         try:

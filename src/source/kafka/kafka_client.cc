@@ -31,6 +31,7 @@ constexpr std::pair<const char*, const char*> kProperties[] = {
     {"enable.auto.commit", "false"},
     {"enable.auto.offset.store", "false"},
     {"auto.offset.reset", "error"},
+    {"check.crcs", "true"},
     {"enable.partition.eof", "true"},
     {"isolation.level", "read_committed"},
     {"fetch.wait.max.ms", "100"},
@@ -49,13 +50,9 @@ constexpr char kQueueKbytes[] = "queued.max.messages.kbytes";
 // What librdkafka 2.0 keeps of a message beside its bytes, as measured.
 constexpr uint64_t kMessageOverheadBytes = 330;
 // What exactness rests on is not for `config:`.
-constexpr std::array<std::string_view, 7> kOurs = {"bootstrap.servers",
-                                                   "group.id",
-                                                   "enable.auto.commit",
-                                                   "enable.auto.offset.store",
-                                                   "auto.offset.reset",
-                                                   "enable.partition.eof",
-                                                   "debug"};
+constexpr std::array<std::string_view, 8> kOurs = {
+    "bootstrap.servers", "group.id",   "enable.auto.commit",   "enable.auto.offset.store",
+    "auto.offset.reset", "check.crcs", "enable.partition.eof", "debug"};
 constexpr std::string_view kConfigPrefix = "config.";
 
 struct ListDeleter {

@@ -51,6 +51,7 @@ Result<ReadState> KafkaStream::Read(std::stop_token stop, RecordBatch* batch) {
   batch->Clear();
   batch->object = object_;
   if (stop.stop_requested()) return Status(Code::kCancelled, object_);
+  MURMUR_TRY(unreadable_);
   if (position_.next >= options_.end) return ReadState::kEnd;
   MURMUR_ASSIGN(const bool taken, TakeMessages(stop));
   if (!taken) return ReadState::kIdle;
@@ -59,9 +60,12 @@ Result<ReadState> KafkaStream::Read(std::stop_token stop, RecordBatch* batch) {
   decoder_->BeginBatch();
   for (const rd_kafka_message_t* message : messages_) {
     MURMUR_TRY(TakeMessage(*message, batch));
-    if (!started_) break;
+    if (!started_ || !unreadable_.ok()) break;
   }
-  if (position_.next == before) return ReadState::kIdle;
+  if (position_.next == before) {
+    MURMUR_TRY(unreadable_);
+    return ReadState::kIdle;
+  }
   for (Column& column : batch->columns) column.SetKindsFromCells(batch->rows);
   if (last_ != nullptr) position_.last = MarkOf(*last_);
   batch->after = position_.ToString();
@@ -157,6 +161,19 @@ Status KafkaStream::TakeError(const rd_kafka_message_t& message) {
     case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
     case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
     case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION: Doubt(); return {};
+    case RD_KAFKA_RESP_ERR__BAD_MSG:
+    case RD_KAFKA_RESP_ERR__BAD_COMPRESSION:
+    case RD_KAFKA_RESP_ERR__NOT_IMPLEMENTED:
+    case RD_KAFKA_RESP_ERR_INVALID_MSG:
+    case RD_KAFKA_RESP_ERR_UNSUPPORTED_COMPRESSION_TYPE:
+      // librdkafka would go on behind it. What came before it counts first.
+      unreadable_ = Status(
+          Code::kDataLoss,
+          fmt::format("{}: what is there from offset {} on can't be read: {}. What was counted "
+                      "stays good; the records may be whole in another replica of the partition, "
+                      "or in an archive for murmur replay",
+                      object_, position_.next, rd_kafka_message_errstr(&message)));
+      return {};
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
       return Status(Code::kPermissionDenied, object_ + ": " + rd_kafka_err2str(message.err));
     default: return {};  // librdkafka tries again by itself: brokers restart, tiers are away

@@ -31,7 +31,7 @@ class KafkaStream final : public RecordStream {
   ~KafkaStream() override;
 
   // Errors: kOutOfRange (the records behind the position are gone), kFailedPrecondition (it is
-  // another topic of the same name), kNotFound (the topic is gone).
+  // another topic of the same name), kNotFound (the topic is gone), kDataLoss (damaged records).
   Result<ReadState> Read(std::stop_token stop, RecordBatch* batch) override;
   bool Checked() const override { return started_ && !to_check_; }
 
@@ -58,6 +58,7 @@ class KafkaStream final : public RecordStream {
   uint64_t interruptions_ = 0;  // before the last start
   // The record before the start, as the position has it, until it has been looked at.
   std::optional<KafkaRecordMark> to_check_;
+  Status unreadable_;                          // what comes next, behind the last batch
   std::vector<rd_kafka_message_t*> messages_;  // of the last batch, which views them
   const rd_kafka_message_t* last_ = nullptr;   // the last record of them
 };
