@@ -71,7 +71,10 @@ Result<std::unique_ptr<StateTable>> OpenForBuilding(StateDirectory* directory,
   if (number) {
     MURMUR_ASSIGN(const VersionInfo info, directory->ReadInfo(*number));
     MURMUR_TRY(CheckIdentity(definition, info));
-    MURMUR_ASSIGN(table, directory->OpenVersion(*number, Access::kWrite, SchemaOf(pipeline)));
+    // One that waits for its swap may be catching up already, in the process that swaps.
+    const bool built = build.beside && info.status == VersionStatus::kComplete;
+    MURMUR_ASSIGN(table, directory->OpenVersion(*number, built ? Access::kRead : Access::kWrite,
+                                                SchemaOf(pipeline)));
   } else {
     MURMUR_ASSIGN(table, CreateVersion(directory, pipeline, build, source));
   }
@@ -174,20 +177,26 @@ void DropIfEmpty(StateDirectory* directory, RunSummary* summary) {
   if (dropped.ok()) summary->version = 0;
 }
 
-// A version that is to serve has what live has brought meanwhile, where it knows where that begins.
-Status CatchUp(const Definition& definition, const RunOptions& options, StateDirectory* directory,
-               RunSummary* summary) {
-  MURMUR_ASSIGN(const bool follows, HasLivePositions(definition, *directory, summary->version));
-  if (!follows) {
-    summary->notes.push_back("it has no live positions: murmur run begins where `start:` says");
-    return {};
+// What live has brought meanwhile is in a version before it serves, where it knows where that
+// begins.
+Result<SwapSummary> LetServe(const Definition& definition, const RunOptions& options,
+                             StateDirectory* directory, RunSummary* summary) {
+  if (definition.live) {
+    MURMUR_ASSIGN(const bool follows, HasLivePositions(definition, *directory, summary->version));
+    if (!follows) {
+      summary->notes.push_back("it has no live positions: murmur run begins where `start:` says");
+    } else {
+      MURMUR_ASSIGN(auto swap, AskOwnerToSwap(*directory, summary->version));
+      if (swap) return *std::move(swap);
+      LiveOptions live;
+      static_cast<RunOptions&>(live) = options;
+      live.max_errors.reset();  // of the history
+      live.until_caught_up = true;
+      RunSummary caught_up;
+      MURMUR_TRY(LiveOwner(&definition, directory, &live).Run(summary->version, &caught_up));
+    }
   }
-  LiveOptions live;
-  static_cast<RunOptions&>(live) = options;
-  live.max_errors.reset();  // of the history
-  live.until_caught_up = true;
-  RunSummary caught_up;
-  return LiveOwner(&definition, directory, &live).Run(summary->version, &caught_up);
+  return SwitchTo(definition, directory, summary->version);
 }
 
 }  // namespace
@@ -226,8 +235,7 @@ Status BuildVersion(const std::shared_ptr<const Pipeline>& pipeline, const RunOp
                              "let it serve with murmur swap, or with --partial");
     return {};
   }
-  if (definition.live) MURMUR_TRY(CatchUp(definition, options, directory.get(), summary));
-  MURMUR_ASSIGN(const SwapSummary swap, SwitchTo(definition, directory.get(), summary->version));
+  MURMUR_ASSIGN(const SwapSummary swap, LetServe(definition, options, directory.get(), summary));
   summary->swapped = true;
   summary->replaced = swap.replaced;
   summary->dropped = swap.dropped;

@@ -1,5 +1,7 @@
 #include "runtime/live_owner.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <nlohmann/json.hpp>
@@ -213,15 +215,17 @@ Status LiveOwner::Answer(const FollowedVersion& followed, const OwnerRequest& re
 // Called by a thread of the socket: the swap is Watch's to do.
 Status LiveOwner::AskForSwap(uint64_t number, const WriteText& write) {
   if (options_.until_caught_up) return Status(Code::kUnimplemented, "this run ends by itself");
-  const auto request = std::make_shared<SwapRequest>();
-  request->number = number;
   std::unique_lock lock(mutex_);
-  if (request_ != nullptr) {
+  std::shared_ptr<SwapRequest> request = request_;
+  if (request == nullptr) {
+    request_ = request = std::make_shared<SwapRequest>();
+    request->number = number;
+    changed_.notify_all();
+  } else if (request->number != number) {
     return Status(Code::kFailedPrecondition,
-                  "another swap is under way; try again when it is done");
+                  fmt::format("a swap to version {} is under way; try again when it is done",
+                              request->number));
   }
-  request_ = request;
-  changed_.notify_all();
   while (!changed_.wait_for(lock, kStillThereEvery,
                             [&] { return request->outcome.has_value() || ended_; })) {
     lock.unlock();

@@ -35,25 +35,34 @@ Result<SwapSummary> MoveAlias(const Definition& definition, StateDirectory* dire
   return summary;
 }
 
+Result<std::optional<SwapSummary>> AskOwnerToSwap(const StateDirectory& directory,
+                                                  uint64_t number) {
+  MURMUR_ASSIGN(const auto current, directory.Current());
+  if (!current || *current == number) return std::optional<SwapSummary>();
+  OwnerRequest request;
+  request.verb = OwnerVerb::kSwap;
+  request.version = number;
+  std::string answer;
+  const Status asked =
+      AskOwner(directory.VersionPath(*current), request, [&answer](std::string_view text) {
+        answer += text;
+        return Status();
+      });
+  if (asked.ok()) {
+    MURMUR_ASSIGN(SwapSummary summary, SwapSummaryFromJson(answer));
+    return std::optional<SwapSummary>(std::move(summary));
+  }
+  // Nobody is there, or nobody who follows a live source.
+  const bool nobody = asked.code() == Code::kUnavailable && answer.empty();
+  if (nobody || asked.code() == Code::kUnimplemented) return std::optional<SwapSummary>();
+  return asked;
+}
+
 Result<SwapSummary> SwitchTo(const Definition& definition, StateDirectory* directory,
                              uint64_t number) {
   MURMUR_TRY(CheckComplete(*directory, number));
-  MURMUR_ASSIGN(const auto current, directory->Current());
-  if (current && *current != number) {
-    OwnerRequest request;
-    request.verb = OwnerVerb::kSwap;
-    request.version = number;
-    std::string answer;
-    const Status asked =
-        AskOwner(directory->VersionPath(*current), request, [&answer](std::string_view text) {
-          answer += text;
-          return Status();
-        });
-    if (asked.ok()) return SwapSummaryFromJson(answer);
-    // Nobody is there, or nobody who follows a live source.
-    const bool nobody = asked.code() == Code::kUnavailable && answer.empty();
-    if (!nobody && asked.code() != Code::kUnimplemented) return asked;
-  }
+  MURMUR_ASSIGN(auto swap, AskOwnerToSwap(*directory, number));
+  if (swap) return *std::move(swap);
   return MoveAlias(definition, directory, number);
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -17,8 +18,11 @@ namespace murmur {
 Result<SwapSummary> MoveAlias(const Definition& definition, StateDirectory* directory,
                               uint64_t number);
 
-// The same, by the owner of the serving version where one follows a live source: it first lets
-// version `number` catch up. Errors: as MoveAlias, and what the owner says.
+// Asks the process that follows a live source for the serving version to swap in version `number`,
+// which it first lets catch up; waits for the end of it. Nothing where there is no such process.
+Result<std::optional<SwapSummary>> AskOwnerToSwap(const StateDirectory& directory, uint64_t number);
+
+// MoveAlias, by that process where there is one. Errors: as MoveAlias, and what the owner says.
 Result<SwapSummary> SwitchTo(const Definition& definition, StateDirectory* directory,
                              uint64_t number);
 
