@@ -11,6 +11,7 @@ import functools
 import itertools
 import json
 import os
+import pathlib
 import signal
 import subprocess
 import threading
@@ -773,6 +774,28 @@ class PartitionsTest(KafkaTest):
         self.wait_for_count(file, 4000)
         self.end(child)
         self.check(file)
+
+    def test_many_partitions_share_what_may_be_fetched_ahead(self):
+        peaks = [self.peak_of_catching_up(partitions) for partitions in (4, 128)]
+        self.assertLess(peaks[1], peaks[0] + 160, "MiB")
+
+    def peak_of_catching_up(self, partitions):
+        """MiB of memory, when 256 MiB are to be read."""
+        self.topic = f"ahead.{partitions}"
+        self.make_topic(partitions)
+        events = [event | {"pad": "." * 4000} for event in self.events(64 * 1024)]
+        self.kafka.produce(self.topic, events, partition=self.partition_of)
+        file = self.pipeline(name=self.topic, more=["memory: 128MiB", "threads: 1"])
+        child = self.start("run", file, "--until-caught-up", "--quiet")
+        peak = 0
+        while child.poll() is None:
+            with contextlib.suppress(OSError, IndexError):
+                text = pathlib.Path(f"/proc/{child.pid}/status").read_text()
+                peak = max(peak, int(text.partition("VmHWM:")[2].split()[0]) >> 10)
+            time.sleep(0.01)
+        self.assertEqual(child.returncode, 0, child.communicate())
+        self.assertEqual(sum(n for n, _ in self.counts(file).values()), len(events))
+        return peak
 
     def test_several_topics(self):
         names = [f"{self.topic}.{k}" for k in range(3)]

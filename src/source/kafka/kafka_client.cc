@@ -47,6 +47,14 @@ constexpr int kLooksSoonVersion = 0x02020000;
 constexpr std::pair<const char*, const char*> kLookForRoom = {"fetch.queue.backoff.ms", "10"};
 constexpr char kQueueMessages[] = "queued.min.messages";
 constexpr char kQueueKbytes[] = "queued.max.messages.kbytes";
+// What was asked for while there was room is taken in whole, and an answer is kept while a message
+// of it is.
+constexpr char kPartitionBytes[] = "fetch.message.max.bytes";
+constexpr uint64_t kPartitionBytesMin = 64 << 10;
+constexpr uint64_t kPartitionBytesMax = 1 << 20;
+constexpr char kAnswerBytes[] = "fetch.max.bytes";
+constexpr uint64_t kAnswerBytesMin = 1 << 20;
+constexpr uint64_t kAnswerBytesMax = 50 << 20;
 // What librdkafka 2.0 keeps of a message beside its bytes, as measured.
 constexpr uint64_t kMessageOverheadBytes = 330;
 // What exactness rests on is not for `config:`.
@@ -163,13 +171,19 @@ std::string_view TextBehindThread(std::string_view text) {
   return end == text.npos ? text : text.substr(end + 3);
 }
 
-// Half for the messages, half for what is kept beside them.
+// A quarter for the messages in the queue, a quarter for those that the reader has taken last, half
+// for what is kept beside them.
 Properties FetchProperties(uint64_t queue_bytes) {
   Properties properties(std::begin(kProperties), std::end(kProperties));
   if (rd_kafka_version() >= kLooksSoonVersion) properties.emplace_back(kLookForRoom);
-  const uint64_t half = queue_bytes / 2;
-  properties.emplace_back(kQueueMessages, std::to_string(half / kMessageOverheadBytes + 1));
-  properties.emplace_back(kQueueKbytes, std::to_string((half >> 10) + 1));
+  const auto add = [&properties](const char* name, uint64_t number) {
+    properties.emplace_back(name, std::to_string(number));
+  };
+  const uint64_t quarter = queue_bytes / 4;
+  add(kQueueMessages, 2 * quarter / kMessageOverheadBytes + 1);
+  add(kQueueKbytes, (quarter >> 10) + 1);
+  add(kPartitionBytes, std::clamp(quarter, kPartitionBytesMin, kPartitionBytesMax));
+  add(kAnswerBytes, std::clamp(4 * queue_bytes, kAnswerBytesMin, kAnswerBytesMax));
   return properties;
 }
 
@@ -235,28 +249,26 @@ void KafkaQueue::Stop() {
 }
 
 size_t KafkaQueue::Take(rd_kafka_message_t** messages, size_t size, int wait_ms) {
-  const ssize_t taken = rd_kafka_consume_batch_queue(queue_, wait_ms, messages, size);
-  if (taken <= 0) {
-    LookForRoom(0, 0);
-    return 0;
-  }
-  uint64_t bytes = 0;
-  for (ssize_t i = 0; i < taken; ++i) bytes += messages[i]->len;
-  LookForRoom(static_cast<uint64_t>(taken), bytes);
-  return static_cast<size_t>(taken);
+  const auto take = [&](size_t from, size_t to, int ms) {
+    const ssize_t taken = rd_kafka_consume_batch_queue(queue_, ms, messages + from, to - from);
+    return from + static_cast<size_t>(std::max<ssize_t>(0, taken));
+  };
+  size_t taken = take(0, size, 0);
+  // It would wait for as many as were asked for.
+  if (taken == 0 && wait_ms > 0) taken = take(0, 1, wait_ms) == 0 ? 0 : take(1, size, 0);
+  if (taken > 0 && rd_kafka_version() < kLooksSoonVersion) LookForRoom(messages, taken);
+  return taken;
 }
 
-// Where the queue may have been full and is nearly empty, asks the partition's leader anything:
+// When a queue that may have been full is half empty, asks the partition's leader anything:
 // librdkafka then sees that there is room. Nobody waits for the answer.
-void KafkaQueue::LookForRoom(uint64_t taken, uint64_t taken_bytes) {
-  if (rd_kafka_version() >= kLooksSoonVersion) return;
+void KafkaQueue::LookForRoom(const rd_kafka_message_t* const* messages, size_t taken) {
+  uint64_t bytes = 0;
+  for (size_t i = 0; i < taken; ++i) bytes += messages[i]->len;
+  // How many messages as long as these half fill it.
+  const uint64_t half = std::min(limits_.messages, limits_.bytes * taken / (bytes + 1)) / 2;
   const uint64_t left = rd_kafka_queue_length(queue_);
-  // How many messages as long as these fill the queue.
-  const uint64_t length = taken_bytes / std::max<uint64_t>(1, taken);
-  const uint64_t limit = std::min(limits_.messages, limits_.bytes / std::max<uint64_t>(1, length));
-  if (left + taken > limit / 2) maybe_full_ = true;
-  if (!maybe_full_ || left > limit / 4) return;  // a quarter lasts while more is fetched
-  maybe_full_ = false;
+  if (left > half || left + taken <= half) return;
   const PartitionList list = MakeList({{partition_, RD_KAFKA_OFFSET_END}});
   (void)rd_kafka_offsets_for_times(client_, list.get(), /*timeout_ms=*/0);
 }

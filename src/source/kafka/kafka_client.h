@@ -64,14 +64,14 @@ class KafkaQueue {
   KafkaQueue& operator=(const KafkaQueue&) = delete;
 
   Status Start(int64_t offset);
-  // Up to `size` messages into `messages`, which the caller destroys; waits for them no longer than
-  // `wait_ms`.
+  // Up to `size` messages into `messages`, which the caller destroys; waits for the first no longer
+  // than `wait_ms`.
   size_t Take(rd_kafka_message_t** messages, size_t size, int wait_ms);
 
  private:
   static void Wake(rd_kafka_t* client, void* self);
   void Stop();
-  void LookForRoom(uint64_t taken, uint64_t taken_bytes);
+  void LookForRoom(const rd_kafka_message_t* const* messages, size_t taken);
 
   rd_kafka_t* const client_;
   const TopicPartition partition_;
@@ -79,7 +79,6 @@ class KafkaQueue {
   const std::function<void()> wake_;
   rd_kafka_queue_t* const queue_;
   bool started_ = false;
-  bool maybe_full_ = false;  // since its leader was last asked
 };
 
 class KafkaClient {

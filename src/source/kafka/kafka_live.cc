@@ -226,7 +226,7 @@ class KafkaLive final : public LiveSource {
 }  // namespace
 
 Result<std::unique_ptr<LiveSource>> MakeKafkaLive(const Definition& definition) {
-  MURMUR_ASSIGN(auto topics, KafkaTopics::Make(*definition.live, definition, /*clients=*/1));
+  MURMUR_ASSIGN(auto topics, KafkaTopics::Make(*definition.live, definition, {}));
   std::unique_ptr<KafkaDeadLetters> dead_letters;
   if (definition.live->options.contains("dead_letters")) {
     MURMUR_ASSIGN(dead_letters, KafkaDeadLetters::Make(*definition.live));

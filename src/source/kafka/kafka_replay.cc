@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "source/kafka/kafka_position.h"
 #include "source/kafka/kafka_topics.h"
@@ -163,7 +165,11 @@ class KafkaReplay final : public SnapshotSource {
 
 Result<std::unique_ptr<SnapshotSource>> MakeKafkaReplay(const Definition& definition,
                                                         const ReplayRange& range) {
-  MURMUR_ASSIGN(auto topics, KafkaTopics::Make(*definition.replay, definition, kClients));
+  const size_t threads =
+      definition.threads != 0 ? definition.threads : std::thread::hardware_concurrency();
+  MURMUR_ASSIGN(auto topics,
+                KafkaTopics::Make(*definition.replay, definition,
+                                  {.clients = kClients, .streams = std::max<size_t>(1, threads)}));
   return std::unique_ptr<SnapshotSource>(std::make_unique<KafkaReplay>(std::move(topics), range));
 }
 

@@ -16,7 +16,7 @@ namespace {
 // Of the memory limit, for what is fetched ahead of all readers together.
 constexpr double kQueueShare = 0.2;
 constexpr uint64_t kQueueBytesMax = 64ull << 20;  // of one partition
-constexpr uint64_t kPartitionsGuess = 4;
+constexpr size_t kStreamsGuess = 4;               // open at once, at least
 constexpr std::string_view kKafka = "kafka";
 
 std::string OptionOr(const SourceSpec& spec, const std::string& name, std::string otherwise) {
@@ -58,7 +58,7 @@ Result<Regex> CompilePattern(const std::string& pattern) {
 
 Result<std::unique_ptr<KafkaTopics>> KafkaTopics::Make(const SourceSpec& spec,
                                                        const Definition& definition,
-                                                       size_t clients) {
+                                                       const Options& options) {
   std::unique_ptr<KafkaTopics> topics(new KafkaTopics);
   topics->topics_ = TopicsOf(spec);
   topics->pattern_ = OptionOr(spec, "pattern", "");
@@ -76,15 +76,29 @@ Result<std::unique_ptr<KafkaTopics>> KafkaTopics::Make(const SourceSpec& spec,
   MURMUR_TRY(CompilePattern(topics->pattern_).status());
   topics->name_ = fmt::format("kafka:{}{}", fmt::join(topics->topics_, ","), topics->pattern_);
   MURMUR_TRY(MakeDecoder(topics->format_, {}).status());
-  const uint64_t share = static_cast<uint64_t>(static_cast<double>(definition.memory_bytes) *
-                                               kQueueShare / kPartitionsGuess);
-  while (topics->clients_.size() < clients) {
-    const KafkaClient* first = topics->clients_.empty() ? nullptr : topics->clients_[0].get();
-    MURMUR_ASSIGN(auto client, KafkaClient::Make(spec, "murmur-" + definition.name,
-                                                 std::min(share, kQueueBytesMax), first));
-    topics->clients_.push_back(std::move(client));
-  }
+  topics->spec_ = spec;
+  topics->group_ = "murmur-" + definition.name;
+  topics->queues_bytes_ =
+      static_cast<uint64_t>(static_cast<double>(definition.memory_bytes) * kQueueShare);
+  topics->client_count_ = options.clients;
+  topics->all_at_once_ = options.streams == 0;
+  MURMUR_TRY(topics->MakeClients(options.streams));
   return topics;
+}
+
+// Questions go on over the connections there are.
+Status KafkaTopics::MakeClients(size_t streams) {
+  streams_ = std::max(streams, kStreamsGuess);
+  std::shared_ptr<const KafkaClient> sibling = clients_.empty() ? nullptr : clients_.front();
+  std::vector<std::shared_ptr<const KafkaClient>> clients;
+  while (clients.size() < client_count_) {
+    const uint64_t queue_bytes = std::min(queues_bytes_ / streams_, kQueueBytesMax);
+    MURMUR_ASSIGN(auto client, KafkaClient::Make(spec_, group_, queue_bytes, sibling.get()));
+    clients.push_back(std::move(client));
+    sibling = clients.front();
+  }
+  clients_ = std::move(clients);
+  return {};
 }
 
 Result<std::vector<std::string>> KafkaTopics::Names(const std::stop_token& stop) const {
@@ -121,6 +135,9 @@ Result<std::vector<TopicPartition>> KafkaTopics::Partitions(std::stop_token stop
   MURMUR_ASSIGN(const auto names, Names(stop));
   MURMUR_ASSIGN(auto partitions, client().Partitions(names, stop));
   if (!checked_ && !compacted_) MURMUR_TRY(RefuseCompacted(names, stop));
+  if (!checked_ && all_at_once_ && partitions.size() > streams_) {
+    MURMUR_TRY(MakeClients(partitions.size()));
+  }
   checked_ = true;
   return partitions;
 }

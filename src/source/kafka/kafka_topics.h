@@ -17,17 +17,22 @@ namespace murmur {
 
 class KafkaTopics {
  public:
-  // `spec`: {brokers, topic or pattern, format, group, compacted, config.*}. The streams are spread
-  // over so many `clients`, in turn.
+  struct Options {
+    size_t clients = 1;  // the streams are spread over them, in turn
+    size_t streams = 0;  // open at once, which share the memory; 0: one of each partition
+  };
+  // `spec`: {brokers, topic or pattern, format, group, compacted, config.*}.
   // Errors: as KafkaClient::Make; kInvalidArgument (neither topic nor pattern, or both; a format).
   static Result<std::unique_ptr<KafkaTopics>> Make(const SourceSpec& spec,
-                                                   const Definition& definition, size_t clients);
+                                                   const Definition& definition,
+                                                   const Options& options);
 
   const std::string& name() const noexcept { return name_; }
   const KafkaClient& client() const noexcept { return *clients_.front(); }
 
-  // The partitions there are now. The first time it looks whether their records can be counted at
-  // all. Errors: as KafkaClient::Partitions; kFailedPrecondition (a compacted topic).
+  // The partitions there are now. The first time, before any Open, it looks whether their records
+  // can be counted at all. Errors: as KafkaClient::Partitions; kFailedPrecondition (a compacted
+  // topic).
   Result<std::vector<TopicPartition>> Partitions(std::stop_token stop);
 
   // Under which names a token may have the positions of `topic`: {"kafka:page_views": {"0":
@@ -42,6 +47,7 @@ class KafkaTopics {
 
  private:
   KafkaTopics() = default;
+  Status MakeClients(size_t streams);
   Result<std::vector<std::string>> Names(const std::stop_token& stop) const;
   Status RefuseCompacted(const std::vector<std::string>& topics, const std::stop_token& stop) const;
 
@@ -52,6 +58,12 @@ class KafkaTopics {
   bool compacted_ = false;  // declared to be fine
   bool checked_ = false;
   uint64_t record_bytes_max_ = 0;
+  SourceSpec spec_;
+  std::string group_;
+  uint64_t queues_bytes_ = 0;  // of all streams
+  size_t client_count_ = 1;
+  bool all_at_once_ = false;
+  size_t streams_ = 1;
   std::vector<std::shared_ptr<const KafkaClient>> clients_;  // at least one
   mutable std::atomic<size_t> opened_{0};
 };
