@@ -65,7 +65,7 @@ inline constexpr uint64_t kUnlimited = UINT64_MAX;
 struct Definition {
   std::string name;  // [a-z0-9_]{1,64}
 
-  // What counts, and how: the identity of the state. Any change of it makes another state.
+  // What counts, and how: the identity of the state, except `replay`. A change makes another state.
   std::vector<KeyList> rollups;  // at least one
   std::string id;                // expression; empty: object and offset name a record
   std::optional<TimeSpec> time;
@@ -78,11 +78,12 @@ struct Definition {
   std::optional<SourceSpec> replay;
 
   // Live may bring records again that the bootstrap or replay counted: those with an id of theirs
-  // are skipped, until every split of live is at this event time (µs). Needs id and time.
+  // are skipped, until every split of live is at this event time (µs). Needs id and time. Whether
+  // there is one belongs to the identity, as the ids must have been kept; the time doesn't.
   std::optional<int64_t> overlap_until;
 
   // How it runs; may change at any time.
-  std::string state_path = "./state";
+  std::string state_path = "./state";  // relative to base_directory
   uint32_t keep_versions = 2;          // complete ones, the serving one included
   std::optional<uint64_t> max_errors;  // empty: 0 for bootstrap and replay, kUnlimited for live
   uint32_t threads = 0;                // 0: as many as the machine has
@@ -94,6 +95,9 @@ struct Definition {
   // The directory that relative paths start from; set by LoadDefinition to the file's directory.
   std::string base_directory = ".";
 };
+
+// How many workers run it, at least 1.
+uint32_t ThreadsOf(const Definition& definition);
 
 // The identity part as canonical JSON (keys sorted, no spaces): equal definitions, equal text.
 // Window.keep is not part of it. A source's identity is its kind and the options that say what is

@@ -38,11 +38,12 @@ struct RunProgress {
 
 struct RunOptions {
   uint32_t threads = 0;                // 0: as the definition says
-  std::optional<uint64_t> max_errors;  // empty: as the definition says, else 0
+  std::optional<uint64_t> max_errors;  // empty: as the definition says
   std::stop_token stop;
-  // Called about five times a second from a thread of its own, and once at the end.
+  // Called about five times a second, one call at a time, by a thread of the run or by the
+  // caller's, and once at the end.
   std::function<void(const RunProgress&)> on_progress;
-  // Told, from the same thread, what a user should know at once: where live begins.
+  // Told, in the same way, what a user should know at once: where live begins.
   std::function<void(const std::string&)> on_note;
   // Reads this instead of what the definition names. Outlives the call.
   SnapshotSource* source = nullptr;

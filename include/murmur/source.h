@@ -167,8 +167,8 @@ class LiveSource {
 
   // A stream over `split` behind `after`. Its Read does not wait: `wake` is called, by any thread,
   // when records may have come since a Read was kIdle; at the latest then, it is tried again.
-  // Errors, of Open or of a Read: kFailedPrecondition (the records behind `after` are gone, or it
-  // is another stream by now: what is there, and what to do).
+  // Errors, of Open or of a Read: kOutOfRange (the records behind `after` are gone: what is there,
+  // and what to do), kFailedPrecondition (it is another stream by now).
   virtual Result<std::unique_ptr<RecordStream>> Open(const Split& split, const Position& after,
                                                      const Projection& projection,
                                                      std::function<void()> wake) = 0;

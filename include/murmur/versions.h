@@ -34,17 +34,21 @@ struct SwapSummary {
 };
 
 // Makes version `number` the one that readers see, in one atomic step, and drops the oldest served
-// versions beyond Definition::keep_versions.
-// Errors: kNotFound, kFailedPrecondition (it is not complete).
+// versions beyond Definition::keep_versions. Where a process follows a live source for the serving
+// version, that one does it, once version `number` has caught up; waits for it.
+// Errors: kNotFound, kFailedPrecondition (it is not complete, or not of that live source), and what
+// stopped the catching up, then nothing has changed.
 Result<SwapSummary> SwapVersion(const Definition& definition, uint64_t number);
-// Back to the version that served before. Errors: kNotFound (there is none any more).
+// SwapVersion to the one that served before; called twice, it goes forward again. Errors: kNotFound
+// (there is none any more), and those of SwapVersion.
 Result<SwapSummary> RollBack(const Definition& definition);
 // Gives the version's space back. Errors: kNotFound, kFailedPrecondition (it serves, or is in use).
 Status DropVersion(const Definition& definition, uint64_t number);
 
 // Where versions `a` and `b` differ: totals first, then the `top` keys whose values differ most,
 // as text for people or as one JSON object.
-// Errors: kNotFound, kFailedPrecondition (their aggregates are not the same).
+// Aggregates are matched by name.
+// Errors: kNotFound, kFailedPrecondition (their keys or windows are not the same).
 Status DiffVersions(const Definition& definition, uint64_t a, uint64_t b, uint64_t top, bool json,
                     const WriteText& write);
 

@@ -42,8 +42,10 @@ void AddFormatOption(CLI::App* verb, Format* format, const std::map<std::string,
 void AddRunOptions(CLI::App* verb, RunArguments* arguments) {
   verb->add_option("--threads", arguments->threads, "Workers (default: as defined, else all cores)")
       ->check(CLI::Range(1, 1024));
-  verb->add_option("--max-errors", arguments->max_errors,
-                   "Dead letters allowed before FAILED: a number (default 0) or 'unlimited'");
+  verb->add_option(
+      "--max-errors", arguments->max_errors,
+      "Dead letters allowed before FAILED: a number or 'unlimited' (default: as defined,\n"
+      "else 0, and unlimited live)");
   verb->add_flag("--quiet,-q", arguments->quiet, "No progress and no summary");
   AddFormatOption(verb, &arguments->format, kSummaryFormats, "json: a summary on standard output");
 }
@@ -125,8 +127,10 @@ int Main(int argc, char** argv) {
       AddVerb(&app, "replay",
               "Read history into a new version beside the serving one, then swap to it", &run.file);
   AddRunOptions(replay, &run);
-  replay->add_option("--from", run.from, "From this event time (RFC 3339), or 0:1500,1:1480");
-  replay->add_option("--to", run.to, "Up to, and without, this event time or these offsets");
+  replay->add_option("--from", run.from,
+                     "From this event time (RFC 3339), from 0:1500,1:1480, or 'earliest'");
+  replay->add_option("--to", run.to,
+                     "Up to, and without, this event time or these offsets, or 'now'");
   replay->add_flag("--no-swap", run.no_swap, "Leave the new version beside the serving one");
   replay->add_flag("--partial", run.partial, "Let a range take the serving version's place");
   replay->callback([&] { verb = [&] { return ReplayVerb(run); }; });
@@ -139,13 +143,14 @@ int Main(int argc, char** argv) {
 
   CLI::App* dump =
       AddVerb(&app, "dump", "Print the whole state, one line a key and window", &read.file);
-  AddFormatOption(dump, &read.format, kRowFormats, "jsonl (default), table, csv, parquet");
+  AddFormatOption(dump, &read.format, kRowFormats,
+                  "jsonl (default, but a table on a terminal), table, json, csv, parquet");
   dump->add_option("--output,-o", read.output, "Write to this file instead of standard output");
   dump->callback([&] { verb = [&] { return DumpVerb(read); }; });
 
   CLI::App* status =
       AddVerb(&app, "status", "Progress, positions and dead letters of the state", &read.file);
-  AddFormatOption(status, &read.format, kRowFormats, "table (default) or json");
+  AddFormatOption(status, &read.format, kSummaryFormats, "table (default) or json");
   status->callback([&] { verb = [&] { return StatusVerb(read); }; });
 
   VersionArguments version;

@@ -1,7 +1,9 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <thread>
 
 #include "definition/problems.h"
 #include "definition/units.h"
@@ -60,7 +62,8 @@ Json SourceIdentity(std::string_view role, const SourceSpec& spec) {
   const SourceKind* kind = FindSourceKind(role, spec.kind);
   for (const auto& [name, value] : spec.options) {
     const SourceOption* option = kind == nullptr ? nullptr : FindSourceOption(*kind, name);
-    if (option != nullptr && option->identity) source[name] = value;
+    if (option == nullptr || !option->identity || value == option->otherwise) continue;
+    source[name] = value;
   }
   return source;
 }
@@ -122,6 +125,11 @@ void DiffAggregates(const Json& before, const Json& after, std::vector<std::stri
 
 }  // namespace
 
+uint32_t ThreadsOf(const Definition& definition) {
+  return std::max(
+      1u, definition.threads != 0 ? definition.threads : std::thread::hardware_concurrency());
+}
+
 std::string DefinitionIdentity(const Definition& definition) {
   Json identity = {{"key", KeyIdentity(definition.rollups)},
                    {"null_key", definition.keep_null_keys ? "keep" : "reject"},
@@ -142,6 +150,7 @@ std::string DefinitionIdentity(const Definition& definition) {
   if (definition.bootstrap) {
     identity["bootstrap"] = SourceIdentity("bootstrap", *definition.bootstrap);
   }
+  if (definition.overlap_until) identity["overlap"] = "by id";  // then the ids are kept
   if (definition.live) identity["live"] = SourceIdentity("live", *definition.live);
   // Text that is not UTF-8 can come from a program that builds definitions; Validate refuses it.
   return identity.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);

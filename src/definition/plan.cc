@@ -53,6 +53,8 @@ std::string DescribeAggregate(const AggregateSpec& spec) {
                      (*monoid)->Name(), DescribeTraits((*monoid)->Traits()));
 }
 
+constexpr std::string_view kConfigPrefix = "config.";
+
 // The fields that are read of each record, in order of name.
 std::set<std::string> FieldsOf(const Definition& definition) {
   std::vector<std::string> expressions = {definition.id, definition.where};
@@ -73,8 +75,18 @@ std::set<std::string> FieldsOf(const Definition& definition) {
   return fields;
 }
 
+// What may be shown of a client library's properties, of which any other may be a secret.
+bool IsHarmless(std::string_view property) {
+  return property == "security.protocol" || property == "sasl.mechanism" ||
+         property == "sasl.mechanisms" || property == "isolation.level" ||
+         property == "client.id" || property.ends_with(".location");
+}
+
 // A secret that was written down, instead of a reference to one.
 bool IsSecret(std::string_view option, std::string_view value) {
+  if (option.starts_with(kConfigPrefix) && !value.starts_with("${")) {
+    return !IsHarmless(option.substr(kConfigPrefix.size()));
+  }
   const auto has = [option](std::string_view part) { return option.find(part) != option.npos; };
   return (has("password") || has("secret") || has("session_token")) && !value.starts_with("${");
 }

@@ -57,8 +57,10 @@ void CheckAggregate(const AggregateSpec& spec, std::string_view where, const Cal
 struct SourceOption {
   std::string_view name;
   bool required = false;
-  bool list = false;      // may be a list
-  bool identity = false;  // says what is read, rather than how
+  bool list = false;                          // may be a list
+  bool identity = false;                      // says what is read, rather than how
+  std::vector<std::string_view> values = {};  // the only ones it may have; empty: any
+  std::string_view otherwise = {};            // the same as leaving it out, for the identity
 };
 struct SourceKind {
   std::string_view name;

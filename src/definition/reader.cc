@@ -394,16 +394,16 @@ class Reader {
   }
 
   void ReadOverlap(const YAML::Node& node) {
-    std::optional<std::string> by;
+    bool by_id = false;  // the only way there is
     ReadMap("overlap", node, "{by: id, until: a time}",
             {{"by",
-              [this](const YAML::Node& n) {
+              [this, &by_id](const YAML::Node& n) {
                 ReadValue(
                     "overlap.by", n, "id",
                     [](std::string_view text) {
                       return text == "id" ? std::optional<bool>(true) : std::nullopt;
                     },
-                    &overlap_by_id_);
+                    &by_id);
               }},
              {"until", [this](const YAML::Node& n) {
                 ReadValue("overlap.until", n, "a time as RFC 3339, such as 2026-03-01T12:00:00Z",
@@ -533,9 +533,6 @@ class Reader {
     }
   }
 
-  // A problem with an option's name is shown at its name.
-  void PointAtKey(const std::string& where, const YAML::Node& key) { Remember(where, key); }
-
   std::string_view text_;
   std::string_view file_;
   Definition definition_;
@@ -543,7 +540,6 @@ class Reader {
   std::vector<Located> problems_;
   std::map<std::string, Place> places_;
   std::set<std::string> broken_;
-  bool overlap_by_id_ = false;
 };
 
 }  // namespace

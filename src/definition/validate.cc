@@ -183,6 +183,7 @@ class Validator {
         Add(place, "", fmt::format("needs the option '{}'", option.name));
       }
     }
+    if (spec->kind == "kafka") CheckTopics(place, *spec);
     const auto handoff = spec->options.find("handoff");
     if (handoff != spec->options.end() && handoff->second != "live") {
       Add(place + ".handoff", handoff->second,
@@ -226,7 +227,8 @@ class Validator {
   void CheckOption(const SourceKind& kind, const std::string& place, const std::string& name,
                    const std::string& value) {
     const std::string where = place + "." + name;
-    if (FindSourceOption(kind, name) == nullptr) {
+    const SourceOption* known = FindSourceOption(kind, name);
+    if (known == nullptr) {
       std::vector<std::string> names;
       for (const SourceOption& option : kind.options) {
         if (!option.name.ends_with('*')) names.emplace_back(option.name);
@@ -236,6 +238,24 @@ class Validator {
                       DidYouMean(name, names)));
     } else if (value.empty()) {
       Add(where, name, "is empty");
+    } else if (!known->values.empty() && !value.starts_with("${") &&
+               std::find(known->values.begin(), known->values.end(), value) ==
+                   known->values.end()) {
+      const std::vector<std::string> values(known->values.begin(), known->values.end());
+      Add(where, value,
+          fmt::format("expected {}{}", fmt::join(values, ", "), DidYouMean(value, values)));
+    }
+  }
+
+  // Which topics, in exactly one of the ways there are.
+  void CheckTopics(const std::string& place, const SourceSpec& spec) {
+    const auto has = [&spec](std::string_view option) {
+      return std::any_of(spec.options.begin(), spec.options.end(), [&](const auto& given) {
+        return std::string_view(given.first).substr(0, given.first.find('.')) == option;
+      });
+    };
+    if ((has("topic") || has("topics")) == has("pattern")) {
+      Add(place, "", "expected either topic: or pattern:");
     }
   }
 
@@ -311,30 +331,36 @@ const std::vector<SourceKind>& SourceKinds() {
   const SourceOption path = {.name = "path", .required = true, .list = true, .identity = true};
   const SourceOption handoff = {.name = "handoff", .identity = true};
   const SourceOption positions = {.name = "handoff.*", .identity = true};
-  const std::vector<SourceOption> kafka = {{.name = "brokers", .required = true},
-                                           {.name = "topic", .list = true, .identity = true},
-                                           {.name = "topics", .list = true, .identity = true},
-                                           {.name = "pattern", .identity = true},
-                                           {.name = "format"},
-                                           {.name = "group"},
-                                           {.name = "compacted"},
-                                           {.name = "config.*"}};
+  const std::vector<SourceOption> kafka = {
+      {.name = "brokers", .required = true},
+      {.name = "topic", .list = true, .identity = true},
+      {.name = "topics", .list = true, .identity = true},
+      {.name = "pattern", .identity = true},
+      {.name = "format", .identity = true, .otherwise = "json"},
+      {.name = "group"},
+      {.name = "compacted"},
+      {.name = "config.isolation.level", .identity = true, .otherwise = "read_committed"},
+      {.name = "config.*"}};
   const std::vector<SourceOption> store = {{.name = "endpoint"},   {.name = "region"},
                                            {.name = "path_style"}, {.name = "access_key"},
                                            {.name = "secret_key"}, {.name = "session_token"}};
+  const SourceOption object_format = {.name = "format", .values = {"auto", "jsonl", "parquet"}};
   static const auto* kinds = new std::vector<SourceKind>{
       {"jsonl", "bootstrap", {path, {.name = "format"}, handoff, positions}},
       {"parquet", "bootstrap", {path, handoff, positions}},
-      {"s3", "bootstrap", Joined({path, {.name = "format"}, handoff, positions}, store)},
+      {"s3", "bootstrap", Joined({path, object_format, handoff, positions}, store)},
       {"kafka", "live",
        Joined(kafka, {{.name = "start"}, {.name = "start.*"}, {.name = "dead_letters"}})},
       {"kafka", "replay", kafka},
       {"archive", "replay",
        Joined({{.name = "path", .required = true, .identity = true},
-               {.name = "layout", .identity = true},
-               {.name = "format"},
-               {.name = "offsets"},
-               {.name = "path_time"},
+               {.name = "layout",
+                .identity = true,
+                .values = {"auto", "firehose", "kafka-connect", "aiven", "msk-delivery", "hive",
+                           "dynamodb-export", "plain"}},
+               object_format,
+               {.name = "offsets", .values = {"auto", "dense", "sparse"}},
+               {.name = "path_time", .values = {"arrival", "record", "none"}},
                {.name = "lag"},
                {.name = "file_delimiter"},
                {.name = "export"}},

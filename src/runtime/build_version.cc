@@ -44,13 +44,13 @@ Result<std::optional<uint64_t>> FindUnfinished(const StateDirectory& directory,
 
 Result<std::unique_ptr<StateTable>> CreateVersion(StateDirectory* directory,
                                                   const Pipeline& pipeline, const Build& build,
-                                                  std::string_view source) {
+                                                  std::string_view source, bool serves_none) {
   const Definition& definition = pipeline.definition();
   VersionInfo info;
   info.mode = build.mode;
   info.range = build.range;
   info.source = source;
-  info.swap_when_complete = build.beside && build.swap;
+  info.swap_when_complete = build.beside && build.swap && (build.replace || serves_none);
   info.created = Clock::System().WallMicros();
   info.identity = DefinitionIdentity(definition);
   info.definition = StoreDefinition(definition);
@@ -76,7 +76,7 @@ Result<std::unique_ptr<StateTable>> OpenForBuilding(StateDirectory* directory,
     MURMUR_ASSIGN(table, directory->OpenVersion(*number, built ? Access::kRead : Access::kWrite,
                                                 SchemaOf(pipeline)));
   } else {
-    MURMUR_ASSIGN(table, CreateVersion(directory, pipeline, build, source));
+    MURMUR_ASSIGN(table, CreateVersion(directory, pipeline, build, source, !current));
   }
   // Readers may watch a first version grow.
   if (!current && !build.beside) {
@@ -123,11 +123,8 @@ Status RunScan(const std::shared_ptr<const Pipeline>& pipeline, const RunOptions
                const Build& build, SnapshotSource* source, StateTable* table, RunSummary* summary) {
   const Definition& definition = pipeline->definition();
   const auto start = steady_clock::now();
-  const uint32_t threads = options.threads != 0      ? options.threads
-                           : definition.threads != 0 ? definition.threads
-                                                     : std::thread::hardware_concurrency();
   ScanRunner runner(pipeline, source, table,
-                    {.threads = std::max(1u, threads),
+                    {.threads = options.threads != 0 ? options.threads : ThreadsOf(definition),
                      .delta_bytes = MemoryShare(definition, kDeltaShare),
                      .max_errors = options.max_errors.value_or(definition.max_errors.value_or(0)),
                      .commit_every = definition.commit_every.value_or(kCommitEvery),
@@ -232,7 +229,7 @@ Status BuildVersion(const std::shared_ptr<const Pipeline>& pipeline, const RunOp
     summary->notes.push_back("version " + std::to_string(*current) + " still serves, as version " +
                              std::to_string(summary->version) +
                              " has only a part: compare them with murmur diff, and " +
-                             "let it serve with murmur swap, or with --partial");
+                             "let it serve with murmur swap");
     return {};
   }
   MURMUR_ASSIGN(const SwapSummary swap, LetServe(definition, options, directory.get(), summary));

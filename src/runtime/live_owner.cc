@@ -28,10 +28,7 @@ constexpr std::chrono::milliseconds kReportEvery{200};
 constexpr std::chrono::seconds kStillThereEvery{5};
 
 FoldOptions FoldOptionsOf(const Definition& definition, const RunOptions& options) {
-  const uint32_t threads = options.threads != 0      ? options.threads
-                           : definition.threads != 0 ? definition.threads
-                                                     : std::thread::hardware_concurrency();
-  return {.threads = std::max(1u, threads),
+  return {.threads = options.threads != 0 ? options.threads : ThreadsOf(definition),
           .delta_bytes = MemoryShare(definition, kDeltaShare),
           .max_errors = options.max_errors.value_or(definition.max_errors.value_or(kUnlimited)),
           .commit_every = definition.commit_every.value_or(kLiveCommitEvery),
@@ -56,6 +53,19 @@ nlohmann::ordered_json LagAsJson(const LiveLag& lag) {
           {"splits", splits}};
 }
 
+// What a version counts is in the version; what is followed for it, in the definition of the run.
+Status CheckFollowed(const Definition& definition, const VersionInfo& info) {
+  std::string message;
+  for (const std::string& line : DiffIdentities(info.identity, DefinitionIdentity(definition))) {
+    if (line.starts_with("live") || line.starts_with("overlap")) message += "\n  " + line;
+  }
+  if (message.empty()) return {};
+  return Status(Code::kFailedPrecondition,
+                fmt::format("version {} is not of the live source that this run follows:{}\nEnd "
+                            "the run, swap, and start it with the definition of that version",
+                            info.number, message));
+}
+
 }  // namespace
 
 // A version, open for writing, with what follows the live source for it.
@@ -71,6 +81,7 @@ class FollowedVersion {
                     "version " + std::to_string(number) +
                         " is not complete: only a complete version can follow live");
     }
+    MURMUR_TRY(CheckFollowed(definition, followed->opened_.info));
     MURMUR_ASSIGN(followed->source_, MakeLiveSource(definition));
     followed->fold_ = FoldOptionsOf(definition, options);
     followed->NewRunner();
@@ -107,9 +118,10 @@ class FollowedVersion {
     return outcome_;
   }
   // Until the next Start.
-  void Halt() {
-    (void)Stop();
+  Status Halt() {
+    Status outcome = Stop();
     NewRunner();
+    return outcome;
   }
   Status Close() {
     socket_.reset();
@@ -175,9 +187,7 @@ Result<bool> HasLivePositions(const Definition& definition, const StateDirectory
   if (token && !token->streams.empty()) return true;
   MURMUR_ASSIGN(const auto snapshot, opened.table->Snapshot());
   MURMUR_ASSIGN(const auto progress, snapshot->Progress());
-  // The splits of the scan, which is complete, are done; those of a live source never are.
-  return std::any_of(progress.begin(), progress.end(),
-                     [](const auto& split) { return !split.second.done; });
+  return HasLivePositions(progress);
 }
 
 LiveOwner::LiveOwner(const Definition* definition, StateDirectory* directory,
@@ -188,7 +198,23 @@ LiveOwner::~LiveOwner() = default;
 
 Status LiveOwner::Run(uint64_t number, RunSummary* summary) {
   MURMUR_ASSIGN(current_, Open(number));
-  summary->version = number;
+  return Follow(summary);
+}
+
+Status LiveOwner::RunServing(RunSummary* summary) {
+  MURMUR_ASSIGN(auto serving, directory_.Current());
+  while (serving) {
+    MURMUR_ASSIGN(current_, Open(*serving));
+    // Until here another process may have moved the alias.
+    MURMUR_ASSIGN(serving, directory_.SettledCurrent());
+    if (serving == current_->number()) return Follow(summary);
+    current_.reset();
+  }
+  return Status(Code::kInternal, "no version serves");
+}
+
+Status LiveOwner::Follow(RunSummary* summary) {
+  summary->version = current_->number();
   StartCurrent();
   const Status status = Watch(summary);
   const Status filled = FillSummary(current_->table(), summary);
@@ -208,14 +234,18 @@ Result<std::unique_ptr<FollowedVersion>> LiveOwner::Open(uint64_t number) {
 
 Status LiveOwner::Answer(const FollowedVersion& followed, const OwnerRequest& request,
                          const WriteText& write) {
-  return request.verb == OwnerVerb::kSwap ? AskForSwap(request.version, write)
+  return request.verb == OwnerVerb::kSwap ? AskForSwap(followed.number(), request.version, write)
                                           : followed.Read(request, write);
 }
 
-// Called by a thread of the socket: the swap is Watch's to do.
-Status LiveOwner::AskForSwap(uint64_t number, const WriteText& write) {
+// Called by a thread of the socket of version `asked`: the swap is Watch's to do.
+Status LiveOwner::AskForSwap(uint64_t asked, uint64_t number, const WriteText& write) {
   if (options_.until_caught_up) return Status(Code::kUnimplemented, "this run ends by itself");
   std::unique_lock lock(mutex_);
+  if (asked != following_) {
+    return Status(Code::kFailedPrecondition,
+                  fmt::format("version {} has just stopped serving; try again", asked));
+  }
   std::shared_ptr<SwapRequest> request = request_;
   if (request == nullptr) {
     request_ = request = std::make_shared<SwapRequest>();
@@ -227,7 +257,7 @@ Status LiveOwner::AskForSwap(uint64_t number, const WriteText& write) {
                               request->number));
   }
   while (!changed_.wait_for(lock, kStillThereEvery,
-                            [&] { return request->outcome.has_value() || ended_; })) {
+                            [&] { return request->outcome || (ended_ && !serving_request_); })) {
     lock.unlock();
     const Status written = write(" ");
     lock.lock();
@@ -240,6 +270,11 @@ Status LiveOwner::AskForSwap(uint64_t number, const WriteText& write) {
 }
 
 void LiveOwner::StartCurrent() {
+  {
+    const std::lock_guard lock(mutex_);
+    following_ = current_->number();
+    ended_ = false;
+  }
   const auto until =
       options_.until_caught_up ? LiveRunner::Until::kCaughtUp : LiveRunner::Until::kStopped;
   current_->Start(until, [this] {
@@ -277,6 +312,7 @@ void LiveOwner::ServeRequest() {
   {
     const std::lock_guard lock(mutex_);
     request = request_;
+    serving_request_ = true;
   }
   std::unique_ptr<FollowedVersion> retired;
   auto outcome = Swap(request->number, &retired);
@@ -284,6 +320,7 @@ void LiveOwner::ServeRequest() {
     const std::lock_guard lock(mutex_);
     request->outcome = std::move(outcome);
     request_ = nullptr;
+    serving_request_ = false;
     changed_.notify_all();
   }
   // Its socket's thread is who waits for the outcome.
@@ -298,12 +335,13 @@ Result<SwapSummary> LiveOwner::Swap(uint64_t number, std::unique_ptr<FollowedVer
   if (number == current_->number()) return SwapSummary{.serving = number};
   MURMUR_ASSIGN(auto next, Open(number));
   MURMUR_TRY(next->CatchUp(options_.stop));
-  current_->Halt();
+  const Status halted = current_->Halt();
   Status moved = next->CatchUp(options_.stop);
   if (moved.ok()) moved = directory_.SetCurrent(number);
   if (!moved.ok()) {
+    // Had it ended by itself, it does so again, and that is how the run ends.
     StartCurrent();
-    return moved;
+    return halted.ok() || halted.code() == Code::kCancelled ? moved : halted;
   }
   SwapSummary summary;
   summary.serving = number;

@@ -38,6 +38,8 @@ class LiveOwner {
   // Errors: kCancelled (stop), kFailedPrecondition (in use, not complete), and those of
   // LiveRunner::Run.
   Status Run(uint64_t number, RunSummary* summary);
+  // The same for the version that serves.
+  Status RunServing(RunSummary* summary);
 
  private:
   struct SwapRequest;
@@ -45,7 +47,8 @@ class LiveOwner {
   Result<std::unique_ptr<FollowedVersion>> Open(uint64_t number);
   Status Answer(const FollowedVersion& followed, const OwnerRequest& request,
                 const WriteText& write);
-  Status AskForSwap(uint64_t number, const WriteText& write);
+  Status AskForSwap(uint64_t asked, uint64_t number, const WriteText& write);
+  Status Follow(RunSummary* summary);
   void StartCurrent();
   Status Watch(RunSummary* summary);
   void ServeRequest();
@@ -62,7 +65,9 @@ class LiveOwner {
   std::mutex mutex_;
   std::condition_variable_any changed_;
   std::shared_ptr<SwapRequest> request_;  // under mutex_; the one that waits or is under way
-  bool ended_ = false;                    // under mutex_; the current version is followed no more
+  bool serving_request_ = false;          // under mutex_; it is under way
+  uint64_t following_ = 0;                // under mutex_; the version
+  bool ended_ = false;                    // under mutex_; it is followed no more
 };
 
 }  // namespace murmur

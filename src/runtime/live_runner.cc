@@ -141,6 +141,12 @@ class LiveRunner::Worker {
   std::jthread thread_;
 };
 
+bool HasLivePositions(const ProgressMap& progress) {
+  // The splits of the scan, which is complete, are done; those of a live source never are.
+  return std::any_of(progress.begin(), progress.end(),
+                     [](const auto& split) { return !split.second.done; });
+}
+
 LiveRunner::LiveRunner(std::shared_ptr<const Pipeline> pipeline, LiveSource* source,
                        StateTable* table, FoldOptions options)
     : source_(source), run_(std::move(pipeline), table, std::move(options)) {
@@ -174,30 +180,41 @@ Status LiveRunner::Prepare(std::stop_token stop) {
     workers_.push_back(std::make_unique<Worker>(&run_, source_, &progressed_));
   }
   MURMUR_ASSIGN(splits_, source_->Splits(stop));
-  const auto stored = [this]() -> Result<std::map<std::string, SplitProgress>> {
-    MURMUR_ASSIGN(const auto snapshot, run_.table->Snapshot());
-    return snapshot->Progress();
-  };
-  MURMUR_ASSIGN(auto progress, stored());
+  MURMUR_ASSIGN(auto progress, Stored());
   for (const auto& [split, earlier] : progress) {
     run_.AddEarlier(earlier);
     if (split.starts_with(kPublishedPrefix)) {
       published_[split.substr(kPublishedPrefix.size())] = earlier.position;
     }
   }
-  const bool begun = std::any_of(splits_.begin(), splits_.end(),
-                                 [&](const Split& split) { return progress.contains(split.id); });
-  if (!begun) {
+  if (!HasLivePositions(progress)) {
     MURMUR_ASSIGN(const auto token, run_.table->Token());
     const HandoffToken begin = token.value_or(HandoffToken());
     MURMUR_ASSIGN(const auto positions, source_->Begin(splits_, begin, stop));
     MURMUR_TRY(BeginAt(positions, !begin.streams.empty()));
-    MURMUR_ASSIGN(progress, stored());
+    MURMUR_ASSIGN(progress, Stored());
   }
+  NoteGone(progress);
   AddSplits(splits_, progress);
   measured_at_ = steady_clock::now();
   run_.skip_known_ids = run_.options.overlap_until.has_value();
   return EndOverlap();
+}
+
+Result<ProgressMap> LiveRunner::Stored() const {
+  MURMUR_ASSIGN(const auto snapshot, run_.table->Snapshot());
+  return snapshot->Progress();
+}
+
+// Where topics are followed by a pattern, some may be gone; what was counted of them stays.
+void LiveRunner::NoteGone(const ProgressMap& progress) {
+  for (const auto& [id, earlier] : progress) {
+    const bool there = std::any_of(splits_.begin(), splits_.end(),
+                                   [&id = id](const Split& split) { return split.id == id; });
+    if (there || earlier.done) continue;
+    const std::lock_guard lock(mutex_);
+    notes_.push_back(id + " was read up to " + earlier.position + " and is not there any more");
+  }
 }
 
 // The positions of all splits are stored at once: from here on a split without one is a new one.
@@ -234,8 +251,7 @@ Status LiveRunner::TellOfTheSeam() {
                   "`id:` and `overlap:` make it exact"});
 }
 
-void LiveRunner::AddSplits(const std::vector<Split>& splits,
-                           const std::map<std::string, SplitProgress>& progress) {
+void LiveRunner::AddSplits(const std::vector<Split>& splits, const ProgressMap& progress) {
   for (const Split& split : splits) {
     SplitWork& work = work_.emplace_back();
     work.split = split;
@@ -326,8 +342,10 @@ Status LiveRunner::LookForSplits(std::stop_token stop) {
                                    [&](const Split& s) { return s.id == split.id; });
     if (!known) added.push_back(split);
   }
+  if (added.empty()) return {};
+  MURMUR_ASSIGN(const auto progress, Stored());  // one that was away for a while is known
   splits_.insert(splits_.end(), added.begin(), added.end());
-  AddSplits(added, {});
+  AddSplits(added, progress);
   return {};
 }
 

@@ -37,6 +37,11 @@ struct LiveLag {
   double records_per_second = 0;  // lately
 };
 
+using ProgressMap = SnapshotSource::ProgressMap;
+
+// Does the progress of a complete version say where live goes on?
+bool HasLivePositions(const ProgressMap& progress);
+
 class LiveRunner {
  public:
   enum class Until { kStopped, kCaughtUp };
@@ -74,8 +79,9 @@ class LiveRunner {
   Status Prepare(std::stop_token stop);
   Status BeginAt(const LiveSource::PositionMap& positions, bool by_token);
   Status TellOfTheSeam();
-  void AddSplits(const std::vector<Split>& splits,
-                 const std::map<std::string, SplitProgress>& progress);
+  Result<ProgressMap> Stored() const;
+  void AddSplits(const std::vector<Split>& splits, const ProgressMap& progress);
+  void NoteGone(const ProgressMap& progress);
   Status Watch(Until until, std::stop_token stop);
   Status LookAround(std::stop_token stop);
   Status LookForSplits(std::stop_token stop);

@@ -158,6 +158,21 @@ TEST_F(LiveRunnerTest, ACrashAtAnyCommitLeavesNoTrace) {
   }
 }
 
+// Topics by a pattern may all be others by now: what is new is read from its start.
+TEST_F(LiveRunnerTest, WhereEverySplitIsNewItGoesOnAndDoesNotBeginAgain) {
+  Publish(90);
+  ASSERT_EQ(CatchUp(), Status());
+  FakeTopic other("other", 2);
+  other.Append(0, Events(0, 50));
+  FakeLiveSource source(&other, &behaviour_);
+  const auto table = std::move(OpenMemoryTable(store_, Schema())).value();
+  LiveRunner runner(pipeline_, &source, table.get(), Options(1));
+  ASSERT_EQ(runner.Run(Until::kCaughtUp, {}), Status());
+  const auto notes = runner.TakeNotes();
+  EXPECT_THAT(notes, testing::Each(testing::HasSubstr("is not there any more")));
+  EXPECT_EQ(notes.size(), kSplits);
+}
+
 // What comes while it runs, new splits too, from many threads and with a stop at any moment.
 TEST_F(LiveRunnerTest, WhatComesWhileItRunsCountsOnce) {
   std::mt19937 random(7);

@@ -83,9 +83,7 @@ Status Run(const Definition& definition, const LiveOptions& options, RunSummary*
   MURMUR_ASSIGN(const auto directory, StateDirectory::Open(StatePath(definition), Access::kWrite,
                                                            StoreOptions(definition)));
   MURMUR_TRY(BootstrapUnlessDone(definition, options, *directory, summary));
-  MURMUR_ASSIGN(const auto serving, directory->Current());
-  if (!serving) return Status(Code::kInternal, "a bootstrap made no version");
-  return LiveOwner(&definition, directory.get(), &options).Run(*serving, summary);
+  return LiveOwner(&definition, directory.get(), &options).RunServing(summary);
 }
 
 Status Replay(const Definition& definition, const ReplayOptions& options, RunSummary* summary) {
@@ -98,7 +96,9 @@ Status Replay(const Definition& definition, const ReplayOptions& options, RunSum
   std::unique_ptr<SnapshotSource> owned;
   SnapshotSource* source = options.source;
   if (source == nullptr) {
-    MURMUR_ASSIGN(owned, MakeReplayDriver(definition, range));
+    Definition as_run = definition;
+    if (options.threads != 0) as_run.threads = options.threads;  // they share what is read ahead
+    MURMUR_ASSIGN(owned, MakeReplayDriver(as_run, range));
     source = owned.get();
   }
   const Build build{.mode = kReplayMode,

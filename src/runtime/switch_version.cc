@@ -2,13 +2,19 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "runtime/owner_socket.h"
 #include "runtime/state_access.h"
 
 namespace murmur {
 namespace {
+
+// A run that has just begun, and would follow what serves no more, listens by then.
+constexpr std::chrono::seconds kListensWithin{10};
+constexpr std::chrono::milliseconds kAskAgainEvery{50};
 
 const char* StatusName(VersionStatus status) {
   return status == VersionStatus::kBuilding ? "still being built" : "failed";
@@ -25,18 +31,18 @@ Status CheckComplete(const StateDirectory& directory, uint64_t number) {
 }  // namespace
 
 Result<SwapSummary> MoveAlias(const Definition& definition, StateDirectory* directory,
-                              uint64_t number) {
+                              uint64_t number, bool beside_writer) {
   SwapSummary summary;
   summary.serving = number;
   MURMUR_ASSIGN(summary.replaced, directory->Current());
   if (summary.replaced == number) summary.replaced.reset();
-  MURMUR_TRY(directory->SetCurrent(number));
+  MURMUR_TRY(directory->SetCurrent(number, beside_writer));
   MURMUR_ASSIGN(summary.dropped, DropOldVersions(definition, directory));
   return summary;
 }
 
-Result<std::optional<SwapSummary>> AskOwnerToSwap(const StateDirectory& directory,
-                                                  uint64_t number) {
+Result<std::optional<SwapSummary>> AskOwnerToSwap(const StateDirectory& directory, uint64_t number,
+                                                  bool* has_owner) {
   MURMUR_ASSIGN(const auto current, directory.Current());
   if (!current || *current == number) return std::optional<SwapSummary>();
   OwnerRequest request;
@@ -54,6 +60,7 @@ Result<std::optional<SwapSummary>> AskOwnerToSwap(const StateDirectory& director
   }
   // Nobody is there, or nobody who follows a live source.
   const bool nobody = asked.code() == Code::kUnavailable && answer.empty();
+  if (has_owner != nullptr) *has_owner = !nobody;
   if (nobody || asked.code() == Code::kUnimplemented) return std::optional<SwapSummary>();
   return asked;
 }
@@ -61,9 +68,16 @@ Result<std::optional<SwapSummary>> AskOwnerToSwap(const StateDirectory& director
 Result<SwapSummary> SwitchTo(const Definition& definition, StateDirectory* directory,
                              uint64_t number) {
   MURMUR_TRY(CheckComplete(*directory, number));
-  MURMUR_ASSIGN(auto swap, AskOwnerToSwap(*directory, number));
-  if (swap) return *std::move(swap);
-  return MoveAlias(definition, directory, number);
+  const auto give_up = std::chrono::steady_clock::now() + kListensWithin;
+  for (;;) {
+    bool has_owner = false;
+    MURMUR_ASSIGN(auto swap, AskOwnerToSwap(*directory, number, &has_owner));
+    if (swap) return *std::move(swap);
+    auto moved = MoveAlias(definition, directory, number, has_owner);
+    const bool is_final = moved.ok() || moved.status().code() != Code::kFailedPrecondition;
+    if (is_final || std::chrono::steady_clock::now() >= give_up) return moved;
+    std::this_thread::sleep_for(kAskAgainEvery);
+  }
 }
 
 std::string SwapSummaryToJson(const SwapSummary& summary) {

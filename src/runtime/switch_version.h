@@ -13,16 +13,19 @@
 
 namespace murmur {
 
-// Lets the alias name `number`, and drops what is not kept any more.
-// Errors: kNotFound, kFailedPrecondition (it is not complete).
+// Lets the alias name `number`, and drops what is not kept any more; `beside_writer`: though a
+// process writes the version that serves. Errors: as StateDirectory::SetCurrent.
 Result<SwapSummary> MoveAlias(const Definition& definition, StateDirectory* directory,
-                              uint64_t number);
+                              uint64_t number, bool beside_writer);
 
 // Asks the process that follows a live source for the serving version to swap in version `number`,
-// which it first lets catch up; waits for the end of it. Nothing where there is no such process.
-Result<std::optional<SwapSummary>> AskOwnerToSwap(const StateDirectory& directory, uint64_t number);
+// which it first lets catch up; waits for the end of it. Nothing where there is no such process;
+// `has_owner` says then whether another one answered for that version.
+Result<std::optional<SwapSummary>> AskOwnerToSwap(const StateDirectory& directory, uint64_t number,
+                                                  bool* has_owner = nullptr);
 
-// MoveAlias, by that process where there is one. Errors: as MoveAlias, and what the owner says.
+// MoveAlias, by that process where there is one. Errors: as MoveAlias, what the owner says, and
+// kFailedPrecondition (it is not complete).
 Result<SwapSummary> SwitchTo(const Definition& definition, StateDirectory* directory,
                              uint64_t number);
 

@@ -113,8 +113,11 @@ class Diff {
   Status CheckComparable() {
     const Definition& a = before_.pipeline->definition();
     const Definition& b = after_.pipeline->definition();
-    const auto every = [](const Definition& d) { return d.window ? d.window->every.count() : 0; };
-    if (a.rollups != b.rollups || every(a) != every(b)) {
+    const auto window = [](const Definition& d) {
+      return d.window ? std::pair(d.window->every.count(), d.window->offset.count())
+                      : std::pair<int64_t, int64_t>(0, 0);
+    };
+    if (a.rollups != b.rollups || window(a) != window(b)) {
       return Status(Code::kFailedPrecondition,
                     fmt::format("versions {} and {} have other keys or windows; their answers "
                                 "can't be compared key by key",

@@ -17,7 +17,7 @@ Result<std::unique_ptr<StateDirectory>> OpenStateForSwitching(const Definition& 
 }
 
 bool InUse(const StateDirectory& directory, uint64_t number) {
-  return !WriterLock::Acquire(directory.VersionPath(number) + "/writer", "").ok();
+  return WriterLock::IsHeld(directory.VersionPath(number) + "/writer");
 }
 
 Status FillProgress(const StateTable& table, VersionRow* row) {

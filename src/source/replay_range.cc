@@ -32,15 +32,16 @@ bool ParseOffsets(std::string_view text, std::map<int64_t, int64_t>* offsets) {
   return true;
 }
 
-Status ParseBorder(const char* option, std::string_view text, int64_t* time,
+// `open`: what stands for no border at all.
+Status ParseBorder(const char* option, std::string_view open, std::string_view text, int64_t* time,
                    std::map<int64_t, int64_t>* offsets) {
-  if (text.empty()) return {};
+  if (text.empty() || text == open) return {};
   if (TimeParser parser; parser.Parse(text, time)) return {};
   if (ParseOffsets(text, offsets)) return {};
   return Status(Code::kInvalidArgument,
                 fmt::format("{} '{}': expected a time as RFC 3339, such as 2026-03-01T12:00:00Z, "
-                            "or offsets as partition:offset, such as 0:1500,1:1480",
-                            option, text));
+                            "offsets as partition:offset, such as 0:1500,1:1480, or {}",
+                            option, text, open));
 }
 
 }  // namespace
@@ -69,8 +70,8 @@ std::string ReplayRange::ToString() const {
 
 Result<ReplayRange> ParseReplayRange(std::string_view from, std::string_view to) {
   ReplayRange range;
-  MURMUR_TRY(ParseBorder("--from", from, &range.times.from, &range.from_offsets));
-  MURMUR_TRY(ParseBorder("--to", to, &range.times.until, &range.until_offsets));
+  MURMUR_TRY(ParseBorder("--from", "earliest", from, &range.times.from, &range.from_offsets));
+  MURMUR_TRY(ParseBorder("--to", "now", to, &range.times.until, &range.until_offsets));
   if (range.by_offset() && !range.times.unbounded()) {
     return Status(Code::kInvalidArgument,
                   "--from and --to: give times for both, or offsets for both");

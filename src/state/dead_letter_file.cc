@@ -58,7 +58,8 @@ std::string DeadLetterLine(const DeadLetter& letter) {
 
 Status DeadLetterFile::Rewrite(const std::function<Status(const Visitor&)>& scan) {
   const std::lock_guard lock(mutex_);
-  const std::string fresh = path_ + ".new";
+  const std::string path = path_();
+  const std::string fresh = path + ".new";
   std::ofstream file;
   MURMUR_TRY(scan([&](const DeadLetter& letter) {
     if (!file.is_open()) file.open(fresh, std::ios::binary | std::ios::trunc);
@@ -67,13 +68,13 @@ Status DeadLetterFile::Rewrite(const std::function<Status(const Visitor&)>& scan
   }));
   std::error_code error;
   if (!file.is_open()) {
-    std::filesystem::remove(path_, error);
+    std::filesystem::remove(path, error);
   } else {
     file.close();
     if (!file) return SystemError(errno, "writing", fresh);
-    std::filesystem::rename(fresh, path_, error);
+    std::filesystem::rename(fresh, path, error);
   }
-  if (error) return SystemError(error.value(), "replacing", path_);
+  if (error) return SystemError(error.value(), "replacing", path);
   appended_ = false;
   return Status();
 }
@@ -81,11 +82,12 @@ Status DeadLetterFile::Rewrite(const std::function<Status(const Visitor&)>& scan
 Status DeadLetterFile::Append(const std::vector<DeadLetter>& letters) {
   if (letters.empty()) return Status();
   const std::lock_guard lock(mutex_);
-  std::ofstream file(path_, std::ios::binary | std::ios::app);
+  const std::string path = path_();
+  std::ofstream file(path, std::ios::binary | std::ios::app);
   for (const DeadLetter& letter : letters) file << DeadLetterLine(letter);
   file.close();
   appended_ = true;
-  return file ? Status() : SystemError(errno, "writing", path_);
+  return file ? Status() : SystemError(errno, "writing", path);
 }
 
 bool DeadLetterFile::appended() const {

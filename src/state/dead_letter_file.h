@@ -22,7 +22,8 @@ std::string DeadLetterLine(const DeadLetter& letter);
 
 class DeadLetterFile {
  public:
-  explicit DeadLetterFile(std::string path) : path_(std::move(path)) {}
+  // `path` is asked each time: which version serves decides the file's name.
+  explicit DeadLetterFile(std::function<std::string()> path) : path_(std::move(path)) {}
 
   // Replaces the file by what `scan` visits; without any letter there is no file.
   using Visitor = std::function<bool(const DeadLetter&)>;
@@ -32,7 +33,7 @@ class DeadLetterFile {
   bool appended() const;
 
  private:
-  const std::string path_;
+  const std::function<std::string()> path_;
   mutable std::mutex mutex_;
   bool appended_ = false;
 };

@@ -150,13 +150,24 @@ Result<std::vector<uint64_t>> StateDirectory::Served() const {
   return numbers;
 }
 
-Status StateDirectory::SetCurrent(uint64_t number) {
+Result<std::optional<uint64_t>> StateDirectory::SettledCurrent() const {
+  MURMUR_ASSIGN(const auto lock, WriterLock::Wait(path_ + "/lock"));
+  return Current();
+}
+
+Status StateDirectory::SetCurrent(uint64_t number, bool beside_writer) {
   MURMUR_ASSIGN(const auto lock, WriterLock::Wait(path_ + "/lock"));
   std::error_code error;
   if (!fs::is_directory(VersionPath(number), error)) {
     return Status(Code::kNotFound, path_ + " has no version " + std::to_string(number));
   }
   MURMUR_ASSIGN(const auto before, Current());
+  if (before && before != number && !beside_writer &&
+      WriterLock::IsHeld(VersionPath(*before) + "/writer")) {
+    return Status(Code::kFailedPrecondition,
+                  VersionPath(*before) + ", which serves, is in use by a process that does not " +
+                      "answer; end it, or try again");
+  }
   MURMUR_ASSIGN(auto served, Served());
   std::erase(served, number);
   served.insert(served.begin(), number);
@@ -209,13 +220,15 @@ Result<std::unique_ptr<StateTable>> StateDirectory::OpenVersion(uint64_t number,
   if (!fs::is_directory(VersionPath(number), error)) {
     return Status(Code::kNotFound, path_ + " has no version " + std::to_string(number));
   }
-  MURMUR_ASSIGN(const auto current, Current());
-  MURMUR_ASSIGN(auto table,
-                RocksDbTable::Open({.path = VersionPath(number),
-                                    .access = access,
-                                    .resources = options_,
-                                    .dead_letter_path = DeadLetterPath(number, current)},
-                                   schema));
+  const auto dead_letter_path = [directory = *this, number] {
+    const auto current = directory.Current();
+    return directory.DeadLetterPath(number, current.ok() ? *current : std::nullopt);
+  };
+  MURMUR_ASSIGN(auto table, RocksDbTable::Open({.path = VersionPath(number),
+                                                .access = access,
+                                                .resources = options_,
+                                                .dead_letter_path = dead_letter_path},
+                                               schema));
   // Dropping renames the folder before it deletes anything. A reader that opens files while they go
   // takes those that are missing for ones that its writer has compacted away, and sees less.
   if (!fs::is_directory(VersionPath(number), error)) {

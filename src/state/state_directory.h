@@ -51,8 +51,11 @@ class StateDirectory {
   Result<std::optional<uint64_t>> Current() const;
   // The versions that were current, the present one first; dropped ones are left out.
   Result<std::vector<uint64_t>> Served() const;
-  // Durable on return. Errors: kNotFound (no such version).
-  Status SetCurrent(uint64_t number);
+  // The same, once a switch that is under way is done.
+  Result<std::optional<uint64_t>> SettledCurrent() const;
+  // Durable on return. Errors: kNotFound (no such version); where it may not happen
+  // `beside_writer`, kFailedPrecondition (the version that is current is open for writing).
+  Status SetCurrent(uint64_t number, bool beside_writer = true);
 
   // What a version says of itself; a writer may hold it. Errors: kNotFound, kDataLoss.
   Result<VersionInfo> ReadInfo(uint64_t number) const;

@@ -1,7 +1,6 @@
 #include "state/writer_lock.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -36,6 +35,14 @@ std::string HolderOf(int fd) {
   return size <= 0 ? "another process" : Trimmed(std::string(text, static_cast<size_t>(size)));
 }
 
+// Of the open file, not of the process: two tables of one process exclude each other too.
+struct flock WholeFile() {
+  struct flock lock = {};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  return lock;
+}
+
 }  // namespace
 
 Status SystemError(int error, std::string_view what, std::string_view path) {
@@ -63,8 +70,9 @@ Result<WriterLock> WriterLock::Acquire(const std::string& file, std::string_view
   const int fd = open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (fd < 0) return SystemError(errno, "opening", file);
   WriterLock lock(fd);
-  if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK) return SystemError(errno, "locking", file);
+  struct flock whole = WholeFile();
+  if (fcntl(fd, F_OFD_SETLK, &whole) != 0) {
+    if (errno != EAGAIN && errno != EACCES) return SystemError(errno, "locking", file);
     return Status(Code::kFailedPrecondition,
                   std::string(what).append(" is in use by ").append(HolderOf(fd)));
   }
@@ -79,10 +87,20 @@ Result<WriterLock> WriterLock::Wait(const std::string& file) {
   const int fd = open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (fd < 0) return SystemError(errno, "opening", file);
   WriterLock lock(fd);
-  while (flock(fd, LOCK_EX) != 0) {
+  struct flock whole = WholeFile();
+  while (fcntl(fd, F_OFD_SETLKW, &whole) != 0) {
     if (errno != EINTR) return SystemError(errno, "locking", file);
   }
   return lock;
+}
+
+bool WriterLock::IsHeld(const std::string& file) {
+  const int fd = open(file.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  struct flock whole = WholeFile();
+  const bool held = fcntl(fd, F_OFD_GETLK, &whole) == 0 && whole.l_type != F_UNLCK;
+  close(fd);
+  return held;
 }
 
 WriterLock& WriterLock::operator=(WriterLock&& other) noexcept {

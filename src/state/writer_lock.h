@@ -16,6 +16,8 @@ class WriterLock {
   static Result<WriterLock> Acquire(const std::string& file, std::string_view what);
   // The same, but waits for the holder. For short critical sections.
   static Result<WriterLock> Wait(const std::string& file);
+  // Does anybody hold it now? Takes nothing and writes nothing.
+  static bool IsHeld(const std::string& file);
 
   WriterLock(WriterLock&& other) noexcept : fd_(other.fd_) { other.fd_ = -1; }
   WriterLock& operator=(WriterLock&& other) noexcept;

@@ -633,7 +633,7 @@ class LostRecordsTest(KafkaTest):
     def test_a_topic_made_anew_with_fewer(self):
         self.make_topic()
         self.check_refused(self.anew(self.begin(), 90),
-                           "ends at offset 30, but was read up to 100 already: .* made anew")
+                           "ends at offset 30, but had records up to 100: .* made anew")
 
     def test_a_topic_made_anew_where_the_last_record_was_a_marker_is_now(self):
         self.make_topic(1)
@@ -812,6 +812,17 @@ class PartitionsTest(KafkaTest):
             name="from_offsets")
         self.catch_up(file)
         self.check(file, self.bodies(names[0], {1: (10, 25)}) + self.bodies(names[2], {0: (0, 25)}))
+
+    def test_a_compacted_topic_that_comes_later_by_a_pattern_is_refused(self):
+        self.topic = "late.first"
+        self.make_topic(1)
+        file = self.pipeline(live={"topic": None, "pattern": "^late"})
+        child = self.follow(file)
+        self.topic = "late.compacted"
+        self.make_topic(1, **{"cleanup.policy": "compact"})
+        _, err = child.communicate(timeout=WAIT_SECONDS_MAX)
+        self.assertEqual(child.returncode, 1)
+        self.assertIn("late.compacted is compacted", err)
 
     def test_topics_by_a_pattern_and_those_that_come_later(self):
         def topic_of(name):
@@ -1086,7 +1097,7 @@ class ReplayTest(KafkaTest):
         self.kafka.transaction(self.topic, self.events(30), partition=self.partition_of)
         self.kafka.transaction(self.topic, self.events(30), abort=True, partition=1)
         file = self.replay_file()
-        summary = self.replay(file)
+        summary = self.replay(file, "--from", "earliest", "--to", "now")
         self.assertEqual((summary["records"], summary["range"]), (3030, "all"))
         self.check(file)
         ends = {str(p): str(end) for p, end in self.kafka.end_offsets(self.topic).items()}
@@ -1148,14 +1159,18 @@ class ReplayTest(KafkaTest):
                 (["--from", "7:0"], 2, "no partition 7"),
                 (["--from", "0:50", "--to", "0:49"], 2, "partition 0: --from 50 is behind --to 49"),
                 (["--from", "0:5", "--to", "2026-03-01T00:00:00Z"], 2, "times for both, or offsets"),
-                (["--from", "0-5"], 2, "expected a time as RFC 3339, .* or offsets")):
+                (["--from", "0-5"], 2, "expected a time as RFC 3339, .*, offsets")):
             with self.subTest(arguments):
                 file = self.replay_file()
                 self.assertRegex(self.fail_with(code, "replay", file, *arguments).err, why)
+        file = self.replay_file(topic=None, pattern=f"^{self.topic}|^{self.topic}.x")
+        self.kafka.create_topic(f"{self.topic}.x", 1)
+        self.assertIn("one topic only", self.fail_with(2, "replay", file, "--from", "0:5").err)
         file = self.replay_file()
         self.replay(file, "--from", "1:40")
         self.check(file)
-        self.replay(file)
+        self.assertIn("/1: offsets [40, 100); the records before are gone",
+                      self.succeed("replay", file).err)
         self.check(file)
 
     def test_times_are_those_of_the_records(self):
@@ -1319,7 +1334,7 @@ class SwapTest(KafkaTest):
             finally:
                 end.set()
             self.assertIsNone(asking.result())
-        self.assertGreater(len(answers), 3)
+        self.assertTrue(answers)
 
     def serving(self):
         [row] = [row for row in self.succeed("versions", self.file, "--format", "json").rows()

@@ -101,8 +101,9 @@ class SwapTest(VersionsTest):
         told = self.succeed("replay", self.file, *ranged)
         self.assertIn("version 1 still serves", told.err)
         self.assertEqual(self.serving(), 1)
+        # What came since is in the second.
         self.succeed("replay", self.file, *ranged, "--partial")
-        self.assertEqual(self.serving(), 2)
+        self.assertEqual(self.serving(), 3)
 
     def test_without_a_state_there_are_no_versions(self):
         for verb in (["versions"], ["swap"], ["rollback"], ["drop"], ["diff"]):
@@ -398,6 +399,13 @@ class DiffTest(VersionsTest):
         diff = self.diff(2, 3)
         self.assertEqual(list(diff["totals"]), ["n"])
         self.assertEqual(diff["keys_that_differ"], 0)
+
+    def test_windows_that_begin_elsewhere_can_not_be_compared(self):
+        for offset in ("0h", "6h"):
+            self.file = self.pipeline(
+                extra=f"time: ts\nwindow: {{every: 1d, offset: {offset}}}\n", keep=9)
+            self.succeed("replay", self.file)
+        self.assertIn("can't be compared", self.fail_with(1, "diff", self.file, 4, 5).err)
 
     def test_other_keys_can_not_be_compared(self):
         self.file = self.pipeline(key="[x]")

@@ -106,14 +106,14 @@ Status ArchiveSource::ReadManifest(const std::vector<ListedObject>& listing) {
 Status ArchiveSource::Cut() {
   const ReplayRange& range = options_.range;
   if (!range.by_offset()) return {};
-  std::map<int64_t, OffsetRange> ranges;
+  std::map<int64_t, PartitionRange> ranges;
   for (const auto& [partition, offset] : range.from_offsets) {
     ranges[partition].from = offset;
   }
   for (const auto& [partition, offset] : range.until_offsets) {
     ranges[partition].until = offset;
   }
-  std::vector<OffsetRange> list;
+  std::vector<PartitionRange> list;
   for (auto& [partition, one] : ranges) {
     one.partition = partition;
     list.push_back(one);

@@ -48,7 +48,7 @@ struct Cut {
   std::optional<int64_t> until;
 };
 
-Status CheckRange(const OffsetRange& range, const ArchivePartition& partition) {
+Status CheckRange(const PartitionRange& range, const ArchivePartition& partition) {
   if ((range.from && *range.from < 0) || (range.until && *range.until < 0) ||
       (range.from && range.until && *range.from > *range.until)) {
     return Status(Code::kInvalidArgument,
@@ -65,10 +65,11 @@ Status CheckRange(const OffsetRange& range, const ArchivePartition& partition) {
 }
 
 // A cut for each of archive.partitions.
-Result<std::vector<Cut>> MatchRanges(std::span<const OffsetRange> ranges, const Archive& archive) {
+Result<std::vector<Cut>> MatchRanges(std::span<const PartitionRange> ranges,
+                                     const Archive& archive) {
   std::vector<std::optional<Cut>> cuts(archive.partitions.size());
   const bool one_topic = archive.partitions.front().topic == archive.partitions.back().topic;
-  for (const OffsetRange& range : ranges) {
+  for (const PartitionRange& range : ranges) {
     if (range.topic.empty() && !one_topic) {
       return Status(
           Code::kInvalidArgument,
@@ -181,7 +182,7 @@ Status CheckBorders(const Archive& archive, std::span<const Cut> cuts) {
 
 }  // namespace
 
-Status CutByOffsets(std::span<const OffsetRange> ranges, Archive* archive) {
+Status CutByOffsets(std::span<const PartitionRange> ranges, Archive* archive) {
   if (archive->partitions.empty()) {
     return Status(Code::kInvalidArgument,
                   fmt::format("{} has no offsets in its names; give times instead",

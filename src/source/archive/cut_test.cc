@@ -204,7 +204,7 @@ TEST(PruneByTime, ObjectsLeftGiveWhatTheDroppedOnesGave) {
 // ---- by offsets
 
 Status Cut(Archive* archive, std::optional<int64_t> from, std::optional<int64_t> until) {
-  return CutByOffsets(std::vector<OffsetRange>{{"t", 0, from, until}}, archive);
+  return CutByOffsets(std::vector<PartitionRange>{{"t", 0, from, until}}, archive);
 }
 
 TEST(CutByOffsets, DenseObjectsAreCutToTheRecord) {
@@ -294,7 +294,7 @@ TEST(CutByOffsets, CutAndRestAreTheWholeArchive) {
 TEST(CutByOffsets, EveryPartitionNeedsOneRange) {
   const auto listing =
       Listing({"topics/t/partition=0/t+0+100.json", "topics/t/partition=1/t+1+100.json"});
-  const auto error = [&](std::vector<OffsetRange> ranges) {
+  const auto error = [&](std::vector<PartitionRange> ranges) {
     Archive archive = MustRead(listing);
     const Status status = CutByOffsets(ranges, &archive);
     EXPECT_EQ(archive.objects.size(), 2u);
@@ -316,10 +316,11 @@ TEST(CutByOffsets, EveryPartitionNeedsOneRange) {
 TEST(CutByOffsets, SeveralTopicsNeedTheirNames) {
   const auto listing = Listing({"t/partition=0/t+0+100.json", "u/partition=0/u+0+100.json"});
   Archive archive = MustRead(listing);
-  EXPECT_THAT(CutByOffsets(std::vector<OffsetRange>{{"", 0, {}, {}}}, &archive).ToString(),
+  EXPECT_THAT(CutByOffsets(std::vector<PartitionRange>{{"", 0, {}, {}}}, &archive).ToString(),
               HasSubstr("several topics"));
   ASSERT_TRUE(
-      CutByOffsets(std::vector<OffsetRange>{{"u", 0, 110, {}}, {"t", 0, {}, 105}}, &archive).ok());
+      CutByOffsets(std::vector<PartitionRange>{{"u", 0, 110, {}}, {"t", 0, {}, 105}}, &archive)
+          .ok());
   EXPECT_THAT(RangesOf(archive), ElementsAre("100[0,5)", "100[10,all)"));
 }
 

@@ -140,7 +140,7 @@ Result<Archive> ReadLayout(std::span<const ListedObject> listing, const LayoutOp
 // below. Objects without a path time stay. REQUIRES: lag >= 0
 size_t PruneByTime(const TimeSpan& times, std::chrono::seconds lag, Archive* archive);
 
-struct OffsetRange {
+struct PartitionRange {
   std::string topic;  // empty: the archive's only one
   int64_t partition = 0;
   std::optional<int64_t> from;   // empty: from the archive's first
@@ -154,7 +154,7 @@ struct OffsetRange {
 // Errors: kInvalidArgument (no offsets; a partition without a range, or twice; a border inside an
 // object whose records' offsets aren't known; says what to do), kNotFound (no such partition),
 // kOutOfRange (the archive begins later). On error nothing is changed.
-Status CutByOffsets(std::span<const OffsetRange> ranges, Archive* archive);
+Status CutByOffsets(std::span<const PartitionRange> ranges, Archive* archive);
 
 struct RecordRange {
   size_t object = 0;  // index in Archive::objects

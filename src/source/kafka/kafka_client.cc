@@ -39,7 +39,7 @@ constexpr std::pair<const char*, const char*> kProperties[] = {
     {"reconnect.backoff.max.ms", "1000"},
     // That a topic is gone is told at once, and looked into then.
     {"topic.metadata.propagation.max.ms", "0"},
-    {"debug", "topic"},  // for OnLog
+    {"debug", "topic,broker"},  // for OnLog
 };
 // Whether a queue that was full has room is looked at soon from this release on; by older ones
 // after a second, or when something is asked of the partition's leader.
@@ -58,9 +58,24 @@ constexpr uint64_t kAnswerBytesMax = 50 << 20;
 // What librdkafka 2.0 keeps of a message beside its bytes, as measured.
 constexpr uint64_t kMessageOverheadBytes = 330;
 // What exactness rests on is not for `config:`.
-constexpr std::array<std::string_view, 8> kOurs = {
-    "bootstrap.servers", "group.id",   "enable.auto.commit",   "enable.auto.offset.store",
-    "auto.offset.reset", "check.crcs", "enable.partition.eof", "debug"};
+constexpr std::array<std::string_view, 18> kOurs = {"bootstrap.servers",
+                                                    "metadata.broker.list",
+                                                    "group.id",
+                                                    "group.instance.id",
+                                                    "enable.auto.commit",
+                                                    "auto.commit.enable",
+                                                    "enable.auto.offset.store",
+                                                    "auto.offset.reset",
+                                                    "check.crcs",
+                                                    "enable.partition.eof",
+                                                    "api.version.request",
+                                                    "broker.version.fallback",
+                                                    "acks",
+                                                    "request.required.acks",
+                                                    "debug",
+                                                    "log_level",
+                                                    "log.queue",
+                                                    "enabled_events"};
 constexpr std::string_view kConfigPrefix = "config.";
 
 struct ListDeleter {
@@ -303,7 +318,7 @@ Result<std::shared_ptr<KafkaClient>> KafkaClient::Make(const SourceSpec& spec,
     MURMUR_ASSIGN(client->asking_, NewConsumer(std::move(same), client->heard_));
   }
   MURMUR_ASSIGN(client->fetching_, NewConsumer(std::move(conf), client->heard_));
-  client->commit_answers_ = rd_kafka_queue_new(client->fetching_.get());
+  client->commit_answers_ = rd_kafka_queue_new(client->asking_.get());
   return client;
 }
 
@@ -341,17 +356,32 @@ void KafkaClient::OnError(rd_kafka_t* /*client*/, int error, const char* reason,
   to->trouble = reason;
 }
 
-// What matters reaches OnError and the answers, but for "page_views [0]: broker unavailable: …",
-// which only debug logs tell. Called by the thread that fetches, before it fetches again.
+// What matters reaches OnError and the answers, but for what only debug logs tell: that a partition
+// is not where it was ("page_views [0]: broker unavailable: …", "Migrating topic page_views [0] …
+// from host:9092/1 to …"), and that a connection was lost ("host:9092/1: Broker changed state UP ->
+// DOWN"). Called by the thread that fetches, before it fetches again.
 void KafkaClient::OnLog(const rd_kafka_t* client, int /*level*/, const char* facility,
                         const char* text) {
-  if (client == nullptr || std::string_view(facility) != "BROKERUA") return;
-  const std::string_view line = TextBehindThread(text);
+  if (client == nullptr) return;
+  std::string_view line = TextBehindThread(text);
+  const std::string_view kind = facility;
+  auto* to = static_cast<Heard*>(rd_kafka_opaque(client));
+  if (kind == "STATE") {
+    if (line.find(" UP -> DOWN") == line.npos || line.starts_with("GroupCoordinator")) return;
+    const std::lock_guard lock(to->mutex);
+    ++to->lost_connections;
+    return;
+  }
+  constexpr std::string_view kMigrating = "Migrating topic ";
+  if (kind == "BRKMIGR" && line.find(" from (none) ") == line.npos) {
+    line.remove_prefix(std::min(line.size(), kMigrating.size()));
+  } else if (kind != "BROKERUA") {
+    return;
+  }
   const size_t bracket = line.find(" [");
   if (bracket == line.npos) return;
   TopicPartition partition{.topic = std::string(line.substr(0, bracket))};
   std::from_chars(line.data() + bracket + 2, line.data() + line.size(), partition.partition);
-  auto* to = static_cast<Heard*>(rd_kafka_opaque(client));
   const std::lock_guard lock(to->mutex);
   ++to->interruptions[partition];
 }
@@ -359,7 +389,7 @@ void KafkaClient::OnLog(const rd_kafka_t* client, int /*level*/, const char* fac
 uint64_t KafkaClient::Interruptions(const TopicPartition& partition) const {
   const std::lock_guard lock(heard_->mutex);
   const auto it = heard_->interruptions.find(partition);
-  return it == heard_->interruptions.end() ? 0 : it->second;
+  return heard_->lost_connections + (it == heard_->interruptions.end() ? 0 : it->second);
 }
 
 std::string KafkaClient::Trouble() const {
@@ -551,6 +581,8 @@ std::unique_ptr<KafkaQueue> KafkaClient::OpenQueue(const TopicPartition& partiti
   return std::make_unique<KafkaQueue>(fetching_.get(), partition, queue_limits_, std::move(wake));
 }
 
+// Not by the client that fetches: while a commit waits for its coordinator, no partition of that
+// one starts.
 void KafkaClient::CommitToGroup(const OffsetMap& offsets) const {
   if (offsets.empty()) return;
   TakeCommitAnswers(kLastCommitMs);
@@ -558,7 +590,7 @@ void KafkaClient::CommitToGroup(const OffsetMap& offsets) const {
   if (commits_ > 0) return;  // the next one says it all
   const PartitionList list = MakeList(offsets);
   const auto error =
-      rd_kafka_commit_queue(fetching_.get(), list.get(), commit_answers_, nullptr, nullptr);
+      rd_kafka_commit_queue(asking_.get(), list.get(), commit_answers_, nullptr, nullptr);
   commits_ += error == RD_KAFKA_RESP_ERR_NO_ERROR ? 1 : 0;
 }
 

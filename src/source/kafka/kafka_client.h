@@ -130,8 +130,9 @@ class KafkaClient {
 
   std::string Trouble() const;
 
-  // How often the partition was not where it was fetched from, or not at all: the topic that is
-  // found again behind that may be another of the same name. Told before its first message comes.
+  // How often the partition was not where it was fetched from, or a connection was lost: what is
+  // found again behind that may be another topic of the same name, or have lost records. Told
+  // before its first message comes.
   uint64_t Interruptions(const TopicPartition& partition) const;
 
  private:
@@ -142,6 +143,7 @@ class KafkaClient {
   struct Heard {
     std::mutex mutex;
     std::string trouble;                               // under mutex
+    uint64_t lost_connections = 0;                     // under mutex
     std::map<TopicPartition, uint64_t> interruptions;  // under mutex
   };
 

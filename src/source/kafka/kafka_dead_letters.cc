@@ -33,6 +33,18 @@ Headers HeadersOf(const DeadLetter& letter) {
   return headers;
 }
 
+bool IsFinal(rd_kafka_resp_err_t error) {
+  switch (error) {
+    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+    case RD_KAFKA_RESP_ERR_INVALID_RECORD:
+    case RD_KAFKA_RESP_ERR_INVALID_MSG:
+    case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED: return true;
+    default: return false;
+  }
+}
+
 class Producer final : public KafkaDeadLetters {
  public:
   explicit Producer(std::string topic) : topic_(std::move(topic)) {}
@@ -100,10 +112,11 @@ class Producer final : public KafkaDeadLetters {
     rd_kafka_purge(client_, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
     rd_kafka_poll(client_, 0);
     if (stop.stop_requested()) return Status(Code::kCancelled, "stopped");
-    return Status(Code::kUnavailable, "dead letters don't reach the topic " + topic_ +
-                                          (failure_ == RD_KAFKA_RESP_ERR_NO_ERROR
-                                               ? std::string(": no broker answers")
-                                               : std::string(": ") + rd_kafka_err2str(failure_)));
+    return Status(IsFinal(failure_) ? Code::kFailedPrecondition : Code::kUnavailable,
+                  "dead letters don't reach the topic " + topic_ +
+                      (failure_ == RD_KAFKA_RESP_ERR_NO_ERROR
+                           ? std::string(": no broker answers")
+                           : std::string(": ") + rd_kafka_err2str(failure_)));
   }
 
   const std::string topic_;

@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <nlohmann/json.hpp>
-#include <thread>
 
 #include "source/kafka/kafka_position.h"
 #include "source/kafka/kafka_topics.h"
@@ -19,19 +19,22 @@ constexpr int kWaitMs = 20;
 // to a broker. When all of a partition is read, the broker holds an answer back for a while, and
 // what the client asks meanwhile with it: the next partition is read by another client.
 constexpr size_t kClients = 4;
-// A record's time in Kafka may be this much before its event time, where clocks differ.
-constexpr int64_t kClockSkewMs = 3600 * 1000;
+// A record's time in Kafka may be this much before its event time, where clocks differ; at most as
+// much as records may be ahead of the clock at all, where that is more.
+constexpr std::chrono::milliseconds kClockSkewMin = std::chrono::hours(1);
 
 struct Slice {
   TopicPartition partition;
   int64_t from = 0;
   int64_t until = 0;
+  bool at_begin = false;  // of what is still there, when the topic has lost records
 };
 
 class KafkaReplay final : public SnapshotSource {
  public:
-  KafkaReplay(std::unique_ptr<KafkaTopics> topics, ReplayRange range)
-      : topics_(std::move(topics)), range_(std::move(range)) {}
+  KafkaReplay(std::unique_ptr<KafkaTopics> topics, ReplayRange range,
+              std::chrono::milliseconds clock_skew)
+      : topics_(std::move(topics)), range_(std::move(range)), clock_skew_(clock_skew) {}
 
   std::string_view Name() const noexcept override { return topics_->name(); }
 
@@ -46,8 +49,9 @@ class KafkaReplay final : public SnapshotSource {
       plan.splits.push_back({.id = slice.partition.ToString(),
                              .bytes = records * kBytesGuess,
                              .payload = json{{"from", slice.from}, {"until", slice.until}}.dump()});
-      notes_.push_back(
-          fmt::format("{}: offsets [{}, {})", slice.partition.ToString(), slice.from, slice.until));
+      notes_.push_back(fmt::format("{}: offsets [{}, {}){}", slice.partition.ToString(), slice.from,
+                                   slice.until,
+                                   slice.at_begin ? "; the records before are gone" : ""));
     }
     return plan;
   }
@@ -102,7 +106,7 @@ class KafkaReplay final : public SnapshotSource {
     MURMUR_TRY(CheckNamed(partitions));
     OffsetMap by_time;
     if (range_.times.from != INT64_MIN) {
-      const int64_t from_ms = range_.times.from / 1000 - kClockSkewMs;
+      const int64_t from_ms = range_.times.from / 1000 - clock_skew_.count();
       MURMUR_ASSIGN(by_time,
                     topics_->client().OffsetsAt(partitions, std::max<int64_t>(0, from_ms), stop));
     }
@@ -114,12 +118,22 @@ class KafkaReplay final : public SnapshotSource {
         slice.from = std::min(it->second, there.end);
       }
       MURMUR_TRY(CutByOffset(there, &slice));
+      slice.at_begin = there.begin > 0 && slice.from == there.begin;
       slices.push_back(std::move(slice));
     }
     return slices;
   }
 
   Status CheckNamed(const std::vector<TopicPartition>& partitions) const {
+    const bool one_topic = std::all_of(partitions.begin(), partitions.end(), [&](const auto& p) {
+      return p.topic == partitions.front().topic;
+    });
+    if (range_.by_offset() && !one_topic) {
+      return Status(Code::kInvalidArgument,
+                    fmt::format("{}: offsets mean something in one topic only; replay each topic "
+                                "by a definition of its own, or by times",
+                                topics_->name()));
+    }
     for (const auto* borders : {&range_.from_offsets, &range_.until_offsets}) {
       for (const auto& border : *borders) {
         const bool known = std::any_of(partitions.begin(), partitions.end(),
@@ -158,6 +172,7 @@ class KafkaReplay final : public SnapshotSource {
 
   const std::unique_ptr<KafkaTopics> topics_;
   const ReplayRange range_;
+  const std::chrono::milliseconds clock_skew_;
   std::vector<std::string> notes_;
 };
 
@@ -165,12 +180,13 @@ class KafkaReplay final : public SnapshotSource {
 
 Result<std::unique_ptr<SnapshotSource>> MakeKafkaReplay(const Definition& definition,
                                                         const ReplayRange& range) {
-  const size_t threads =
-      definition.threads != 0 ? definition.threads : std::thread::hardware_concurrency();
   MURMUR_ASSIGN(auto topics,
                 KafkaTopics::Make(*definition.replay, definition,
-                                  {.clients = kClients, .streams = std::max<size_t>(1, threads)}));
-  return std::unique_ptr<SnapshotSource>(std::make_unique<KafkaReplay>(std::move(topics), range));
+                                  {.clients = kClients, .streams = ThreadsOf(definition)}));
+  return std::unique_ptr<SnapshotSource>(std::make_unique<KafkaReplay>(
+      std::move(topics), range,
+      std::max(kClockSkewMin,
+               std::chrono::duration_cast<std::chrono::milliseconds>(definition.max_ahead))));
 }
 
 }  // namespace murmur

@@ -108,13 +108,14 @@ Status KafkaStream::Start(const std::stop_token& stop) {
                     "murmur replay FILE from an archive that still has them",
                     object_, range.begin, position_.next, range.begin - position_.next));
   }
-  if (range.end < position_.next) {
+  const bool is_cut = options_.end != INT64_MAX && range.end < options_.end;
+  if (range.end < position_.next || is_cut) {
     return Status(
         Code::kFailedPrecondition,
-        fmt::format("{} ends at offset {}, but was read up to {} already: the topic was made anew "
+        fmt::format("{} ends at offset {}, but had records up to {}: the topic was made anew "
                     "or lost records, and offsets mean something else by now. Build a new version "
                     "from what there is: murmur replay FILE, or murmur bootstrap FILE --fresh",
-                    object_, range.end, position_.next));
+                    object_, range.end, is_cut ? options_.end : position_.next));
   }
   const bool can_check = position_.last && position_.last->offset >= range.begin;
   to_check_ = can_check ? position_.last : std::nullopt;
@@ -155,6 +156,7 @@ Status KafkaStream::TakeError(const rd_kafka_message_t& message) {
       // The position behind the last record and what follows it unseen: ends of transactions.
       if (to_check_) MURMUR_TRY(CheckMark(nullptr));
       AdvanceTo(std::min(message.offset, options_.end));
+      if (options_.end != INT64_MAX && message.offset < options_.end) Doubt();  // it was there once
       return {};
     case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
     case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:

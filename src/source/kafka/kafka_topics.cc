@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include "source/kafka/kafka_position.h"
 #include "source/objects.h"
@@ -117,9 +118,11 @@ Result<std::vector<std::string>> KafkaTopics::Names(const std::stop_token& stop)
 }
 
 Status KafkaTopics::RefuseCompacted(const std::vector<std::string>& topics,
-                                    const std::stop_token& stop) const {
+                                    const std::stop_token& stop) {
   for (const std::string& topic : topics) {
+    if (compacted_ || checked_.contains(topic)) continue;
     MURMUR_ASSIGN(const bool compacted, client().IsCompacted(topic, stop));
+    checked_.insert(topic);
     if (!compacted) continue;
     return Status(
         Code::kFailedPrecondition,
@@ -134,11 +137,10 @@ Status KafkaTopics::RefuseCompacted(const std::vector<std::string>& topics,
 Result<std::vector<TopicPartition>> KafkaTopics::Partitions(std::stop_token stop) {
   MURMUR_ASSIGN(const auto names, Names(stop));
   MURMUR_ASSIGN(auto partitions, client().Partitions(names, stop));
-  if (!checked_ && !compacted_) MURMUR_TRY(RefuseCompacted(names, stop));
-  if (!checked_ && all_at_once_ && partitions.size() > streams_) {
+  MURMUR_TRY(RefuseCompacted(names, stop));
+  if (std::exchange(is_first_, false) && all_at_once_ && partitions.size() > streams_) {
     MURMUR_TRY(MakeClients(partitions.size()));
   }
-  checked_ = true;
   return partitions;
 }
 

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,9 +31,9 @@ class KafkaTopics {
   const std::string& name() const noexcept { return name_; }
   const KafkaClient& client() const noexcept { return *clients_.front(); }
 
-  // The partitions there are now. The first time, before any Open, it looks whether their records
-  // can be counted at all. Errors: as KafkaClient::Partitions; kFailedPrecondition (a compacted
-  // topic).
+  // The partitions there are now; asked for the first time before any Open. Looks whether the
+  // records of new topics can be counted at all. Errors: as KafkaClient::Partitions;
+  // kFailedPrecondition (a compacted topic).
   Result<std::vector<TopicPartition>> Partitions(std::stop_token stop);
 
   // Under which names a token may have the positions of `topic`: {"kafka:page_views": {"0":
@@ -49,14 +50,15 @@ class KafkaTopics {
   KafkaTopics() = default;
   Status MakeClients(size_t streams);
   Result<std::vector<std::string>> Names(const std::stop_token& stop) const;
-  Status RefuseCompacted(const std::vector<std::string>& topics, const std::stop_token& stop) const;
+  Status RefuseCompacted(const std::vector<std::string>& topics, const std::stop_token& stop);
 
   std::string name_;
   std::vector<std::string> topics_;
   std::string pattern_;
   std::string format_;
   bool compacted_ = false;  // declared to be fine
-  bool checked_ = false;
+  std::set<std::string> checked_;
+  bool is_first_ = true;  // Partitions() was not called yet
   uint64_t record_bytes_max_ = 0;
   SourceSpec spec_;
   std::string group_;

@@ -90,7 +90,7 @@ Result<std::unique_ptr<RocksDbTable>> RocksDbTable::Open(const RocksDbTableOptio
 
 RocksDbTable::RocksDbTable(const RocksDbTableOptions& options, const StateSchema& schema)
     : schema_(schema), database_options_(ToDatabaseOptions(options, schema)) {
-  if (!options.dead_letter_path.empty() && options.access == Access::kWrite) {
+  if (options.dead_letter_path && options.access == Access::kWrite) {
     dead_letters_.emplace(options.dead_letter_path);
   }
 }

@@ -29,8 +29,8 @@ struct RocksDbTableOptions {
   std::string path = {};  // the version's folder
   Access access = Access::kWrite;
   StateOptions resources = {};
-  std::string dead_letter_path = {};  // empty: no projection
-  rocksdb::Env* env = nullptr;        // null: the real one; else must outlive the table
+  std::function<std::string()> dead_letter_path = {};  // asked each time; empty: no projection
+  rocksdb::Env* env = nullptr;  // null: the real one; else must outlive the table
 };
 
 class RocksDbTable final : public StateTable {
