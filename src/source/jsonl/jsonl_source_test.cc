@@ -21,6 +21,7 @@ namespace murmur {
 namespace {
 
 using testing::ElementsAre;
+using testing::ElementsAreArray;
 using testing::HasSubstr;
 using testing::SizeIs;
 
@@ -259,6 +260,32 @@ TEST_F(JsonlSourceTest, ALongLineIsOneDeadLetterAndItsBytesAreNotKept) {
   EXPECT_EQ(read.dead[0].offset, 8u);
   EXPECT_LE(read.dead[0].raw.size(), kDeadLetterRawBytes);
   EXPECT_THAT(read.dead[0].raw, testing::StartsWith("{\"x\":\"yyy"));
+}
+
+TEST_F(JsonlSourceTest, ReadingGoesOnBehindEveryPositionAlsoThatOfALineThatIsTooLong) {
+  const std::string line = "{\"x\":\"" + std::string(5000, 'y') + "\"}\n";
+  const Read whole =
+      ReadOneFile("{\"a\":1}\n" + line + "{\"b\":2}\n" + line + line + "{\"c\":3}\n", 2000);
+  ASSERT_THAT(whole.raw, ElementsAre("{\"a\":1}", "{\"b\":2}", "{\"c\":3}"));
+  ASSERT_THAT(whole.dead, SizeIs(3));
+  const Projection projection;
+  const auto stream = std::move(source_->Open(plan_.splits[0], "", projection)).value();
+  RecordBatch batch(projection);
+  size_t rows = 0;
+  size_t dead = 0;
+  for (;;) {
+    const auto state = stream->Read({}, &batch);
+    ASSERT_TRUE(state.ok());
+    if (*state == ReadState::kEnd) break;
+    rows += batch.rows;
+    dead += batch.dead_letters.size();
+    const Read rest = ReadAll(source_.get(), plan_.splits[0], batch.after);
+    EXPECT_THAT(rest.raw,
+                ElementsAreArray(whole.raw.begin() + static_cast<ptrdiff_t>(rows), whole.raw.end()))
+        << batch.after;
+    EXPECT_THAT(rest.dead, SizeIs(whole.dead.size() - dead)) << batch.after;
+  }
+  EXPECT_EQ(rows, whole.raw.size());
 }
 
 TEST_F(JsonlSourceTest, ALineCutOffAtTheEndIsTruncated) {
