@@ -40,15 +40,20 @@ nlohmann::ordered_json LagAsJson(const LiveLag& lag) {
   nlohmann::ordered_json splits = nlohmann::ordered_json::object();
   uint64_t records = 0;
   int64_t behind = 0;  // µs between now and the newest event time of a split that is not at its end
+  bool is_known = true;
   for (const auto& [split, one] : lag.splits) {
     splits[split] = {{"committed", one.committed}, {"end", one.end}, {"lag_records", one.records}};
     records += one.records;
-    if (one.records > 0 && one.newest_time != INT64_MIN) {
+    if (one.records == 0) continue;
+    if (one.newest_time == INT64_MIN) {
+      is_known = false;
+    } else {
       behind = std::max(behind, Clock::System().WallMicros() - one.newest_time);
     }
   }
   return {{"lag_records", records},
-          {"lag_seconds", static_cast<double>(behind) / 1e6},
+          {"lag_seconds", is_known ? nlohmann::ordered_json(static_cast<double>(behind) / 1e6)
+                                   : nlohmann::ordered_json()},
           {"records_per_second", lag.records_per_second},
           {"splits", splits}};
 }

@@ -1427,6 +1427,22 @@ class SwapTest(KafkaTest):
         self.assertIn(f"in use by pid {child.pid}", self.fail_with(1, "run", self.file).err)
         self.end(child)
 
+    def test_a_run_does_not_follow_a_version_of_another_topic(self):
+        self.begin()
+        child = self.follow(self.file)
+        first, self.topic = self.topic, f"{self.topic}.other"
+        self.make_topic(2)
+        self.produce(100)
+        other = self.pipeline(replay={"kafka": self.source()})
+        err = self.fail_with(1, "replay", other).err
+        self.assertIn("version 2 is not of the live source that this run follows", err)
+        self.assertIn(f"live.topic: {self.topic} → {first}", err)
+        self.assertEqual(self.serving(), 1)
+        self.end(child)
+        self.succeed("swap", other, 2)
+        self.catch_up(other)
+        self.check(other)
+
     def test_a_version_whose_records_are_gone_is_not_swapped_in(self):
         self.begin()
         self.succeed("replay", self.file)
