@@ -247,9 +247,8 @@ Status LiveOwner::Answer(const FollowedVersion& followed, const OwnerRequest& re
 Status LiveOwner::AskForSwap(uint64_t asked, uint64_t number, const WriteText& write) {
   if (options_.until_caught_up) return Status(Code::kUnimplemented, "this run ends by itself");
   std::unique_lock lock(mutex_);
-  if (asked != following_) {
-    return Status(Code::kFailedPrecondition,
-                  fmt::format("version {} has just stopped serving; try again", asked));
+  if (following_ != 0 && asked != following_) {
+    return Status(Code::kAborted, fmt::format("version {} has just stopped serving", asked));
   }
   std::shared_ptr<SwapRequest> request = request_;
   if (request == nullptr) {

@@ -66,7 +66,7 @@ class LiveOwner {
   std::condition_variable_any changed_;
   std::shared_ptr<SwapRequest> request_;  // under mutex_; the one that waits or is under way
   bool serving_request_ = false;          // under mutex_; it is under way
-  uint64_t following_ = 0;                // under mutex_; the version
+  uint64_t following_ = 0;                // under mutex_; the version; 0: none yet
   bool ended_ = false;                    // under mutex_; it is followed no more
 };
 

@@ -58,6 +58,7 @@ Result<std::optional<SwapSummary>> AskOwnerToSwap(const StateDirectory& director
     MURMUR_ASSIGN(SwapSummary summary, SwapSummaryFromJson(answer));
     return std::optional<SwapSummary>(std::move(summary));
   }
+  if (asked.code() == Code::kAborted) return AskOwnerToSwap(directory, number, has_owner);
   // Nobody is there, or nobody who follows a live source.
   const bool nobody = asked.code() == Code::kUnavailable && answer.empty();
   if (has_owner != nullptr) *has_owner = !nobody;

@@ -923,7 +923,7 @@ class InterruptedTest(ArchiveTest):
     def no_switching(self, file):
         """Holds the lock under which versions are made, dropped and switched."""
         with open(self.directory / "state" / file.stem / "lock", "a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            fcntl.lockf(lock, fcntl.LOCK_EX)
             yield
 
     def test_killed_between_complete_and_swap_the_same_command_swaps(self):
