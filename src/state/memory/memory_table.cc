@@ -78,7 +78,7 @@ class MemoryTable final : public StateTable {
   }
 
   Status SetStatus(VersionStatus status, std::string failure) override {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(*store_->mutex);
     MURMUR_TRY(Ready());
     store_->info.status = status;
     store_->info.failure = std::move(failure);
@@ -86,7 +86,7 @@ class MemoryTable final : public StateTable {
   }
 
   Status Complete(const ScanEnd& end) override {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(*store_->mutex);
     MURMUR_TRY(Ready());
     store_->info.status = VersionStatus::kComplete;
     store_->info.failure.clear();
@@ -97,14 +97,14 @@ class MemoryTable final : public StateTable {
   }
 
   Status DropIds() override {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(*store_->mutex);
     MURMUR_TRY(Ready());
     store_->ids.clear();
     return Status();
   }
 
   Status Begin(const HandoffToken& token, const ScanPlan& plan) override {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(*store_->mutex);
     MURMUR_TRY(Ready());
     if (store_->plan.has_value()) return Status(Code::kAlreadyExists, "the plan is stored already");
     store_->token = token;
@@ -113,7 +113,7 @@ class MemoryTable final : public StateTable {
   }
 
   Status Apply(const Commit& commit) override {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(*store_->mutex);
     MURMUR_TRY(Ready());
     MURMUR_TRY(CheckFence(commit));
     std::map<std::string, std::string> changed;
@@ -136,7 +136,7 @@ class MemoryTable final : public StateTable {
   }
 
   Status Close() override {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(*store_->mutex);
     closed_ = true;
     return Status();
   }
@@ -148,7 +148,7 @@ class MemoryTable final : public StateTable {
 
   template <class T, class Read>
   Result<T> Locked(Read read) const {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(*store_->mutex);
     MURMUR_TRY(Ready());
     return read();
   }
@@ -188,7 +188,6 @@ class MemoryTable final : public StateTable {
     return Status();
   }
 
-  mutable std::mutex mutex_;
   const std::shared_ptr<MemoryStore> store_;
   const StateSchema schema_;
   bool closed_ = false;

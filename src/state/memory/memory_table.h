@@ -16,6 +16,8 @@ namespace murmur {
 
 // What outlives a table: opening it again on the same store finds what was committed.
 struct MemoryStore {
+  // Held by whoever uses what follows while a table is open. A copy shares it.
+  std::shared_ptr<std::mutex> mutex = std::make_shared<std::mutex>();
   VersionInfo info;
   RetentionRecord retention;
   std::optional<HandoffToken> token;
@@ -29,7 +31,7 @@ struct MemoryStore {
 // A new version. info.monoids is filled in.
 std::shared_ptr<MemoryStore> MakeMemoryStore(VersionInfo info, const StateSchema& schema);
 
-// One table at a time has a store. Errors: kFailedPrecondition (other monoids or windows).
+// One table at a time writes to a store, others may read. Errors: kFailedPrecondition (other monoids or windows).
 Result<std::unique_ptr<StateTable>> OpenMemoryTable(std::shared_ptr<MemoryStore> store,
                                                     const StateSchema& schema);
 
