@@ -205,6 +205,8 @@ std::shared_ptr<MemoryStore> MakeMemoryStore(VersionInfo info, const StateSchema
 
 Result<std::unique_ptr<StateTable>> OpenMemoryTable(std::shared_ptr<MemoryStore> store,
                                                     const StateSchema& schema) {
+  const auto mutex = store->mutex;
+  const std::lock_guard lock(*mutex);
   MURMUR_TRY(CheckSchema(schema, store->info, store->retention));
   store->retention = Reopened(store->retention, schema.buckets, Newest(store->progress));
   return std::unique_ptr<StateTable>(std::make_unique<MemoryTable>(std::move(store), schema));

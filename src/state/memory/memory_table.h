@@ -31,7 +31,8 @@ struct MemoryStore {
 // A new version. info.monoids is filled in.
 std::shared_ptr<MemoryStore> MakeMemoryStore(VersionInfo info, const StateSchema& schema);
 
-// One table at a time writes to a store, others may read. Errors: kFailedPrecondition (other monoids or windows).
+// One table at a time writes to a store, others may read. Errors: kFailedPrecondition (other
+// monoids or windows).
 Result<std::unique_ptr<StateTable>> OpenMemoryTable(std::shared_ptr<MemoryStore> store,
                                                     const StateSchema& schema);
 
