@@ -93,6 +93,16 @@ class S3Test(unittest.TestCase):
         self.assertEqual(run.returncode, 1)
         self.assertIn("check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY", run.stderr)
 
+    def test_keys_of_a_profile(self):
+        env = self.server.environment(AWS_PROFILE="logs")
+        keys = self.folder / "credentials"
+        keys.write_text(f"[logs]\naws_access_key_id = {env.pop('AWS_ACCESS_KEY_ID')}\n"
+                        f"aws_secret_access_key = {env.pop('AWS_SECRET_ACCESS_KEY')}\n")
+        env["AWS_SHARED_CREDENTIALS_FILE"] = str(keys)
+        file = self.definition(self.server.endpoint, "s3://few/events/")
+        run = self.murmur("bootstrap", file, env=env)
+        self.assertEqual(run.returncode, 0, run.stderr)
+
     def test_keys_in_the_definition_are_references_and_never_shown(self):
         file = self.definition(self.server.endpoint, more=", access_key: '${KEY}',"
                                " secret_key: '${SECRET}'")
