@@ -67,7 +67,10 @@ class KillTest(SampleTest):
                 child = self.start("bootstrap", file, "--threads", self.random.choice("12"))
                 time.sleep(self.random.uniform(0, seconds))
                 child.kill()
-                killed += child.wait() == -signal.SIGKILL
+                if child.wait() == -signal.SIGKILL:
+                    killed += 1
+                else:
+                    seconds *= 0.8  # other load was slower when it was taken
             self.succeed("bootstrap", file)
             self.assertEqual(self.succeed("dump", file).out, expected)
 
