@@ -46,6 +46,10 @@ class CrashingTable final : public StateTable {
   Result<std::vector<bool>> HasIds(std::span<const std::string> ids) const override {
     return table_->HasIds(ids);
   }
+  Result<std::vector<std::optional<std::string>>> LedgerEntries(
+      std::span<const std::string_view> keys) const override {
+    return table_->LedgerEntries(keys);
+  }
   Status Close() override { return table_->Close(); }
 
   bool crashed() const { return crashed_; }

@@ -302,6 +302,54 @@ TEST_P(StateTableContract, IdsComeWithTheirCommitAndGoWhenTheVersionIsComplete) 
   EXPECT_EQ((**table_->Token()).streams.at("kafka").at("0"), "7");
 }
 
+TEST_P(StateTableContract, LedgerEntriesComeReplaceAndGoWithTheirCommit) {
+  const std::vector<std::string_view> rows = {"a", std::string_view("b\0c", 3), "", "d"};
+  const auto ledger = [this] {
+    Contents entries;
+    const Status scanned = (*table_->Snapshot())->ScanLedger("", [&](auto key, auto entry) {
+      EXPECT_TRUE(entries.empty() || key > entries.rbegin()->first) << "rows are out of order";
+      entries.emplace(key, entry);
+      return true;
+    });
+    EXPECT_EQ(scanned, Status());
+    return entries;
+  };
+  TestCommit first = NumberedCommit(1, 20);
+  first.ledger = {{"", "none"}, {"a", ""}, {std::string(rows[1]), "two"}};
+  Apply(first);
+  TestCommit fenced = first;  // it starts where the first one did
+  fenced.ledger = {{"a", "fenced"}, {"d", "fenced"}};
+  EXPECT_EQ(fenced.ApplyTo(table_.get()).code(), Code::kAborted);
+  for (int opened = 0; opened < 2; ++opened, Reopen()) {
+    EXPECT_THAT(*table_->LedgerEntries(rows),
+                testing::ElementsAre("", "two", "none", std::nullopt));
+  }
+  const auto contents = Dump(*table_);
+  EXPECT_EQ(contents, Folded({first})) << "the ledger is no data";
+
+  TestCommit large = NumberedCommit(2, 20);
+  for (int i = 0; i < 5000; ++i) large.ledger.push_back({std::to_string(10000 + i), "x"});
+  large.ledger.push_back({"a", std::nullopt});
+  large.ledger.push_back({std::string(rows[1]), "three"});
+  Apply(large);
+  Reopen();
+  EXPECT_THAT(*table_->LedgerEntries(rows),
+              testing::ElementsAre(std::nullopt, "three", "none", std::nullopt));
+  EXPECT_EQ(ledger().size(), 5002u);
+  TestCommit small = NumberedCommit(3, 20);
+  small.ledger = {{"14999", std::nullopt}};
+  Apply(small);
+  EXPECT_EQ(ledger().size(), 5001u);
+  EXPECT_FALSE(ledger().contains("14999"));
+  EXPECT_EQ(Dump(*table_), Folded({first, large, small}));
+  size_t visited = 0;
+  ASSERT_EQ((*table_->Snapshot())->ScanLedger("14997", [&](auto, auto) { return ++visited < 2; }),
+            Status());
+  EXPECT_EQ(visited, 2u);
+  ASSERT_EQ(table_->Complete({}), Status());
+  EXPECT_EQ(ledger().size(), 5001u) << "the ledger stays when the version is complete";
+}
+
 TEST_P(StateTableContract, IdsThatAreKeptGoWhenTheyAreDropped) {
   const std::vector<std::string> ids = {"a", "b"};
   TestCommit commit = NumberedCommit(1, 20);

@@ -111,6 +111,7 @@ struct TestCommit {
   std::vector<DeadLetter> dead_letters = {};
   int64_t newest_time = INT64_MIN;
   std::vector<std::string> ids = {};
+  std::vector<LedgerRow> ledger = {};
 
   Status ApplyTo(StateTable* table) const {
     MapCursor cursor(deltas);
@@ -120,6 +121,7 @@ struct TestCommit {
     commit.delta_count = deltas.size();
     commit.dead_letters = dead_letters;
     commit.ids = ids;
+    commit.ledger = ledger;
     return table->Apply(commit);
   }
   SplitProgress Progress() const {

@@ -13,6 +13,7 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -187,6 +188,9 @@ struct DeadLetter {
 };
 inline constexpr size_t kDeadLetterRawBytes = 64 << 10;
 
+// What a record of a table source says of its row: what it holds now, or that it is gone.
+enum class RowChange : uint8_t { kPut, kDelete };
+
 // How far one split has been read. Opaque to all but its source; printable text.
 using Position = std::string;
 
@@ -199,6 +203,12 @@ struct RecordBatch {
   std::vector<DeadLetter> dead_letters;  // records of this stretch that could not be decoded
   uint64_t bytes = 0;                    // source bytes that this batch advanced over
   Position after;                        // of the split, when all of this is counted
+
+  // Of a table source, whose records are rows with a life; else empty.
+  std::vector<std::string_view> row_keys;  // per row: its primary key, equal bytes for equal keys
+  std::vector<RowChange> changes;          // per row; of kDelete no cell counts
+  // Fills in `id` and `raw` of a row's dead letter, where `raw` above would not be text.
+  std::function<void(uint32_t row, DeadLetter* letter)> describe;
 
   explicit RecordBatch(const Projection& projection)
       : columns(projection.fields.size()), offsets(kBatchRows), raw(kBatchRows) {}

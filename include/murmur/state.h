@@ -1,5 +1,6 @@
 // Where the answers live. A StateTable is one version of one pipeline's state:
-// (key, bucket) → encoded value, the positions that it has consumed, and the dead letters.
+// (key, bucket) → encoded value, the positions that it has consumed, the dead letters, and for a table
+// source the ledger: what each of its rows contributes.
 //
 // A commit moves all of them, atomically and durably, or none of them.
 // Contract suite: testing/state_table_contract.h.
@@ -51,12 +52,19 @@ class DeltaCursor {
   virtual bool Next(std::string_view* key, std::string_view* value) = 0;
 };
 
+// What is known of one row of a table source; the store does not look into it.
+struct LedgerRow {
+  std::string key;                   // of the row: RecordBatch::row_keys
+  std::optional<std::string> entry;  // none: nothing is known of it any more
+};
+
 struct Commit {
   std::vector<SplitMove> moves;
   DeltaCursor* deltas = nullptr;  // null: none
   uint64_t delta_count = 0;
   std::vector<DeadLetter> dead_letters;
   std::vector<std::string> ids;  // of the records counted, where a plan says `deduplicate`
+  std::vector<LedgerRow> ledger;  // in ascending order of key, each key once
 };
 
 enum class VersionStatus : uint8_t { kBuilding, kComplete, kFailed };
@@ -93,6 +101,8 @@ class StateSnapshot {
   // The greatest newest_time over all splits; INT64_MIN: none.
   virtual Result<int64_t> NewestTime() const = 0;
   virtual Status ScanDeadLetters(const std::function<bool(const DeadLetter&)>& visit) const = 0;
+  // Visits the ledger's entries of row keys from `from` on, ascending.
+  virtual Status ScanLedger(std::string_view from, const Visitor& visit) const = 0;
 };
 
 class StateTable {
@@ -117,7 +127,7 @@ class StateTable {
   virtual Result<std::optional<ScanPlan>> Plan() const = 0;
 
   // If every move's `from` is the stored position of its split: combines the deltas, stores the
-  // dead letters, moves the positions; all or nothing, durable on return.
+  // dead letters and ledger entries, moves the positions; all or nothing, durable on return.
   // REQUIRES: a split is moved by one caller at a time.
   // Errors: kAborted (fenced), kResourceExhausted (disk full), kUnavailable, kDataLoss. On error
   // the table is unchanged, or, after kUnavailable, may have changed wholly: read Progress.
@@ -125,6 +135,10 @@ class StateTable {
 
   // Which of `ids` earlier commits brought, and no Complete or DropIds has dropped.
   virtual Result<std::vector<bool>> HasIds(std::span<const std::string> ids) const = 0;
+
+  // The ledger's entries of these rows; none where it has none.
+  virtual Result<std::vector<std::optional<std::string>>> LedgerEntries(
+      std::span<const std::string_view> keys) const = 0;
 
   virtual Result<std::unique_ptr<StateSnapshot>> Snapshot() const = 0;
 

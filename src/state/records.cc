@@ -130,6 +130,8 @@ std::string ProgressKey(std::string_view split) {
 
 std::string IdKey(std::string_view id) { return std::string(kIdPrefix).append(id); }
 
+std::string LedgerKey(std::string_view row) { return std::string(kLedgerPrefix).append(row); }
+
 std::string DeadLetterKey(const DeadLetter& letter) {
   std::string key(kDeadLetterPrefix);
   AppendKeyPart(Cell::String(letter.object), &key);

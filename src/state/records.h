@@ -20,6 +20,9 @@ inline constexpr std::string_view kDeadLetterPrefix = "\xF2";
 inline constexpr std::string_view kDeadLettersEnd = "\xF3";
 inline constexpr std::string_view kIdPrefix = "\xF3";
 inline constexpr std::string_view kIdsEnd = "\xF4";
+// Behind all other records: a commit of many writes them last.
+inline constexpr std::string_view kLedgerPrefix = "\xF4";
+inline constexpr std::string_view kLedgerEnd = "\xF5";
 
 // The buckets of a version, as last opened. `floor`: no bucket below it is ever shown again, also
 // when `keep` grows.
@@ -31,6 +34,7 @@ struct RetentionRecord {
 
 std::string ProgressKey(std::string_view split);
 std::string IdKey(std::string_view id);
+std::string LedgerKey(std::string_view row);
 std::string DeadLetterKey(const DeadLetter& letter);
 
 std::string EncodeInfo(const VersionInfo& info);

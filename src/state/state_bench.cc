@@ -175,7 +175,7 @@ void BM_HighCardinality(benchmark::State& state) {
       SpreadKeys keys(std::min(state.range(0), kKeys - done), static_cast<uint64_t>(commit));
       bool in_doubt = false;
       database->WaitForCompaction();
-      if (!database->WriteLarge(&keys, {}, &in_doubt).ok()) std::abort();
+      if (!database->WriteLarge({.deltas = &keys, .records = {}}, &in_doubt).ok()) std::abort();
     }
     state.PauseTiming();
     state.counters["settle_s"] = SecondsUntilSettled(*database);
@@ -199,7 +199,7 @@ void BM_SyncedBatches(benchmark::State& state) {
     for (int64_t done = 0, commit = 1; done < kKeys; done += kBatchKeys, ++commit) {
       SpreadKeys keys(kBatchKeys, static_cast<uint64_t>(commit));
       bool in_doubt = false;
-      if (!database->WriteSmall(&keys, {}, &in_doubt).ok()) std::abort();
+      if (!database->WriteSmall({.deltas = &keys, .records = {}}, &in_doubt).ok()) std::abort();
     }
   }
   state.SetItemsProcessed(state.iterations() * kKeys);

@@ -46,6 +46,12 @@ class MemorySnapshot final : public StateSnapshot {
     }
     return Status();
   }
+  Status ScanLedger(std::string_view from, const Visitor& visit) const override {
+    for (auto it = store_.ledger.lower_bound(from); it != store_.ledger.end(); ++it) {
+      if (!visit(it->first, it->second)) break;
+    }
+    return Status();
+  }
 
  private:
   bool Visible(std::string_view key, std::string_view value) const {
@@ -124,6 +130,13 @@ class MemoryTable final : public StateTable {
     for (const DeadLetter& letter : commit.dead_letters) {
       store_->dead_letters[DeadLetterKey(letter)] = letter;
     }
+    for (const LedgerRow& row : commit.ledger) {
+      if (row.entry) {
+        store_->ledger[row.key] = *row.entry;
+      } else {
+        store_->ledger.erase(row.key);
+      }
+    }
     return Status();
   }
 
@@ -132,6 +145,18 @@ class MemoryTable final : public StateTable {
       std::vector<bool> has;
       for (const std::string& id : ids) has.push_back(store_->ids.contains(id));
       return has;
+    });
+  }
+
+  Result<std::vector<std::optional<std::string>>> LedgerEntries(
+      std::span<const std::string_view> keys) const override {
+    return Locked<std::vector<std::optional<std::string>>>([&] {
+      std::vector<std::optional<std::string>> entries(keys.size());
+      for (size_t i = 0; i < keys.size(); ++i) {
+        const auto found = store_->ledger.find(keys[i]);
+        if (found != store_->ledger.end()) entries[i] = found->second;
+      }
+      return entries;
     });
   }
 

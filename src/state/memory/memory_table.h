@@ -26,6 +26,7 @@ struct MemoryStore {
   std::map<std::string, SplitProgress> progress;
   std::map<std::string, DeadLetter> dead_letters;  // by DeadLetterKey
   std::set<std::string> ids;
+  std::map<std::string, std::string, std::less<>> ledger;
 };
 
 // A new version. info.monoids is filled in.

@@ -36,13 +36,19 @@ uint64_t Seed() {
   return seed;
 }
 
-// Small and large commits in turn, each with a dead letter.
+// Small and large commits in turn, each with a dead letter, and a ledger row that comes or goes.
 TestCommit CommitNumber(int64_t number) {
   TestCommit commit = NumberedCommit(number, number % 2 == 0 ? kManyKeys : 40);
   DeadLetter letter;
   letter.object = "o";
   letter.offset = static_cast<uint64_t>(number);
   commit.dead_letters.push_back(letter);
+  commit.ledger = {{"newest", std::to_string(number)}};
+  if (number % 3 == 0) {
+    commit.ledger.push_back({"sometimes", std::nullopt});
+  } else {
+    commit.ledger.push_back({"sometimes", std::to_string(number)});
+  }
   return commit;
 }
 
@@ -67,6 +73,21 @@ int64_t CheckIsAPrefix(const StateTable& table) {
   EXPECT_EQ((*snapshot)->ScanDeadLetters([&](const DeadLetter&) { return ++letters > 0; }),
             Status());
   EXPECT_EQ(letters, position);
+  Contents ledger;
+  for (int64_t n = 1; n <= position; ++n) {
+    for (const LedgerRow& row : CommitNumber(n).ledger) {
+      if (row.entry) ledger[row.key] = *row.entry;
+      if (!row.entry) ledger.erase(row.key);
+    }
+  }
+  EXPECT_EQ((*snapshot)->ScanLedger("", [&](auto row, auto entry) {
+    const auto it = ledger.find(std::string(row));
+    EXPECT_TRUE(it != ledger.end() && it->second == entry) << row << " at position " << position;
+    if (it != ledger.end()) ledger.erase(it);
+    return true;
+  }),
+            Status());
+  EXPECT_TRUE(ledger.empty()) << "rows are missing at position " << position;
   return position;
 }
 

@@ -16,6 +16,7 @@
 #include <thread>
 
 #include "murmur/key.h"
+#include "state/records.h"
 
 namespace murmur {
 namespace {
@@ -190,17 +191,27 @@ Result<std::optional<std::string>> Database::Get(std::string_view key,
 }
 
 Result<std::vector<bool>> Database::Has(const std::vector<std::string>& keys) const {
+  MURMUR_ASSIGN(const auto values, GetMany(keys));
+  std::vector<bool> has;
+  for (const auto& value : values) has.push_back(value.has_value());
+  return has;
+}
+
+Result<std::vector<std::optional<std::string>>> Database::GetMany(
+    const std::vector<std::string>& keys) const {
   const std::vector<rocksdb::Slice> slices(keys.begin(), keys.end());
   std::vector<rocksdb::PinnableSlice> values(keys.size());
   std::vector<rocksdb::Status> statuses(keys.size());
   db_->MultiGet(rocksdb::ReadOptions(), db_->DefaultColumnFamily(), slices.size(), slices.data(),
                 values.data(), statuses.data());
-  std::vector<bool> has;
-  for (const rocksdb::Status& status : statuses) {
-    if (!status.ok() && !status.IsNotFound()) return FromRocks(status, "reading " + path());
-    has.push_back(status.ok());
+  std::vector<std::optional<std::string>> found(keys.size());
+  for (size_t i = 0; i < keys.size(); ++i) {
+    if (!statuses[i].ok() && !statuses[i].IsNotFound()) {
+      return FromRocks(statuses[i], "reading " + path());
+    }
+    if (statuses[i].ok()) found[i].emplace(values[i].data(), values[i].size());
   }
-  return has;
+  return found;
 }
 
 Status Database::Scan(std::string_view from, std::string_view until,
@@ -217,17 +228,22 @@ Status Database::Scan(std::string_view from, std::string_view until,
   return it->status().ok() ? Status() : FromRocks(it->status(), "reading " + path());
 }
 
-Status Database::WriteSmall(DeltaCursor* deltas, const StoreRecords& records, bool* in_doubt) {
+Status Database::WriteSmall(const WriteSet& what, bool* in_doubt) {
   rocksdb::WriteBatch batch;
-  CheckedDeltas checked(deltas);
+  CheckedDeltas checked(what.deltas);
   std::string_view key, value;
   while (checked.Next(&key, &value)) {
     const auto added = batch.Merge(ToSlice(key), ToSlice(value));
     if (!added.ok()) return FromRocks(added, "writing to " + path());
   }
   MURMUR_TRY(checked.status());
-  for (const auto& [record_key, record] : records) {
+  for (const auto& [record_key, record] : what.records) {
     const auto added = batch.Put(record_key, record);
+    if (!added.ok()) return FromRocks(added, "writing to " + path());
+  }
+  for (const LedgerRow& row : what.ledger) {
+    const std::string row_key = LedgerKey(row.key);
+    const auto added = row.entry ? batch.Put(row_key, *row.entry) : batch.Delete(row_key);
     if (!added.ok()) return FromRocks(added, "writing to " + path());
   }
   rocksdb::WriteOptions durable;
@@ -237,26 +253,29 @@ Status Database::WriteSmall(DeltaCursor* deltas, const StoreRecords& records, bo
   return written.ok() ? Status() : FromRocks(written, "writing to " + path());
 }
 
-Status Database::BuildTable(const std::string& file, DeltaCursor* deltas,
-                            const StoreRecords& records) const {
+Status Database::BuildTable(const std::string& file, const WriteSet& what) const {
   rocksdb::SstFileWriter writer(rocksdb::EnvOptions(), rocks_);
   auto status = writer.Open(file);
-  CheckedDeltas checked(deltas);
+  CheckedDeltas checked(what.deltas);
   std::string_view key, value;
   while (status.ok() && checked.Next(&key, &value)) {
     status = writer.Merge(ToSlice(key), ToSlice(value));
   }
   MURMUR_TRY(checked.status());
-  for (auto it = records.begin(); status.ok() && it != records.end(); ++it) {
+  for (auto it = what.records.begin(); status.ok() && it != what.records.end(); ++it) {
     status = writer.Put(it->first, it->second);
+  }
+  for (auto row = what.ledger.begin(); status.ok() && row != what.ledger.end(); ++row) {
+    const std::string row_key = LedgerKey(row->key);
+    status = row->entry ? writer.Put(row_key, *row->entry) : writer.Delete(row_key);
   }
   if (status.ok()) status = writer.Finish();
   return status.ok() ? Status() : FromRocks(status, "writing " + file);
 }
 
-Status Database::WriteLarge(DeltaCursor* deltas, const StoreRecords& records, bool* in_doubt) {
+Status Database::WriteLarge(const WriteSet& what, bool* in_doubt) {
   const std::string file = staging_prefix_ + std::to_string(++staged_) + ".sst";
-  Status built = BuildTable(file, deltas, records);
+  Status built = BuildTable(file, what);
   if (built.ok()) {
     rocksdb::IngestExternalFileOptions ingest;
     ingest.move_files = true;

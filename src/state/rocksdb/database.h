@@ -45,6 +45,13 @@ inline std::string_view ToView(const rocksdb::Slice& slice) { return {slice.data
 // Records of the store itself, by key.
 using StoreRecords = std::map<std::string, std::string>;
 
+// What one write brings.
+struct WriteSet {
+  DeltaCursor* deltas = nullptr;  // null: none
+  const StoreRecords& records;
+  std::span<const LedgerRow> ledger = {};
+};
+
 class Database {
  public:
   // kRead opens beside a writer, and sees what was committed when it was opened.
@@ -66,14 +73,16 @@ class Database {
   Result<std::optional<std::string>> Get(std::string_view key,
                                          const rocksdb::Snapshot* snapshot = nullptr) const;
   Result<std::vector<bool>> Has(const std::vector<std::string>& keys) const;
+  Result<std::vector<std::optional<std::string>>> GetMany(
+      const std::vector<std::string>& keys) const;
   // Visits [from, until) in order until `visit` returns false.
   Status Scan(std::string_view from, std::string_view until, const rocksdb::Snapshot* snapshot,
               const std::function<bool(std::string_view, std::string_view)>& visit) const;
 
-  // Writes `deltas` (null: none) and `records` in one atomic, durable step. *in_doubt: it failed
-  // when it may already have reached the disk; only opening the database again tells.
-  Status WriteSmall(DeltaCursor* deltas, const StoreRecords& records, bool* in_doubt);
-  Status WriteLarge(DeltaCursor* deltas, const StoreRecords& records, bool* in_doubt);
+  // Writes all of `what` in one atomic, durable step. *in_doubt: it failed when it may already have
+  // reached the disk; only opening the database again tells.
+  Status WriteSmall(const WriteSet& what, bool* in_doubt);
+  Status WriteLarge(const WriteSet& what, bool* in_doubt);
 
   // Waits, in small steps, while the tables that no compaction has reached are too many: ingestion
   // is not held back by RocksDB itself.
@@ -83,8 +92,7 @@ class Database {
   explicit Database(DatabaseOptions options) : options_(std::move(options)) {}
   Status OpenPrimary();
   Status OpenSecondary();
-  Status BuildTable(const std::string& file, DeltaCursor* deltas,
-                    const StoreRecords& records) const;
+  Status BuildTable(const std::string& file, const WriteSet& what) const;
 
   DatabaseOptions options_;
   rocksdb::Options rocks_;

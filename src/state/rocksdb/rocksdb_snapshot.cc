@@ -107,4 +107,11 @@ Status RocksDbSnapshot::ScanDeadLetters(const std::function<bool(const DeadLette
   return damaged;
 }
 
+Status RocksDbSnapshot::ScanLedger(std::string_view from, const Visitor& visit) const {
+  return database_->Scan(LedgerKey(from), kLedgerEnd, snapshot_, [&](auto key, auto value) {
+    key.remove_prefix(kLedgerPrefix.size());
+    return visit(key, value);
+  });
+}
+
 }  // namespace murmur

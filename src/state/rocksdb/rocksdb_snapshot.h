@@ -21,6 +21,7 @@ class RocksDbSnapshot final : public StateSnapshot {
   Result<std::map<std::string, SplitProgress>> Progress() const override;
   Result<int64_t> NewestTime() const override;
   Status ScanDeadLetters(const std::function<bool(const DeadLetter&)>& visit) const override;
+  Status ScanLedger(std::string_view from, const Visitor& visit) const override;
 
  private:
   RocksDbSnapshot(std::shared_ptr<Database> database, std::shared_ptr<VisibleBuckets> visible);

@@ -65,7 +65,7 @@ Status RocksDbTable::Create(const RocksDbTableOptions& options, VersionInfo info
       {std::string(kInfoKey), EncodeInfo(info)},
       {std::string(kRetentionKey), EncodeRetention({.rule = schema.buckets})}};
   bool in_doubt = false;
-  return database->WriteSmall(nullptr, records, &in_doubt);
+  return database->WriteSmall({.records = records}, &in_doubt);
 }
 
 Result<VersionInfo> RocksDbTable::ReadInfo(const RocksDbTableOptions& options) {
@@ -210,16 +210,17 @@ Status RocksDbTable::Leave(const Commit& commit, Status written, bool in_doubt) 
 Status RocksDbTable::Apply(const Commit& commit) {
   MURMUR_ASSIGN(auto database, Enter(commit));
   const bool small = (commit.deltas == nullptr ? 0 : commit.delta_count) +
-                         commit.dead_letters.size() + commit.ids.size() <=
+                         commit.dead_letters.size() + commit.ids.size() + commit.ledger.size() <=
                      kSmallCommitDeltas;
   const StoreRecords records = RecordsOf(commit);
+  const WriteSet what{.deltas = commit.deltas, .records = records, .ledger = commit.ledger};
   bool in_doubt = false;
   Status written;
   if (small) {
-    written = database->WriteSmall(commit.deltas, records, &in_doubt);
+    written = database->WriteSmall(what, &in_doubt);
   } else {
     database->WaitForCompaction();
-    written = database->WriteLarge(commit.deltas, records, &in_doubt);
+    written = database->WriteLarge(what, &in_doubt);
   }
   database.reset();
   MURMUR_TRY(Leave(commit, std::move(written), in_doubt));
@@ -231,7 +232,7 @@ Status RocksDbTable::Apply(const Commit& commit) {
 Status RocksDbTable::PutRecords(Lock* lock, const StoreRecords& records) {
   MURMUR_ASSIGN(const auto database, ReadyToWrite(lock));
   bool in_doubt = false;
-  Status written = database->WriteSmall(nullptr, records, &in_doubt);
+  Status written = database->WriteSmall({.records = records}, &in_doubt);
   in_doubt_ |= in_doubt;
   return written;
 }
@@ -307,6 +308,16 @@ Result<std::optional<ScanPlan>> RocksDbTable::Plan() const {
   Lock lock(mutex_);
   MURMUR_ASSIGN(const auto database, Ready(&lock));
   return Optional(*database, kPlanKey, DecodePlan);
+}
+
+Result<std::vector<std::optional<std::string>>> RocksDbTable::LedgerEntries(
+    std::span<const std::string_view> keys) const {
+  Lock lock(mutex_);
+  MURMUR_ASSIGN(const auto database, Ready(&lock));
+  lock.unlock();
+  std::vector<std::string> ledger_keys;
+  for (const std::string_view key : keys) ledger_keys.push_back(LedgerKey(key));
+  return database->GetMany(ledger_keys);
 }
 
 Result<std::unique_ptr<StateSnapshot>> RocksDbTable::Snapshot() const {

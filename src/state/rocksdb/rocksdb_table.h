@@ -54,6 +54,8 @@ class RocksDbTable final : public StateTable {
   Result<std::optional<ScanPlan>> Plan() const override;
   Status Apply(const Commit& commit) override;
   Result<std::vector<bool>> HasIds(std::span<const std::string> ids) const override;
+  Result<std::vector<std::optional<std::string>>> LedgerEntries(
+      std::span<const std::string_view> keys) const override;
   Result<std::unique_ptr<StateSnapshot>> Snapshot() const override;
   Status Close() override;
 

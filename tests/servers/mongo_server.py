@@ -1,0 +1,208 @@
+"""A real MongoDB server for tests: a replica set of one node, on a free loopback port.
+
+    with MongoServer() as mongo:
+        orders = mongo.collection("shop", "orders", pre_images=True)
+        orders.insert_one({"_id": 1, "total": 250})
+        subprocess.run([program, …, mongo.uri])
+
+It starts in a second, and is killed when the block ends, or with the thread that started it.
+Everything it stores lies in a temporary directory, which goes with it.
+"""
+
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+import pymongo
+
+from kafka_server import reserve_port
+
+CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "murmur"
+PROGRAM = os.environ.get("MURMUR_MONGOD") or CACHE / "mongod/mongod"
+REPLICA_SET = "rs0"
+START_SECONDS_MAX = 120
+STOP_SECONDS_MAX = 60
+REQUEST_SECONDS_MAX = 60
+OPLOG_NOTE_BYTES = 1 << 18
+LOG_SHOWN_BYTES = 8000
+
+
+class MongoError(Exception):
+    pass
+
+
+class MongoServer:
+    """Used by one thread, but for its clients. There is no user and no password.
+
+    oplog_mb: what the oplog keeps; 1 is possible. It loses old changes only after a checkpoint,
+    every checkpoint_seconds, so to lose some soon both must be small: see `roll_oplog`.
+    snapshot_seconds: how long the past can be read (atClusterTime).
+    fail_points: the command configureFailPoint works, with which this server fails as told.
+    """
+
+    def __init__(self, *, oplog_mb=256, snapshot_seconds=600, checkpoint_seconds=60,
+                 fail_points=False, program=PROGRAM):
+        self.program = str(program)
+        self.options = [
+            "--oplogSize", str(oplog_mb), "--syncdelay", str(checkpoint_seconds),
+            "--setParameter", f"minSnapshotHistoryWindowInSeconds={snapshot_seconds}"]
+        if fail_points:
+            self.options += ["--setParameter", "enableTestCommands=1"]
+        self.process = self.directory = self.port = self.address = self.uri = None
+        self.cached_admin = None
+        self.clients = []
+
+    def __enter__(self):
+        if not os.access(self.program, os.X_OK):
+            raise MongoError(f"no program {self.program}: `./dev test` installs it")
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="murmur-mongo-"))
+        try:
+            (self.directory / "data").mkdir()
+            self.port = reserve_port()
+            self.address = "127.0.0.1:%d" % self.port.getsockname()[1]
+            self.uri = f"mongodb://{self.address}/?replicaSet={REPLICA_SET}"
+            self.start()
+            return self
+        except BaseException:
+            self.remove()
+            raise
+
+    def __exit__(self, *_):
+        self.remove()
+
+    # --- its life ---
+
+    def start(self):
+        """Starts it where it has ended, with what it stored; returns when it takes writes."""
+        with (self.directory / "log").open("ab") as output:
+            self.process = subprocess.Popen(
+                ["setpriv", "--pdeathsig", "KILL", *self.command()], stdin=subprocess.DEVNULL,
+                stdout=output, stderr=subprocess.STDOUT, cwd=self.directory,
+                env={"PATH": os.environ["PATH"]})
+        give_up = time.monotonic() + START_SECONDS_MAX
+        # The driver would wait for half a second after a refused connection.
+        while not self.listens() or not self.is_primary():
+            if self.process.poll() is not None:
+                raise MongoError(
+                    f"{self.program} ended with {self.process.returncode}:\n{self.said()}")
+            if time.monotonic() > give_up:
+                raise MongoError(f"{self.program} isn't primary on {self.address}:\n{self.said()}")
+            time.sleep(0.01)
+
+    def stop(self):
+        """Ends it in order, which takes a second; what it stores stays, for `start`."""
+        self.process.terminate()
+        try:
+            self.process.wait(STOP_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
+
+    def kill(self):
+        """Ends it as a power cut does, but for the page cache; what it stores stays."""
+        self.process.kill()
+        self.process.wait()
+
+    def restart(self):
+        """Starts it again at the same address, with what it stored; stops it first if it runs."""
+        if self.process.poll() is None:
+            self.stop()
+        self.start()
+
+    def pause(self):
+        """It takes connections and requests, and answers none before `resume`. Can be killed."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self):
+        self.process.send_signal(signal.SIGCONT)
+
+    def remove(self):
+        # Killed after they are closed it would leave them nothing to wait for; a paused one does.
+        if self.process:
+            self.kill()
+        for client in self.clients:
+            client.close()
+        if self.port:
+            self.port.close()
+        if self.directory:
+            shutil.rmtree(self.directory)
+        self.process = self.directory = self.port = self.cached_admin = None
+        self.clients = []
+
+    # --- use ---
+
+    def client(self, **options):
+        """A new pymongo client, which lives through restarts; closed with the server at the latest.
+        options: of pymongo.MongoClient."""
+        client = pymongo.MongoClient(self.uri, **{
+            "serverSelectionTimeoutMS": REQUEST_SECONDS_MAX * 1000,
+            "socketTimeoutMS": REQUEST_SECONDS_MAX * 1000} | options)
+        self.clients.append(client)
+        return client
+
+    def collection(self, database, name, pre_images=False):
+        """Makes an empty collection; with pre_images, change streams can tell what was before."""
+        options = {"changeStreamPreAndPostImages": {"enabled": True}} if pre_images else {}
+        return self.admin()[database].create_collection(name, **options)
+
+    def now(self):
+        """The cluster time: of the newest change, or later."""
+        return self.admin().admin.command("hello")["operationTime"]
+
+    def roll_oplog(self):
+        """Writes notes, which change no collection, until the oplog has lost all changes made so
+        far. Takes seconds if oplog_mb, checkpoint_seconds and snapshot_seconds are 1."""
+        last = self.now()
+        oplog = self.admin().local["oplog.rs"]
+        give_up = time.monotonic() + REQUEST_SECONDS_MAX
+        while oplog.find_one(sort=[("$natural", 1)], projection={"ts": 1})["ts"] <= last:
+            if time.monotonic() > give_up:
+                raise MongoError(f"the oplog still reaches back to before {last}")
+            self.admin().admin.command("appendOplogNote", data={"note": "x" * OPLOG_NOTE_BYTES})
+            time.sleep(0.02)
+
+    # --- inside ---
+
+    def admin(self):
+        if not self.cached_admin:
+            self.cached_admin = self.client(directConnection=True)
+        return self.cached_admin
+
+    def command(self):
+        return [self.program, "--dbpath", "data", "--port", self.address.split(":")[1],
+                "--bind_ip", "127.0.0.1", "--nounixsocket", "--replSet", REPLICA_SET,
+                "--wiredTigerCacheSizeGB", "0.25",
+                # Else its journal takes 300 MB from the start, and it records its own health.
+                "--wiredTigerEngineConfigString", "log=(file_max=8MB,prealloc=false)",
+                "--setParameter", "diagnosticDataCollectionEnabled=false", *self.options]
+
+    def listens(self):
+        host, port = self.address.split(":")
+        try:
+            socket.create_connection((host, int(port)), timeout=1).close()
+        except OSError:
+            return False
+        return True
+
+    def is_primary(self):
+        """Whether it takes writes. Makes the replica set of a server that is new."""
+        # A server that is new belongs to no replica set, so a client must not ask for one.
+        with pymongo.MongoClient(f"mongodb://{self.address}/", directConnection=True,
+                                 serverSelectionTimeoutMS=1000) as client:
+            try:
+                hello = client.admin.command("hello")
+                if "isreplicaset" in hello:
+                    members = [{"_id": 0, "host": self.address}]
+                    client.admin.command("replSetInitiate",
+                                         {"_id": REPLICA_SET, "members": members})
+            except pymongo.errors.PyMongoError:
+                return False
+        return hello.get("isWritablePrimary", False)
+
+    def said(self):
+        return (self.directory / "log").read_text(errors="replace")[-LOG_SHOWN_BYTES:]
