@@ -62,6 +62,13 @@ struct SourceSpec {
 
 inline constexpr uint64_t kUnlimited = UINT64_MAX;
 
+// What a change of a row means that counts already.
+enum class OnChange : uint8_t {
+  kRetract,  // what the row contributed is taken away, what it contributes now is added
+  kIgnore,   // nothing: the row counts as it was first seen
+  kError,    // it is a dead letter, and the row counts as it was first seen
+};
+
 struct Definition {
   std::string name;  // [a-z0-9_]{1,64}
 
@@ -73,6 +80,9 @@ struct Definition {
   std::string where;  // expression; empty: every record
   bool keep_null_keys = false;
   std::vector<AggregateSpec> aggregates;
+  // A table, whose rows change: what it holds now and what changes, in one. Instead of the others.
+  std::optional<SourceSpec> source;
+  OnChange on_change = OnChange::kRetract;
   std::optional<SourceSpec> bootstrap;
   std::optional<SourceSpec> live;
   std::optional<SourceSpec> replay;
@@ -95,6 +105,11 @@ struct Definition {
   // The directory that relative paths start from; set by LoadDefinition to the file's directory.
   std::string base_directory = ".";
 };
+
+// Does something come after the bootstrap: `live`, or the changes of a table?
+inline bool HasLive(const Definition& definition) noexcept {
+  return definition.live || definition.source;
+}
 
 // How many workers run it, at least 1.
 uint32_t ThreadsOf(const Definition& definition);
@@ -137,6 +152,8 @@ class DefinitionBuilder {
   DefinitionBuilder& Where(std::string expression);
   DefinitionBuilder& Aggregate(std::string name, std::string_view call);  // "topk(country, 10)"
   DefinitionBuilder& Bootstrap(std::string kind, std::map<std::string, std::string> options);
+  DefinitionBuilder& Source(std::string kind, std::map<std::string, std::string> options);
+  DefinitionBuilder& Changes(OnChange on_change);
   DefinitionBuilder& StatePath(std::string path);
   DefinitionBuilder& MaxErrors(uint64_t max_errors);
   DefinitionBuilder& Threads(uint32_t threads);

@@ -173,8 +173,9 @@ enum class DeadReason : uint8_t {
   kTruncated,   // the object ends inside a record or a compressed stream
   kCorrupt,     // damaged bytes: a Parquet page, a checksum
   kExpression,  // an expression failed on this record
+  kChanged,     // a row that counts already has changed, which the definition calls an error
 };
-inline constexpr size_t kDeadReasonCount = 11;
+inline constexpr size_t kDeadReasonCount = 12;
 std::string_view DeadReasonName(DeadReason reason) noexcept;  // "undecodable", "missing_key", …
 
 // A record that was refused, with its bytes. Owns them: it outlives the batch.
@@ -204,11 +205,13 @@ struct RecordBatch {
   uint64_t bytes = 0;                    // source bytes that this batch advanced over
   Position after;                        // of the split, when all of this is counted
 
-  // Of a table source, whose records are rows with a life; else empty.
-  std::vector<std::string_view> row_keys;  // per row: its primary key, equal bytes for equal keys
-  std::vector<RowChange> changes;          // per row; of kDelete no cell counts
-  // Fills in `id` and `raw` of a row's dead letter, where `raw` above would not be text.
-  std::function<void(uint32_t row, DeadLetter* letter)> describe;
+  // Of a table source, whose records are rows with a life; else empty. All go by the number that a
+  // row had when it was read, which numbers[row] tells.
+  std::vector<std::string_view> row_keys;  // its primary key: equal keys, equal bytes
+  std::vector<RowChange> changes;          // of kDelete no cell counts
+  // Fills in `id` and `raw` of a row's dead letter, as text.
+  std::function<void(uint32_t number, DeadLetter* letter)> describe;
+  std::vector<uint32_t> numbers;  // filled in by the fold
 
   explicit RecordBatch(const Projection& projection)
       : columns(projection.fields.size()), offsets(kBatchRows), raw(kBatchRows) {}

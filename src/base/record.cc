@@ -29,6 +29,7 @@ std::string_view DeadReasonName(DeadReason reason) noexcept {
     case DeadReason::kTruncated: return "truncated";
     case DeadReason::kCorrupt: return "corrupt";
     case DeadReason::kExpression: return "expression";
+    case DeadReason::kChanged: return "changed";
   }
   return "unknown";
 }

@@ -142,9 +142,9 @@ int BootstrapVerb(const RunArguments& arguments) {
   const std::stop_token stop = StopOnSignals();
   const auto definition = LoadDefinition(arguments.file);
   if (!definition.ok()) return ReportUsage(definition.status());
-  if (!definition->bootstrap) {
+  if (!definition->bootstrap && !definition->source) {
     return Report(
-        Status(Code::kInvalidArgument, arguments.file + ": no `bootstrap:` to read from"));
+        Status(Code::kInvalidArgument, arguments.file + ": no `bootstrap:` or `source:` to read from"));
   }
   BootstrapOptions options;
   options.stop = stop;
@@ -169,9 +169,9 @@ int RunVerb(const RunArguments& arguments) {
   const std::stop_token stop = StopOnSignals();
   const auto definition = LoadDefinition(arguments.file);
   if (!definition.ok()) return ReportUsage(definition.status());
-  if (!definition->live && !definition->bootstrap) {
+  if (!HasLive(*definition) && !definition->bootstrap) {
     return Report(
-        Status(Code::kInvalidArgument, arguments.file + ": no `bootstrap:` and no `live:`"));
+        Status(Code::kInvalidArgument, arguments.file + ": no `bootstrap:`, `live:` or `source:`"));
   }
   LiveOptions options;
   options.stop = stop;

@@ -97,6 +97,17 @@ DefinitionBuilder& DefinitionBuilder::Bootstrap(std::string kind,
   return *this;
 }
 
+DefinitionBuilder& DefinitionBuilder::Source(std::string kind,
+                                             std::map<std::string, std::string> options) {
+  definition_.source = SourceSpec{std::move(kind), std::move(options)};
+  return *this;
+}
+
+DefinitionBuilder& DefinitionBuilder::Changes(OnChange on_change) {
+  definition_.on_change = on_change;
+  return *this;
+}
+
 DefinitionBuilder& DefinitionBuilder::StatePath(std::string path) {
   definition_.state_path = std::move(path);
   return *this;

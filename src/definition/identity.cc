@@ -147,6 +147,12 @@ std::string DefinitionIdentity(const Definition& definition) {
   for (const AggregateSpec& aggregate : definition.aggregates) {
     identity["aggregates"].push_back(AggregateIdentity(aggregate));
   }
+  if (definition.source) {
+    identity["source"] = SourceIdentity("source", *definition.source);
+    if (definition.on_change != OnChange::kRetract) {
+      identity["on_change"] = definition.on_change == OnChange::kIgnore ? "ignore" : "error";
+    }
+  }
   if (definition.bootstrap) {
     identity["bootstrap"] = SourceIdentity("bootstrap", *definition.bootstrap);
   }

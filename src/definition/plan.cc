@@ -87,6 +87,8 @@ bool IsSecret(std::string_view option, std::string_view value) {
   if (option.starts_with(kConfigPrefix) && !value.starts_with("${")) {
     return !IsHarmless(option.substr(kConfigPrefix.size()));
   }
+  // A database's address may hold user and password.
+  if (option == "uri") return value.find('@') != value.npos;
   const auto has = [option](std::string_view part) { return option.find(part) != option.npos; };
   return (has("password") || has("secret") || has("session_token")) && !value.starts_with("${");
 }
@@ -98,6 +100,22 @@ std::string DescribeSource(std::string_view role, const std::optional<SourceSpec
     options.push_back(fmt::format("{}={}", name, IsSecret(name, value) ? "(hidden)" : value));
   }
   return fmt::format("{}: {} ({})\n", role, spec->kind, fmt::join(options, ", "));
+}
+
+// How the aggregates stay exact while the rows change, and what that costs.
+std::string DescribeTable(const Definition& definition) {
+  if (!definition.source) return {};
+  constexpr std::string_view kChanges[] = {
+      "an update takes away what the row contributed and adds what it contributes now; a delete "
+      "takes it away",
+      "ignored: a row counts as it was first seen", "a dead letter: rows are only ever added"};
+  const bool keeps_rows = definition.on_change != OnChange::kIgnore;
+  return DescribeSource("source", definition.source) +
+         fmt::format("a change: {}\nmethod: ledger: {} of each row is kept, about {} bytes and the "
+                     "primary key\n",
+                     kChanges[static_cast<size_t>(definition.on_change)],
+                     keeps_rows ? "the fields read" : "a mark",
+                     keeps_rows ? 8 * FieldsOf(definition).size() + 1 : 1);
 }
 
 std::string DescribeErrors(const std::optional<uint64_t>& max_errors) {
@@ -123,6 +141,7 @@ std::string DescribePlan(const Definition& definition) {
   out += "aggregates:\n";
   for (const AggregateSpec& aggregate : definition.aggregates) out += DescribeAggregate(aggregate);
   out += fmt::format("fields read: {}\n", fmt::join(FieldsOf(definition), ", "));
+  out += DescribeTable(definition);
   out += DescribeSource("bootstrap", definition.bootstrap);
   out += DescribeSource("live", definition.live);
   out += DescribeSource("replay", definition.replay);

@@ -64,7 +64,7 @@ struct SourceOption {
 };
 struct SourceKind {
   std::string_view name;
-  std::string_view role;  // "bootstrap", "live" or "replay"
+  std::string_view role;  // "source", "bootstrap", "live" or "replay"
   std::vector<SourceOption> options;
 };
 const std::vector<SourceKind>& SourceKinds();

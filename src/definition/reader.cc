@@ -216,6 +216,12 @@ class Reader {
   static std::optional<uint64_t> ParseMaxErrors(std::string_view text) {
     return text == "unlimited" ? kUnlimited : ParseUnsigned(text);
   }
+  static std::optional<OnChange> ParseOnChange(std::string_view text) {
+    if (text == "retract") return OnChange::kRetract;
+    if (text == "ignore") return OnChange::kIgnore;
+    if (text == "error") return OnChange::kError;
+    return std::nullopt;
+  }
   static std::optional<uint32_t> ParseCount(std::string_view text) {
     const auto value = ParseUnsigned(text);
     if (!value || *value > UINT32_MAX) return std::nullopt;
@@ -247,6 +253,8 @@ class Reader {
              text("where", "an expression", &definition_.where),
              {"null_key", [this](const YAML::Node& n) { ReadNullKey(n); }},
              {"aggregates", [this](const YAML::Node& n) { ReadAggregates(n); }},
+             source("source", &definition_.source),
+             value("on_change", "retract, ignore or error", ParseOnChange, &definition_.on_change),
              source("bootstrap", &definition_.bootstrap),
              source("live", &definition_.live),
              source("replay", &definition_.replay),

@@ -79,6 +79,7 @@ void RestoreTimes(const Json& json, Definition* definition) {
 std::string StoreDefinition(const Definition& definition) {
   Json json = {{"key", StoreKeys(definition.rollups)},
                {"keep_null_keys", definition.keep_null_keys},
+               {"on_change", static_cast<uint8_t>(definition.on_change)},
                {"id", definition.id},
                {"where", definition.where},
                {"aggregates", Json::array()}};
@@ -107,6 +108,7 @@ Result<Definition> RestoreDefinition(const Definition& now, std::string_view sto
       for (const Json& part : list) parts.push_back({part.at(0), part.at(1)});
     }
     definition.keep_null_keys = json.at("keep_null_keys");
+    definition.on_change = static_cast<OnChange>(json.value("on_change", uint8_t{0}));
     definition.id = json.at("id");
     definition.where = json.at("where");
     definition.aggregates.clear();

@@ -46,6 +46,8 @@ class Validator {
     CheckOptionalExpression("where", definition_.where);
     CheckTime();
     CheckAggregates();
+    CheckSource("source", definition_.source);
+    CheckTable();
     CheckSource("bootstrap", definition_.bootstrap);
     CheckSource("live", definition_.live);
     CheckSource("replay", definition_.replay);
@@ -190,6 +192,34 @@ class Validator {
           "expected live, or positions such as {kafka: {0: 1500}}");
     } else if (handoff != spec->options.end() && !definition_.live) {
       Add(place + ".handoff", handoff->second, "needs a live source; expected live: beside it");
+    }
+  }
+
+  // What a table's rows need that change.
+  void CheckTable() {
+    if (!definition_.source) {
+      if (definition_.on_change != OnChange::kRetract) {
+        Add("on_change", "", "is about the rows of a table; expected source: in the definition");
+      }
+      return;
+    }
+    const auto refuse = [this](std::string_view role, bool given) {
+      if (!given) return;
+      Add(std::string(role), "",
+          "does not go with source:, which is both the rows of a table and what changes");
+    };
+    refuse("bootstrap", definition_.bootstrap.has_value());
+    refuse("live", definition_.live.has_value());
+    refuse("replay", definition_.replay.has_value());
+    if (definition_.on_change != OnChange::kRetract) return;
+    for (const AggregateSpec& aggregate : definition_.aggregates) {
+      const MonoidFunction* function = FindMonoid(aggregate.function);
+      if (function == nullptr) continue;
+      const auto monoid = function->make(aggregate.parameters);
+      if (!monoid.ok() || (*monoid)->Traits().invertible) continue;
+      Add("aggregates." + aggregate.name, aggregate.function,
+          "can't take away what a row contributed before it changed; expected another aggregate, "
+          "or on_change: ignore or error, where rows are only ever added");
     }
   }
 
@@ -346,6 +376,11 @@ const std::vector<SourceKind>& SourceKinds() {
                                            {.name = "secret_key"}, {.name = "session_token"}};
   const SourceOption object_format = {.name = "format", .values = {"auto", "jsonl", "parquet"}};
   static const auto* kinds = new std::vector<SourceKind>{
+      {"mongo",
+       "source",
+       {{.name = "uri", .required = true},
+        {.name = "database", .required = true, .identity = true},
+        {.name = "collection", .required = true, .identity = true}}},
       {"jsonl", "bootstrap", {path, {.name = "format"}, handoff, positions}},
       {"parquet", "bootstrap", {path, handoff, positions}},
       {"s3", "bootstrap", Joined({path, object_format, handoff, positions}, store)},

@@ -97,6 +97,7 @@ void Folder::Kill(const RecordBatch& batch, uint32_t row, DeadReason reason, std
                     .detail = std::move(detail),
                     .id = IdOf(batch, row),
                     .raw = std::string(batch.raw[row].substr(0, kDeadLetterRawBytes))});
+  if (batch.describe) batch.describe(batch.numbers[row], &dead_->back());
 }
 
 // `where` has its own pass, so that no other expression sees rows that it refuses.
@@ -268,6 +269,7 @@ void Folder::Compact(RecordBatch* batch, SplitProgress* progress) {
     if (fates_[row] != Fate::kCount) continue;
     batch->offsets[kept] = batch->offsets[row];
     batch->raw[kept] = batch->raw[row];
+    if (!batch->numbers.empty()) batch->numbers[kept] = batch->numbers[row];
     times_[kept] = times_[row];
     buckets_[kept] = buckets_[row];
     ++kept;

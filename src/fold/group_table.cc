@@ -139,6 +139,46 @@ void GroupTable::EncodeValue(uint32_t group, std::string* out) {
   AppendValue(Records(group), monoids_, states_, out);
 }
 
+void GroupTable::Subtract(GroupTable* other) {
+  Settle();
+  other->Settle();
+  Arena scratch;
+  for (uint32_t from = 0; from < other->groups_; ++from) {
+    const uint64_t hash = other->HashOfGroup(from);
+    const std::string_view key = other->Key(from);
+    char padded[kInlineKey] = {};
+    std::string_view readable = key;
+    if (key.size() <= kInlineKey) {
+      std::memcpy(padded, key.data(), key.size());
+      readable = {padded, key.size()};
+    }
+    const uint32_t group = Find(readable, hash);
+    Records(group) -= other->Records(from);
+    SubtractStates(*other, from, group, &scratch);
+  }
+}
+
+void GroupTable::SubtractStates(const GroupTable& other, uint32_t from, uint32_t group,
+                                Arena* scratch) {
+  std::string encoded;
+  for (size_t i = 0; i < monoids_.size(); ++i) {
+    const Monoid& monoid = *monoids_[i];
+    if (monoid.state_size() == 0) continue;
+    encoded.clear();
+    monoid.Encode(other.State(i, from), &encoded);
+    if (encoded.empty()) continue;
+    void* inverse = scratch->Allocate(monoid.state_size());
+    auto* const state = static_cast<char*>(inverse);
+    monoid.Combine(state, encoded, scratch);
+    monoid.Negate(state, scratch);
+    encoded.clear();
+    monoid.Encode(state, &encoded);
+    monoid.Destroy(state);
+    scratch->Free(inverse, monoid.state_size());
+    monoid.Combine(States(i).at(group), encoded, &arena_);
+  }
+}
+
 namespace {
 
 struct SortKey {

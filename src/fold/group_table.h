@@ -87,6 +87,9 @@ class GroupTable {
   // Appends the group's value: record count, then each aggregate's bytes (state/value.h).
   void EncodeValue(uint32_t group, std::string* out);
 
+  // Takes away what `other` holds. REQUIRES: every monoid is invertible
+  void Subtract(GroupTable* other);
+
   // Group numbers in ascending order of key.
   void Sort(std::vector<uint32_t>* order) const;
 
@@ -133,6 +136,7 @@ class GroupTable {
   void GrowIndex();
   uint64_t HashOfGroup(uint32_t group) const noexcept;
   const char* State(size_t index, uint32_t group) const noexcept;
+  void SubtractStates(const GroupTable& other, uint32_t from, uint32_t group, Arena* scratch);
 
   std::vector<const Monoid*> monoids_;
   std::vector<const char*> states_;  // of the group that EncodeValue is at

@@ -64,6 +64,7 @@ void KeepRows(const std::vector<bool>& keep, RecordBatch* batch) {
     }
     batch->offsets[kept] = batch->offsets[row];
     batch->raw[kept] = batch->raw[row];
+    if (!batch->numbers.empty()) batch->numbers[kept] = batch->numbers[row];
     ++kept;
   }
   batch->rows = kept;

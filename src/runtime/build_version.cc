@@ -12,6 +12,7 @@
 #include "runtime/state_access.h"
 #include "runtime/summary.h"
 #include "runtime/switch_version.h"
+#include "runtime/table_runner.h"
 
 namespace murmur {
 namespace {
@@ -119,27 +120,43 @@ class Reporter {
   std::jthread thread_;
 };
 
+// Runs a ScanRunner or a TableRunner, telling of its progress.
+template <class Runner>
+Status RunReporting(Runner* runner, const RunOptions& options, RunSummary* summary) {
+  const auto start = steady_clock::now();
+  Status status;
+  {
+    const Reporter reporter(options, runner->progress(), start);
+    status = runner->Run(options.stop);
+  }
+  summary->progress = ProgressOf(runner->progress(), start);
+  if (options.on_progress) options.on_progress(summary->progress);
+  return status;
+}
+
 Status RunScan(const std::shared_ptr<const Pipeline>& pipeline, const RunOptions& options,
                const Build& build, SnapshotSource* source, StateTable* table, RunSummary* summary) {
   const Definition& definition = pipeline->definition();
-  const auto start = steady_clock::now();
-  ScanRunner runner(pipeline, source, table,
-                    {.threads = options.threads != 0 ? options.threads : ThreadsOf(definition),
-                     .delta_bytes = MemoryShare(definition, kDeltaShare),
-                     .max_errors = options.max_errors.value_or(definition.max_errors.value_or(0)),
-                     .commit_every = definition.commit_every.value_or(kCommitEvery),
-                     .max_ahead = definition.max_ahead,
-                     .times = build.times,
-                     .overlap_until = definition.overlap_until},
-                    build.capture);
+  const FoldOptions fold = {
+      .threads = options.threads != 0 ? options.threads : ThreadsOf(definition),
+      .delta_bytes = MemoryShare(definition, kDeltaShare),
+      .max_errors = options.max_errors.value_or(definition.max_errors.value_or(0)),
+      .commit_every = definition.commit_every.value_or(kCommitEvery),
+      .max_ahead = definition.max_ahead,
+      .times = build.times,
+      .overlap_until = definition.overlap_until};
   Status status;
-  {
-    const Reporter reporter(options, runner.progress(), start);
-    status = runner.Run(options.stop);
+  if (build.changes != nullptr) {
+    FoldOptions live = fold;
+    live.threads = 1;
+    live.max_errors = options.max_errors.value_or(definition.max_errors.value_or(kUnlimited));
+    TableRunner runner(pipeline, source, build.changes, table, fold, live);
+    status = RunReporting(&runner, options, summary);
+  } else {
+    ScanRunner runner(pipeline, source, table, fold, build.capture);
+    status = RunReporting(&runner, options, summary);
   }
-  summary->progress = ProgressOf(runner.progress(), start);
   summary->notes = source->Notes();
-  if (options.on_progress) options.on_progress(summary->progress);
   return status;
 }
 
@@ -178,7 +195,7 @@ void DropIfEmpty(StateDirectory* directory, RunSummary* summary) {
 // begins.
 Result<SwapSummary> LetServe(const Definition& definition, const RunOptions& options,
                              StateDirectory* directory, RunSummary* summary) {
-  if (definition.live) {
+  if (HasLive(definition)) {
     MURMUR_ASSIGN(const bool follows, HasLivePositions(definition, *directory, summary->version));
     if (!follows) {
       summary->notes.push_back("it has no live positions: murmur run begins where `start:` says");

@@ -24,6 +24,7 @@ struct Build {
   bool swap = true;                         // when it is complete
   bool replace = true;                      // also if another version serves
   ScanRunner::CaptureHandoff capture = {};  // where the live source is asked
+  LiveSource* changes = nullptr;            // of a table: what happens to its rows meanwhile
 };
 
 // Errors: kFailedPrecondition: the version counts something else; names the differences.

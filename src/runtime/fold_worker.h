@@ -6,7 +6,6 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
-#include <future>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -16,7 +15,6 @@
 
 #include "base/clock.h"
 #include "fold/folder.h"
-#include "fold/id_reader.h"
 #include "fold/pipeline.h"
 #include "murmur/source.h"
 #include "murmur/state.h"
@@ -24,6 +22,8 @@
 #include "runtime/pending_ids.h"
 
 namespace murmur {
+
+class RowFold;
 
 struct FoldOptions {
   uint32_t threads = 1;
@@ -70,6 +70,8 @@ struct FoldRun {
   std::atomic<int64_t> newest_time{INT64_MIN};  // µs; of all that was read
   std::unique_ptr<PendingIds> pending_ids;      // where records with one id count once
   std::atomic<bool> skip_known_ids{false};      // those that the table has don't count
+  std::shared_ptr<RowFold> rows;  // of a table source: what all its runs fold into; else null
+  bool is_scan = false;           // its records are what a snapshot found, not what live says
   // Told what a commit moved, when it is durable; from any thread.
   std::function<void(const std::vector<SplitMove>&)> on_commit;
 
@@ -78,6 +80,10 @@ struct FoldRun {
   }
   // Adds what earlier runs made of a split.
   void AddEarlier(const SplitProgress& earlier);
+  // What a fold takes from the outside, now.
+  Folder::Context Context() const;
+  // Adds what a batch came to: `before` is the progress of its split before it.
+  void NoteFolded(const SplitProgress& before, const SplitProgress& after);
 
   // Ends the run: the first failure is its outcome. A cancellation only ends it.
   void Fail(Status status);
@@ -89,14 +95,19 @@ struct FoldRun {
   Status failure_;  // under mutex_
 };
 
+// What to say of the last dead letter, behind others.
+std::string ShownLast(const DeadLetter& letter);
 // `last`: what to say of the last one.
 Status TooManyDeadLetters(const FoldRun& run, const std::string& last = "");
 
-// One worker's share. It has two tables: while one is being committed, which is mostly waiting for
-// the disk, it fills the other. Threads: one at a time; the run outlives it, and so do the works.
+// One worker's share: what becomes of the batches that it reads. Threads: one at a time; the run
+// outlives it, and so do the works.
 class FoldWorker {
  public:
-  explicit FoldWorker(FoldRun* run);
+  explicit FoldWorker(FoldRun* run) : run_(*run), batch_(run->pipeline->projection()) {}
+  FoldWorker(const FoldWorker&) = delete;
+  FoldWorker& operator=(const FoldWorker&) = delete;
+  virtual ~FoldWorker() = default;
 
   // Emptied, for a Read.
   RecordBatch* EmptyBatch() {
@@ -106,45 +117,24 @@ class FoldWorker {
   // Counts the batch that was read, as the next of `work`, and commits if that is due.
   // Errors: those of the table; kFailedPrecondition: more dead letters than max_errors, all of them
   // committed.
-  Status Count(SplitWork* work);
+  virtual Status Count(SplitWork* work) = 0;
   // The split has been read to its end.
-  void End(SplitWork* work);
+  virtual void End(SplitWork* work) = 0;
 
-  Status CommitIfDue();
+  virtual Status CommitIfDue() = 0;
   // When the next commit is due; empty: there is nothing to commit.
-  std::optional<std::chrono::steady_clock::time_point> CommitDue() const;
+  virtual std::optional<std::chrono::steady_clock::time_point> CommitDue() const = 0;
   // Commits all that was read, unless a commit failed: behind such a one nothing is.
-  Status CommitAll();
+  virtual Status CommitAll() = 0;
   // Waits for the commit under way. Errors: its own.
-  Status FinishCommit();
+  virtual Status FinishCommit() = 0;
 
- private:
-  Status DropDuplicates(SplitWork* work);
-  Status DropKnown(SplitWork* work);
-  void Fold(SplitWork* work);
-  void NoteMoved(SplitWork* work);
-  bool IsCommitDue() const;
-  Status BeginCommit();
-  Status TooManyErrors();
-
-  static constexpr size_t kTables = 2;
-  static constexpr size_t kIdOverhead = 200;  // an id is in a list, a set and a commit
-
+ protected:
   FoldRun& run_;
-  Folder folder_;
-  std::unique_ptr<GroupTable> spare_;       // empty, while no commit runs
-  std::unique_ptr<GroupTable> committing_;  // of the commit that runs
   RecordBatch batch_;
-  std::optional<IdReader> id_reader_;
-  std::vector<std::string> batch_ids_;
-  std::vector<std::string> ids_;  // since the last commit
-  size_t id_bytes_ = 0;
-  std::vector<SplitWork*> moved_;  // since the last commit
-  std::vector<DeadLetter> dead_letters_;
-  size_t dead_bytes_ = 0;
-  std::chrono::steady_clock::time_point last_commit_;
-  bool commit_failed_ = false;
-  std::future<Status> commit_;  // last: its thread ends before anything else of the worker goes
 };
+
+// Of the kind that the run's records need.
+std::unique_ptr<FoldWorker> MakeFoldWorker(FoldRun* run);
 
 }  // namespace murmur

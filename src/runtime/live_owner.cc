@@ -62,7 +62,7 @@ nlohmann::ordered_json LagAsJson(const LiveLag& lag) {
 Status CheckFollowed(const Definition& definition, const VersionInfo& info) {
   std::string message;
   for (const std::string& line : DiffIdentities(info.identity, DefinitionIdentity(definition))) {
-    if (line.starts_with("live") || line.starts_with("overlap")) message += "\n  " + line;
+    if (line.starts_with("live") || line.starts_with("overlap") || line.starts_with("source")) message += "\n  " + line;
   }
   if (message.empty()) return {};
   return Status(Code::kFailedPrecondition,
@@ -192,7 +192,8 @@ Result<bool> HasLivePositions(const Definition& definition, const StateDirectory
   if (token && !token->streams.empty()) return true;
   MURMUR_ASSIGN(const auto snapshot, opened.table->Snapshot());
   MURMUR_ASSIGN(const auto progress, snapshot->Progress());
-  return HasLivePositions(progress);
+  MURMUR_ASSIGN(const auto plan, opened.table->Plan());
+  return HasLivePositions(progress, plan);
 }
 
 LiveOwner::LiveOwner(const Definition* definition, StateDirectory* directory,

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <atomic>
+#include <set>
 #include <thread>
 
+#include "runtime/row_fold.h"
 #include "state/progress.h"
 
 namespace murmur {
@@ -47,7 +49,7 @@ class LiveRunner::Worker {
  public:
   // Notifies `checks` when all that it reads is checked.
   Worker(FoldRun* run, LiveSource* source, Wakeup* checks)
-      : run_(*run), source_(source), fold_(run), checks_(*checks) {}
+      : run_(*run), source_(source), fold_(MakeFoldWorker(run)), checks_(*checks) {}
 
   size_t size() const noexcept { return size_; }
   bool checked() const noexcept { return checked_; }
@@ -81,7 +83,7 @@ class LiveRunner::Worker {
       status = OpenAdded();
       if (status.ok()) status = ReadAll(stop);
     }
-    Status committed = stop.stop_requested() ? fold_.FinishCommit() : fold_.CommitAll();
+    Status committed = stop.stop_requested() ? fold_->FinishCommit() : fold_->CommitAll();
     return status.ok() ? committed : status;
   }
 
@@ -103,13 +105,13 @@ class LiveRunner::Worker {
   Status ReadAll(const std::stop_token& stop) {
     bool idle = true;
     for (const Reading& reading : readings_) {
-      MURMUR_ASSIGN(const ReadState state, reading.stream->Read(stop, fold_.EmptyBatch()));
+      MURMUR_ASSIGN(const ReadState state, reading.stream->Read(stop, fold_->EmptyBatch()));
       if (state != ReadState::kRecords) continue;
       idle = false;
-      MURMUR_TRY(fold_.Count(reading.work));
+      MURMUR_TRY(fold_->Count(reading.work));
     }
     NoteChecks();
-    MURMUR_TRY(fold_.CommitIfDue());
+    MURMUR_TRY(fold_->CommitIfDue());
     return idle ? Wait(stop) : Status();
   }
 
@@ -122,14 +124,14 @@ class LiveRunner::Worker {
 
   // What is being committed is seen to its end first, so that a failure shows while nothing comes.
   Status Wait(const std::stop_token& stop) {
-    MURMUR_TRY(fold_.FinishCommit());
-    wakeup_->WaitUntil(fold_.CommitDue().value_or(steady_clock::now() + kIdleWait), stop);
+    MURMUR_TRY(fold_->FinishCommit());
+    wakeup_->WaitUntil(fold_->CommitDue().value_or(steady_clock::now() + kIdleWait), stop);
     return {};
   }
 
   FoldRun& run_;
   LiveSource* const source_;
-  FoldWorker fold_;
+  const std::unique_ptr<FoldWorker> fold_;
   Wakeup& checks_;
   std::atomic<bool> checked_{false};
   std::vector<Reading> readings_;
@@ -141,15 +143,25 @@ class LiveRunner::Worker {
   std::jthread thread_;
 };
 
-bool HasLivePositions(const ProgressMap& progress) {
-  // The splits of the scan, which is complete, are done; those of a live source never are.
-  return std::any_of(progress.begin(), progress.end(),
-                     [](const auto& split) { return !split.second.done; });
+bool HasLivePositions(const ProgressMap& progress, const std::optional<ScanPlan>& plan) {
+  std::set<std::string_view> scanned;
+  if (plan) {
+    for (const Split& split : plan->splits) scanned.insert(split.id);
+  }
+  // Those of a scan that showed later are done when it is complete; those of live never are.
+  return std::any_of(progress.begin(), progress.end(), [&scanned](const auto& split) {
+    return !split.second.done && !scanned.contains(split.first);
+  });
 }
 
 LiveRunner::LiveRunner(std::shared_ptr<const Pipeline> pipeline, LiveSource* source,
-                       StateTable* table, FoldOptions options)
+                       StateTable* table, FoldOptions options, std::shared_ptr<RowFold> rows)
     : source_(source), run_(std::move(pipeline), table, std::move(options)) {
+  run_.rows = std::move(rows);
+  if (!run_.rows && run_.pipeline->definition().source) {
+    run_.rows =
+        std::make_shared<RowFold>(run_.pipeline, table, run_.options, RowFold::Phase::kLive);
+  }
   run_.on_commit = [this](const std::vector<SplitMove>& moves) { NoteCommit(moves); };
 }
 
@@ -187,7 +199,8 @@ Status LiveRunner::Prepare(std::stop_token stop) {
       published_[split.substr(kPublishedPrefix.size())] = earlier.position;
     }
   }
-  if (!HasLivePositions(progress)) {
+  MURMUR_ASSIGN(const auto plan, run_.table->Plan());
+  if (!HasLivePositions(progress, plan)) {
     MURMUR_ASSIGN(const auto token, run_.table->Token());
     const HandoffToken begin = token.value_or(HandoffToken());
     MURMUR_ASSIGN(const auto positions, source_->Begin(splits_, begin, stop));

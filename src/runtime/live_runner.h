@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -39,16 +40,17 @@ struct LiveLag {
 
 using ProgressMap = SnapshotSource::ProgressMap;
 
-// Does the progress of a complete version say where live goes on?
-bool HasLivePositions(const ProgressMap& progress);
+// Does the progress of a version say where live goes on? `plan` is that of its scan.
+bool HasLivePositions(const ProgressMap& progress, const std::optional<ScanPlan>& plan);
 
 class LiveRunner {
  public:
   enum class Until { kStopped, kCaughtUp };
 
-  // All outlive the runner. The table's version is complete.
+  // All outlive the runner. The table's version is complete, or a scan beside folds into `rows`;
+  // without `rows`, what changes in a table has a fold of its own.
   LiveRunner(std::shared_ptr<const Pipeline> pipeline, LiveSource* source, StateTable* table,
-             FoldOptions options);
+             FoldOptions options, std::shared_ptr<RowFold> rows = nullptr);
   ~LiveRunner();
 
   // Goes on from the table's positions; for the first time, from its token, or from where the

@@ -47,8 +47,10 @@ Status BootstrapUnlessDone(const Definition& definition, const RunOptions& optio
   }
   BootstrapOptions bootstrap;
   static_cast<RunOptions&>(bootstrap) = options;
-  NoSnapshot nothing("live:" + definition.live->kind);
-  if (!definition.bootstrap) bootstrap.source = &nothing;
+  std::optional<NoSnapshot> nothing;
+  if (!definition.source && !definition.bootstrap) {
+    bootstrap.source = &nothing.emplace("live:" + definition.live->kind);
+  }
   return Bootstrap(definition, bootstrap, summary);
 }
 
@@ -67,6 +69,10 @@ Status Bootstrap(const Definition& definition, const BootstrapOptions& options,
   build.mode = kBootstrapMode;
   build.beside = options.fresh;
   std::unique_ptr<LiveSource> live;
+  if (definition.source) {
+    MURMUR_ASSIGN(live, MakeLiveSource(definition));
+    build.changes = live.get();
+  }
   if (HandsOffToLive(definition)) {
     MURMUR_ASSIGN(live, MakeLiveSource(definition));
     build.capture = [&live](std::stop_token stop) { return live->CaptureHandoff(stop); };
@@ -75,7 +81,7 @@ Status Bootstrap(const Definition& definition, const BootstrapOptions& options,
 }
 
 Status Run(const Definition& definition, const LiveOptions& options, RunSummary* summary) {
-  if (!definition.live) {
+  if (!HasLive(definition)) {
     BootstrapOptions bootstrap;
     static_cast<RunOptions&>(bootstrap) = options;
     return Bootstrap(definition, bootstrap, summary);

@@ -11,8 +11,19 @@ ScanRunner::ScanRunner(std::shared_ptr<const Pipeline> pipeline, SnapshotSource*
       capture_(std::move(capture)),
       run_(std::move(pipeline), table, std::move(options)) {}
 
+ScanRunner::ScanRunner(std::shared_ptr<const Pipeline> pipeline, SnapshotSource* source,
+                       StateTable* table, FoldOptions options, std::shared_ptr<RowFold> rows,
+                       Companion* companion)
+    : source_(source),
+      companion_(companion),
+      run_(std::move(pipeline), table, std::move(options)) {
+  run_.rows = std::move(rows);
+  run_.is_scan = true;
+}
+
 Status ScanRunner::Run(std::stop_token stop) {
   MURMUR_TRY(Prepare(stop));
+  if (companion_ != nullptr) companion_->Begin(this);
   if (run_.TooManyErrors()) {
     run_.Fail(TooManyDeadLetters(run_));
     return Finish(stop);
@@ -34,15 +45,15 @@ void ScanRunner::ReadWork(std::stop_token stop) {
 
 // One worker: reads splits one after another, and gathers deltas over them.
 Status ScanRunner::Work(std::stop_token stop) {
-  FoldWorker worker(&run_);
+  const auto worker = MakeFoldWorker(&run_);
   Status status;
   while (SplitWork* work = NextWork()) {
-    status = ReadSplit(&worker, work, stop);
+    status = ReadSplit(worker.get(), work, stop);
     if (!status.ok() || run_.abort.stop_requested()) break;
   }
   // What was read before an error is good. After a stop it is left: to return at once matters
   // more, and the next run reads it again.
-  Status committed = stop.stop_requested() ? worker.FinishCommit() : worker.CommitAll();
+  Status committed = stop.stop_requested() ? worker->FinishCommit() : worker->CommitAll();
   return status.ok() ? committed : status;
 }
 
@@ -117,7 +128,8 @@ SplitWork* ScanRunner::NextWork() {
   return index < work_.size() ? &work_[index] : nullptr;
 }
 
-Status ScanRunner::Complete() {
+Status ScanRunner::Complete(std::stop_token stop) {
+  if (companion_ != nullptr) MURMUR_TRY(companion_->CatchUp(stop));
   MURMUR_ASSIGN(const auto progress, Progress());
   MURMUR_ASSIGN(ScanEnd end, source_->Finish(plan_, progress));
   end.keep_ids = run_.options.overlap_until.has_value();
@@ -126,7 +138,7 @@ Status ScanRunner::Complete() {
 
 Status ScanRunner::Finish(std::stop_token stop) {
   if (!run_.abort.stop_requested() && !stop.stop_requested()) {
-    if (Status status = Complete(); !status.ok()) run_.Fail(std::move(status));
+    if (Status status = Complete(stop); !status.ok()) run_.Fail(std::move(status));
   }
   if (const Status failure = run_.failure(); !failure.ok()) {
     const Status stored =

@@ -27,15 +27,30 @@ class ScanRunner {
   // Where live must start; SnapshotSource::CaptureHandoff, unless live itself is to say.
   using CaptureHandoff = std::function<Result<HandoffToken>(std::stop_token stop)>;
 
+  // What follows the rows of a table while they are scanned.
+  class Companion {
+   public:
+    virtual ~Companion() = default;
+    // The scan begins: its token and its plan are stored.
+    virtual void Begin(ScanRunner* scan) = 0;
+    // Everything has been read: returns when the version may be complete.
+    virtual Status CatchUp(std::stop_token stop) = 0;
+  };
+
   // All outlive the runner.
   ScanRunner(std::shared_ptr<const Pipeline> pipeline, SnapshotSource* source, StateTable* table,
              FoldOptions options, CaptureHandoff capture = {});
+  // Of a table's rows, folded into `rows`.
+  ScanRunner(std::shared_ptr<const Pipeline> pipeline, SnapshotSource* source, StateTable* table,
+             FoldOptions options, std::shared_ptr<RowFold> rows, Companion* companion);
 
   // Captures the hand-off token and the plan if the table has none yet, else takes up the plan;
   // reads every split to its end; sets the table's status to complete, or failed with the reason.
   // Errors: kCancelled (stop; the committed state is good), kFailedPrecondition (more dead letters
   // than max_errors, an object changed), and those of source and table.
   Status Run(std::stop_token stop);
+  // Ends the run with `failure`, from any thread.
+  void Abort(Status failure) { run_.Fail(std::move(failure)); }
 
   const FoldProgress& progress() const noexcept { return run_.progress; }
 
@@ -49,11 +64,12 @@ class ScanRunner {
   bool FindMore(std::stop_token stop);
   Result<std::map<std::string, SplitProgress>> Progress() const;
   SplitWork* NextWork();
-  Status Complete();
+  Status Complete(std::stop_token stop);
   Status Finish(std::stop_token stop);
 
   SnapshotSource* const source_;
   const CaptureHandoff capture_;
+  Companion* const companion_ = nullptr;
   FoldRun run_;
   ScanPlan plan_;
   std::deque<SplitWork> work_;  // stays where it is as more comes

@@ -43,27 +43,37 @@ Result<SwapSummary> MoveAlias(const Definition& definition, StateDirectory* dire
 
 Result<std::optional<SwapSummary>> AskOwnerToSwap(const StateDirectory& directory, uint64_t number,
                                                   bool* has_owner) {
-  MURMUR_ASSIGN(const auto current, directory.Current());
-  if (!current || *current == number) return std::optional<SwapSummary>();
   OwnerRequest request;
   request.verb = OwnerVerb::kSwap;
   request.version = number;
-  std::string answer;
-  const Status asked =
-      AskOwner(directory.VersionPath(*current), request, [&answer](std::string_view text) {
-        answer += text;
-        return Status();
-      });
-  if (asked.ok()) {
-    MURMUR_ASSIGN(SwapSummary summary, SwapSummaryFromJson(answer));
-    return std::optional<SwapSummary>(std::move(summary));
+  MURMUR_ASSIGN(auto current, directory.Current());
+  while (current && *current != number) {
+    std::string answer;
+    const Status asked =
+        AskOwner(directory.VersionPath(*current), request, [&answer](std::string_view text) {
+          answer += text;
+          return Status();
+        });
+    if (asked.ok()) {
+      MURMUR_ASSIGN(SwapSummary summary, SwapSummaryFromJson(answer));
+      return std::optional<SwapSummary>(std::move(summary));
+    }
+    // Who was asked may have stopped serving meanwhile.
+    const auto before = current;
+    MURMUR_ASSIGN(current, directory.Current());
+    if (current != before) continue;
+    if (asked.code() == Code::kAborted) {
+      std::this_thread::sleep_for(kAskAgainEvery);
+      continue;
+    }
+    // Nobody is there, or nobody who follows a live source.
+    const bool nobody = asked.code() == Code::kUnavailable && answer.empty();
+    if (has_owner != nullptr) *has_owner = !nobody;
+    if (nobody || asked.code() == Code::kUnimplemented) return std::optional<SwapSummary>();
+    return asked;
   }
-  if (asked.code() == Code::kAborted) return AskOwnerToSwap(directory, number, has_owner);
-  // Nobody is there, or nobody who follows a live source.
-  const bool nobody = asked.code() == Code::kUnavailable && answer.empty();
-  if (has_owner != nullptr) *has_owner = !nobody;
-  if (nobody || asked.code() == Code::kUnimplemented) return std::optional<SwapSummary>();
-  return asked;
+  if (!current) return std::optional<SwapSummary>();
+  return std::optional<SwapSummary>(SwapSummary{.serving = number});  // it serves already
 }
 
 Result<SwapSummary> SwitchTo(const Definition& definition, StateDirectory* directory,

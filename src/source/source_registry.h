@@ -10,7 +10,7 @@
 
 namespace murmur {
 
-// The source that `bootstrap:` names.
+// The source that `bootstrap:` names, or the rows of the table that `source:` does.
 // Errors: kInvalidArgument (no bootstrap, an unknown kind, an option), and what the kind's own
 // says.
 Result<std::unique_ptr<SnapshotSource>> MakeSnapshotSource(const Definition& definition);
@@ -20,7 +20,7 @@ Result<std::unique_ptr<SnapshotSource>> MakeSnapshotSource(const Definition& def
 Result<std::unique_ptr<SnapshotSource>> MakeReplayDriver(const Definition& definition,
                                                          const ReplayRange& range);
 
-// The source that `live:` names. Errors: as MakeSnapshotSource.
+// The source that `live:` names, or the changes of the table that `source:` does. Errors: as MakeSnapshotSource.
 Result<std::unique_ptr<LiveSource>> MakeLiveSource(const Definition& definition);
 
 // Does the bootstrap leave it to the live source where that begins (`handoff: live`)?

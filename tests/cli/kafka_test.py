@@ -777,7 +777,8 @@ class PartitionsTest(KafkaTest):
 
     def test_many_partitions_share_what_may_be_fetched_ahead(self):
         peaks = [self.peak_of_catching_up(partitions) for partitions in (4, 128)]
-        self.assertLess(peaks[1], peaks[0] + 160, "MiB")
+        # Two clients of as many partitions each buffer a little for every one of them.
+        self.assertLess(peaks[1], peaks[0] + 200, "MiB")
 
     def peak_of_catching_up(self, partitions):
         """MiB of memory, when 256 MiB are to be read."""

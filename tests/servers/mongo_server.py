@@ -28,6 +28,7 @@ REPLICA_SET = "rs0"
 START_SECONDS_MAX = 120
 STOP_SECONDS_MAX = 60
 REQUEST_SECONDS_MAX = 60
+CLOSE_SECONDS_MAX = 0.01
 OPLOG_NOTE_BYTES = 1 << 18
 LOG_SHOWN_BYTES = 8000
 
@@ -122,11 +123,12 @@ class MongoServer:
         self.process.send_signal(signal.SIGCONT)
 
     def remove(self):
-        # Killed after they are closed it would leave them nothing to wait for; a paused one does.
         if self.process:
             self.kill()
-        for client in self.clients:
-            client.close()
+        # A client that closes tells the server, and would look for it for its whole timeout.
+        with pymongo.timeout(CLOSE_SECONDS_MAX):
+            for client in self.clients:
+                client.close()
         if self.port:
             self.port.close()
         if self.directory:
@@ -163,8 +165,13 @@ class MongoServer:
         while oplog.find_one(sort=[("$natural", 1)], projection={"ts": 1})["ts"] <= last:
             if time.monotonic() > give_up:
                 raise MongoError(f"the oplog still reaches back to before {last}")
-            self.admin().admin.command("appendOplogNote", data={"note": "x" * OPLOG_NOTE_BYTES})
+            self.write_note()
             time.sleep(0.02)
+
+    def write_note(self):
+        """A change of no collection, which no stream of one tells. How far back the past can be
+        read moves only as changes come."""
+        self.admin().admin.command("appendOplogNote", data={"note": "x" * OPLOG_NOTE_BYTES})
 
     # --- inside ---
 

@@ -1,0 +1,80 @@
+#include "fold/row_codec.h"
+
+#include <cstring>
+
+#include "murmur/monoid.h"
+#include "state/wire.h"
+
+namespace murmur {
+namespace {
+
+void AppendCell(const Cell& cell, std::string* out) {
+  out->push_back(static_cast<char>(cell.kind));
+  switch (cell.kind) {
+    case Kind::kNull: break;
+    case Kind::kBool:
+    case Kind::kInt:
+    case Kind::kTime: PutSigned(cell.i, out); break;
+    case Kind::kDouble: out->append(reinterpret_cast<const char*>(&cell.d), sizeof(cell.d)); break;
+    case Kind::kDecimal:
+      out->push_back(static_cast<char>(cell.scale));
+      out->append(reinterpret_cast<const char*>(cell.dec), sizeof(Int128));
+      break;
+    case Kind::kString:
+    case Kind::kJson: PutBytes(cell.text(), out); break;
+  }
+}
+
+// Takes the `size` bytes of a fixed-size value off the front.
+bool GetFixed(std::string_view* in, void* value, size_t size) {
+  if (in->size() < size) return false;
+  std::memcpy(value, in->data(), size);
+  in->remove_prefix(size);
+  return true;
+}
+
+bool GetDecimal(std::string_view* in, Arena* arena, Cell* cell) {
+  if (in->empty()) return false;
+  const auto scale = static_cast<uint8_t>(in->front());
+  in->remove_prefix(1);
+  auto* const number = static_cast<Int128*>(arena->Allocate(sizeof(Int128)));
+  *cell = Cell::Decimal(number, scale);
+  return GetFixed(in, number, sizeof(Int128));
+}
+
+bool GetCell(std::string_view* in, Arena* arena, Cell* cell) {
+  if (in->empty()) return false;
+  const auto kind = static_cast<Kind>(in->front());
+  in->remove_prefix(1);
+  std::string_view text;
+  *cell = Cell::Null();
+  switch (kind) {
+    case Kind::kNull: return true;
+    case Kind::kBool:
+    case Kind::kInt:
+    case Kind::kTime: cell->kind = kind; return GetSigned(in, &cell->i);
+    case Kind::kDouble: cell->kind = kind; return GetFixed(in, &cell->d, sizeof(cell->d));
+    case Kind::kDecimal: return GetDecimal(in, arena, cell);
+    case Kind::kString:
+    case Kind::kJson:
+      if (!GetView(in, &text)) return false;
+      *cell = kind == Kind::kString ? Cell::String(text) : Cell::Json(text);
+      return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+void AppendRow(const RecordBatch& batch, uint32_t row, std::string* out) {
+  for (const Column& column : batch.columns) AppendCell(CellAt(column, row), out);
+}
+
+bool ReadRow(std::string_view bytes, uint32_t row, std::vector<Column>* columns, Arena* arena) {
+  for (Column& column : *columns) {
+    if (!GetCell(&bytes, arena, &column.cells[row])) return false;
+  }
+  return bytes.empty();
+}
+
+}  // namespace murmur

@@ -1,0 +1,55 @@
+// The bootstrap of a table whose rows change meanwhile: a scan of its rows, and live beside it from
+// the first second, so that no scan is so long that the changes since its begin are gone. Both fold
+// into one place (row_fold.h). When all rows are read, live goes on until it has passed all that had
+// happened by then; from there on the state is that of the table, at every position of live.
+//
+// Crash anywhere: run again with the same table.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "fold/pipeline.h"
+#include "murmur/source.h"
+#include "murmur/state.h"
+#include "murmur/status.h"
+#include "runtime/live_runner.h"
+#include "runtime/row_fold.h"
+#include "runtime/scan_runner.h"
+
+namespace murmur {
+
+class TableRunner final : private ScanRunner::Companion {
+ public:
+  // All outlive the runner. `live`: how live runs; the commits of both go by `scan`.
+  TableRunner(std::shared_ptr<const Pipeline> pipeline, SnapshotSource* rows, LiveSource* changes,
+              StateTable* table, const FoldOptions& scan, const FoldOptions& live);
+  ~TableRunner() override;
+
+  // As ScanRunner::Run; the errors of LiveRunner::Run too.
+  Status Run(std::stop_token stop);
+
+  const FoldProgress& progress() const noexcept { return scan_.progress(); }
+
+ private:
+  void Begin(ScanRunner* scan) override;
+  Status CatchUp(std::stop_token stop) override;
+  // How following beside the scan ended.
+  Status StopFollowing();
+  LiveRunner NewLive();
+
+  const std::shared_ptr<const Pipeline> pipeline_;
+  LiveSource* const changes_;
+  StateTable* const table_;
+  const FoldOptions live_options_;
+  const std::shared_ptr<RowFold> fold_;
+  ScanRunner scan_;
+  Status followed_;       // written by the thread
+  std::jthread follower_;
+};
+
+}  // namespace murmur

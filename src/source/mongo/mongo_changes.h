@@ -1,0 +1,66 @@
+// What happens to the rows of a collection from a position on, for ever: its change stream.
+//
+// Limits: a change that comes out larger than 16 MB ends it ($changeStreamSplitLargeEvent, which
+// would cut it, is known to servers from 6.0.9 on only).
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <memory>
+
+#include "murmur/source.h"
+#include "source/mongo/mongo_client.h"
+#include "source/mongo/mongo_position.h"
+#include "source/mongo/mongo_queue.h"
+#include "source/mongo/mongo_rows.h"
+#include "source/mongo/mongo_thread.h"
+
+namespace murmur {
+
+struct MongoChangesOptions {
+  std::function<void()> wake;  // as LiveSource::Open
+  // The end that somebody waits for: that it is reached is told at once.
+  std::shared_ptr<const std::atomic<ClusterTime>> goal;
+};
+
+// A thread of its own fetches ahead. Whatever breaks that may work later is tried again for ever.
+class MongoChanges final : public RecordStream {
+ public:
+  // Errors: kUnavailable (no connection), kOutOfRange (the oplog does not reach back to `after`),
+  // and what else MongoStatus says.
+  static Result<std::unique_ptr<RecordStream>> Open(std::shared_ptr<const MongoPlace> place,
+                                                    const MongoPosition& after,
+                                                    const Projection& projection,
+                                                    MongoChangesOptions options);
+  ~MongoChanges() override;
+
+  // Errors: kFailedPrecondition (the collection was dropped or renamed), kOutOfRange, as Open.
+  Result<ReadState> Read(std::stop_token stop, RecordBatch* batch) override;
+
+ private:
+  class Fetching;
+  struct Change;
+
+  MongoChanges(std::shared_ptr<Fetching> fetching, std::shared_ptr<MongoQueue> queue,
+               std::shared_ptr<const MongoPlace> place, const MongoPosition& after,
+               const Projection& projection, MongoChangesOptions options);
+
+  Result<ReadState> ReadMark(RecordBatch* batch);
+  Status TakeChange(BsonBytes event);
+  Status TakeRow(const Change& change);
+
+  const std::shared_ptr<const MongoPlace> place_;
+  const ClusterTime begin_;  // what is at or before it is counted, and may come again
+  const MongoChangesOptions options_;
+  const std::shared_ptr<MongoQueue> queue_;
+  MongoRows rows_;
+  MongoPosition position_;
+  MongoPage page_;   // holds the last batch
+  size_t next_ = 0;  // of the page
+  Status end_;       // what comes behind the last batch
+  std::chrono::steady_clock::time_point moved_at_;
+  DetachableThread fetching_;
+};
+
+}  // namespace murmur

@@ -1,0 +1,100 @@
+#include "source/mongo/mongo_live.h"
+
+#include <string>
+
+#include "source/mongo/mongo_changes.h"
+#include "source/mongo/mongo_client.h"
+#include "source/mongo/mongo_position.h"
+
+namespace murmur {
+namespace {
+
+// A collection's changes are one split: the oplog is one.
+class MongoLive final : public LiveSource {
+ public:
+  explicit MongoLive(std::shared_ptr<MongoClients> clients)
+      : clients_(std::move(clients)), place_(clients_->place()) {}
+
+  std::string_view Name() const noexcept override { return place_.name; }
+
+  Result<HandoffToken> CaptureHandoff(std::stop_token stop) override {
+    MURMUR_ASSIGN(const ClusterTime time, Now(stop));
+    return MongoHandoff(place_, time);
+  }
+
+  Result<std::vector<Split>> Splits(std::stop_token stop) override {
+    if (!checked_) {
+      const auto ask = [](const MongoClient& client) -> Result<MongoCollectionFacts> {
+        MURMUR_TRY(client.OperationTime());
+        return client.Facts();
+      };
+      MURMUR_TRY(MongoClients::Ask<MongoCollectionFacts>(clients_, stop, ask));
+      checked_ = true;
+    }
+    return std::vector<Split>{Split{.id = place_.name, .bytes = 0, .payload = "{}"}};
+  }
+
+  Result<PositionMap> Begin(const std::vector<Split>& splits, const HandoffToken& token,
+                            std::stop_token /*stop*/) override {
+    const Position* position = MongoHandoffPosition(place_, token);
+    if (position == nullptr) {
+      return Status(Code::kFailedPrecondition,
+                    place_.text +
+                        ": nothing that was read before tells where its changes are to be read "
+                        "from. Begin with its rows: murmur bootstrap FILE --fresh");
+    }
+    PositionMap positions;
+    for (const Split& split : splits) positions[split.id] = *position;
+    return positions;
+  }
+
+  Result<PositionMap> Ends(const std::vector<Split>& splits, std::stop_token stop) override {
+    MURMUR_ASSIGN(const ClusterTime time, Now(stop));
+    goal_->store(time);
+    PositionMap ends;
+    for (const Split& split : splits) ends[split.id] = MongoPosition{.through = time}.ToString();
+    return ends;
+  }
+
+  // Increments count what is written to the server in one second. Of the seconds before, nobody
+  // knows.
+  uint64_t Distance(const Position& position, const Position& end) const override {
+    const auto from = ParseMongoPosition(position);
+    const auto to = ParseMongoPosition(end);
+    if (!from.ok() || !to.ok() || from->through >= to->through) return 0;
+    const uint64_t seconds = SecondsOf(to->through) - SecondsOf(from->through);
+    const uint64_t written = IncrementOf(to->through);
+    return seconds > 0 ? seconds + written : written - IncrementOf(from->through);
+  }
+
+  Result<std::unique_ptr<RecordStream>> Open(const Split& /*split*/, const Position& after,
+                                             const Projection& projection,
+                                             std::function<void()> wake) override {
+    MURMUR_ASSIGN(const MongoPosition position, ParseMongoPosition(after));
+    return MongoChanges::Open(clients_->shared_place(), position, projection,
+                              {.wake = std::move(wake), .goal = goal_});
+  }
+
+  Status Close() override { return {}; }
+
+ private:
+  Result<ClusterTime> Now(const std::stop_token& stop) const {
+    const auto ask = [](const MongoClient& client) { return client.OperationTime(); };
+    return MongoClients::Ask<ClusterTime>(clients_, stop, ask);
+  }
+
+  const std::shared_ptr<MongoClients> clients_;
+  const MongoPlace& place_;
+  const std::shared_ptr<std::atomic<ClusterTime>> goal_ =
+      std::make_shared<std::atomic<ClusterTime>>(0);
+  bool checked_ = false;  // that the collection can be followed
+};
+
+}  // namespace
+
+Result<std::unique_ptr<LiveSource>> MakeMongoLive(const Definition& definition) {
+  MURMUR_ASSIGN(auto clients, MongoClients::Make(*definition.live));
+  return std::unique_ptr<LiveSource>(std::make_unique<MongoLive>(std::move(clients)));
+}
+
+}  // namespace murmur

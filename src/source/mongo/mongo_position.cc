@@ -1,0 +1,122 @@
+#include "source/mongo/mongo_position.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cstring>
+
+namespace murmur {
+namespace {
+
+constexpr char kData[] = "_data";
+constexpr std::string_view kOnlySplit = "0";  // a collection's changes are one stream
+
+// Takes a number and `end` off the front of *text. False: there is none.
+bool TakeNumber(std::string_view* text, int base, uint32_t* number) {
+  const auto [end, error] =
+      std::from_chars(text->data(), text->data() + text->size(), *number, base);
+  if (error != std::errc()) return false;
+  text->remove_prefix(static_cast<size_t>(end - text->data()));
+  return true;
+}
+
+bool TakeChar(std::string_view* text, char c) {
+  if (!text->starts_with(c)) return false;
+  text->remove_prefix(1);
+  return true;
+}
+
+bool Parse(std::string_view text, MongoPosition* position) {
+  uint32_t seconds = 0;
+  uint32_t increment = 0;
+  if (!TakeNumber(&text, 10, &seconds) || !TakeChar(&text, '.') ||
+      !TakeNumber(&text, 10, &increment)) {
+    return false;
+  }
+  position->through = MakeClusterTime(seconds, increment);
+  if (text.empty()) return true;
+  if (!TakeChar(&text, '@') || text.empty()) return false;
+  position->token = text;
+  return true;
+}
+
+// The _data of a token; empty: it has none that is text.
+std::string_view DataOf(const bson_t* token) {
+  bson_iter_t data;
+  if (!bson_iter_init_find(&data, token, kData) || !BSON_ITER_HOLDS_UTF8(&data)) return {};
+  uint32_t size = 0;
+  const char* text = bson_iter_utf8(&data, &size);
+  return {text, size};
+}
+
+}  // namespace
+
+Position MongoPosition::ToString() const {
+  return fmt::format("{}.{}{}{}", SecondsOf(through), IncrementOf(through),
+                     token.empty() ? "" : "@", token);
+}
+
+Result<MongoPosition> ParseMongoPosition(const Position& text) {
+  MongoPosition position;
+  if (Parse(text, &position)) return position;
+  return Status(Code::kInvalidArgument,
+                fmt::format("'{}' is no position in a collection's changes; expected a cluster "
+                            "time such as 1700000000.5",
+                            text));
+}
+
+// Servers before 6.0, and keys of some numbers, have a second member, which counts as well.
+std::string ResumeTokenText(const bson_t* token) {
+  const std::string_view data = DataOf(token);
+  if (!data.empty() && bson_count_keys(token) == 1) return std::string(data);
+  const BsonText json(bson_as_canonical_extended_json(token, nullptr));
+  return json.get();
+}
+
+Result<BsonDocument> ParseResumeToken(std::string_view text) {
+  if (!text.starts_with('{')) {
+    BsonDocument token;
+    bson_append_utf8(token.get(), kData, static_cast<int>(std::strlen(kData)), text.data(),
+                     static_cast<int>(text.size()));
+    return token;
+  }
+  bson_error_t error;
+  bson_t* parsed = bson_new_from_json(reinterpret_cast<const uint8_t*>(text.data()),
+                                      static_cast<ssize_t>(text.size()), &error);
+  if (parsed != nullptr) return BsonDocument(parsed);
+  return Status(Code::kInvalidArgument,
+                fmt::format("'{}' is no resume token: {}", text, error.message));
+}
+
+// Source: ResumeTokenData in the MongoDB server: a KeyString, whose first value is a timestamp.
+Result<ClusterTime> ResumeTokenTime(const bson_t* token) {
+  constexpr std::string_view kTimestamp = "82";
+  constexpr size_t kDigits = 8;
+  std::string_view data = DataOf(token);
+  uint32_t seconds = 0;
+  uint32_t increment = 0;
+  if (data.size() >= kTimestamp.size() + 2 * kDigits && data.starts_with(kTimestamp)) {
+    std::string_view first = data.substr(kTimestamp.size(), kDigits);
+    std::string_view second = data.substr(kTimestamp.size() + kDigits, kDigits);
+    if (TakeNumber(&first, 16, &seconds) && first.empty() && TakeNumber(&second, 16, &increment) &&
+        second.empty()) {
+      return MakeClusterTime(seconds, increment);
+    }
+  }
+  return Status(Code::kInvalidArgument,
+                fmt::format("'{}' is no resume token of a change stream", data));
+}
+
+HandoffToken MongoHandoff(const MongoPlace& place, ClusterTime time) {
+  const MongoPosition position{.through = time};
+  return {.streams = {{place.name, {{std::string(kOnlySplit), position.ToString()}}}}};
+}
+
+const Position* MongoHandoffPosition(const MongoPlace& place, const HandoffToken& token) {
+  const auto stream = token.streams.find(place.name);
+  if (stream == token.streams.end()) return nullptr;
+  const auto it = stream->second.find(std::string(kOnlySplit));
+  return it == stream->second.end() ? nullptr : &it->second;
+}
+
+}  // namespace murmur

@@ -1,0 +1,47 @@
+// Documents of a collection → the rows of a batch.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "murmur/record.h"
+#include "murmur/status.h"
+#include "source/mongo/bson.h"
+#include "source/mongo/bson_decoder.h"
+
+namespace murmur {
+
+// Belongs to one stream. Threads: one at a time.
+class MongoRows {
+ public:
+  // `ns`, "shop.orders", is the rows' object.
+  MongoRows(std::string ns, const Projection& projection)
+      : ns_(std::move(ns)), decoder_(projection) {}
+
+  // Views of the batch before are no more from here on. *batch stays until Finish.
+  void Begin(RecordBatch* batch);
+  // What a row holds now. What can't be decoded is a dead letter, and the row holds nothing.
+  // REQUIRES of both: the batch is not full; the bytes stay where they are until the next Begin
+  // Errors of both: kDataLoss (no _id), kUnimplemented (an _id that has no key).
+  Status Put(BsonBytes document);
+  // A row that is gone; of `document` only the _id counts.
+  Status Delete(BsonBytes document);
+  void Finish();
+
+  // Of the row that came last, as BsonValueAsJson. REQUIRES: there was one
+  std::string LastId() const { return IdOf(documents_.back()); }
+
+ private:
+  Status Add(BsonBytes document, RowChange change);
+  static std::string IdOf(BsonBytes document);
+  void Describe(uint32_t row, DeadLetter* letter) const;
+
+  const std::string ns_;
+  BsonDecoder decoder_;
+  RecordBatch* batch_ = nullptr;
+  std::vector<BsonBytes> documents_;  // by row
+  std::string keys_;                  // of all rows
+  std::vector<size_t> key_ends_;
+};
+
+}  // namespace murmur

@@ -1,0 +1,230 @@
+#include "source/mongo/mongo_scan.h"
+
+#include <algorithm>
+#include <chrono>
+#include <string>
+
+#include "source/mongo/bson_decoder.h"
+#include "source/mongo/bson_key.h"
+
+namespace murmur {
+namespace {
+
+constexpr std::chrono::seconds kPatience{60};
+constexpr std::chrono::milliseconds kIdleWait{100};
+// What the server answers with at once.
+constexpr uint64_t kAnswerBytes = 4 << 20;
+constexpr uint64_t kAnswerRowsMax = 16 * kBatchRows;
+constexpr uint64_t kAnswerRowsMin = 100;
+
+void AppendBound(const char* name, const BsonDocument& bound, bson_t* command) {
+  BSON_APPEND_DOCUMENT(command, name, bound.get());
+}
+
+void AppendOrder(const char* name, bson_t* command) {
+  bson_t by_id;
+  BSON_APPEND_DOCUMENT_BEGIN(command, name, &by_id);
+  BSON_APPEND_INT32(&by_id, "_id", 1);
+  bson_append_document_end(command, &by_id);
+}
+
+void AppendReadConcern(ClusterTime time, bson_t* command) {
+  bson_t concern;
+  BSON_APPEND_DOCUMENT_BEGIN(command, "readConcern", &concern);
+  BSON_APPEND_UTF8(&concern, "level", "snapshot");
+  BSON_APPEND_TIMESTAMP(&concern, "atClusterTime", SecondsOf(time), IncrementOf(time));
+  bson_append_document_end(command, &concern);
+}
+
+// A find at a cluster time, with what keeps it together: one session and one server. The driver
+// drops the time from a find of its own making, and sends what follows a command of ours to
+// whichever server, in whichever session.
+struct Find {
+  Mongoc<mongoc_client_session_t> session;
+  Mongoc<mongoc_cursor_t> cursor;
+};
+
+// What fetches.
+class Fetching {
+ public:
+  Fetching(std::shared_ptr<MongoClients> clients, MongoScanRange range,
+           const Projection& projection, const MongoScanOptions& options,
+           std::shared_ptr<MongoQueue> queue)
+      : clients_(std::move(clients)),
+        place_(clients_->place()),
+        range_(std::move(range)),
+        not_before_(options.not_before),
+        answer_rows_(static_cast<int32_t>(
+            std::clamp(kAnswerBytes / std::max<uint64_t>(1, options.row_bytes), kAnswerRowsMin,
+                       kAnswerRowsMax))),
+        queue_(std::move(queue)) {
+    AppendServerProjection(projection, projection_.get());
+  }
+
+  void Run() {
+    Retries retries(kPatience);
+    for (;;) {
+      const uint64_t before = rows_;
+      Status status = ReadOn();
+      if (queue_->closed()) return;
+      if (status.code() != Code::kUnavailable) return queue_->End(std::move(status));
+      if (rows_ > before) retries.Progress();
+      const auto pause = retries.Next();
+      if (!pause) return queue_->End(std::move(status));
+      if (!queue_->Sleep(*pause)) return;
+    }
+  }
+
+ private:
+  // Behind the row that came last, to the end.
+  Status ReadOn() {
+    MURMUR_ASSIGN(auto client, clients_->Take());
+    Status status = ReadWith(*client);
+    clients_->Give(std::move(client), status);
+    return status;
+  }
+
+  Status ReadWith(const MongoClient& client) {
+    MURMUR_ASSIGN(const ClusterTime time, client.OperationTime());
+    if (time < not_before_) {
+      return Status(Code::kUnavailable, place_.text + ": the server lags behind its change log");
+    }
+    MURMUR_ASSIGN(const Find find, Open(client, time));
+    std::string skipped;  // the key of the row that came last, which comes again if it is there
+    if (range_.after) MURMUR_TRY(AppendKey(range_.after->get(), &skipped));
+    const bson_t* document = nullptr;
+    while (mongoc_cursor_next(find.cursor.get(), &document)) {
+      MURMUR_ASSIGN(const bool is_skipped, IsSkipped(document, &skipped));
+      if (is_skipped) continue;
+      if (!queue_->Put(document, time)) return {};
+      ++rows_;
+      MURMUR_TRY(NoteLast(document));
+    }
+    bson_error_t error;
+    const bson_t* reply = nullptr;
+    if (!mongoc_cursor_error_document(find.cursor.get(), &error, &reply)) return {};
+    return MongoStatus(place_, "to read on", error, reply);
+  }
+
+  // Only the first row can be: *key is empty from then on.
+  static Result<bool> IsSkipped(const bson_t* document, std::string* key) {
+    if (key->empty()) return false;
+    std::string first;
+    MURMUR_TRY(AppendKey(document, &first));
+    return first == std::exchange(*key, {});
+  }
+
+  static Status AppendKey(const bson_t* document, std::string* key) {
+    bson_iter_t id;
+    if (!bson_iter_init_find(&id, document, "_id")) {
+      return Status(Code::kDataLoss, "a document without _id");
+    }
+    return AppendBsonKey(&id, key);
+  }
+
+  Status NoteLast(const bson_t* document) {
+    bson_iter_t id;
+    if (!bson_iter_init_find(&id, document, "_id")) {
+      return Status(Code::kDataLoss, place_.text + ": a document without _id");
+    }
+    if (!range_.after) range_.after.emplace();
+    bson_reinit(range_.after->get());
+    bson_append_iter(range_.after->get(), "_id", -1, &id);
+    return {};
+  }
+
+  // By bounds of the index, as a filter sees no keys but those of its bounds' type.
+  BsonDocument Command(ClusterTime time) const {
+    BsonDocument command;
+    bson_t* find = command.get();
+    BSON_APPEND_UTF8(find, "find", place_.collection.c_str());
+    AppendOrder("hint", find);
+    AppendOrder("sort", find);
+    const auto& from = range_.after ? range_.after : range_.from;
+    if (from) AppendBound("min", *from, find);
+    if (range_.until) AppendBound("max", *range_.until, find);
+    BSON_APPEND_DOCUMENT(find, "projection", projection_.get());
+    BSON_APPEND_INT32(find, "batchSize", answer_rows_);
+    AppendReadConcern(time, find);
+    return command;
+  }
+
+  Result<Find> Open(const MongoClient& client, ClusterTime time) const {
+    bson_error_t error;
+    const auto fail = [&](const bson_t* reply) {
+      return MongoStatus(place_, "to read rows", error, reply);
+    };
+    const Mongoc<mongoc_session_opt_t> session_options(mongoc_session_opts_new());
+    mongoc_session_opts_set_causal_consistency(session_options.get(), false);
+    Find find;
+    find.session.reset(mongoc_client_start_session(client.get(), session_options.get(), &error));
+    if (find.session == nullptr) return fail(nullptr);
+    const Mongoc<mongoc_server_description_t> server(mongoc_client_select_server(
+        client.get(), /*for_writes=*/false, mongoc_client_get_read_prefs(client.get()), &error));
+    if (server == nullptr) return fail(nullptr);
+
+    const BsonDocument options;
+    if (!mongoc_client_session_append(find.session.get(), options.get(), &error)) {
+      return fail(nullptr);
+    }
+    BSON_APPEND_INT32(options.get(), "serverId",
+                      static_cast<int32_t>(mongoc_server_description_id(server.get())));
+    const BsonDocument command = Command(time);
+    bson_t reply;
+    if (!mongoc_client_command_with_opts(client.get(), place_.database.c_str(), command.get(),
+                                         nullptr, options.get(), &reply, &error)) {
+      const BsonDocument answer(bson_copy(&reply));
+      bson_destroy(&reply);
+      return fail(answer.get());
+    }
+    BSON_APPEND_INT32(options.get(), "batchSize", answer_rows_);
+    // Takes the reply over.
+    find.cursor.reset(
+        mongoc_cursor_new_from_command_reply_with_opts(client.get(), &reply, options.get()));
+    return find;
+  }
+
+  const std::shared_ptr<MongoClients> clients_;
+  const MongoPlace& place_;
+  MongoScanRange range_;  // `after` moves with each row
+  const ClusterTime not_before_;
+  const int32_t answer_rows_;
+  const BsonDocument projection_;
+  const std::shared_ptr<MongoQueue> queue_;
+  uint64_t rows_ = 0;
+};
+
+}  // namespace
+
+MongoScanStream::MongoScanStream(std::shared_ptr<MongoClients> clients, MongoScanRange range,
+                                 const Projection& projection, const MongoScanOptions& options)
+    : queue_(std::make_shared<MongoQueue>(nullptr)),
+      rows_(clients->place().ns, projection),
+      fetching_([fetching = std::make_shared<Fetching>(clients, std::move(range), projection,
+                                                       options, queue_)] { fetching->Run(); }) {}
+
+MongoScanStream::~MongoScanStream() { queue_->Close(); }
+
+Result<ReadState> MongoScanStream::Read(std::stop_token stop, RecordBatch* batch) {
+  rows_.Begin(batch);
+  if (next_ == page_.size()) {
+    queue_->Wait(stop, kIdleWait);
+    next_ = 0;
+    page_.Clear();
+    if (!stop.stop_requested() && !queue_->Take(&page_)) {
+      const auto end = queue_->end();
+      if (!end) return ReadState::kIdle;
+      MURMUR_TRY(*end);
+      return ReadState::kEnd;
+    }
+  }
+  if (stop.stop_requested()) return Status(Code::kCancelled, std::string(batch->object));
+  for (; next_ < page_.size() && batch->rows < kBatchRows; ++next_) {
+    MURMUR_TRY(rows_.Put(page_[next_]));
+  }
+  rows_.Finish();
+  batch->after = rows_.LastId();
+  return ReadState::kRecords;
+}
+
+}  // namespace murmur

@@ -1,0 +1,49 @@
+// The rows of a stretch of a collection in the order of _id, as they are at a cluster time.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "murmur/source.h"
+#include "source/mongo/mongo_client.h"
+#include "source/mongo/mongo_queue.h"
+#include "source/mongo/mongo_rows.h"
+#include "source/mongo/mongo_thread.h"
+
+namespace murmur {
+
+struct MongoScanRange {
+  // {_id: value} each; none: no bound.
+  std::optional<BsonDocument> from;   // the first
+  std::optional<BsonDocument> until;  // the first behind it
+  std::optional<BsonDocument> after;  // what is read begins behind it; instead of `from`
+};
+
+struct MongoScanOptions {
+  ClusterTime not_before = 0;  // reads see all of what was written up to it
+  uint64_t row_bytes = 0;      // on average; 0: not known
+};
+
+// A thread of its own fetches ahead. A read that the server breaks off, because its snapshot is too
+// old or its node has gone, goes on at a later time behind the row that came last.
+class MongoScanStream final : public RecordStream {
+ public:
+  MongoScanStream(std::shared_ptr<MongoClients> clients, MongoScanRange range,
+                  const Projection& projection, const MongoScanOptions& options);
+  ~MongoScanStream() override;
+
+  // Errors: kUnavailable (nothing could be read for a minute), and what else MongoStatus says.
+  Result<ReadState> Read(std::stop_token stop, RecordBatch* batch) override;
+
+  // The cluster time that the last batch was read at: it has what was written at or before it.
+  ClusterTime read_at() const noexcept { return page_.read_at; }
+
+ private:
+  const std::shared_ptr<MongoQueue> queue_;
+  MongoRows rows_;
+  MongoPage page_;   // holds the last batch
+  size_t next_ = 0;  // of the page
+  DetachableThread fetching_;
+};
+
+}  // namespace murmur
