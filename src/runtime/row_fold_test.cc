@@ -151,7 +151,7 @@ class Interleaving {
       if (!ExactNow()) return false;
     }
     visible_ = log_.size();
-    while (crashed() || !ScanIsDone() || live_.progress.position != Text(log_.size())) {
+    do {
       if (crashed()) Start();
       for (size_t split = 0; split < 2; ++split) {
         ReadRows(split);
@@ -159,7 +159,7 @@ class Interleaving {
       }
       Live();
       Commit();
-    }
+    } while (crashed() || !ScanIsDone() || live_.progress.position != Text(log_.size()));
     return Stored() == Folded(pipeline_, now_);
   }
 

@@ -9,6 +9,8 @@
 #include "source/jsonl/jsonl_source.h"
 #include "source/kafka/kafka_live.h"
 #include "source/kafka/kafka_replay.h"
+#include "source/mongo/mongo_live.h"
+#include "source/mongo/mongo_snapshot.h"
 #include "source/objects.h"
 #include "source/parquet/parquet_source.h"
 #include "source/s3/s3_source.h"
@@ -29,6 +31,11 @@ constexpr SourceKind kKinds[] = {
 }  // namespace
 
 Result<std::unique_ptr<SnapshotSource>> MakeSnapshotSource(const Definition& definition) {
+  if (definition.source) {
+    if (definition.source->kind == "mongo") return MakeMongoSnapshot(definition);
+    return Status(Code::kInvalidArgument,
+                  fmt::format("no table '{}'; there are: mongo", definition.source->kind));
+  }
   if (!definition.bootstrap) {
     return Status(Code::kInvalidArgument, "the definition has no bootstrap source");
   }
@@ -62,6 +69,7 @@ bool HandsOffToLive(const Definition& definition) {
 }
 
 Result<std::unique_ptr<LiveSource>> MakeLiveSource(const Definition& definition) {
+  if (definition.source && definition.source->kind == "mongo") return MakeMongoLive(definition);
   if (!definition.live) {
     return Status(Code::kInvalidArgument, "the definition has no `live:` source");
   }

@@ -93,7 +93,7 @@ class MongoLive final : public LiveSource {
 }  // namespace
 
 Result<std::unique_ptr<LiveSource>> MakeMongoLive(const Definition& definition) {
-  MURMUR_ASSIGN(auto clients, MongoClients::Make(*definition.live));
+  MURMUR_ASSIGN(auto clients, MongoClients::Make(*definition.source));
   return std::unique_ptr<LiveSource>(std::make_unique<MongoLive>(std::move(clients)));
 }
 

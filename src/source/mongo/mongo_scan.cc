@@ -89,7 +89,17 @@ class Fetching {
     if (time < not_before_) {
       return Status(Code::kUnavailable, place_.text + ": the server lags behind its change log");
     }
-    MURMUR_ASSIGN(const Find find, Open(client, time));
+    const bool bounded = Lower().has_value();
+    if (!bounded || !IsMaxKey(*Lower())) MURMUR_TRY(ReadAll(client, RangeCommand(time), time));
+    // A range without an upper bound ends, for the server, before MaxKey.
+    const bool is_done = range_.after && IsMaxKey(*range_.after);
+    if (!bounded || range_.until || is_done || queue_->closed()) return {};
+    return ReadAll(client, TopCommand(time), time);
+  }
+
+  // All that `command`, a find at `time`, gives.
+  Status ReadAll(const MongoClient& client, const BsonDocument& command, ClusterTime time) {
+    MURMUR_ASSIGN(const Find find, Open(client, command));
     std::string skipped;  // the key of the row that came last, which comes again if it is there
     if (range_.after) MURMUR_TRY(AppendKey(range_.after->get(), &skipped));
     const bson_t* document = nullptr;
@@ -104,6 +114,14 @@ class Fetching {
     const bson_t* reply = nullptr;
     if (!mongoc_cursor_error_document(find.cursor.get(), &error, &reply)) return {};
     return MongoStatus(place_, "to read on", error, reply);
+  }
+
+  const std::optional<BsonDocument>& Lower() const {
+    return range_.after ? range_.after : range_.from;
+  }
+  static bool IsMaxKey(const BsonDocument& bound) {
+    bson_iter_t id;
+    return bson_iter_init_find(&id, bound.get(), "_id") && BSON_ITER_HOLDS_MAXKEY(&id);
   }
 
   // Only the first row can be: *key is empty from then on.
@@ -134,22 +152,36 @@ class Fetching {
   }
 
   // By bounds of the index, as a filter sees no keys but those of its bounds' type.
-  BsonDocument Command(ClusterTime time) const {
+  BsonDocument RangeCommand(ClusterTime time) const {
     BsonDocument command;
     bson_t* find = command.get();
     BSON_APPEND_UTF8(find, "find", place_.collection.c_str());
     AppendOrder("hint", find);
     AppendOrder("sort", find);
-    const auto& from = range_.after ? range_.after : range_.from;
-    if (from) AppendBound("min", *from, find);
+    if (Lower()) AppendBound("min", *Lower(), find);
     if (range_.until) AppendBound("max", *range_.until, find);
+    AppendReading(time, find);
+    return command;
+  }
+  // The row whose key is MaxKey.
+  BsonDocument TopCommand(ClusterTime time) const {
+    BsonDocument command;
+    bson_t* find = command.get();
+    bson_t filter;
+    BSON_APPEND_UTF8(find, "find", place_.collection.c_str());
+    BSON_APPEND_DOCUMENT_BEGIN(find, "filter", &filter);
+    BSON_APPEND_MAXKEY(&filter, "_id");
+    bson_append_document_end(find, &filter);
+    AppendReading(time, find);
+    return command;
+  }
+  void AppendReading(ClusterTime time, bson_t* find) const {
     BSON_APPEND_DOCUMENT(find, "projection", projection_.get());
     BSON_APPEND_INT32(find, "batchSize", answer_rows_);
     AppendReadConcern(time, find);
-    return command;
   }
 
-  Result<Find> Open(const MongoClient& client, ClusterTime time) const {
+  Result<Find> Open(const MongoClient& client, const BsonDocument& command) const {
     bson_error_t error;
     const auto fail = [&](const bson_t* reply) {
       return MongoStatus(place_, "to read rows", error, reply);
@@ -169,7 +201,6 @@ class Fetching {
     }
     BSON_APPEND_INT32(options.get(), "serverId",
                       static_cast<int32_t>(mongoc_server_description_id(server.get())));
-    const BsonDocument command = Command(time);
     bson_t reply;
     if (!mongoc_client_command_with_opts(client.get(), place_.database.c_str(), command.get(),
                                          nullptr, options.get(), &reply, &error)) {

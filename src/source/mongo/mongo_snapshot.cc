@@ -120,7 +120,7 @@ Result<std::unique_ptr<SnapshotSource>> MakeMongoSnapshot(const Definition& defi
 
 Result<std::unique_ptr<SnapshotSource>> MakeMongoSnapshot(const Definition& definition,
                                                           const MongoSnapshotOptions& options) {
-  MURMUR_ASSIGN(auto clients, MongoClients::Make(*definition.bootstrap));
+  MURMUR_ASSIGN(auto clients, MongoClients::Make(*definition.source));
   return std::unique_ptr<SnapshotSource>(
       std::make_unique<MongoSnapshot>(std::move(clients), options));
 }

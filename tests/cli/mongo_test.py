@@ -1,0 +1,389 @@
+"""A table in MongoDB: the program against a real replica set whose documents change all the time.
+
+What is right is told by the server: the same aggregates by a pipeline of its own.
+"""
+
+import contextlib
+import datetime
+import functools
+import itertools
+import json
+import random
+import signal
+import threading
+import time
+import unittest
+import uuid
+
+import bson
+import pymongo
+import pymongo.errors
+
+from mongo_server import MongoServer
+from program import LONG, RUN_SECONDS_MAX, SLOWNESS, ProgramTest, main
+
+DOCUMENTS = 500_000 if LONG else 30_000
+KILLS = 20 if LONG else 4
+RESTARTS = 3 if LONG else 1
+WRITES_PER_SECOND = 1_000
+DAYS = 3
+GROUPS = 40
+LEAST = 100  # amounts up to this don't match
+DEFINITION = {
+    "key": "[group]",
+    "time": "at",
+    "window": "{every: 1d}",
+    "where": f"amount > {LEAST}",
+    "aggregates": "{n: count, total: sum(amount), price: 'sum(price, decimal=2)', "
+                  "kinds: count_by(kind)}",
+}
+FIRST_DAY = datetime.datetime(2026, 3, 1)
+
+
+@functools.cache
+def shared_server():
+    return unittest.enterModuleContext(MongoServer())
+
+
+def id_of(number):
+    """Of every type that MongoDB orders apart from the others."""
+    kinds = [lambda n: n, lambda n: n + 0.5, lambda n: f"row {n}", lambda n: {"a": n, "b": "x"},
+             lambda n: bson.ObjectId(f"{n:024x}"), lambda n: uuid.UUID(int=n).bytes,
+             lambda n: bson.Decimal128(f"{n}.25"),
+             lambda n: FIRST_DAY + datetime.timedelta(milliseconds=n)]
+    return kinds[number % len(kinds)](number)
+
+
+def document(source, number):
+    return {"_id": id_of(number), "group": f"g{source.randrange(GROUPS)}",
+            "amount": source.randrange(1000), "kind": source.choice("abc"),
+            "price": bson.Decimal128(f"{source.randrange(10_000) / 100:.2f}"),
+            "at": FIRST_DAY + datetime.timedelta(seconds=source.randrange(DAYS * 86400)),
+            "nobody": {"reads": ["this"] * 3}}
+
+
+class Writers:
+    """Threads that change the collection until they are told to end."""
+
+    def __init__(self, server, collection, seed, per_second=WRITES_PER_SECOND, threads=2):
+        self.client = server.client()
+        self.collection = self.client[collection.database.name][collection.name]
+        self.seed, self.per_second, self.threads = seed, per_second, threads
+        self.written = 0
+        self.ended = threading.Event()
+
+    def __enter__(self):
+        self.running = [threading.Thread(target=self.write, args=(self.seed + k,))
+                        for k in range(self.threads)]
+        self.began = time.monotonic()
+        for thread in self.running:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.ended.set()
+        for thread in self.running:
+            thread.join()
+        self.seconds = time.monotonic() - self.began
+        self.client.close()
+
+    def write(self, seed):
+        source = random.Random(seed)
+        at_once = 25
+        due = time.monotonic()
+        while not self.ended.is_set():
+            with contextlib.suppress(pymongo.errors.PyMongoError):  # it is being restarted
+                if source.random() < 0.1:
+                    self.transaction(source)
+                else:
+                    self.collection.bulk_write([self.change(source) for _ in range(at_once)],
+                                               ordered=False)
+                    self.written += at_once
+            due = max(due + at_once * self.threads / self.per_second, time.monotonic() - 1)
+            self.ended.wait(max(0, due - time.monotonic()))
+
+    def change(self, source):
+        number = source.randrange(DOCUMENTS + DOCUMENTS // 10)
+        new = document(source, number)
+        by_id = {"_id": new["_id"]}
+        return source.choice([
+            lambda: pymongo.ReplaceOne(by_id, new, upsert=True),
+            lambda: pymongo.UpdateOne(by_id, {"$set": {"group": new["group"]}}),
+            lambda: pymongo.UpdateOne(by_id, {"$inc": {"amount": source.randrange(-200, 200)}}),
+            lambda: pymongo.UpdateOne(by_id, {"$set": {"at": new["at"], "kind": new["kind"]}}),
+            lambda: pymongo.UpdateOne(by_id, {"$set": {"nobody": source.random()}}),
+            lambda: pymongo.DeleteOne(by_id)])()
+
+    def transaction(self, source):
+        with self.client.start_session() as session, session.start_transaction():
+            for _ in range(5):
+                new = document(source, source.randrange(DOCUMENTS))
+                self.collection.replace_one({"_id": new["_id"]}, new, upsert=True,
+                                            session=session)
+                self.collection.delete_one({"_id": id_of(source.randrange(DOCUMENTS))},
+                                           session=session)
+        self.written += 10
+
+
+class MongoTest(ProgramTest):
+    """A collection of its own for each test."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.mongo = shared_server()
+
+    def setUp(self):
+        super().setUp()
+        self.database = type(self).__name__.lower()
+        self.name = self._testMethodName.removeprefix("test_")[:60]
+        self.collection = self.make(self.mongo)
+
+    def make(self, server, **options):
+        server.collection(self.database, self.name, **options)
+        client = server.client()
+        self.addCleanup(client.close)
+        return client[self.database][self.name]
+
+    def fill(self, count):
+        for first in range(0, count, 5000):
+            numbers = range(first, min(first + 5000, count))
+            self.collection.insert_many([document(self.random, n) for n in numbers])
+
+    def pipeline(self, *, server=None, name="pipeline", source={}, **changes):
+        source = {"uri": (server or self.mongo).uri, "database": self.database,
+                  "collection": self.name} | source
+        entries = DEFINITION | changes
+        lines = ["name: pipeline", f"source: {json.dumps({'mongo': source})}",
+                 f"state: {{rocksdb: {{path: state/{name}}}}}"]
+        lines += [f"{key}: {value}" for key, value in entries.items() if value is not None]
+        return self.write(f"{name}.yaml", "\n".join(lines) + "\n")
+
+    def dumped(self, file):
+        return {(row["key"]["group"], row["window"]):
+                (row["n"], row["total"], row["price"],
+                 {kind["value"]: kind["count"] for kind in row["kinds"]})
+                for row in self.succeed("dump", file).rows()}
+
+    def expected(self, collection=None):
+        by = {"group": "$group", "day": {"$dateTrunc": {"date": "$at", "unit": "day"}}}
+        answers = {}
+        for row in (self.collection if collection is None else collection).aggregate([
+                {"$match": {"amount": {"$gt": LEAST}}},
+                {"$group": {"_id": {**by, "kind": "$kind"}, "n": {"$sum": 1},
+                            "total": {"$sum": "$amount"}, "price": {"$sum": "$price"}}}]):
+            key = row["_id"]["group"], row["_id"]["day"].strftime("%Y-%m-%dT%H:%M:%SZ")
+            n, total, price, kinds = answers.setdefault(key, (0, 0, 0, {}))
+            kinds[row["_id"]["kind"]] = row["n"]
+            answers[key] = (n + row["n"], total + row["total"],
+                            price + row["price"].to_decimal(), kinds)
+        return {key: (n, total, f"{price:.2f}", kinds)
+                for key, (n, total, price, kinds) in answers.items()}
+
+    def check(self, file):
+        expected, dumped = self.expected(), self.dumped(file)
+        wrong = {key: (dumped.get(key), expected.get(key))
+                 for key in dumped.keys() | expected.keys() if dumped.get(key) != expected.get(key)}
+        some = dict(itertools.islice(wrong.items(), 3))
+        self.assertEqual(some, {}, f"{len(wrong)} of {len(expected)} keys (dumped, expected)")
+
+    def catch_up(self, file, *arguments):
+        return json.loads(self.succeed("run", file, "--until-caught-up", "--format", "json",
+                                       "--quiet", *arguments).out)
+
+    def status(self, file):
+        return json.loads(self.succeed("status", file, "--format", "json").out)
+
+    def follow(self, file):
+        child = self.start("run", file, "--quiet")
+        self.wait_for("it follows", lambda: self.murmur("status", file).code == 0 and
+                      self.status(file)["mode"] == "live")
+        return child
+
+    def wait_for(self, what, condition, seconds=60):
+        give_up = time.monotonic() + seconds * SLOWNESS
+        while not condition():
+            self.assertLess(time.monotonic(), give_up, f"waited in vain until {what}")
+            time.sleep(0.02)
+
+
+class BootstrapTest(MongoTest):
+    def test_the_documents_as_they_are(self):
+        self.fill(5000)
+        file = self.pipeline()
+        self.succeed("bootstrap", file, "--quiet")
+        self.check(file)
+
+    def test_many_splits_with_ids_of_every_type(self):
+        self.fill(60_000)
+        file = self.pipeline()
+        self.succeed("bootstrap", file, "--quiet", "--threads", "2")
+        self.check(file)
+
+    def test_an_empty_collection(self):
+        file = self.pipeline()
+        self.succeed("bootstrap", file, "--quiet")
+        self.assertEqual(self.dumped(file), {})
+        self.fill(10)
+        self.catch_up(file)
+        self.check(file)
+
+    def test_a_collection_that_is_not_there(self):
+        file = self.pipeline(source={"collection": "nowhere"})
+        outcome = self.fail_with(1, "bootstrap", file, "--quiet")
+        self.assertIn("nowhere", outcome.err)
+
+    def test_a_server_that_is_not_there(self):
+        file = self.pipeline(source={"uri": "mongodb://user:hunter2@127.0.0.1:1/"
+                                            "?serverSelectionTimeoutMS=300"})
+        outcome = self.fail_with(1, "bootstrap", file, "--quiet")
+        self.assertIn("127.0.0.1:1", outcome.err)
+        self.assertNotIn("hunter2", outcome.err)
+
+    def test_documents_that_can_not_be_counted(self):
+        self.fill(20)
+        self.collection.insert_one({"_id": "bad", "amount": 500, "at": FIRST_DAY})
+        file = self.pipeline(max_errors=5)
+        self.succeed("bootstrap", file, "--quiet")
+        self.collection.delete_one({"_id": "bad"})
+        self.check(file)
+        letters = [json.loads(line) for path in self.directory.rglob("dead-letters.jsonl")
+                   for line in path.read_text().splitlines()]
+        self.assertEqual([letter["reason"] for letter in letters], ["missing_key"])
+        self.assertIn("bad", letters[0]["id"])
+
+
+class LiveTest(MongoTest):
+    def test_every_kind_of_change(self):
+        self.fill(2000)
+        file = self.pipeline()
+        self.succeed("bootstrap", file, "--quiet")
+        for number in range(0, 600, 3):
+            self.collection.delete_one({"_id": id_of(number)})
+            self.collection.update_one({"_id": id_of(number + 1)}, {"$set": {"group": "moved"}})
+            self.collection.update_one({"_id": id_of(number + 2)}, {"$set": {"amount": 1}})
+        self.fill_more(2000, 100)
+        self.catch_up(file)
+        self.check(file)
+        self.collection.delete_many({})
+        self.catch_up(file)
+        self.assertEqual(self.dumped(file), {})
+
+    def fill_more(self, first, count):
+        self.collection.insert_many(
+            [document(self.random, n) for n in range(first, first + count)])
+
+    def test_a_run_follows_and_answers(self):
+        self.fill(1000)
+        file = self.pipeline()
+        child = self.follow(file)
+        self.fill_more(1000, 500)
+        self.wait_for("it has counted", lambda: self.dumped(file) == self.expected())
+        child.send_signal(signal.SIGTERM)
+        began = time.monotonic()
+        child.communicate(timeout=RUN_SECONDS_MAX)
+        self.assertEqual(child.returncode, 143)
+        self.assertLess(time.monotonic() - began, 2 * SLOWNESS)
+
+    def test_only_what_changed_is_read(self):
+        self.fill(5000)
+        file = self.pipeline()
+        self.succeed("bootstrap", file, "--quiet")
+        self.fill_more(5000, 1000)
+        before = self.documents_returned()
+        summary = self.catch_up(file)
+        self.assertLess(self.documents_returned() - before, 1200)
+        self.check(file)
+
+    def documents_returned(self):
+        return self.collection.database.command("serverStatus")["metrics"]["document"]["returned"]
+
+    def test_a_collection_that_is_dropped(self):
+        self.fill(100)
+        file = self.pipeline()
+        self.succeed("bootstrap", file, "--quiet")
+        dumped = self.dumped(file)
+        child = self.follow(file)
+        self.collection.drop()
+        _, err = child.communicate(timeout=RUN_SECONDS_MAX)
+        self.assertEqual(child.returncode, 1)
+        self.assertIn("dropped", err)
+        self.assertIn("--fresh", err)
+        self.assertEqual(self.dumped(file), dumped)
+        outcome = self.fail_with(1, "run", file, "--until-caught-up", "--quiet")
+        self.assertIn("has no collection", outcome.err)
+
+    def test_an_oplog_that_has_lost_the_position(self):
+        server = self.enterContext(MongoServer(oplog_mb=1, checkpoint_seconds=1,
+                                               snapshot_seconds=1))
+        self.collection = self.make(server)
+        self.fill(100)
+        file = self.pipeline(server=server)
+        self.succeed("bootstrap", file, "--quiet")
+        dumped = self.dumped(file)
+        self.collection.delete_one({})
+        server.roll_oplog()
+        outcome = self.fail_with(1, "run", file, "--until-caught-up", "--quiet")
+        self.assertIn("oplog", outcome.err)
+        self.assertIn("--fresh", outcome.err)
+        self.assertEqual(self.dumped(file), dumped)
+        self.succeed("bootstrap", file, "--fresh", "--quiet")
+        self.check(file)
+
+
+class ChangeTest(MongoTest):
+    """Tables whose rows are said never to change."""
+
+    def prepare(self, on_change, **more):
+        self.fill(300)
+        file = self.pipeline(on_change=on_change, **more)
+        self.succeed("bootstrap", file, "--quiet")
+        dumped = self.dumped(file)
+        self.collection.update_many({}, {"$set": {"group": "moved"}})
+        self.collection.delete_one({"_id": id_of(7)})
+        return file, dumped
+
+    def test_changes_that_are_ignored(self):
+        file, dumped = self.prepare("ignore")
+        self.catch_up(file)
+        self.assertEqual(self.dumped(file), dumped)
+
+    def test_changes_that_are_errors(self):
+        file, dumped = self.prepare("error")
+        summary = self.catch_up(file)
+        self.assertEqual(self.dumped(file), dumped)
+        self.assertEqual(summary["dead_letters_by_reason"], {"changed": 301})
+
+    def test_aggregates_that_can_not_take_away_are_refused(self):
+        file = self.pipeline(aggregates="{users: distinct(group)}")
+        outcome = self.fail_with(2, "check", file)
+        self.assertIn("on_change", outcome.err)
+        self.succeed("check", self.pipeline(aggregates="{users: distinct(group)}",
+                                            on_change="ignore"))
+
+
+class StormTest(MongoTest):
+    """Writers all the time, while the scan runs and live follows, through kills and restarts."""
+
+    def test_kills_and_restarts_under_load(self):
+        server = self.enterContext(MongoServer(oplog_mb=2000 if LONG else 256))
+        self.collection = self.make(server)
+        self.fill(DOCUMENTS)
+        file = self.pipeline(server=server)
+        restarts = set(self.random.sample(range(KILLS), RESTARTS))
+        with Writers(server, self.collection, self.seed) as writers:
+            for kill in range(KILLS):
+                child = self.start("run", file, "--quiet", "--threads", "2")
+                time.sleep(self.random.uniform(0.1, 2.5 if kill % 2 else 0.8))
+                if kill in restarts:
+                    server.restart()
+                    time.sleep(self.random.uniform(0, 2))
+                child.kill()
+                child.communicate()
+            self.catch_up(file, "--threads", "2")
+        print(f"{writers.written / writers.seconds:.0f} writes a second")
+        self.catch_up(file)
+        self.check(file)
+
+
+if __name__ == "__main__":
+    main()
