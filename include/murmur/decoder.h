@@ -37,6 +37,30 @@ class RecordDecoder {
                       DeadLetter* dead) = 0;
 };
 
+// What a message of a table's change log says of a row, beside its cells. Views as Decode's.
+struct DecodedChange {
+  enum class Outcome : uint8_t { kRow, kNothing, kDead };
+  Outcome outcome = Outcome::kRow;  // kNothing: a message that is about no row
+  RowChange change = RowChange::kPut;
+  std::string_view key;      // as RecordBatch::row_keys
+  std::string_view version;  // as RecordBatch::versions
+};
+
+// Decodes the messages of a table's change log. Belongs to one stream.
+class ChangeDecoder {
+ public:
+  ChangeDecoder() = default;
+  ChangeDecoder(const ChangeDecoder&) = delete;
+  ChangeDecoder& operator=(const ChangeDecoder&) = delete;
+  virtual ~ChangeDecoder() = default;
+
+  virtual void BeginBatch() {}  // as RecordDecoder
+  // As RecordDecoder::Decode, of a message of key and value; either may be empty. Of a kDead one
+  // `dead` has reason and detail.
+  virtual DecodedChange Decode(std::string_view key, std::string_view value, uint32_t row,
+                               std::vector<Column>* columns, DeadLetter* dead) = 0;
+};
+
 using DecoderFactory =
     std::function<Result<std::unique_ptr<RecordDecoder>>(const Projection& projection)>;
 

@@ -62,6 +62,9 @@ struct SourceSpec {
 
 inline constexpr uint64_t kUnlimited = UINT64_MAX;
 
+// `format:` of a topic that is the change log of a table.
+inline constexpr std::string_view kDebeziumFormat = "debezium";
+
 // What a change of a row means that counts already.
 enum class OnChange : uint8_t {
   kRetract,  // what the row contributed is taken away, what it contributes now is added
@@ -110,6 +113,9 @@ struct Definition {
 inline bool HasLive(const Definition& definition) noexcept {
   return definition.live || definition.source;
 }
+
+// Are its records rows with a life, rather than facts? Those of a table, or of its change log.
+bool IsTable(const Definition& definition) noexcept;
 
 // How many workers run it, at least 1.
 uint32_t ThreadsOf(const Definition& definition);

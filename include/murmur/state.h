@@ -1,6 +1,6 @@
 // Where the answers live. A StateTable is one version of one pipeline's state:
-// (key, bucket) → encoded value, the positions that it has consumed, the dead letters, and for a table
-// source the ledger: what each of its rows contributes.
+// (key, bucket) → encoded value, the positions that it has consumed, the dead letters, and for a
+// table source the ledger: what each of its rows contributes.
 //
 // A commit moves all of them, atomically and durably, or none of them.
 // Contract suite: testing/state_table_contract.h.
@@ -63,7 +63,7 @@ struct Commit {
   DeltaCursor* deltas = nullptr;  // null: none
   uint64_t delta_count = 0;
   std::vector<DeadLetter> dead_letters;
-  std::vector<std::string> ids;  // of the records counted, where a plan says `deduplicate`
+  std::vector<std::string> ids;   // of the records counted, where a plan says `deduplicate`
   std::vector<LedgerRow> ledger;  // in ascending order of key, each key once
 };
 

@@ -143,8 +143,8 @@ int BootstrapVerb(const RunArguments& arguments) {
   const auto definition = LoadDefinition(arguments.file);
   if (!definition.ok()) return ReportUsage(definition.status());
   if (!definition->bootstrap && !definition->source) {
-    return Report(
-        Status(Code::kInvalidArgument, arguments.file + ": no `bootstrap:` or `source:` to read from"));
+    return Report(Status(Code::kInvalidArgument,
+                         arguments.file + ": no `bootstrap:` or `source:` to read from"));
   }
   BootstrapOptions options;
   options.stop = stop;

@@ -125,6 +125,13 @@ void DiffAggregates(const Json& before, const Json& after, std::vector<std::stri
 
 }  // namespace
 
+bool IsTable(const Definition& definition) noexcept {
+  if (definition.source) return true;
+  if (!definition.live) return false;
+  const auto format = definition.live->options.find("format");
+  return format != definition.live->options.end() && format->second == kDebeziumFormat;
+}
+
 uint32_t ThreadsOf(const Definition& definition) {
   return std::max(
       1u, definition.threads != 0 ? definition.threads : std::thread::hardware_concurrency());
@@ -147,11 +154,9 @@ std::string DefinitionIdentity(const Definition& definition) {
   for (const AggregateSpec& aggregate : definition.aggregates) {
     identity["aggregates"].push_back(AggregateIdentity(aggregate));
   }
-  if (definition.source) {
-    identity["source"] = SourceIdentity("source", *definition.source);
-    if (definition.on_change != OnChange::kRetract) {
-      identity["on_change"] = definition.on_change == OnChange::kIgnore ? "ignore" : "error";
-    }
+  if (definition.source) identity["source"] = SourceIdentity("source", *definition.source);
+  if (definition.on_change != OnChange::kRetract) {
+    identity["on_change"] = definition.on_change == OnChange::kIgnore ? "ignore" : "error";
   }
   if (definition.bootstrap) {
     identity["bootstrap"] = SourceIdentity("bootstrap", *definition.bootstrap);

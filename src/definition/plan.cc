@@ -111,11 +111,12 @@ std::string DescribeTable(const Definition& definition) {
       "ignored: a row counts as it was first seen", "a dead letter: rows are only ever added"};
   const bool keeps_rows = definition.on_change != OnChange::kIgnore;
   return DescribeSource("source", definition.source) +
-         fmt::format("a change: {}\nmethod: ledger: {} of each row is kept, about {} bytes and the "
-                     "primary key\n",
-                     kChanges[static_cast<size_t>(definition.on_change)],
-                     keeps_rows ? "the fields read" : "a mark",
-                     keeps_rows ? 8 * FieldsOf(definition).size() + 1 : 1);
+         fmt::format(
+             "a change: {}\nmethod: ledger: {} of each row is kept, about {} bytes and the "
+             "primary key\n",
+             kChanges[static_cast<size_t>(definition.on_change)],
+             keeps_rows ? "the fields read" : "a mark",
+             keeps_rows ? 8 * FieldsOf(definition).size() + 1 : 1);
 }
 
 std::string DescribeErrors(const std::optional<uint64_t>& max_errors) {

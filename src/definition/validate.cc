@@ -197,7 +197,7 @@ class Validator {
 
   // What a table's rows need that change.
   void CheckTable() {
-    if (!definition_.source) {
+    if (!IsTable(definition_)) {
       if (definition_.on_change != OnChange::kRetract) {
         Add("on_change", "", "is about the rows of a table; expected source: in the definition");
       }
@@ -206,10 +206,10 @@ class Validator {
     const auto refuse = [this](std::string_view role, bool given) {
       if (!given) return;
       Add(std::string(role), "",
-          "does not go with source:, which is both the rows of a table and what changes");
+          "does not go with a table, whose rows and what changes in them have one source");
     };
     refuse("bootstrap", definition_.bootstrap.has_value());
-    refuse("live", definition_.live.has_value());
+    refuse("live", definition_.source && definition_.live);
     refuse("replay", definition_.replay.has_value());
     if (definition_.on_change != OnChange::kRetract) return;
     for (const AggregateSpec& aggregate : definition_.aggregates) {

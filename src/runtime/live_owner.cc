@@ -62,7 +62,8 @@ nlohmann::ordered_json LagAsJson(const LiveLag& lag) {
 Status CheckFollowed(const Definition& definition, const VersionInfo& info) {
   std::string message;
   for (const std::string& line : DiffIdentities(info.identity, DefinitionIdentity(definition))) {
-    if (line.starts_with("live") || line.starts_with("overlap") || line.starts_with("source")) message += "\n  " + line;
+    if (line.starts_with("live") || line.starts_with("overlap") || line.starts_with("source"))
+      message += "\n  " + line;
   }
   if (message.empty()) return {};
   return Status(Code::kFailedPrecondition,

@@ -158,7 +158,7 @@ LiveRunner::LiveRunner(std::shared_ptr<const Pipeline> pipeline, LiveSource* sou
                        StateTable* table, FoldOptions options, std::shared_ptr<RowFold> rows)
     : source_(source), run_(std::move(pipeline), table, std::move(options)) {
   run_.rows = std::move(rows);
-  if (!run_.rows && run_.pipeline->definition().source) {
+  if (!run_.rows && IsTable(run_.pipeline->definition())) {
     run_.rows =
         std::make_shared<RowFold>(run_.pipeline, table, run_.options, RowFold::Phase::kLive);
   }

@@ -17,14 +17,29 @@ constexpr size_t kEntryOverhead = 150;  // in a map, and in the list that a comm
 // Flags of a ledger entry.
 constexpr char kSeenLive = 1;  // live has said something of the row
 constexpr char kHasCells = 2;  // the row's cells follow: where rows change, those that it counts by
+constexpr char kHasVersion = 4;  // before them, a byte of length and the version
 
-bool SeenLive(std::string_view entry) { return (entry.front() & kSeenLive) != 0; }
-bool HasCells(std::string_view entry) { return (entry.front() & kHasCells) != 0; }
-std::string_view CellsOf(std::string_view entry) { return entry.substr(1); }
+bool Has(char flag, std::string_view entry) { return (entry.front() & flag) != 0; }
+bool SeenLive(std::string_view entry) { return Has(kSeenLive, entry); }
+bool HasCells(std::string_view entry) { return Has(kHasCells, entry); }
+std::string_view VersionOf(std::string_view entry) {
+  return Has(kHasVersion, entry) ? entry.substr(2, static_cast<uint8_t>(entry[1]))
+                                 : std::string_view();
+}
+std::string_view CellsOf(std::string_view entry) {
+  return entry.substr(Has(kHasVersion, entry) ? 2 + VersionOf(entry).size() : 1);
+}
+bool IsWellFormed(std::string_view entry) {
+  if (entry.empty()) return false;
+  if (!Has(kHasVersion, entry)) return true;
+  return entry.size() >= 2 && entry.size() >= size_t{2} + static_cast<uint8_t>(entry[1]);
+}
 
-std::string NewEntry(bool live, std::string_view row, bool cells) {
-  std::string entry(1, static_cast<char>((live ? kSeenLive : 0) | (cells ? kHasCells : 0)));
-  if (cells) entry.append(row);
+std::string NewEntry(bool live, std::string_view version, std::optional<std::string_view> cells) {
+  std::string entry(1, static_cast<char>((live ? kSeenLive : 0) | (cells ? kHasCells : 0) |
+                                         (version.empty() ? 0 : kHasVersion)));
+  if (!version.empty()) entry.append(1, static_cast<char>(version.size())).append(version);
+  if (cells) entry.append(*cells);
   return entry;
 }
 
@@ -85,6 +100,7 @@ Status RowFold::FindKnown(const RecordBatch& batch) {
   std::vector<uint32_t> missing_rows;
   for (uint32_t row = 0; row < batch.rows; ++row) {
     plans_[row] = RowPlan();
+    if (!batch.versions.empty()) plans_[row].version = batch.versions[row];
     const std::string_view key = batch.row_keys[row];
     const auto find = [&](const Entries& entries) {
       const auto it = entries.find(key);
@@ -100,7 +116,8 @@ Status RowFold::FindKnown(const RecordBatch& batch) {
   MURMUR_ASSIGN(loaded_, table_->LedgerEntries(missing));
   for (size_t i = 0; i < missing.size(); ++i) {
     if (!loaded_[i]) continue;
-    if (loaded_[i]->empty()) return Status(Code::kDataLoss, "an entry of the ledger is damaged");
+    if (!IsWellFormed(*loaded_[i]))
+      return Status(Code::kDataLoss, "an entry of the ledger is damaged");
     plans_[missing_rows[i]].known = *loaded_[i];
   }
   return {};
@@ -122,11 +139,14 @@ void RowFold::Decide(const FoldRun& run, const RecordBatch& batch, SplitProgress
   }
 }
 
-// Of what a batch says of one row, the last counts: what came before is not seen by anybody.
+// Of what a batch says of one row, the newest counts: what came before is not seen by anybody.
 void RowFold::DecideByLast(const FoldRun& run, const RecordBatch& batch) {
   std::unordered_map<std::string_view, uint32_t> last;
   if (!run.is_scan) {
-    for (uint32_t row = 0; row < batch.rows; ++row) last[batch.row_keys[row]] = row;
+    for (uint32_t row = 0; row < batch.rows; ++row) {
+      uint32_t& newest = last.try_emplace(batch.row_keys[row], row).first->second;
+      if (plans_[row].version >= plans_[newest].version) newest = row;
+    }
   }
   for (uint32_t row = 0; row < batch.rows; ++row) {
     if (!run.is_scan && last[batch.row_keys[row]] != row) continue;
@@ -143,7 +163,7 @@ void RowFold::DecideByFirst(const FoldRun& run, const RecordBatch& batch) {
     if (before != first.end()) plan.known = before->second;
     plan.action = ActionOfFixedRow(run, batch, row, &plan);
     if (plan.action == Action::kPut) {
-      first.emplace(batch.row_keys[row], NewEntry(true, plan.row, /*cells=*/true));
+      first.emplace(batch.row_keys[row], NewEntry(true, plan.version, plan.row));
     }
     if (before != first.end()) plan.known.reset();  // it does not outlive this
   }
@@ -168,7 +188,8 @@ void RowFold::Refuse(const RecordBatch& batch, uint32_t row, SplitProgress* prog
   letter.object = batch.object;
   letter.offset = batch.offsets[row];
   letter.reason = DeadReason::kChanged;
-  letter.detail = "the row has changed or is gone; by on_change: error it counts as it was first seen";
+  letter.detail =
+      "the row has changed or is gone; by on_change: error it counts as it was first seen";
   if (batch.describe) batch.describe(row, &letter);
   dead_bytes_ += letter.raw.size();
 }
@@ -177,12 +198,15 @@ RowFold::Action RowFold::ActionOf(const FoldRun& run, const RecordBatch& batch, 
                                   RowPlan* plan) {
   const bool seen_live = plan->known && SeenLive(*plan->known);
   if (run.is_scan && seen_live) return Action::kNothing;
+  const bool is_old =
+      plan->known && !plan->version.empty() && plan->version <= VersionOf(*plan->known);
+  if (is_old) return Action::kNothing;
   if (batch.changes[row] == RowChange::kDelete) return Action::kDelete;
   AppendRow(batch, row, &plan->row);
   const bool same = plan->known && HasCells(*plan->known) && CellsOf(*plan->known) == plan->row;
   if (!same) return Action::kPut;
   const bool marks = !run.is_scan && !seen_live && phase_ == Phase::kScanning;
-  return marks ? Action::kTouch : Action::kNothing;
+  return marks || !plan->version.empty() ? Action::kTouch : Action::kNothing;
 }
 
 // Takes away what the rows contributed that are put or deleted.
@@ -232,21 +256,22 @@ void RowFold::Fold(RecordBatch* batch, SplitProgress* progress) {
 std::optional<std::optional<std::string>> RowFold::EntryAfter(const FoldRun& run,
                                                               const RowPlan& plan) const {
   const bool live = !run.is_scan;
-  const bool keeps_marks = phase_ == Phase::kScanning;
+  // What is gone is remembered while somebody may still bring it: a scan, or an old version.
+  const bool keeps_marks = phase_ == Phase::kScanning || !plan.version.empty();
   const OnChange on_change = pipeline_->definition().on_change;
   std::optional<std::string> none;
   switch (plan.action) {
     case Action::kNothing:
     case Action::kRefuse: return std::nullopt;
-    case Action::kTouch: return NewEntry(live, CellsOf(*plan.known), /*cells=*/true);
+    case Action::kTouch: return NewEntry(live, plan.version, CellsOf(*plan.known));
     case Action::kPut:
-      if (on_change == OnChange::kIgnore) return NewEntry(live, {}, /*cells=*/false);
+      if (on_change == OnChange::kIgnore) return NewEntry(live, plan.version, {});
       if (plan.counts || on_change == OnChange::kError) {
-        return NewEntry(live, plan.row, /*cells=*/true);
+        return NewEntry(live, plan.version, plan.row);
       }
       [[fallthrough]];
     case Action::kDelete:
-      if (live && keeps_marks) return NewEntry(live, {}, /*cells=*/false);
+      if (live && keeps_marks) return NewEntry(live, plan.version, {});
       if (plan.known) return std::make_optional(none);
       return std::nullopt;
   }

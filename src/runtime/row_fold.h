@@ -1,15 +1,15 @@
 // The fold of a table source, whose rows change: the state is the fold over the rows as they are
-// now. A ledger knows what each row contributes, so that an update takes that away and adds what the
-// row contributes now, and a delete takes it away.
+// now. A ledger knows what each row contributes, so that an update takes that away and adds what
+// the row contributes now, and a delete takes it away.
 //
 // A scan and live read the same rows at once, each at its own pace. What they say of a row meets in
-// one place, here, one batch at a time: live replaces; a scanned row counts only where live has said
-// nothing of it (K1 to K10 of the ledger rule; docs/tables.md). Deltas, ledger entries and the
+// one place, here, one batch at a time: live replaces; a scanned row counts only where live has
+// said nothing of it (K1 to K10 of the ledger rule; docs/tables.md). Deltas, ledger entries and the
 // positions of both are one commit.
 //
-// An entry of the ledger is a byte of flags and, where the row counts, its cells (fold/row_codec.h).
-// Memory: what is not committed, within options.delta_bytes.
-// Threads: every method may be called at once.
+// An entry of the ledger is a byte of flags and, where the row counts, its cells
+// (fold/row_codec.h). Memory: what is not committed, within options.delta_bytes. Threads: every
+// method may be called at once.
 #pragma once
 
 #include <chrono>
@@ -69,9 +69,10 @@ class RowFold {
   };
   struct RowPlan {
     Action action = Action::kNothing;
-    bool counts = false;                       // as kPut: it has been folded
-    std::optional<std::string_view> known;     // the entry that there is
-    std::string row;                           // as kPut: its cells
+    bool counts = false;                    // as kPut: it has been folded
+    std::optional<std::string_view> known;  // the entry that there is
+    std::string_view version;               // empty: order of arrival tells
+    std::string row;                        // as kPut: its cells
   };
   struct TransparentHash {
     using is_transparent = void;
@@ -79,8 +80,8 @@ class RowFold {
       return std::hash<std::string_view>()(key);
     }
   };
-  using Entries = std::unordered_map<std::string, std::optional<std::string>, TransparentHash,
-                                     std::equal_to<>>;
+  using Entries =
+      std::unordered_map<std::string, std::optional<std::string>, TransparentHash, std::equal_to<>>;
 
   Status FindKnown(const RecordBatch& batch);
   void Decide(const FoldRun& run, const RecordBatch& batch, SplitProgress* progress);

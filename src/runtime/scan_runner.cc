@@ -14,9 +14,7 @@ ScanRunner::ScanRunner(std::shared_ptr<const Pipeline> pipeline, SnapshotSource*
 ScanRunner::ScanRunner(std::shared_ptr<const Pipeline> pipeline, SnapshotSource* source,
                        StateTable* table, FoldOptions options, std::shared_ptr<RowFold> rows,
                        Companion* companion)
-    : source_(source),
-      companion_(companion),
-      run_(std::move(pipeline), table, std::move(options)) {
+    : source_(source), companion_(companion), run_(std::move(pipeline), table, std::move(options)) {
   run_.rows = std::move(rows);
   run_.is_scan = true;
 }

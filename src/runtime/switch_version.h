@@ -19,8 +19,9 @@ Result<SwapSummary> MoveAlias(const Definition& definition, StateDirectory* dire
                               uint64_t number, bool beside_writer);
 
 // Asks the process that follows a live source for the serving version to swap in version `number`,
-// which it first lets catch up; waits for the end of it. At once if it serves already. Nothing where there is no such process;
-// `has_owner` says then whether another one answered for that version.
+// which it first lets catch up; waits for the end of it. At once if it serves already. Nothing
+// where there is no such process; `has_owner` says then whether another one answered for that
+// version.
 Result<std::optional<SwapSummary>> AskOwnerToSwap(const StateDirectory& directory, uint64_t number,
                                                   bool* has_owner = nullptr);
 

@@ -1,7 +1,7 @@
 // The bootstrap of a table whose rows change meanwhile: a scan of its rows, and live beside it from
 // the first second, so that no scan is so long that the changes since its begin are gone. Both fold
-// into one place (row_fold.h). When all rows are read, live goes on until it has passed all that had
-// happened by then; from there on the state is that of the table, at every position of live.
+// into one place (row_fold.h). When all rows are read, live goes on until it has passed all that
+// had happened by then; from there on the state is that of the table, at every position of live.
 //
 // Crash anywhere: run again with the same table.
 #pragma once
@@ -48,7 +48,7 @@ class TableRunner final : private ScanRunner::Companion {
   const FoldOptions live_options_;
   const std::shared_ptr<RowFold> fold_;
   ScanRunner scan_;
-  Status followed_;       // written by the thread
+  Status followed_;  // written by the thread
   std::jthread follower_;
 };
 

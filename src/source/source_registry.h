@@ -20,7 +20,8 @@ Result<std::unique_ptr<SnapshotSource>> MakeSnapshotSource(const Definition& def
 Result<std::unique_ptr<SnapshotSource>> MakeReplayDriver(const Definition& definition,
                                                          const ReplayRange& range);
 
-// The source that `live:` names, or the changes of the table that `source:` does. Errors: as MakeSnapshotSource.
+// The source that `live:` names, or the changes of the table that `source:` does. Errors: as
+// MakeSnapshotSource.
 Result<std::unique_ptr<LiveSource>> MakeLiveSource(const Definition& definition);
 
 // Does the bootstrap leave it to the live source where that begins (`handoff: live`)?

@@ -241,8 +241,12 @@ Result<std::shared_ptr<const MongoPlace>> MakeMongoPlace(const SourceSpec& spec)
 Status MongoStatus(const MongoPlace& place, std::string_view doing, const bson_error_t& error,
                    const bson_t* reply) {
   const Code code = CodeOf(error, reply);
-  return Status(code, fmt::format("{}: {}: {}{}", place.text, doing, error.message,
-                                  RemedyOf(code, error, place)));
+  const std::string remedy = RemedyOf(code, error, place);
+  std::string_view message = error.message;
+  // The server adds the whole command to what it does not allow.
+  if (code == Code::kPermissionDenied) message = message.substr(0, message.find(" {"));
+  if (!remedy.empty() && message.ends_with('.')) message.remove_suffix(1);
+  return Status(code, fmt::format("{}: {}: {}{}", place.text, doing, message, remedy));
 }
 
 // --- MongoClient ---
@@ -344,8 +348,8 @@ Mongoc<mongoc_cursor_t> MongoClient::OpenAggregate(const bson_t* pipeline) const
   const Mongoc<mongoc_collection_t> collection = Collection();
   const BsonDocument options;
   BSON_APPEND_BOOL(options.get(), "allowDiskUse", true);
-  return Mongoc<mongoc_cursor_t>(mongoc_collection_aggregate(
-      collection.get(), MONGOC_QUERY_NONE, pipeline, options.get(), nullptr));
+  return Mongoc<mongoc_cursor_t>(mongoc_collection_aggregate(collection.get(), MONGOC_QUERY_NONE,
+                                                             pipeline, options.get(), nullptr));
 }
 
 Status MongoClient::CursorStatus(mongoc_cursor_t* cursor) const {

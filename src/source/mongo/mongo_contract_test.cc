@@ -119,12 +119,12 @@ class MongoSnapshotFixture final : public SourceFixture {
   MongoSnapshotFixture(const std::vector<ContractRecord>& records, uint64_t split_rows)
       : split_rows_(split_rows) {
     std::vector<std::string> documents;
+    documents.reserve(records.size());
     for (const ContractRecord& record : records) documents.push_back(record.ToJson());
     collection_.Insert(documents);
   }
   std::unique_ptr<SnapshotSource> MakeSource() override {
-    return MakeMongoSnapshot(DefinitionOf(collection_.name()), {.split_rows = split_rows_})
-        .value();
+    return MakeMongoSnapshot(DefinitionOf(collection_.name()), {.split_rows = split_rows_}).value();
   }
 
  private:
@@ -140,8 +140,7 @@ std::vector<SourceCase> SnapshotCases() {
           std::make_unique<MongoSnapshotFixture>(records, split_rows));
     };
   };
-  return {{.name = "one_split", .make = make(50'000)},
-          {.name = "many_splits", .make = make(700)}};
+  return {{.name = "one_split", .make = make(50'000)}, {.name = "many_splits", .make = make(700)}};
 }
 
 // All but TheHandoffTokenIsTheSameEachTime: time goes on.
@@ -231,6 +230,7 @@ class MongoLiveFixture final : public LiveFixture {
   std::unique_ptr<LiveSource> MakeSource() override { return Source(begin_); }
   void Append(size_t split, const std::vector<int64_t>& ids) override {
     std::vector<std::string> documents;
+    documents.reserve(ids.size());
     for (const int64_t id : ids) documents.push_back(fmt::format(R"({{"id": {}}})", id));
     collections_[split].Insert(documents);
   }
@@ -296,9 +296,7 @@ class MongoTest : public testing::TestWithParam<std::string> {  // the uri
     EXPECT_TRUE(stream.ok()) << stream.status().ToString();
     return stream.ok() ? *std::move(stream) : nullptr;
   }
-  Position Now() const {
-    return Live()->Ends({LiveSplit()}, {}).value().at(LiveSplit().id);
-  }
+  Position Now() const { return Live()->Ends({LiveSplit()}, {}).value().at(LiveSplit().id); }
 
   static void Apply(const RecordBatch& batch, Rows* rows) {
     ASSERT_EQ(batch.row_keys.size(), batch.rows);
@@ -370,10 +368,16 @@ INSTANTIATE_TEST_SUITE_P(Mongo, MongoTest, testing::ValuesIn(UriIfAny()));
 
 TEST_P(MongoTest, KeysOfAllTypesAreInOneSplitEach) {
   std::vector<std::string> documents = {
-      R"({"_id": null})", R"({"_id": {"$minKey": 1}})", R"({"_id": {"$maxKey": 1}})",
-      R"({"_id": {"a": 1, "b": "x"}})", R"({"_id": {"b": "x", "a": 1}})", R"({"_id": true})",
-      R"({"_id": {"$numberDecimal": "1.5"}})", R"({"_id": {"$numberDouble": "NaN"}})",
-      R"({"_id": {"$timestamp": {"t": 5, "i": 7}}})", R"({"_id": "nul \u0000 inside"})",
+      R"({"_id": null})",
+      R"({"_id": {"$minKey": 1}})",
+      R"({"_id": {"$maxKey": 1}})",
+      R"({"_id": {"a": 1, "b": "x"}})",
+      R"({"_id": {"b": "x", "a": 1}})",
+      R"({"_id": true})",
+      R"({"_id": {"$numberDecimal": "1.5"}})",
+      R"({"_id": {"$numberDouble": "NaN"}})",
+      R"({"_id": {"$timestamp": {"t": 5, "i": 7}}})",
+      R"({"_id": "nul \u0000 inside"})",
       R"({"_id": {"$binary": {"base64": "AAEC", "subType": "00"}}})"};
   for (int i = 0; i < 400; ++i) {
     documents.push_back(fmt::format(R"({{"_id": {}}})", i));
@@ -441,9 +445,9 @@ TEST_P(MongoTest, ARowThatCanNotBeDecodedHoldsNothing) {
 TEST_P(MongoTest, AScanGoesOnWhenTheServerBreaksItOff) {
   constexpr int kRows = 20'000;
   std::vector<std::string> documents;
+  documents.reserve(kRows);
   for (int id = 0; id < kRows; ++id) {
-    documents.push_back(
-        fmt::format(R"({{"_id": {}, "v": "{}"}})", id, std::string(2000, 'x')));
+    documents.push_back(fmt::format(R"({{"_id": {}, "v": "{}"}})", id, std::string(2000, 'x')));
   }
   collection_.Insert(documents);
   const auto source = Snapshot();
@@ -519,8 +523,7 @@ TEST_P(MongoTest, RowsThatChangeWhileTheyAreReadEndUpAsTheyAre) {
   const auto live = Live();
   const auto token = source->CaptureHandoff({});
   ASSERT_TRUE(token.ok()) << token.status().ToString();
-  const Position begin =
-      live->Begin({LiveSplit()}, *token, {}).value().at(LiveSplit().id);
+  const Position begin = live->Begin({LiveSplit()}, *token, {}).value().at(LiveSplit().id);
   Rows rows;
   const ScanPlan plan = source->Scan({}).value();
   for (const Split& split : plan.splits) {
@@ -581,8 +584,8 @@ TEST_P(MongoTest, TheEndIsNotReachedInTheMiddleOfATransaction) {
   for (int id = 0; id < kRows; ++id) {
     const BsonDocument document;
     BSON_APPEND_INT32(document.get(), "_id", id);
-    ASSERT_TRUE(mongoc_collection_insert_one(writing.get(), document.get(), options.get(), nullptr,
-                                             &error))
+    ASSERT_TRUE(
+        mongoc_collection_insert_one(writing.get(), document.get(), options.get(), nullptr, &error))
         << error.message;
   }
   ASSERT_TRUE(mongoc_client_session_commit_transaction(session.get(), nullptr, &error))
@@ -648,9 +651,9 @@ TEST_P(MongoTest, ACollectionThatAnotherTookTheNameOfIsTheEnd) {
   const Position begin = Now();
   collection_.Run(R"({"create": "$$_new"})");
   ASSERT_TRUE(collection_.TryToRun(
-      "admin", fmt::format(
-                   R"({{"renameCollection": "{0}.$$_new", "to": "{0}.$$", "dropTarget": true}})",
-                   kDatabase)));
+      "admin",
+      fmt::format(R"({{"renameCollection": "{0}.$$_new", "to": "{0}.$$", "dropTarget": true}})",
+                  kDatabase)));
   const auto live = Live();
   const auto stream = OpenLive(live.get(), begin);
   Rows rows;
@@ -709,8 +712,7 @@ TEST_P(MongoTest, CollectionsWhoseChangesDoNotTellAllAreRefused) {
   for (const auto& [create, why] : kKinds) {
     collection_.Run(create);
     const Definition definition = DefinitionOf(collection_.name() + "_kind");
-    const Status snapshot =
-        MakeMongoSnapshot(definition).value()->CaptureHandoff({}).status();
+    const Status snapshot = MakeMongoSnapshot(definition).value()->CaptureHandoff({}).status();
     EXPECT_EQ(snapshot.code(), Code::kFailedPrecondition);
     EXPECT_THAT(std::string(snapshot.message()), HasSubstr(why));
     EXPECT_EQ(MakeMongoLive(definition).value()->Splits({}).status(), snapshot);
@@ -762,8 +764,7 @@ TEST(MongoPositionTest, APositionIsTextAndBack) {
 }
 
 TEST(MongoPositionTest, AResumeTokenBeginsWithItsTime) {
-  const BsonDocument token =
-      ParseResumeToken("826553F1000000000A2B0229296E04").value();
+  const BsonDocument token = ParseResumeToken("826553F1000000000A2B0229296E04").value();
   EXPECT_EQ(ResumeTokenTime(token.get()).value(), MakeClusterTime(0x6553F100, 10));
   EXPECT_EQ(ResumeTokenText(token.get()), "826553F1000000000A2B0229296E04");
   for (const char* text : {"", "82", "836553F1000000000A", "82zz53F1000000000A"}) {

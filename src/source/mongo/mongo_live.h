@@ -9,7 +9,8 @@
 
 namespace murmur {
 
-// Of what `live:` says. Errors: kInvalidArgument (an option), kNotFound (an environment variable).
+// Of what `source:` says. Errors: kInvalidArgument (an option), kNotFound (an environment
+// variable).
 Result<std::unique_ptr<LiveSource>> MakeMongoLive(const Definition& definition);
 
 }  // namespace murmur

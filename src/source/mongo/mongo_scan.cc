@@ -14,7 +14,7 @@ constexpr std::chrono::seconds kPatience{60};
 constexpr std::chrono::milliseconds kIdleWait{100};
 // What the server answers with at once.
 constexpr uint64_t kAnswerBytes = 4 << 20;
-constexpr uint64_t kAnswerRowsMax = 16 * kBatchRows;
+constexpr uint64_t kAnswerRowsMax = uint64_t{16} * kBatchRows;
 constexpr uint64_t kAnswerRowsMin = 100;
 
 void AppendBound(const char* name, const BsonDocument& bound, bson_t* command) {
@@ -54,9 +54,9 @@ class Fetching {
         place_(clients_->place()),
         range_(std::move(range)),
         not_before_(options.not_before),
-        answer_rows_(static_cast<int32_t>(
-            std::clamp(kAnswerBytes / std::max<uint64_t>(1, options.row_bytes), kAnswerRowsMin,
-                       kAnswerRowsMax))),
+        answer_rows_(
+            static_cast<int32_t>(std::clamp(kAnswerBytes / std::max<uint64_t>(1, options.row_bytes),
+                                            kAnswerRowsMin, kAnswerRowsMax))),
         queue_(std::move(queue)) {
     AppendServerProjection(projection, projection_.get());
   }
@@ -227,7 +227,7 @@ class Fetching {
 
 }  // namespace
 
-MongoScanStream::MongoScanStream(std::shared_ptr<MongoClients> clients, MongoScanRange range,
+MongoScanStream::MongoScanStream(const std::shared_ptr<MongoClients>& clients, MongoScanRange range,
                                  const Projection& projection, const MongoScanOptions& options)
     : queue_(std::make_shared<MongoQueue>(nullptr)),
       rows_(clients->place().ns, projection),

@@ -28,7 +28,7 @@ struct MongoScanOptions {
 // old or its node has gone, goes on at a later time behind the row that came last.
 class MongoScanStream final : public RecordStream {
  public:
-  MongoScanStream(std::shared_ptr<MongoClients> clients, MongoScanRange range,
+  MongoScanStream(const std::shared_ptr<MongoClients>& clients, MongoScanRange range,
                   const Projection& projection, const MongoScanOptions& options);
   ~MongoScanStream() override;
 

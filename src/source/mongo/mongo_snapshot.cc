@@ -39,9 +39,8 @@ Result<Frozen> ParseFrozen(const ScanPlan& plan) {
     return Status(Code::kInvalidArgument, plan.source + ": not a plan of this source");
   }
   MURMUR_ASSIGN(const MongoPosition time, ParseMongoPosition(json["time"].get<std::string>()));
-  return Frozen{.uuid = json["uuid"],
-                .time = time.through,
-                .row_bytes = json["row_bytes"].get<uint64_t>()};
+  return Frozen{
+      .uuid = json["uuid"], .time = time.through, .row_bytes = json["row_bytes"].get<uint64_t>()};
 }
 
 class MongoSnapshot final : public SnapshotSource {

@@ -15,7 +15,7 @@ struct MongoSnapshotOptions {
   uint64_t split_rows = 50'000;  // about; few enough to be read before their snapshot is too old
 };
 
-// Of what `bootstrap:` says. Errors: kInvalidArgument (an option), kNotFound (an environment
+// Of what `source:` says. Errors: kInvalidArgument (an option), kNotFound (an environment
 // variable).
 Result<std::unique_ptr<SnapshotSource>> MakeMongoSnapshot(const Definition& definition);
 Result<std::unique_ptr<SnapshotSource>> MakeMongoSnapshot(const Definition& definition,

@@ -80,12 +80,14 @@ int64_t CheckIsAPrefix(const StateTable& table) {
       if (!row.entry) ledger.erase(row.key);
     }
   }
-  EXPECT_EQ((*snapshot)->ScanLedger("", [&](auto row, auto entry) {
-    const auto it = ledger.find(std::string(row));
-    EXPECT_TRUE(it != ledger.end() && it->second == entry) << row << " at position " << position;
-    if (it != ledger.end()) ledger.erase(it);
-    return true;
-  }),
+  EXPECT_EQ((*snapshot)->ScanLedger("",
+                                    [&](auto row, auto entry) {
+                                      const auto it = ledger.find(std::string(row));
+                                      EXPECT_TRUE(it != ledger.end() && it->second == entry)
+                                          << row << " at position " << position;
+                                      if (it != ledger.end()) ledger.erase(it);
+                                      return true;
+                                    }),
             Status());
   EXPECT_TRUE(ledger.empty()) << "rows are missing at position " << position;
   return position;
