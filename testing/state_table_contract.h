@@ -302,6 +302,25 @@ TEST_P(StateTableContract, IdsComeWithTheirCommitAndGoWhenTheVersionIsComplete) 
   EXPECT_EQ((**table_->Token()).streams.at("kafka").at("0"), "7");
 }
 
+TEST_P(StateTableContract, ValuesThatReplaceAreAllThatTheirKeysHave) {
+  for (const int64_t keys : {int64_t{20}, kManyKeys}) {
+    Start(TestSchema());
+    std::vector<TestCommit> commits;
+    for (int64_t n = 1; n <= 9; ++n) {
+      commits.push_back(NumberedCommit(n, keys));
+      int64_t number = 0;
+      for (auto& [key, value] : commits.back().deltas) {
+        if (n % 3 != 0 || ++number % 2 != 0) continue;
+        commits.back().replaced.insert(key);
+        if (number % 4 == 0) value.clear();  // nothing is left
+      }
+      Apply(commits.back());
+      EXPECT_EQ(Dump(*table_), Folded(commits)) << "after commit " << n << " of " << keys;
+      if (n % 4 == 0) Reopen();
+    }
+  }
+}
+
 TEST_P(StateTableContract, LedgerEntriesComeReplaceAndGoWithTheirCommit) {
   const std::vector<std::string_view> rows = {"a", std::string_view("b\0c", 3), "", "d"};
   const auto ledger = [this] {

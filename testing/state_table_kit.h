@@ -7,6 +7,7 @@
 #include <cstring>
 #include <map>
 #include <random>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -90,17 +91,22 @@ using Contents = std::map<std::string, std::string>;
 
 class MapCursor final : public DeltaCursor {
  public:
-  explicit MapCursor(const Contents& deltas) : next_(deltas.begin()), end_(deltas.end()) {}
+  explicit MapCursor(const Contents& deltas, const std::set<std::string>& replaced = {})
+      : next_(deltas.begin()), end_(deltas.end()), replaced_(replaced) {}
   bool Next(std::string_view* key, std::string_view* value) override {
     if (next_ == end_) return false;
     *key = next_->first;
     *value = next_->second;
+    replaces_ = replaced_.contains(next_->first);
     ++next_;
     return true;
   }
+  bool Replaces() const override { return replaces_; }
 
  private:
   Contents::const_iterator next_, end_;
+  const std::set<std::string> replaced_;
+  bool replaces_ = false;
 };
 
 // A commit of one split.
@@ -112,9 +118,10 @@ struct TestCommit {
   int64_t newest_time = INT64_MIN;
   std::vector<std::string> ids = {};
   std::vector<LedgerRow> ledger = {};
+  std::set<std::string> replaced = {};  // of the deltas: keys that have this and no more
 
   Status ApplyTo(StateTable* table) const {
-    MapCursor cursor(deltas);
+    MapCursor cursor(deltas, replaced);
     Commit commit;
     commit.moves = {{.split = split, .from = from, .to = Progress()}};
     commit.deltas = &cursor;
@@ -159,6 +166,10 @@ inline Contents Folded(const std::vector<TestCommit>& commits) {
   Contents contents;
   for (const TestCommit& commit : commits) {
     for (const auto& [key, delta] : commit.deltas) {
+      if (commit.replaced.contains(key)) {
+        contents.erase(key);
+        if (delta.empty()) continue;
+      }
       const auto [it, fresh] = contents.emplace(key, delta);
       if (fresh) continue;
       std::string combined;

@@ -50,6 +50,9 @@ class DeltaCursor {
   virtual ~DeltaCursor() = default;
   // The views are valid until the next call. False at the end.
   virtual bool Next(std::string_view* key, std::string_view* value) = 0;
+  // The value that Next gave is the whole of what the key has now, rather than what is added to it;
+  // empty: it has nothing. REQUIRES: no other commit under way touches the key.
+  virtual bool Replaces() const { return false; }
 };
 
 // What is known of one row of a table source; the store does not look into it.

@@ -191,8 +191,9 @@ class Fetching {
     Find find;
     find.session.reset(mongoc_client_start_session(client.get(), session_options.get(), &error));
     if (find.session == nullptr) return fail(nullptr);
-    const Mongoc<mongoc_server_description_t> server(mongoc_client_select_server(
-        client.get(), /*for_writes=*/false, mongoc_client_get_read_prefs(client.get()), &error));
+    const mongoc_read_prefs_t* preference = mongoc_client_get_read_prefs(client.get());
+    const Mongoc<mongoc_server_description_t> server(
+        mongoc_client_select_server(client.get(), /*for_writes=*/false, preference, &error));
     if (server == nullptr) return fail(nullptr);
 
     const BsonDocument options;
@@ -203,7 +204,7 @@ class Fetching {
                       static_cast<int32_t>(mongoc_server_description_id(server.get())));
     bson_t reply;
     if (!mongoc_client_command_with_opts(client.get(), place_.database.c_str(), command.get(),
-                                         nullptr, options.get(), &reply, &error)) {
+                                         preference, options.get(), &reply, &error)) {
       const BsonDocument answer(bson_copy(&reply));
       bson_destroy(&reply);
       return fail(answer.get());

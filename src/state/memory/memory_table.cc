@@ -124,7 +124,13 @@ class MemoryTable final : public StateTable {
     MURMUR_TRY(CheckFence(commit));
     std::map<std::string, std::string> changed;
     MURMUR_TRY(Combine(commit.deltas, &changed));
-    for (auto& [key, value] : changed) store_->values[key] = std::move(value);
+    for (auto& [key, value] : changed) {
+      if (value.empty()) {
+        store_->values.erase(key);
+      } else {
+        store_->values[key] = std::move(value);
+      }
+    }
     for (const SplitMove& move : commit.moves) store_->progress[move.split] = move.to;
     store_->ids.insert(commit.ids.begin(), commit.ids.end());
     for (const DeadLetter& letter : commit.dead_letters) {
@@ -201,7 +207,7 @@ class MemoryTable final : public StateTable {
       }
       std::string& value = (*changed)[std::string(key)];
       const auto stored = store_->values.find(std::string(key));
-      if (stored == store_->values.end()) {
+      if (stored == store_->values.end() || deltas->Replaces()) {
         value = delta;
         continue;
       }

@@ -89,6 +89,7 @@ class CheckedDeltas {
     last_.assign(*key);
     return true;
   }
+  bool Replaces() const { return deltas_->Replaces(); }
   const Status& status() const { return status_; }
 
  private:
@@ -233,7 +234,10 @@ Status Database::WriteSmall(const WriteSet& what, bool* in_doubt) {
   CheckedDeltas checked(what.deltas);
   std::string_view key, value;
   while (checked.Next(&key, &value)) {
-    const auto added = batch.Merge(ToSlice(key), ToSlice(value));
+    const auto added = checked.Replaces()
+                           ? (value.empty() ? batch.Delete(ToSlice(key))
+                                            : batch.Put(ToSlice(key), ToSlice(value)))
+                           : batch.Merge(ToSlice(key), ToSlice(value));
     if (!added.ok()) return FromRocks(added, "writing to " + path());
   }
   MURMUR_TRY(checked.status());
@@ -259,7 +263,12 @@ Status Database::BuildTable(const std::string& file, const WriteSet& what) const
   CheckedDeltas checked(what.deltas);
   std::string_view key, value;
   while (status.ok() && checked.Next(&key, &value)) {
-    status = writer.Merge(ToSlice(key), ToSlice(value));
+    if (!checked.Replaces()) {
+      status = writer.Merge(ToSlice(key), ToSlice(value));
+    } else {
+      status = value.empty() ? writer.Delete(ToSlice(key))
+                             : writer.Put(ToSlice(key), ToSlice(value));
+    }
   }
   MURMUR_TRY(checked.status());
   for (auto it = what.records.begin(); status.ok() && it != what.records.end(); ++it) {
