@@ -58,7 +58,8 @@ struct LiftInput {
   const uint32_t* groups = nullptr;
   std::span<const Column* const> args;  // evaluated arguments; kinds are within Accepts()
   const int64_t* times = nullptr;       // event time, µs; null where the pipeline has none
-  std::string_view object;              // with offsets[r]: the event id, for first and last
+  // The event id, for first and last; of a row of a table, the hash of its key.
+  std::string_view object;
   const uint64_t* offsets = nullptr;
 };
 

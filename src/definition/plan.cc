@@ -104,19 +104,31 @@ std::string DescribeSource(std::string_view role, const std::optional<SourceSpec
 
 // How the aggregates stay exact while the rows change, and what that costs.
 std::string DescribeTable(const Definition& definition) {
-  if (!definition.source) return {};
+  if (!IsTable(definition)) return {};
   constexpr std::string_view kChanges[] = {
       "an update takes away what the row contributed and adds what it contributes now; a delete "
       "takes it away",
       "ignored: a row counts as it was first seen", "a dead letter: rows are only ever added"};
   const bool keeps_rows = definition.on_change != OnChange::kIgnore;
-  return DescribeSource("source", definition.source) +
-         fmt::format(
-             "a change: {}\nmethod: ledger: {} of each row is kept, about {} bytes and the "
-             "primary key\n",
-             kChanges[static_cast<size_t>(definition.on_change)],
-             keeps_rows ? "the fields read" : "a mark",
-             keeps_rows ? 8 * FieldsOf(definition).size() + 1 : 1);
+  std::vector<std::string> rebuilt;
+  for (const AggregateSpec& aggregate : definition.aggregates) {
+    const auto monoid = FindMonoid(aggregate.function)->make(aggregate.parameters);
+    const bool retractable = (*monoid)->Traits().invertible;
+    if (!retractable && definition.on_change == OnChange::kRetract) {
+      rebuilt.push_back(aggregate.name);
+    }
+  }
+  std::string out = DescribeSource("source", definition.source);
+  out += fmt::format("a change: {}\n", kChanges[static_cast<size_t>(definition.on_change)]);
+  out += fmt::format("method: ledger: {} of each row is kept, about {} bytes and the primary key\n",
+                     keeps_rows ? "the fields read" : "a mark",
+                     keeps_rows ? 8 * FieldsOf(definition).size() + 1 : 1);
+  if (!rebuilt.empty()) {
+    out += fmt::format(
+        "counted anew: {}: a commit that takes something away from a key reads all of its rows\n",
+        fmt::join(rebuilt, ", "));
+  }
+  return out;
 }
 
 std::string DescribeErrors(const std::optional<uint64_t>& max_errors) {

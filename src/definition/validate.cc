@@ -211,16 +211,6 @@ class Validator {
     refuse("bootstrap", definition_.bootstrap.has_value());
     refuse("live", definition_.source && definition_.live);
     refuse("replay", definition_.replay.has_value());
-    if (definition_.on_change != OnChange::kRetract) return;
-    for (const AggregateSpec& aggregate : definition_.aggregates) {
-      const MonoidFunction* function = FindMonoid(aggregate.function);
-      if (function == nullptr) continue;
-      const auto monoid = function->make(aggregate.parameters);
-      if (!monoid.ok() || (*monoid)->Traits().invertible) continue;
-      Add("aggregates." + aggregate.name, aggregate.function,
-          "can't take away what a row contributed before it changed; expected another aggregate, "
-          "or on_change: ignore or error, where rows are only ever added");
-    }
   }
 
   void CheckStart() {

@@ -72,6 +72,10 @@ void Folder::Fold(const Context& context, RecordBatch* batch, SplitProgress* pro
   }
   for (size_t rollup = 0; rollup < pipeline_->rollups().size(); ++rollup) {
     CountRollup(*batch, rollup);
+    if (!context.on_counted) continue;
+    for (uint32_t row = 0; row < batch->rows; ++row) {
+      context.on_counted(batch->numbers[row], table_->Key(groups_[row]));
+    }
   }
 }
 
@@ -193,7 +197,7 @@ LiftInput Folder::InputOf(const RecordBatch& batch, const Pipeline::Aggregate& a
           .groups = groups_.data(),
           .args = args_,
           .times = pipeline_->time_column() ? times_.data() : nullptr,
-          .object = batch.object,
+          .object = batch.row_keys.empty() ? batch.object : std::string_view(),
           .offsets = batch.offsets.data()};
 }
 

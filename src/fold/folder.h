@@ -6,7 +6,9 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -27,6 +29,8 @@ class Folder {
     int64_t latest_time = INT64_MAX;   // µs; a later event time is a dead letter
     int64_t newest_known = INT64_MIN;  // µs; expires buckets
     TimeSpan times;                    // records outside are filtered, as by `where`
+    // Told of each row that counts, by its number (RecordBatch::numbers), under which keys.
+    std::function<void(uint32_t number, std::string_view key)> on_counted = {};
   };
 
   // Folds the batch's records into the table, appends those that can't be counted to *dead, and

@@ -139,20 +139,27 @@ void GroupTable::EncodeValue(uint32_t group, std::string* out) {
   AppendValue(Records(group), monoids_, states_, out);
 }
 
+uint32_t GroupTable::FindAny(std::string_view key) {
+  if (key.size() >= kHashedBytes) return Find(key, HashKey(key));
+  char padded[kHashedBytes] = {};
+  std::memcpy(padded, key.data(), key.size());
+  const std::string_view readable(padded, key.size());
+  return Find(readable, HashKey(readable));
+}
+
+bool GroupTable::EncodeValueOf(std::string_view key, std::string* out) {
+  const uint32_t group = FindAny(key);
+  if (Records(group) == 0) return false;
+  EncodeValue(group, out);
+  return true;
+}
+
 void GroupTable::Subtract(GroupTable* other) {
   Settle();
   other->Settle();
   Arena scratch;
   for (uint32_t from = 0; from < other->groups_; ++from) {
-    const uint64_t hash = other->HashOfGroup(from);
-    const std::string_view key = other->Key(from);
-    char padded[kInlineKey] = {};
-    std::string_view readable = key;
-    if (key.size() <= kInlineKey) {
-      std::memcpy(padded, key.data(), key.size());
-      readable = {padded, key.size()};
-    }
-    const uint32_t group = Find(readable, hash);
+    const uint32_t group = FindAny(other->Key(from));
     Records(group) -= other->Records(from);
     SubtractStates(*other, from, group, &scratch);
   }

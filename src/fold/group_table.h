@@ -87,6 +87,8 @@ class GroupTable {
   // Appends the group's value: record count, then each aggregate's bytes (state/value.h).
   void EncodeValue(uint32_t group, std::string* out);
 
+  // The value of `key`; false: there is none. REQUIRES: settled
+  bool EncodeValueOf(std::string_view key, std::string* out);
   // Takes away what `other` holds. REQUIRES: every monoid is invertible
   void Subtract(GroupTable* other);
 
@@ -133,6 +135,7 @@ class GroupTable {
     return ((a[0] ^ b[0]) | (a[1] ^ b[1]) | (a[2] ^ b[2])) == 0;
   }
   uint32_t Insert(std::string_view key, uint64_t slot, uint32_t tag);
+  uint32_t FindAny(std::string_view key);
   void GrowIndex();
   uint64_t HashOfGroup(uint32_t group) const noexcept;
   const char* State(size_t index, uint32_t group) const noexcept;

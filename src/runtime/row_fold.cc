@@ -5,6 +5,8 @@
 
 #include "fold/id_reader.h"
 #include "fold/row_codec.h"
+#include "runtime/key_rebuild.h"
+#include "runtime/ledger_entry.h"
 #include "runtime/table_cursor.h"
 
 namespace murmur {
@@ -14,33 +16,11 @@ constexpr size_t kPendingDeadLetterBytes = size_t{8} << 20;
 constexpr size_t kTables = 4;           // two that are filled, two that are committed
 constexpr size_t kEntryOverhead = 150;  // in a map, and in the list that a commit takes
 
-// Flags of a ledger entry.
-constexpr char kSeenLive = 1;  // live has said something of the row
-constexpr char kHasCells = 2;  // the row's cells follow: where rows change, those that it counts by
-constexpr char kHasVersion = 4;  // before them, a byte of length and the version
-
-bool Has(char flag, std::string_view entry) { return (entry.front() & flag) != 0; }
-bool SeenLive(std::string_view entry) { return Has(kSeenLive, entry); }
-bool HasCells(std::string_view entry) { return Has(kHasCells, entry); }
-std::string_view VersionOf(std::string_view entry) {
-  return Has(kHasVersion, entry) ? entry.substr(2, static_cast<uint8_t>(entry[1]))
-                                 : std::string_view();
-}
-std::string_view CellsOf(std::string_view entry) {
-  return entry.substr(Has(kHasVersion, entry) ? 2 + VersionOf(entry).size() : 1);
-}
-bool IsWellFormed(std::string_view entry) {
-  if (entry.empty()) return false;
-  if (!Has(kHasVersion, entry)) return true;
-  return entry.size() >= 2 && entry.size() >= size_t{2} + static_cast<uint8_t>(entry[1]);
-}
-
-std::string NewEntry(bool live, std::string_view version, std::optional<std::string_view> cells) {
-  std::string entry(1, static_cast<char>((live ? kSeenLive : 0) | (cells ? kHasCells : 0) |
-                                         (version.empty() ? 0 : kHasVersion)));
-  if (!version.empty()) entry.append(1, static_cast<char>(version.size())).append(version);
-  if (cells) entry.append(*cells);
-  return entry;
+// Are there aggregates that what a row contributed can't be taken away from?
+bool NeedsRebuild(const Pipeline& pipeline) {
+  if (pipeline.definition().on_change != OnChange::kRetract) return false;
+  return std::any_of(pipeline.aggregates().begin(), pipeline.aggregates().end(),
+                     [](const Pipeline::Aggregate& a) { return !a.monoid->Traits().invertible; });
 }
 
 }  // namespace
@@ -58,6 +38,7 @@ RowFold::RowFold(std::shared_ptr<const Pipeline> pipeline, StateTable* table, Fo
       table_(table),
       options_(std::move(options)),
       phase_(phase),
+      rebuilds_(NeedsRebuild(*pipeline_)),
       folder_(pipeline_),
       retracted_(std::make_unique<GroupTable>(pipeline_->Monoids())),
       last_commit_(options_.clock->Steady()),
@@ -72,6 +53,7 @@ Status RowFold::Count(FoldRun* run, SplitWork* work, RecordBatch* batch) {
   const uint32_t rows = batch->rows;
   batch->numbers.resize(kBatchRows);
   std::iota(batch->numbers.begin(), batch->numbers.begin() + rows, 0);
+  for (uint32_t row = 0; row < rows; ++row) batch->offsets[row] = RowId(batch->row_keys[row]);
   const SplitProgress before = work->progress;
   MURMUR_TRY(FindKnown(*batch));
   Decide(*run, *batch, &work->progress);
@@ -81,6 +63,7 @@ Status RowFold::Count(FoldRun* run, SplitWork* work, RecordBatch* batch) {
   KeepRows(keep, batch);
   Fold(batch, &work->progress);
   NoteEntries(*run, *batch, rows);
+  NoteContributors();
   work->progress.position = batch->after;
   run->NoteFolded(before, work->progress);
   NoteMoved(run, work);
@@ -212,6 +195,8 @@ RowFold::Action RowFold::ActionOf(const FoldRun& run, const RecordBatch& batch, 
 // Takes away what the rows contributed that are put or deleted.
 Status RowFold::Retract(const RecordBatch& batch) {
   retract_batch_.Clear();
+  retract_batch_.row_keys.assign(1, {});  // they are rows
+  retract_batch_.numbers.resize(kBatchRows);
   arena_.Reset();
   for (uint32_t row = 0; row < batch.rows; ++row) {
     const RowPlan& plan = plans_[row];
@@ -222,15 +207,21 @@ Status RowFold::Retract(const RecordBatch& batch) {
       return Status(Code::kDataLoss, "an entry of the ledger is damaged");
     }
     retract_batch_.offsets[to] = batch.offsets[row];
+    retract_batch_.numbers[to] = row;
   }
-  return retract_batch_.rows == 0 ? Status() : RetractRows();
+  return retract_batch_.rows == 0 ? Status() : RetractRows(batch);
 }
 
-Status RowFold::RetractRows() {
+Status RowFold::RetractRows(const RecordBatch& batch) {
   for (Column& column : retract_batch_.columns) column.SetKindsFromCells(retract_batch_.rows);
   // A row that counted when it came counts now, whatever the clock says.
-  const Folder::Context context{
+  Folder::Context context{
       .latest_time = INT64_MAX, .newest_known = newest_time_, .times = options_.times};
+  if (rebuilds_) {
+    context.on_counted = [&](uint32_t row, std::string_view key) {
+      left_.insert(ContributorKey(key, batch.row_keys[row]));
+    };
+  }
   SplitProgress ignored;
   std::vector<DeadLetter> dead;
   retracted_ = folder_.ExchangeTable(std::move(retracted_));
@@ -242,9 +233,14 @@ Status RowFold::RetractRows() {
 
 void RowFold::Fold(RecordBatch* batch, SplitProgress* progress) {
   const int64_t ahead = std::chrono::microseconds(options_.max_ahead).count();
-  const Folder::Context context{.latest_time = options_.clock->WallMicros() + ahead,
-                                .newest_known = newest_time_,
-                                .times = options_.times};
+  Folder::Context context{.latest_time = options_.clock->WallMicros() + ahead,
+                          .newest_known = newest_time_,
+                          .times = options_.times};
+  if (rebuilds_) {
+    context.on_counted = [&](uint32_t row, std::string_view key) {
+      joined_.insert(ContributorKey(key, batch->row_keys[row]));
+    };
+  }
   const size_t dead = dead_letters_.size();
   folder_.Fold(context, batch, progress, &dead_letters_);
   for (size_t i = dead; i < dead_letters_.size(); ++i) dead_bytes_ += dead_letters_[i].raw.size();
@@ -278,17 +274,30 @@ std::optional<std::optional<std::string>> RowFold::EntryAfter(const FoldRun& run
   return std::nullopt;
 }
 
+// Rows that contribute to other keys than before.
+void RowFold::NoteContributors() {
+  for (const std::string& contributor : joined_) {
+    if (left_.erase(contributor) == 0) NoteEntry(contributor, "");
+  }
+  for (const std::string& contributor : left_) NoteEntry(contributor, std::nullopt);
+  joined_.clear();
+  left_.clear();
+}
+
+void RowFold::NoteEntry(std::string_view key, std::optional<std::string> entry) {
+  entry_bytes_ += key.size() + (entry ? entry->size() : 0) + kEntryOverhead;
+  if (const auto it = entries_.find(key); it != entries_.end()) {
+    it->second = std::move(entry);
+  } else {
+    entries_.emplace(key, std::move(entry));
+  }
+}
+
 void RowFold::NoteEntries(const FoldRun& run, const RecordBatch& batch, uint32_t rows) {
   for (uint32_t row = 0; row < rows; ++row) {
     auto entry = EntryAfter(run, plans_[row]);
     if (!entry) continue;
-    const std::string_view key = batch.row_keys[row];
-    entry_bytes_ += key.size() + (*entry ? (*entry)->size() : 0) + kEntryOverhead;
-    if (const auto it = entries_.find(key); it != entries_.end()) {
-      it->second = *std::move(entry);
-    } else {
-      entries_.emplace(key, *std::move(entry));
-    }
+    NoteEntry(batch.row_keys[row], *std::move(entry));
   }
 }
 
@@ -355,10 +364,15 @@ Status RowFold::Apply(Commit commit, std::vector<std::pair<FoldRun*, SplitMove>>
   for (const auto& [key, entry] : committing_entries_) commit.ledger.push_back({key, entry});
   std::sort(commit.ledger.begin(), commit.ledger.end(),
             [](const LedgerRow& a, const LedgerRow& b) { return a.key < b.key; });
-  committing_->Subtract(committing_retracted_.get());
-  TableCursor cursor(committing_.get());
+  std::map<std::string, std::string> replaced;
+  if (rebuilds_) {
+    MURMUR_ASSIGN(replaced, RebuiltKeys(commit.ledger));
+  } else {
+    committing_->Subtract(committing_retracted_.get());
+  }
+  ReplacingCursor cursor(committing_.get(), &replaced);
   commit.deltas = &cursor;
-  commit.delta_count = committing_->size();
+  commit.delta_count = committing_->size() + replaced.size();
   MURMUR_TRY(table_->Apply(commit));
   committing_->Clear();
   committing_retracted_->Clear();
@@ -371,6 +385,20 @@ Status RowFold::Apply(Commit commit, std::vector<std::pair<FoldRun*, SplitMove>>
     if (run->on_commit) run->on_commit(moved);
   }
   return {};
+}
+
+// What every key has that something was taken away from.
+Result<std::map<std::string, std::string>> RowFold::RebuiltKeys(
+    std::span<const LedgerRow> changes) {
+  std::map<std::string, std::string> rebuilt;
+  if (committing_retracted_->size() == 0) return rebuilt;
+  KeyRebuild rebuild(pipeline_);
+  MURMUR_ASSIGN(const auto now, table_->Snapshot());
+  for (uint32_t group = 0; group < committing_retracted_->size(); ++group) {
+    const std::string_view key = committing_retracted_->Key(group);
+    MURMUR_ASSIGN(rebuilt[std::string(key)], rebuild.Value(key, *table_, *now, changes));
+  }
+  return rebuilt;
 }
 
 Status RowFold::FinishCommit() {

@@ -7,9 +7,11 @@
 // said nothing of it (K1 to K10 of the ledger rule; docs/tables.md). Deltas, ledger entries and the
 // positions of both are one commit.
 //
-// An entry of the ledger is a byte of flags and, where the row counts, its cells
-// (fold/row_codec.h). Memory: what is not committed, within options.delta_bytes. Threads: every
-// method may be called at once.
+// Aggregates that nothing can be taken away from (a minimum, a sketch) are counted anew from the
+// rows of the key, whenever something is to be taken away from it (key_rebuild.h).
+//
+// Memory: what is not committed, within options.delta_bytes.
+// Threads: every method may be called at once.
 #pragma once
 
 #include <chrono>
@@ -19,9 +21,11 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "fold/folder.h"
@@ -92,9 +96,12 @@ class RowFold {
                           RowPlan* plan) const;
   void Refuse(const RecordBatch& batch, uint32_t row, SplitProgress* progress);
   Status Retract(const RecordBatch& batch);
-  Status RetractRows();
+  Status RetractRows(const RecordBatch& batch);
   void Fold(RecordBatch* batch, SplitProgress* progress);
   void NoteEntries(const FoldRun& run, const RecordBatch& batch, uint32_t rows);
+  void NoteContributors();
+  void NoteEntry(std::string_view key, std::optional<std::string> entry);
+  Result<std::map<std::string, std::string>> RebuiltKeys(std::span<const LedgerRow> changes);
   std::optional<std::optional<std::string>> EntryAfter(const FoldRun& run,
                                                        const RowPlan& plan) const;
   void NoteMoved(FoldRun* run, SplitWork* work);
@@ -107,6 +114,7 @@ class RowFold {
   StateTable* const table_;
   const FoldOptions options_;
   const Phase phase_;
+  const bool rebuilds_;
 
   mutable std::mutex mutex_;  // guards all below
   Folder folder_;
@@ -124,6 +132,7 @@ class RowFold {
   std::vector<std::optional<std::string>> loaded_;
   RecordBatch retract_batch_;
   Arena arena_;
+  std::unordered_set<std::string> joined_, left_;  // contributors to keys; where keys are rebuilt
 
   // Of the commit that runs.
   std::unique_ptr<GroupTable> spare_, spare_retracted_;  // empty, while no commit runs

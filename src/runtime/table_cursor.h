@@ -1,8 +1,10 @@
 // A table's groups as a commit wants them.
 #pragma once
 
+#include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "fold/group_table.h"
@@ -36,6 +38,39 @@ class TableCursor final : public DeltaCursor {
   std::vector<uint32_t> order_;
   size_t next_ = 0;
   std::string value_;
+};
+
+// The groups of a table, and values that stand instead of what some keys have.
+class ReplacingCursor final : public DeltaCursor {
+ public:
+  ReplacingCursor(GroupTable* table, const std::map<std::string, std::string>* replaced)
+      : groups_(table), replaced_(*replaced), next_(replaced_.begin()) {
+    has_group_ = groups_.Next(&group_key_, &group_value_);
+  }
+
+  bool Next(std::string_view* key, std::string_view* value) override {
+    if (!has_group_) has_group_ = groups_.Next(&group_key_, &group_value_);
+    replaces_ = next_ != replaced_.end() && (!has_group_ || next_->first <= group_key_);
+    if (!replaces_) {
+      *key = group_key_;
+      *value = group_value_;
+      return std::exchange(has_group_, false);
+    }
+    *key = next_->first;
+    *value = next_->second;
+    if (has_group_ && group_key_ == next_->first) has_group_ = false;
+    ++next_;
+    return true;
+  }
+  bool Replaces() const override { return replaces_; }
+
+ private:
+  TableCursor groups_;
+  const std::map<std::string, std::string>& replaced_;
+  std::map<std::string, std::string>::const_iterator next_;
+  std::string_view group_key_, group_value_;
+  bool has_group_ = false;
+  bool replaces_ = false;
 };
 
 }  // namespace murmur

@@ -353,12 +353,45 @@ class ChangeTest(MongoTest):
         self.assertEqual(self.dumped(file), dumped)
         self.assertEqual(summary["dead_letters_by_reason"], {"changed": 301})
 
-    def test_aggregates_that_can_not_take_away_are_refused(self):
-        file = self.pipeline(aggregates="{users: distinct(group)}")
-        outcome = self.fail_with(2, "check", file)
-        self.assertIn("on_change", outcome.err)
-        self.succeed("check", self.pipeline(aggregates="{users: distinct(group)}",
-                                            on_change="ignore"))
+
+class RebuildTest(MongoTest):
+    """Aggregates that nothing can be taken away from."""
+
+    AGGREGATES = ("{n: count, low: min(amount), high: max(amount), kinds: set(kind), "
+                  "amounts: distinct_exact(amount), about: distinct(amount)}")
+
+    def test_rows_that_change_and_go(self):
+        self.fill(3000)
+        file = self.pipeline(aggregates=self.AGGREGATES, key="[[group], []]", window=None)
+        self.succeed("bootstrap", file, "--quiet")
+        self.check_all(file)
+        for number in range(0, 900, 3):
+            self.collection.delete_one({"_id": id_of(number)})
+            self.collection.update_one({"_id": id_of(number + 1)}, {"$set": {"group": "g1"}})
+            self.collection.update_one({"_id": id_of(number + 2)}, {"$inc": {"amount": 300}})
+        self.catch_up(file)
+        self.check_all(file)
+        self.collection.delete_many({"group": {"$ne": "g1"}})
+        self.catch_up(file)
+        self.check_all(file)
+        self.assertIn("counted anew: low, high", self.succeed("check", file).out)
+
+    def check_all(self, file):
+        rows = self.succeed("dump", file).rows()
+        dumped = {row["key"].get("group"): [row["n"], row["low"], row["high"],
+                                            sorted(row["kinds"]), row["amounts"]] for row in rows}
+        expected = {}
+        for group in ("$group", None):
+            for row in self.collection.aggregate([
+                    {"$match": {"amount": {"$gt": LEAST}}},
+                    {"$group": {"_id": group, "n": {"$sum": 1}, "low": {"$min": "$amount"},
+                                "high": {"$max": "$amount"}, "kinds": {"$addToSet": "$kind"},
+                                "amounts": {"$addToSet": "$amount"}}}]):
+                expected[row["_id"]] = [row["n"], row["low"], row["high"], sorted(row["kinds"]),
+                                        len(row["amounts"])]
+        self.assertEqual(dumped, expected)
+        for row in rows:
+            self.assertAlmostEqual(row["about"], row["amounts"], delta=3 + row["amounts"] * 0.1)
 
 
 class StormTest(MongoTest):

@@ -15,6 +15,7 @@ namespace {
 constexpr int32_t kAwaitMs = 200;
 constexpr int32_t kAnswerEvents = 1000;
 constexpr std::chrono::seconds kMoveEvery{1};
+constexpr std::chrono::seconds kPatience{30};  // for the first answer
 constexpr std::chrono::hours kForEver{24 * 365 * 10};
 // A server that goes through a long stretch of oplog without a change of ours says nothing
 // meanwhile: it gets twice as long each time.
@@ -85,21 +86,6 @@ class MongoChanges::Fetching {
         queue_(std::move(queue)),
         position_(std::move(position)) {}
 
-  // Errors: as MongoStatus.
-  Status Start() {
-    stream_.reset();
-    const int longer = std::min(retries_.attempts(), kLongerMax);
-    MURMUR_ASSIGN(client_, MongoClient::Make(place_, MongoClient::kAnswerMs << longer));
-    const Mongoc<mongoc_collection_t> collection = client_->Collection();
-    const std::unique_ptr<mongoc_read_concern_t, void (*)(mongoc_read_concern_t*)> concern(
-        mongoc_read_concern_new(), mongoc_read_concern_destroy);
-    mongoc_read_concern_set_level(concern.get(), MONGOC_READ_CONCERN_LEVEL_MAJORITY);
-    mongoc_collection_set_read_concern(collection.get(), concern.get());
-    MURMUR_ASSIGN(const BsonDocument options, Options());
-    stream_.reset(mongoc_collection_watch(collection.get(), pipeline_.get(), options.get()));
-    return Error();
-  }
-
   void Run() {
     while (!queue_->closed()) {
       Status status = stream_ == nullptr ? Start() : Status();
@@ -114,6 +100,19 @@ class MongoChanges::Fetching {
   }
 
  private:
+  Status Start() {
+    const int longer = std::min(retries_.attempts(), kLongerMax);
+    MURMUR_ASSIGN(client_, MongoClient::Make(place_, MongoClient::kAnswerMs << longer));
+    const Mongoc<mongoc_collection_t> collection = client_->Collection();
+    const std::unique_ptr<mongoc_read_concern_t, void (*)(mongoc_read_concern_t*)> concern(
+        mongoc_read_concern_new(), mongoc_read_concern_destroy);
+    mongoc_read_concern_set_level(concern.get(), MONGOC_READ_CONCERN_LEVEL_MAJORITY);
+    mongoc_collection_set_read_concern(collection.get(), concern.get());
+    MURMUR_ASSIGN(const BsonDocument options, Options());
+    stream_.reset(mongoc_collection_watch(collection.get(), pipeline_.get(), options.get()));
+    return Error();
+  }
+
   Result<BsonDocument> Options() const {
     BsonDocument options;
     BSON_APPEND_UTF8(options.get(), "fullDocument", "updateLookup");
@@ -142,7 +141,7 @@ class MongoChanges::Fetching {
     const bson_t* event = nullptr;
     const bool came = mongoc_change_stream_next(stream_.get(), &event);
     if (!came) MURMUR_TRY(Error());
-    retries_.Progress();
+    retries_.Progress(kForEver);
     const bson_t* token = mongoc_change_stream_get_resume_token(stream_.get());
     if (token == nullptr) return {};
     if (came) {
@@ -161,7 +160,7 @@ class MongoChanges::Fetching {
   const BsonDocument pipeline_;
   const std::shared_ptr<MongoQueue> queue_;
   MongoPosition position_;
-  Retries retries_{kForEver};
+  Retries retries_{kPatience};
   std::unique_ptr<MongoClient> client_;
   Mongoc<mongoc_change_stream_t> stream_;
 };
@@ -209,28 +208,17 @@ struct MongoChanges::Change {
   }
 };
 
-Result<std::unique_ptr<RecordStream>> MongoChanges::Open(std::shared_ptr<const MongoPlace> place,
-                                                         const MongoPosition& after,
-                                                         const Projection& projection,
-                                                         MongoChangesOptions options) {
-  auto queue = std::make_shared<MongoQueue>(options.wake);
-  auto fetching = std::make_shared<Fetching>(place, after, projection, queue);
-  MURMUR_TRY(fetching->Start());
-  return std::unique_ptr<RecordStream>(new MongoChanges(std::move(fetching), std::move(queue),
-                                                        std::move(place), after, projection,
-                                                        std::move(options)));
-}
-
-MongoChanges::MongoChanges(std::shared_ptr<Fetching> fetching, std::shared_ptr<MongoQueue> queue,
-                           std::shared_ptr<const MongoPlace> place, const MongoPosition& after,
+MongoChanges::MongoChanges(std::shared_ptr<const MongoPlace> place, const MongoPosition& after,
                            const Projection& projection, MongoChangesOptions options)
     : place_(std::move(place)),
       begin_(after.through),
-      options_(std::move(options)),
-      queue_(std::move(queue)),
+      goal_(std::move(options.goal)),
+      queue_(std::make_shared<MongoQueue>(std::move(options.wake))),
       rows_(place_->ns, projection),
       position_(after),
-      fetching_([fetching = std::move(fetching)] { fetching->Run(); }) {}
+      fetching_([fetching = std::make_shared<Fetching>(place_, after, projection, queue_)] {
+        fetching->Run();
+      }) {}
 
 MongoChanges::~MongoChanges() { queue_->Close(); }
 
@@ -265,7 +253,7 @@ Result<ReadState> MongoChanges::Read(std::stop_token stop, RecordBatch* batch) {
 Result<ReadState> MongoChanges::ReadMark(RecordBatch* batch) {
   const auto mark = queue_->mark();
   if (!mark || *mark == position_) return ReadState::kIdle;
-  const ClusterTime goal = options_.goal->load();
+  const ClusterTime goal = goal_->load();
   const bool reaches_goal = position_.through < goal && goal <= mark->through;
   const auto now = std::chrono::steady_clock::now();
   if (!reaches_goal && now - moved_at_ < kMoveEvery) return ReadState::kIdle;

@@ -24,27 +24,21 @@ struct MongoChangesOptions {
   std::shared_ptr<const std::atomic<ClusterTime>> goal;
 };
 
-// A thread of its own fetches ahead. Whatever breaks that may work later is tried again for ever.
+// A thread of its own fetches ahead. What may work later is tried again: for half a minute until
+// there was a first answer, from then on for ever.
 class MongoChanges final : public RecordStream {
  public:
-  // Errors: kUnavailable (no connection), kOutOfRange (the oplog does not reach back to `after`),
-  // and what else MongoStatus says.
-  static Result<std::unique_ptr<RecordStream>> Open(std::shared_ptr<const MongoPlace> place,
-                                                    const MongoPosition& after,
-                                                    const Projection& projection,
-                                                    MongoChangesOptions options);
+  MongoChanges(std::shared_ptr<const MongoPlace> place, const MongoPosition& after,
+               const Projection& projection, MongoChangesOptions options);
   ~MongoChanges() override;
 
-  // Errors: kFailedPrecondition (the collection was dropped or renamed), kOutOfRange, as Open.
+  // Errors: kFailedPrecondition (the collection was dropped or renamed), kOutOfRange (the oplog
+  // does not reach back to the position), kUnavailable, and what else MongoStatus says.
   Result<ReadState> Read(std::stop_token stop, RecordBatch* batch) override;
 
  private:
   class Fetching;
   struct Change;
-
-  MongoChanges(std::shared_ptr<Fetching> fetching, std::shared_ptr<MongoQueue> queue,
-               std::shared_ptr<const MongoPlace> place, const MongoPosition& after,
-               const Projection& projection, MongoChangesOptions options);
 
   Result<ReadState> ReadMark(RecordBatch* batch);
   Status TakeChange(BsonBytes event);
@@ -52,7 +46,7 @@ class MongoChanges final : public RecordStream {
 
   const std::shared_ptr<const MongoPlace> place_;
   const ClusterTime begin_;  // what is at or before it is counted, and may come again
-  const MongoChangesOptions options_;
+  const std::shared_ptr<const std::atomic<ClusterTime>> goal_;
   const std::shared_ptr<MongoQueue> queue_;
   MongoRows rows_;
   MongoPosition position_;

@@ -592,11 +592,28 @@ TEST_P(MongoTest, TheEndIsNotReachedInTheMiddleOfATransaction) {
       << error.message;
   const Position end = Now();
   const auto live = Live();
-  const auto stream = OpenLive(live.get(), begin);
-  Rows rows;
-  const Status read = ReadUpTo(stream.get(), *live, begin, end, &rows);
-  EXPECT_TRUE(read.ok()) << read.ToString();
-  EXPECT_EQ(rows.size(), kRows);
+  Position first;  // behind a batch in its middle
+  size_t first_rows = 0;
+  {
+    const auto stream = OpenLive(live.get(), begin);
+    RecordBatch batch(Fields());
+    const auto give_up = steady_clock::now() + kPatience;
+    while (batch.rows == 0) {
+      ASSERT_TRUE(stream->Read({}, &batch).ok());
+      ASSERT_LT(steady_clock::now(), give_up);
+    }
+    first = batch.after;
+    first_rows = batch.rows;
+  }
+  ASSERT_LT(first_rows, kRows);
+  for (const auto& [position, expected] :
+       {std::pair(begin, size_t{kRows}), std::pair(first, kRows - first_rows)}) {
+    const auto stream = OpenLive(live.get(), position);
+    Rows rows;
+    const Status read = ReadUpTo(stream.get(), *live, position, end, &rows);
+    EXPECT_TRUE(read.ok()) << read.ToString();
+    EXPECT_EQ(rows.size(), expected);
+  }
 }
 
 TEST_P(MongoTest, ChangesGoOnAfterAnElection) {

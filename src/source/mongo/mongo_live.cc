@@ -71,8 +71,9 @@ class MongoLive final : public LiveSource {
                                              const Projection& projection,
                                              std::function<void()> wake) override {
     MURMUR_ASSIGN(const MongoPosition position, ParseMongoPosition(after));
-    return MongoChanges::Open(clients_->shared_place(), position, projection,
-                              {.wake = std::move(wake), .goal = goal_});
+    return std::unique_ptr<RecordStream>(std::make_unique<MongoChanges>(
+        clients_->shared_place(), position, projection,
+        MongoChangesOptions{.wake = std::move(wake), .goal = goal_}));
   }
 
   Status Close() override { return {}; }

@@ -34,6 +34,7 @@ void MongoRows::Begin(RecordBatch* batch) {
   batch->object = ns_;
   batch->row_keys.clear();
   batch->changes.clear();
+  batch->describe = nullptr;
   documents_.clear();
   keys_.clear();
   key_ends_.clear();

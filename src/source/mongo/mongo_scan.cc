@@ -68,7 +68,7 @@ class Fetching {
       Status status = ReadOn();
       if (queue_->closed()) return;
       if (status.code() != Code::kUnavailable) return queue_->End(std::move(status));
-      if (rows_ > before) retries.Progress();
+      if (rows_ > before) retries.Progress(kPatience);
       const auto pause = retries.Next();
       if (!pause) return queue_->End(std::move(status));
       if (!queue_->Sleep(*pause)) return;

@@ -53,7 +53,7 @@ class DetachableThread {
   }
 
  private:
-  static constexpr std::chrono::milliseconds kLastWords{700};
+  static constexpr std::chrono::milliseconds kLastWords{400};
 
   struct Ended {
     std::mutex mutex;
@@ -73,13 +73,13 @@ class DetachableThread {
 // How long to wait before something is tried again.
 class Retries {
  public:
-  explicit Retries(std::chrono::seconds patience) : patience_(patience) { Progress(); }
+  explicit Retries(std::chrono::seconds patience) { Progress(patience); }
 
-  // It went on a bit; patience is new.
-  void Progress() {
+  // It went on a bit: from now on there is `patience`.
+  void Progress(std::chrono::seconds patience) {
     attempts_ = 0;
     pause_ = kFirstPause;
-    give_up_ = std::chrono::steady_clock::now() + patience_;
+    give_up_ = std::chrono::steady_clock::now() + patience;
   }
   // Empty: it was tried long enough.
   std::optional<std::chrono::milliseconds> Next() {
@@ -94,7 +94,6 @@ class Retries {
   static constexpr std::chrono::milliseconds kFirstPause{50};
   static constexpr std::chrono::milliseconds kLongestPause{2000};
 
-  const std::chrono::seconds patience_;
   int attempts_ = 0;
   std::chrono::milliseconds pause_{};
   std::chrono::steady_clock::time_point give_up_;

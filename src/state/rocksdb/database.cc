@@ -234,10 +234,10 @@ Status Database::WriteSmall(const WriteSet& what, bool* in_doubt) {
   CheckedDeltas checked(what.deltas);
   std::string_view key, value;
   while (checked.Next(&key, &value)) {
-    const auto added = checked.Replaces()
-                           ? (value.empty() ? batch.Delete(ToSlice(key))
-                                            : batch.Put(ToSlice(key), ToSlice(value)))
-                           : batch.Merge(ToSlice(key), ToSlice(value));
+    const auto added =
+        checked.Replaces()
+            ? (value.empty() ? batch.Delete(ToSlice(key)) : batch.Put(ToSlice(key), ToSlice(value)))
+            : batch.Merge(ToSlice(key), ToSlice(value));
     if (!added.ok()) return FromRocks(added, "writing to " + path());
   }
   MURMUR_TRY(checked.status());
@@ -266,8 +266,8 @@ Status Database::BuildTable(const std::string& file, const WriteSet& what) const
     if (!checked.Replaces()) {
       status = writer.Merge(ToSlice(key), ToSlice(value));
     } else {
-      status = value.empty() ? writer.Delete(ToSlice(key))
-                             : writer.Put(ToSlice(key), ToSlice(value));
+      status =
+          value.empty() ? writer.Delete(ToSlice(key)) : writer.Put(ToSlice(key), ToSlice(value));
     }
   }
   MURMUR_TRY(checked.status());
