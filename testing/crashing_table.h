@@ -1,11 +1,14 @@
 // A state table that crashes where it is told.
 #pragma once
 
+#include <atomic>
+#include <chrono>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -26,9 +29,12 @@ class CrashingTable final : public StateTable {
     if (crashed_) return Crash();
     crashed_ = applies_++ == crash_at_;
     if (crashed_ && when_ == When::kBefore) return Crash();
+    std::this_thread::sleep_for(delay_);
     MURMUR_TRY(table_->Apply(commit));
     return crashed_ ? Crash() : Status();
   }
+  // That an Apply takes at least.
+  void set_delay(std::chrono::microseconds delay) { delay_ = delay; }
   Result<VersionInfo> Info() const override { return table_->Info(); }
   Status SetStatus(VersionStatus status, std::string failure) override {
     return crashed_ ? Crash() : table_->SetStatus(status, std::move(failure));
@@ -62,7 +68,8 @@ class CrashingTable final : public StateTable {
   const When when_;
   std::mutex mutex_;
   int applies_ = 0;
-  bool crashed_ = false;
+  std::chrono::microseconds delay_{0};
+  std::atomic<bool> crashed_{false};
 };
 
 }  // namespace murmur

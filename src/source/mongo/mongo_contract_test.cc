@@ -499,6 +499,20 @@ TEST_P(MongoTest, ChangesSayWhatARowHoldsNow) {
                                    std::pair(kDelete, 0)));
 }
 
+TEST_P(MongoTest, TheLastChangeBeforeAHandoffDoesNotComeAgain) {
+  collection_.Insert(1, 1);
+  const auto live = Live();
+  const HandoffToken token = live->CaptureHandoff({}).value();
+  collection_.Insert(2, 2);
+  const Position begin = live->Begin({LiveSplit()}, token, {}).value().at(LiveSplit().id);
+  const auto stream = OpenLive(live.get(), begin);
+  Rows rows;
+  const Status read = ReadUpTo(stream.get(), *live, begin, Now(), &rows);
+  ASSERT_TRUE(read.ok()) << read.ToString();
+  ASSERT_EQ(rows.size(), 1u);
+  EXPECT_EQ(rows.begin()->first, KeyOf(2));
+}
+
 TEST_P(MongoTest, RowsThatChangeWhileTheyAreReadEndUpAsTheyAre) {
   constexpr int64_t kIds = 3000;
   for (int64_t id = 0; id < kIds; id += 500) {
