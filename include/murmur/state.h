@@ -103,6 +103,8 @@ class StateSnapshot {
   virtual Result<std::map<std::string, SplitProgress>> Progress() const = 0;
   // The greatest newest_time over all splits; INT64_MIN: none.
   virtual Result<int64_t> NewestTime() const = 0;
+  // The first bucket that has not expired; INT64_MIN: none has.
+  virtual int64_t FirstBucket() const = 0;
   virtual Status ScanDeadLetters(const std::function<bool(const DeadLetter&)>& visit) const = 0;
   // Visits the ledger's entries of row keys from `from` on, ascending.
   virtual Status ScanLedger(std::string_view from, const Visitor& visit) const = 0;

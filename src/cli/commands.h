@@ -49,6 +49,15 @@ struct VersionArguments {
   Format format = Format::kTable;
 };
 
+struct VerifyArguments {
+  std::string file;
+  uint32_t threads = 0;
+  bool quiet = false;
+  bool repair = false;
+  bool all = false;  // findings, however many
+  Format format = Format::kTable;
+};
+
 int CheckVerb(const std::string& file);
 int BootstrapVerb(const RunArguments& arguments);
 int ReplayVerb(const RunArguments& arguments);
@@ -56,6 +65,7 @@ int RunVerb(const RunArguments& arguments);
 int QueryVerb(const ReadArguments& arguments);
 int DumpVerb(const ReadArguments& arguments);
 int StatusVerb(const ReadArguments& arguments);
+int VerifyVerb(const VerifyArguments& arguments);
 int VersionsVerb(const VersionArguments& arguments);
 int SwapVerb(const VersionArguments& arguments);
 int RollbackVerb(const VersionArguments& arguments);

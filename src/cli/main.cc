@@ -39,9 +39,13 @@ void AddFormatOption(CLI::App* verb, Format* format, const std::map<std::string,
   verb->add_option("--format", *format, help)->type_name("NAME")->transform(names);
 }
 
-void AddRunOptions(CLI::App* verb, RunArguments* arguments) {
-  verb->add_option("--threads", arguments->threads, "Workers (default: as defined, else all cores)")
+void AddThreadsOption(CLI::App* verb, uint32_t* threads) {
+  verb->add_option("--threads", *threads, "Workers (default: as defined, else all cores)")
       ->check(CLI::Range(1, 1024));
+}
+
+void AddRunOptions(CLI::App* verb, RunArguments* arguments) {
+  AddThreadsOption(verb, &arguments->threads);
   verb->add_option(
       "--max-errors", arguments->max_errors,
       "Dead letters allowed before FAILED: a number or 'unlimited' (default: as defined,\n"
@@ -62,6 +66,17 @@ void AddQueryOptions(CLI::App* verb, ReadArguments* arguments) {
   verb->add_flag("--total", arguments->total, "One row: those windows combined");
   AddFormatOption(verb, &arguments->format, kRowFormats,
                   "table or json (default: table on a terminal), csv");
+}
+
+void AddVerifyOptions(CLI::App* verb, VerifyArguments* arguments) {
+  AddThreadsOption(verb, &arguments->threads);
+  verb->add_flag(
+      "--repair", arguments->repair,
+      "Bring what differs to the truth, and verify again; no process may write the state");
+  verb->add_flag("--all", arguments->all, "Every finding, not only the first 100");
+  verb->add_flag("--quiet,-q", arguments->quiet, "No progress");
+  AddFormatOption(verb, &arguments->format, kSummaryFormats,
+                  "table (default), or json: an object a finding, and a summary");
 }
 
 using Verb = std::function<int()>;
@@ -152,6 +167,13 @@ int Main(int argc, char** argv) {
       AddVerb(&app, "status", "Progress, positions and dead letters of the state", &read.file);
   AddFormatOption(status, &read.format, kSummaryFormats, "table (default) or json");
   status->callback([&] { verb = [&] { return StatusVerb(read); }; });
+
+  VerifyArguments verify;
+  CLI::App* verify_verb = AddVerb(
+      &app, "verify", "Where the state of a table differs from the table; exit code 1 if it does",
+      &verify.file);
+  AddVerifyOptions(verify_verb, &verify);
+  verify_verb->callback([&] { verb = [&] { return VerifyVerb(verify); }; });
 
   VersionArguments version;
   AddVersionVerbs(&app, &version, &verb);

@@ -154,6 +154,24 @@ bool GroupTable::EncodeValueOf(std::string_view key, std::string* out) {
   return true;
 }
 
+void GroupTable::AddRange(GroupTable* other, std::string_view from, std::string_view until) {
+  Settle();
+  other->Settle();
+  std::string encoded;
+  for (uint32_t added = 0; added < other->groups_; ++added) {
+    const std::string_view key = other->Key(added);
+    if (key < from || (!until.empty() && key >= until)) continue;
+    const uint32_t group = FindAny(key);
+    Records(group) += other->Records(added);
+    for (size_t i = 0; i < monoids_.size(); ++i) {
+      if (monoids_[i]->state_size() == 0) continue;
+      encoded.clear();
+      monoids_[i]->Encode(other->State(i, added), &encoded);
+      if (!encoded.empty()) monoids_[i]->Combine(States(i).at(group), encoded, &arena_);
+    }
+  }
+}
+
 void GroupTable::Subtract(GroupTable* other) {
   Settle();
   other->Settle();

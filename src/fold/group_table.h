@@ -92,6 +92,9 @@ class GroupTable {
   // Takes away what `other` holds. REQUIRES: every monoid is invertible
   void Subtract(GroupTable* other);
 
+  // Adds the groups of `other` whose keys lie in [from, until); `until` empty: to the end.
+  void AddRange(GroupTable* other, std::string_view from, std::string_view until);
+
   // Group numbers in ascending order of key.
   void Sort(std::vector<uint32_t>* order) const;
 

@@ -39,6 +39,7 @@ class MemorySnapshot final : public StateSnapshot {
 
   Result<std::map<std::string, SplitProgress>> Progress() const override { return store_.progress; }
   Result<int64_t> NewestTime() const override { return Newest(store_.progress); }
+  int64_t FirstBucket() const override { return first_visible_; }
 
   Status ScanDeadLetters(const std::function<bool(const DeadLetter&)>& visit) const override {
     for (const auto& [key, letter] : store_.dead_letters) {

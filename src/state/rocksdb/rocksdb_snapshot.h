@@ -20,6 +20,7 @@ class RocksDbSnapshot final : public StateSnapshot {
   Status Scan(std::string_view from, std::string_view until, const Visitor& visit) const override;
   Result<std::map<std::string, SplitProgress>> Progress() const override;
   Result<int64_t> NewestTime() const override;
+  int64_t FirstBucket() const override { return first_visible_; }
   Status ScanDeadLetters(const std::function<bool(const DeadLetter&)>& visit) const override;
   Status ScanLedger(std::string_view from, const Visitor& visit) const override;
 

@@ -1,0 +1,85 @@
+// Which rows of a table change while something else goes on: follows the table's changes in a
+// thread of its own, and remembers the rows, not what became of them.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "murmur/record.h"
+#include "murmur/source.h"
+#include "murmur/status.h"
+#include "runtime/row_sketch.h"
+
+namespace murmur {
+
+// Threads: one, beside its own.
+class ChangeFollower {
+ public:
+  // `source` outlives it. More rows than `rows_max` are an error of Reach.
+  ChangeFollower(LiveSource* source, Projection projection, size_t rows_max);
+  ~ChangeFollower();
+
+  // Follows `splits` from these positions on, those that it names not from their begin.
+  void Start(const std::vector<Split>& splits, const LiveSource::PositionMap& from);
+
+  // Returns when all changes up to `ends` are known. Splits that are new are followed from their
+  // begin.
+  // Errors: kCancelled, kResourceExhausted (too many rows), and those of the source.
+  Status Reach(const std::vector<Split>& splits, const LiveSource::PositionMap& ends,
+               std::stop_token stop);
+
+  // What is told from here on has changed in the next span: all that lies behind the source's ends
+  // of a later moment, and perhaps some that lies before.
+  void NextSpan();
+  // Whether the row changed in this span, counted from 1, or later.
+  bool ChangedSince(const RowHash& row, uint32_t span) const;
+
+  static constexpr size_t kBytesPerRow = 64;
+
+ private:
+  // Shared with the streams' callbacks, whose last call may come late.
+  struct Wakeup {
+    void Notify();
+    void Wait(const std::stop_token& stop);
+    std::mutex mutex;
+    std::condition_variable_any condition;
+    bool notified = false;  // under mutex
+  };
+  struct Reading {
+    std::string split;
+    std::unique_ptr<RecordStream> stream;
+  };
+
+  Status Follow(const std::stop_token& stop);
+  Status OpenAdded();
+  Status Note(const std::string& split, const RecordBatch& batch);
+  bool HasReached(const LiveSource::PositionMap& ends) const;
+
+  LiveSource* const source_;
+  const Projection projection_;
+  const size_t rows_max_;
+  const std::shared_ptr<Wakeup> wakeup_ = std::make_shared<Wakeup>();
+  std::vector<Reading> readings_;  // of the thread
+
+  mutable std::mutex mutex_;
+  std::condition_variable_any changed_;
+  // Under mutex_.
+  std::vector<Split> added_;
+  LiveSource::PositionMap positions_;
+  std::unordered_map<RowHash, uint32_t, RowHash::Hasher> rows_;  // → the last span it changed in
+  uint32_t span_ = 1;
+  Status failure_;
+
+  std::jthread thread_;  // last: it ends before anything else goes
+};
+
+}  // namespace murmur

@@ -1,0 +1,100 @@
+// One pass over the rows of a table: where they are not what the ledger of a state says.
+//
+// The source is read while rows change, and the ledger is that of one moment; who calls this knows
+// which rows have changed around it, and takes their differences for nothing.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "fold/pipeline.h"
+#include "murmur/source.h"
+#include "murmur/state.h"
+#include "murmur/status.h"
+#include "runtime/row_sketch.h"
+
+namespace murmur {
+
+// A row that counts as something else than the ledger says.
+struct RowDifference {
+  std::string text;                  // names it, for people
+  std::optional<std::string> entry;  // what the ledger has
+  std::optional<std::string> cells;  // what the row counts by; none: it is gone, or does not count
+};
+using RowDifferences = std::map<std::string, RowDifference, std::less<>>;  // by row key
+
+struct RowCheckOptions {
+  uint32_t threads = 1;
+  std::chrono::seconds max_ahead{86400};
+  uint64_t difference_bytes = 64ull << 20;  // of what differs
+  size_t unseen_max = 100'000;              // rows of the ledger that the source does not have
+  const Clock* clock = &Clock::System();
+  // Only these rows are looked at; null: all are. Outlives the check.
+  const RowDifferences* only = nullptr;
+  // Told what has been read, now and then, by any thread, one call at a time.
+  std::function<void(uint64_t rows, uint64_t bytes, uint64_t bytes_total)> on_progress;
+};
+
+class RowCheck {
+ public:
+  // All outlive it. `snapshot` is of `table`, which nobody writes to meanwhile.
+  RowCheck(std::shared_ptr<const Pipeline> pipeline, SnapshotSource* source,
+           const StateTable* table, const StateSnapshot* snapshot, RowCheckOptions options);
+  ~RowCheck();
+
+  // REQUIRES: source->CaptureHandoff has succeeded.
+  // Errors: kCancelled, kResourceExhausted (too much differs), kDataLoss, those of the source.
+  Status Run(std::stop_token stop);
+
+  const RowDifferences& differences() const { return differences_; }
+  uint64_t rows() const { return rows_; }                // that the source has
+  uint64_t ledger_rows() const { return ledger_rows_; }  // that count; unless `only`
+
+ private:
+  class Worker;
+
+  Status ReadSplits(const std::vector<Split>& splits, std::stop_token stop);
+  Status AddLater(std::stop_token stop);
+  Status ReadSplit(Worker* worker, const Split& split, const std::stop_token& stop);
+  Status FindUnseen(const std::stop_token& stop);
+  Status FindUnseenOfOnly();
+  // From the threads that read.
+  void NoteSeen(std::string_view key);
+  Status NoteDifference(std::string_view key, RowDifference difference);
+  void NoteRead(uint64_t rows, uint64_t bytes);
+
+  const std::shared_ptr<const Pipeline> pipeline_;
+  SnapshotSource* const source_;
+  const StateTable* const table_;
+  const StateSnapshot* const snapshot_;
+  const RowCheckOptions options_;
+  const int64_t first_bucket_;
+  std::optional<RowSketch> unseen_;  // rows that count by the ledger, without those that were seen
+  ScanPlan plan_;
+  uint64_t ledger_rows_ = 0;
+
+  std::mutex mutex_;
+  // Under mutex_.
+  RowDifferences differences_;
+  uint64_t difference_bytes_ = 0;
+  std::set<std::string, std::less<>> seen_;  // of `only`
+  SnapshotSource::ProgressMap progress_;
+  uint64_t rows_ = 0;
+  uint64_t bytes_ = 0;
+  uint64_t bytes_total_ = 0;
+  std::chrono::steady_clock::time_point reported_;
+};
+
+}  // namespace murmur

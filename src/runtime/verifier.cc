@@ -1,0 +1,282 @@
+#include "runtime/verifier.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <thread>
+
+#include "query/row.h"
+#include "runtime/ledger_entry.h"
+#include "state/value.h"
+
+namespace murmur {
+namespace {
+
+using FindingKind = VerifyFinding::Kind;
+using Values = std::map<std::string, std::string>;
+
+// Rows that change each time they are looked at are let be.
+constexpr uint32_t kPasses = 3;
+constexpr std::chrono::milliseconds kAskAgainEvery{100};
+constexpr int kAsksMax = 100;
+constexpr size_t kDeltaOverhead = 150;  // in a map
+
+uint64_t& CountOf(FindingKind kind, VerifyCounts* counts) {
+  return counts->findings[static_cast<size_t>(kind)];
+}
+
+FindingKind KindOf(const RowDifference& difference) {
+  const bool counted = difference.entry && HasCells(*difference.entry);
+  if (!counted) return FindingKind::kMissingRow;
+  return difference.cells ? FindingKind::kStaleRow : FindingKind::kGhostRow;
+}
+
+FindingKind KindOf(const KeyDifference& difference) {
+  if (!difference.stored) return FindingKind::kMissingKey;
+  return difference.expected ? FindingKind::kWrongKey : FindingKind::kGhostKey;
+}
+
+// The entry that brings the row to the truth. A version stays, so that what is older stays old.
+std::optional<std::string> CorrectEntry(const RowDifference& difference) {
+  const std::string_view version =
+      difference.entry ? VersionOf(*difference.entry) : std::string_view();
+  if (!difference.cells && version.empty()) return std::nullopt;
+  return NewEntry(/*live=*/true, version, difference.cells);
+}
+
+// What makes of the stored value the expected one when it is combined with it.
+Result<std::string> DeltaOf(const std::vector<const Monoid*>& monoids,
+                            const KeyDifference& difference) {
+  std::string taken_away;
+  if (difference.stored && !NegateValue(monoids, *difference.stored, &taken_away)) {
+    return Status(Code::kDataLoss,
+                  "a stored value is damaged and can't be taken away: build the state anew, murmur "
+                  "bootstrap FILE --fresh");
+  }
+  if (!difference.stored) return std::string(*difference.expected);
+  if (!difference.expected) return taken_away;
+  const std::string_view both[] = {taken_away, *difference.expected};
+  std::string delta;
+  CombineValues(monoids, both, &delta);
+  return delta;
+}
+
+class Deltas final : public DeltaCursor {
+ public:
+  explicit Deltas(const Values& deltas) : next_(deltas.begin()), end_(deltas.end()) {}
+  bool Next(std::string_view* key, std::string_view* value) override {
+    if (next_ == end_) return false;
+    *key = next_->first;
+    *value = next_->second;
+    ++next_;
+    return true;
+  }
+
+ private:
+  Values::const_iterator next_, end_;
+};
+
+Status TooMuchToRepair() {
+  return Status(Code::kResourceExhausted,
+                "more differs than one commit can repair within `memory`: build the state anew, "
+                "murmur bootstrap FILE --fresh");
+}
+
+}  // namespace
+
+std::string_view VerifyFindingName(FindingKind kind) noexcept {
+  static constexpr std::array<std::string_view, kVerifyFindingKinds> kNames = {
+      "missing_row", "stale_row", "ghost_row", "missing_key", "wrong_key", "ghost_key"};
+  return kNames[static_cast<size_t>(kind)];
+}
+
+Verifier::Verifier(SnapshotSource* rows, LiveSource* changes, OpenState open,
+                   VerifierOptions options)
+    : source_(rows), changes_(changes), open_(std::move(open)), options_(std::move(options)) {}
+
+Verifier::~Verifier() = default;
+
+Status Verifier::Run(std::stop_token stop, VerifySummary* summary) {
+  if (source_ != nullptr) {
+    MURMUR_TRY(CheckRows(stop, summary));
+  } else {
+    MURMUR_TRY(Open(stop));
+  }
+  summary->version = opened_.info.number;
+  return CheckKeys(stop, summary);
+}
+
+Status Verifier::CheckRows(std::stop_token stop, VerifySummary* summary) {
+  MURMUR_ASSIGN(splits_, changes_->Splits(stop));
+  MURMUR_ASSIGN(const HandoffToken token, source_->CaptureHandoff(stop));
+  MURMUR_ASSIGN(reached_, changes_->Begin(splits_, token, stop));
+  for (uint32_t pass = 1;; ++pass) {
+    MURMUR_TRY(CheckRowsOnce(pass, stop, summary));
+    if (unsure_.empty() || pass == kPasses) break;
+    follower_->NextSpan();
+    MURMUR_ASSIGN(reached_, changes_->Ends(splits_, stop));
+    MURMUR_ASSIGN(const bool reads_behind, ReadsBehind(reached_, stop));
+    if (!reads_behind) break;
+  }
+  summary->unsure_rows = unsure_.size();
+  return TellOfRows(summary);
+}
+
+Status Verifier::CheckRowsOnce(uint32_t pass, std::stop_token stop, VerifySummary* summary) {
+  MURMUR_TRY(Open(stop));
+  if (pass == 1) {
+    follower_ = std::make_unique<ChangeFollower>(changes_, opened_.pipeline->projection(),
+                                                 options_.changed_rows_max);
+    follower_->Start(splits_, reached_);
+  }
+  RowCheckOptions options = options_.rows;
+  if (pass > 1) options.only = &unsure_;
+  RowCheck check(opened_.pipeline, source_, opened_.table.get(), snapshot_.get(), options);
+  MURMUR_TRY(check.Run(stop));
+  MURMUR_ASSIGN(splits_, changes_->Splits(stop));
+  MURMUR_ASSIGN(const auto ends, changes_->Ends(splits_, stop));
+  MURMUR_TRY(follower_->Reach(splits_, ends, stop));
+  if (pass == 1) {
+    summary->rows = check.rows();
+    summary->rows_counted = check.ledger_rows();
+  }
+  RowDifferences unsure;
+  for (const auto& [key, difference] : check.differences()) {
+    if (follower_->ChangedSince(HashRow(key), pass)) {
+      unsure.emplace(key, difference);
+    } else {
+      found_.emplace(key, Found{.difference = difference, .pass = pass});
+    }
+  }
+  unsure_ = std::move(unsure);
+  return {};
+}
+
+// Whether what is read of the source from now on has all that happened up to `reached`: it may come
+// from a server that lags.
+Result<bool> Verifier::ReadsBehind(const LiveSource::PositionMap& reached, std::stop_token stop) {
+  for (int asked = 0; asked < kAsksMax; ++asked) {
+    MURMUR_ASSIGN(const HandoffToken token, source_->CaptureHandoff(stop));
+    MURMUR_ASSIGN(const auto begin, changes_->Begin(splits_, token, stop));
+    const bool is_behind = std::all_of(reached.begin(), reached.end(), [&](const auto& one) {
+      const auto it = begin.find(one.first);
+      return it != begin.end() && changes_->Distance(it->second, one.second) == 0;
+    });
+    if (is_behind) return true;
+    std::this_thread::sleep_for(kAskAgainEvery);
+  }
+  return false;
+}
+
+Status Verifier::Open(std::stop_token stop) {
+  snapshot_.reset();
+  if (opened_.table) MURMUR_TRY(opened_.table->Close());
+  opened_ = OpenedVersion();
+  MURMUR_ASSIGN(opened_, open_(reached_, stop));
+  MURMUR_ASSIGN(snapshot_, opened_.table->Snapshot());
+  return {};
+}
+
+Result<std::vector<std::string>> Verifier::Shown(const Values& values) const {
+  std::vector<std::string> shown;
+  for (const auto& [key, value] : values) {
+    MURMUR_ASSIGN(const Row row, RenderRow(*opened_.pipeline, key, value));
+    shown.push_back(RowAsJson(*opened_.pipeline, row, ""));
+  }
+  return shown;
+}
+
+Status Verifier::TellOfRows(VerifySummary* summary) const {
+  uint64_t told = 0;
+  for (const auto& [key, found] : found_) {
+    VerifyFinding finding{.kind = KindOf(found.difference),
+                          .row = found.difference.text,
+                          .state = {},
+                          .expected = {}};
+    ++CountOf(finding.kind, &summary->found);
+    if (told++ >= options_.findings_max) continue;
+    const auto& [text, entry, cells] = found.difference;
+    if (entry && HasCells(*entry)) {
+      MURMUR_ASSIGN(const auto values, FoldRow(opened_.pipeline, CellsOf(*entry)));
+      MURMUR_ASSIGN(finding.state, Shown(values));
+    }
+    if (cells) {
+      MURMUR_ASSIGN(const auto values, FoldRow(opened_.pipeline, *cells));
+      MURMUR_ASSIGN(finding.expected, Shown(values));
+    }
+    summary->findings.push_back(std::move(finding));
+  }
+  return {};
+}
+
+Status Verifier::CheckKeys(std::stop_token stop, VerifySummary* summary) {
+  uint64_t told = 0;
+  const auto tell = [&](const KeyDifference& difference) -> Status {
+    VerifyFinding finding{.kind = KindOf(difference), .row = {}, .state = {}, .expected = {}};
+    ++CountOf(finding.kind, &summary->found);
+    if (told++ >= options_.findings_max) return {};
+    const std::string key(difference.key);
+    if (difference.stored) {
+      MURMUR_ASSIGN(finding.state, Shown({{key, std::string(*difference.stored)}}));
+    }
+    if (difference.expected) {
+      MURMUR_ASSIGN(finding.expected, Shown({{key, std::string(*difference.expected)}}));
+    }
+    summary->findings.push_back(std::move(finding));
+    return {};
+  };
+  return CheckState(opened_.pipeline, *snapshot_, {.table_bytes = options_.table_bytes}, stop, tell,
+                    &summary->keys);
+}
+
+// A row that has changed since it was found brings itself to the truth when live comes to it, or
+// has done so.
+Result<LedgerChanges> Verifier::Corrections() const {
+  LedgerChanges changes;
+  std::vector<std::string_view> keys;
+  for (const auto& [key, found] : found_) keys.push_back(key);
+  MURMUR_ASSIGN(const auto entries, opened_.table->LedgerEntries(keys));
+  for (size_t i = 0; i < keys.size(); ++i) {
+    const Found& found = found_.find(keys[i])->second;
+    const bool is_unchanged = entries[i] == found.difference.entry &&
+                              !follower_->ChangedSince(HashRow(keys[i]), found.pass);
+    if (is_unchanged) changes.emplace(keys[i], CorrectEntry(found.difference));
+  }
+  return changes;
+}
+
+// What the state lacks of the fold over the ledger, as that will be.
+Status Verifier::FindDeltas(const LedgerChanges& changes, std::stop_token stop,
+                            Values* deltas) const {
+  const auto monoids = opened_.pipeline->Monoids();
+  uint64_t bytes = 0;
+  const auto add = [&](const KeyDifference& difference) -> Status {
+    MURMUR_ASSIGN(std::string delta, DeltaOf(monoids, difference));
+    bytes += difference.key.size() + delta.size() + kDeltaOverhead;
+    if (bytes > options_.repair_bytes) return TooMuchToRepair();
+    deltas->emplace(difference.key, std::move(delta));
+    return {};
+  };
+  uint64_t keys = 0;
+  return CheckState(opened_.pipeline, *snapshot_,
+                    {.table_bytes = options_.table_bytes, .changes = &changes}, std::move(stop),
+                    add, &keys);
+}
+
+Status Verifier::Repair(std::stop_token stop) {
+  MURMUR_ASSIGN(const LedgerChanges changes, Corrections());
+  Values deltas;
+  MURMUR_TRY(FindDeltas(changes, stop, &deltas));
+  Deltas cursor(deltas);
+  Commit commit;
+  commit.deltas = &cursor;
+  commit.delta_count = deltas.size();
+  for (const auto& [key, entry] : changes) commit.ledger.push_back({key, entry});
+  MURMUR_TRY(opened_.table->Apply(commit));
+  snapshot_.reset();
+  return opened_.table->Close();
+}
+
+}  // namespace murmur

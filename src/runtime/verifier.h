@@ -1,0 +1,85 @@
+// Verification of a table's state: its keys against its ledger, its ledger against the rows.
+//
+// No false alarm while rows change: a row's entry in the ledger, as it was at some moment, and the
+// row itself, as it was read at another, are compared only if nothing is told of the row between
+// the earlier of the two and the end of the scan. So the changes are followed from a position that
+// the ledger has reached and that the scan begins behind, until past the end of the scan. Rows that
+// change meanwhile and seem to differ are looked at again, in a further pass or two.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <set>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "murmur/source.h"
+#include "murmur/verify.h"
+#include "runtime/change_follower.h"
+#include "runtime/ledger_fold.h"
+#include "runtime/row_check.h"
+#include "runtime/state_access.h"
+
+namespace murmur {
+
+struct VerifierOptions {
+  RowCheckOptions rows;
+  uint64_t table_bytes = 64ull << 20;   // of keys that are folded at a time
+  size_t changed_rows_max = 1'000'000;  // that are told apart
+  uint64_t repair_bytes = 64ull << 20;  // of what a repair changes
+  uint64_t findings_max = 100;          // told one by one
+};
+
+class Verifier {
+ public:
+  // Opens the state where its live positions have reached `reached`, and nobody writes to what was
+  // opened. What it opened before has been closed.
+  using OpenState = std::function<Result<OpenedVersion>(const LiveSource::PositionMap& reached,
+                                                        std::stop_token stop)>;
+
+  // All outlive it. `rows` and `changes`, of a table, may be null: then keys alone are verified.
+  Verifier(SnapshotSource* rows, LiveSource* changes, OpenState open, VerifierOptions options);
+  ~Verifier();
+
+  // Errors: as of Verify. Once.
+  Status Run(std::stop_token stop, VerifySummary* summary);
+
+  // Brings the rows that Run found, and all keys, to the truth: one commit to the version that Run
+  // opened last, which must be open for writing. Rows that have changed since are left to live.
+  // Errors: kResourceExhausted (more than a commit should hold), kDataLoss, those of Apply.
+  Status Repair(std::stop_token stop);
+
+ private:
+  struct Found {
+    RowDifference difference;
+    uint32_t pass;
+  };
+
+  Status CheckRows(std::stop_token stop, VerifySummary* summary);
+  Status CheckRowsOnce(uint32_t pass, std::stop_token stop, VerifySummary* summary);
+  Status Begin(std::stop_token stop);
+  Result<bool> ReadsBehind(const LiveSource::PositionMap& reached, std::stop_token stop);
+  Status Open(std::stop_token stop);
+  Status CheckKeys(std::stop_token stop, VerifySummary* summary);
+  Status TellOfRows(VerifySummary* summary) const;
+  Result<std::vector<std::string>> Shown(const std::map<std::string, std::string>& values) const;
+  Result<LedgerChanges> Corrections() const;
+  Status FindDeltas(const LedgerChanges& changes, std::stop_token stop,
+                    std::map<std::string, std::string>* deltas) const;
+
+  SnapshotSource* const source_;
+  LiveSource* const changes_;
+  const OpenState open_;
+  const VerifierOptions options_;
+  std::vector<Split> splits_;
+  LiveSource::PositionMap reached_;
+  OpenedVersion opened_;
+  std::unique_ptr<StateSnapshot> snapshot_;
+  std::unique_ptr<ChangeFollower> follower_;
+  std::map<std::string, Found, std::less<>> found_;  // by row key
+  RowDifferences unsure_;                            // changed while they were looked at
+};
+
+}  // namespace murmur

@@ -1,0 +1,245 @@
+// murmur verify: how it gets at the state and the source, beside a process that writes the state or
+// without one.
+#include "murmur/verify.h"
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+
+#include "runtime/build_version.h"
+#include "runtime/live_owner.h"
+#include "runtime/state_access.h"
+#include "runtime/verifier.h"
+#include "source/source_registry.h"
+#include "state/writer_lock.h"
+
+namespace murmur {
+namespace {
+
+using std::chrono::steady_clock;
+
+// What each part gets of the memory limit.
+constexpr double kTableShare = 0.2;  // and half of it again while it is made smaller
+constexpr double kDifferenceShare = 0.1;
+constexpr double kSketchShare = 0.1;
+constexpr double kChangedShare = 0.1;
+constexpr double kRepairShare = 0.1;
+
+// How long a process that writes the state may take to move on; how often it is looked at.
+constexpr std::chrono::seconds kMovesWithin{60};
+constexpr std::chrono::milliseconds kLookAgainFirst{100};
+constexpr std::chrono::milliseconds kLookAgainLast{2000};
+
+Status CheckVerifiable(const Definition& definition) {
+  if (!IsTable(definition)) {
+    return Status(Code::kInvalidArgument,
+                  "verify is for tables, whose rows can be read again: this definition counts "
+                  "events. murmur replay builds a version anew, and murmur diff compares");
+  }
+  if (definition.on_change == OnChange::kRetract) return {};
+  return Status(Code::kInvalidArgument,
+                "verify compares the state with the rows as they are now; by `on_change: ignore` "
+                "or `error` they count as they were first seen, which nobody can tell any more");
+}
+
+void Sleep(std::chrono::milliseconds time, const std::stop_token& stop) {
+  std::mutex mutex;
+  std::condition_variable_any wake;
+  std::unique_lock lock(mutex);
+  wake.wait_for(lock, stop, time, [] { return false; });
+}
+
+// The serving version, opened where it has reached what is asked for.
+class ServingState {
+ public:
+  ServingState(const Definition& definition, const VerifyOptions& options,
+               StateDirectory* directory, const LiveSource* changes)
+      : definition_(definition), options_(options), directory_(*directory), changes_(changes) {}
+
+  Result<OpenedVersion> Open(const LiveSource::PositionMap& reached, const std::stop_token& stop) {
+    auto moved_at = steady_clock::now();
+    auto pause = kLookAgainFirst;
+    LiveSource::PositionMap before;
+    for (;;) {
+      MURMUR_ASSIGN(auto opened, OpenNow(stop));
+      MURMUR_ASSIGN(const auto positions, PositionsOf(opened, reached));
+      if (HasReached(positions, reached)) return opened;
+      MURMUR_TRY(opened.table->Close());
+      if (stop.stop_requested()) return Status(Code::kCancelled, "stopped");
+      if (positions != before) moved_at = steady_clock::now();
+      before = positions;
+      if (steady_clock::now() - moved_at > kMovesWithin) return DoesNotMove();
+      Sleep(pause, stop);
+      pause = std::min(2 * pause, kLookAgainLast);
+    }
+  }
+
+ private:
+  bool HasOwner(uint64_t number) const {
+    return WriterLock::IsHeld(directory_.VersionPath(number) + "/writer");
+  }
+
+  // Without an owner it catches up first.
+  Result<OpenedVersion> OpenNow(const std::stop_token& stop) {
+    MURMUR_ASSIGN(const auto number, directory_.SettledCurrent());
+    if (!number) return Status(Code::kNotFound, "no version serves yet: murmur bootstrap FILE");
+    MURMUR_TRY(Check(*number));
+    if (changes_ != nullptr && (options_.repair || !HasOwner(*number))) {
+      const Status caught_up = CatchUp(*number);
+      if (stop.stop_requested()) return Status(Code::kCancelled, "stopped");
+      // One that began to write just now follows the source itself.
+      const bool beside_owner = !caught_up.ok() && !options_.repair && HasOwner(*number);
+      if (!beside_owner) MURMUR_TRY(caught_up);
+    }
+    return OpenVersion(definition_, directory_, *number,
+                       options_.repair ? Access::kWrite : Access::kRead);
+  }
+
+  Status Check(uint64_t number) const {
+    MURMUR_ASSIGN(const VersionInfo info, directory_.ReadInfo(number));
+    MURMUR_TRY(CheckIdentity(definition_, info));
+    if (options_.repair && HasOwner(number)) {
+      return Status(Code::kFailedPrecondition,
+                    "a process writes the state: end it first (murmur run), to repair the state. "
+                    "Without --repair it is verified beside it");
+    }
+    if (info.status == VersionStatus::kComplete) return {};
+    return Status(Code::kFailedPrecondition,
+                  "version " + std::to_string(number) +
+                      " is not complete: it can be verified when murmur bootstrap has ended");
+  }
+
+  Status CatchUp(uint64_t number) {
+    LiveOptions live;
+    static_cast<RunOptions&>(live) = options_;
+    live.until_caught_up = true;
+    RunSummary ignored;
+    return LiveOwner(&definition_, &directory_, &live).Run(number, &ignored);
+  }
+
+  static Result<LiveSource::PositionMap> PositionsOf(const OpenedVersion& opened,
+                                                     const LiveSource::PositionMap& splits) {
+    MURMUR_ASSIGN(const auto snapshot, opened.table->Snapshot());
+    MURMUR_ASSIGN(const auto progress, snapshot->Progress());
+    LiveSource::PositionMap positions;
+    for (const auto& [split, unused] : splits) {
+      const auto it = progress.find(split);
+      if (it != progress.end()) positions[split] = it->second.position;
+    }
+    return positions;
+  }
+
+  bool HasReached(const LiveSource::PositionMap& positions,
+                  const LiveSource::PositionMap& reached) const {
+    return std::all_of(reached.begin(), reached.end(), [&](const auto& one) {
+      const auto it = positions.find(one.first);
+      return it != positions.end() && changes_->Distance(it->second, one.second) == 0;
+    });
+  }
+
+  static Status DoesNotMove() {
+    return Status(Code::kUnavailable,
+                  "the process that writes the state does not follow its source: for a minute it "
+                  "has committed nothing. See murmur status, or end it and verify then");
+  }
+
+  const Definition& definition_;
+  const VerifyOptions& options_;
+  StateDirectory& directory_;
+  const LiveSource* const changes_;
+};
+
+VerifierOptions OptionsOf(const Definition& definition, const VerifyOptions& options) {
+  VerifierOptions to;
+  to.rows.threads = options.threads != 0 ? options.threads : ThreadsOf(definition);
+  to.rows.max_ahead = definition.max_ahead;
+  to.rows.difference_bytes = MemoryShare(definition, kDifferenceShare);
+  to.rows.unseen_max = MemoryShare(definition, kSketchShare) / RowSketch::kBytesPerRow;
+  to.table_bytes = MemoryShare(definition, kTableShare);
+  to.changed_rows_max = MemoryShare(definition, kChangedShare) / ChangeFollower::kBytesPerRow;
+  to.repair_bytes = MemoryShare(definition, kRepairShare);
+  to.findings_max = options.findings_max;
+  return to;
+}
+
+// One verification, and what it needs of the source.
+class Verification {
+ public:
+  Verification(const Definition& definition, const VerifyOptions& options,
+               StateDirectory* directory)
+      : definition_(definition), options_(options), directory_(*directory) {}
+
+  Status Run(VerifySummary* summary) {
+    if (definition_.source) {
+      MURMUR_ASSIGN(rows_, MakeSnapshotSource(definition_));
+      MURMUR_ASSIGN(changes_, MakeLiveSource(definition_));
+    } else {
+      summary->rows_checked = false;
+      summary->notes.push_back(
+          "the rows can't be asked for, as a change log is all there is of them: only the state "
+          "was compared with what it knows of each row");
+    }
+    state_.emplace(definition_, options_, &directory_, changes_.get());
+    VerifierOptions how = OptionsOf(definition_, options_);
+    if (options_.on_progress) {
+      how.rows.on_progress = [this](uint64_t rows, uint64_t bytes, uint64_t total) {
+        options_.on_progress(Progress(rows, bytes, total));
+      };
+    }
+    const auto open = [this](const LiveSource::PositionMap& reached, std::stop_token stop) {
+      return state_->Open(reached, stop);
+    };
+    verifier_.emplace(rows_.get(), changes_.get(), open, how);
+    const Status status = verifier_->Run(options_.stop, summary);
+    summary->progress = Progress(summary->rows, 0, 0);
+    return status;
+  }
+
+  Status Repair() { return verifier_->Repair(options_.stop); }
+
+ private:
+  RunProgress Progress(uint64_t rows, uint64_t bytes, uint64_t bytes_total) const {
+    const std::chrono::duration<double> seconds = steady_clock::now() - start_;
+    return {.bytes = bytes,
+            .bytes_total = bytes_total,
+            .bytes_this_run = bytes,
+            .records = rows,
+            .records_this_run = rows,
+            .lag_records = std::nullopt,
+            .seconds = seconds.count()};
+  }
+
+  const Definition& definition_;
+  const VerifyOptions& options_;
+  StateDirectory& directory_;
+  const steady_clock::time_point start_ = steady_clock::now();
+  std::unique_ptr<SnapshotSource> rows_;
+  std::unique_ptr<LiveSource> changes_;
+  std::optional<ServingState> state_;
+  std::optional<Verifier> verifier_;
+};
+
+}  // namespace
+
+Status Verify(const Definition& definition, const VerifyOptions& options, VerifySummary* summary) {
+  MURMUR_TRY(CheckVerifiable(definition));
+  MURMUR_TRY(OpenStateForReading(definition));  // a state that is not there is not made
+  MURMUR_ASSIGN(const auto directory, StateDirectory::Open(StatePath(definition), Access::kWrite,
+                                                           StoreOptions(definition)));
+  {
+    Verification first(definition, options, directory.get());
+    MURMUR_TRY(first.Run(summary));
+    if (!options.repair || summary->agrees()) return {};
+    MURMUR_TRY(first.Repair());
+  }
+  if (options.on_note) options.on_note("repaired; verifying again");
+  VerifySummary after;
+  MURMUR_TRY(Verification(definition, options, directory.get()).Run(&after));
+  summary->repaired = true;
+  summary->left = after.found;
+  summary->unsure_rows = after.unsure_rows;
+  return {};
+}
+
+}  // namespace murmur
