@@ -26,6 +26,12 @@ const LedgerRow* Find(std::span<const LedgerRow> changes, std::string_view key) 
 
 uint64_t RowId(std::string_view row_key) noexcept { return HashBytes(row_key, kStringSeed); }
 
+bool NeedsRebuild(const Pipeline& pipeline) {
+  if (pipeline.definition().on_change != OnChange::kRetract) return false;
+  return std::any_of(pipeline.aggregates().begin(), pipeline.aggregates().end(),
+                     [](const Pipeline::Aggregate& a) { return !a.monoid->Traits().invertible; });
+}
+
 KeyRebuild::KeyRebuild(std::shared_ptr<const Pipeline> pipeline)
     : pipeline_(std::move(pipeline)), folder_(pipeline_), batch_(pipeline_->projection()) {}
 

@@ -18,6 +18,9 @@ namespace murmur {
 // Of what a batch's row contributes, first and last keep this as its id.
 uint64_t RowId(std::string_view row_key) noexcept;
 
+// Are there aggregates that what a row contributed can't be taken away from?
+bool NeedsRebuild(const Pipeline& pipeline);
+
 class KeyRebuild {
  public:
   explicit KeyRebuild(std::shared_ptr<const Pipeline> pipeline);

@@ -12,6 +12,8 @@
 #include <string>
 #include <string_view>
 
+#include "murmur/state.h"
+
 namespace murmur {
 
 // --- rows
@@ -51,6 +53,8 @@ inline std::string NewEntry(bool live, std::string_view version,
 
 inline constexpr char kContributors = static_cast<char>(0xFF);  // no row key begins so
 
+inline bool IsContributor(std::string_view key) { return key.starts_with(kContributors); }
+
 inline std::string ContributorPrefix(std::string_view key) {
   std::string prefix(1, kContributors);
   for (int shift = 24; shift >= 0; shift -= 8) {
@@ -60,6 +64,14 @@ inline std::string ContributorPrefix(std::string_view key) {
 }
 inline std::string ContributorKey(std::string_view key, std::string_view row) {
   return ContributorPrefix(key).append(row);
+}
+
+// Visits the rows of a ledger, ascending, until `visit` returns false.
+template <class Visit>
+Status ScanLedgerRows(const StateSnapshot& snapshot, const Visit& visit) {
+  return snapshot.ScanLedger("", [&visit](std::string_view row, std::string_view entry) {
+    return !IsContributor(row) && visit(row, entry);
+  });
 }
 
 }  // namespace murmur

@@ -43,6 +43,6 @@ Status CheckState(const std::shared_ptr<const Pipeline>& pipeline, const StateSn
 
 // What a row with these cells comes to: key → value. Errors: kDataLoss.
 Result<std::map<std::string, std::string>> FoldRow(const std::shared_ptr<const Pipeline>& pipeline,
-                                                   std::string_view cells);
+                                                   std::string_view row, std::string_view cells);
 
 }  // namespace murmur

@@ -242,7 +242,7 @@ void RowCheck::NoteRead(uint64_t rows, uint64_t bytes) {
 
 // Rows that count by the ledger, and are not in the source.
 Status RowCheck::FindUnseen(const std::stop_token& stop) {
-  MURMUR_TRY(snapshot_->ScanLedger("", [&](std::string_view key, std::string_view entry) {
+  MURMUR_TRY(ScanLedgerRows(*snapshot_, [&](std::string_view key, std::string_view entry) {
     if (IsWellFormed(entry) && HasCells(entry)) {
       ++ledger_rows_;
       unseen_->Add(HashRow(key));
@@ -262,7 +262,7 @@ Status RowCheck::FindUnseen(const std::stop_token& stop) {
   if (rows->empty()) return {};
   const std::unordered_set<RowHash, RowHash::Hasher> hashes(rows->begin(), rows->end());
   Status status;
-  MURMUR_TRY(snapshot_->ScanLedger("", [&](std::string_view key, std::string_view entry) {
+  MURMUR_TRY(ScanLedgerRows(*snapshot_, [&](std::string_view key, std::string_view entry) {
     if (!hashes.contains(HashRow(key)) || !HasCells(entry)) return true;
     status = NoteDifference(
         key, {.text = KeyAsText(key), .entry = std::string(entry), .cells = std::nullopt});

@@ -16,13 +16,6 @@ constexpr size_t kPendingDeadLetterBytes = size_t{8} << 20;
 constexpr size_t kTables = 4;           // two that are filled, two that are committed
 constexpr size_t kEntryOverhead = 150;  // in a map, and in the list that a commit takes
 
-// Are there aggregates that what a row contributed can't be taken away from?
-bool NeedsRebuild(const Pipeline& pipeline) {
-  if (pipeline.definition().on_change != OnChange::kRetract) return false;
-  return std::any_of(pipeline.aggregates().begin(), pipeline.aggregates().end(),
-                     [](const Pipeline::Aggregate& a) { return !a.monoid->Traits().invertible; });
-}
-
 }  // namespace
 
 Status RowWorker::Count(SplitWork* work) {

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "query/row.h"
+#include "runtime/key_rebuild.h"
 #include "runtime/ledger_entry.h"
 #include "state/value.h"
 
@@ -21,7 +22,7 @@ using Values = std::map<std::string, std::string>;
 constexpr uint32_t kPasses = 3;
 constexpr std::chrono::milliseconds kAskAgainEvery{100};
 constexpr int kAsksMax = 100;
-constexpr size_t kDeltaOverhead = 150;  // in a map
+constexpr size_t kValueOverhead = 150;  // in a map
 
 uint64_t& CountOf(FindingKind kind, VerifyCounts* counts) {
   return counts->findings[static_cast<size_t>(kind)];
@@ -46,26 +47,10 @@ std::optional<std::string> CorrectEntry(const RowDifference& difference) {
   return NewEntry(/*live=*/true, version, difference.cells);
 }
 
-// What makes of the stored value the expected one when it is combined with it.
-Result<std::string> DeltaOf(const std::vector<const Monoid*>& monoids,
-                            const KeyDifference& difference) {
-  std::string taken_away;
-  if (difference.stored && !NegateValue(monoids, *difference.stored, &taken_away)) {
-    return Status(Code::kDataLoss,
-                  "a stored value is damaged and can't be taken away: build the state anew, murmur "
-                  "bootstrap FILE --fresh");
-  }
-  if (!difference.stored) return std::string(*difference.expected);
-  if (!difference.expected) return taken_away;
-  const std::string_view both[] = {taken_away, *difference.expected};
-  std::string delta;
-  CombineValues(monoids, both, &delta);
-  return delta;
-}
-
-class Deltas final : public DeltaCursor {
+// Keys with all that they are to have; empty: nothing.
+class Replacements final : public DeltaCursor {
  public:
-  explicit Deltas(const Values& deltas) : next_(deltas.begin()), end_(deltas.end()) {}
+  explicit Replacements(const Values& values) : next_(values.begin()), end_(values.end()) {}
   bool Next(std::string_view* key, std::string_view* value) override {
     if (next_ == end_) return false;
     *key = next_->first;
@@ -73,6 +58,7 @@ class Deltas final : public DeltaCursor {
     ++next_;
     return true;
   }
+  bool Replaces() const override { return true; }
 
  private:
   Values::const_iterator next_, end_;
@@ -199,11 +185,11 @@ Status Verifier::TellOfRows(VerifySummary* summary) const {
     if (told++ >= options_.findings_max) continue;
     const auto& [text, entry, cells] = found.difference;
     if (entry && HasCells(*entry)) {
-      MURMUR_ASSIGN(const auto values, FoldRow(opened_.pipeline, CellsOf(*entry)));
+      MURMUR_ASSIGN(const auto values, FoldRow(opened_.pipeline, key, CellsOf(*entry)));
       MURMUR_ASSIGN(finding.state, Shown(values));
     }
     if (cells) {
-      MURMUR_ASSIGN(const auto values, FoldRow(opened_.pipeline, *cells));
+      MURMUR_ASSIGN(const auto values, FoldRow(opened_.pipeline, key, *cells));
       MURMUR_ASSIGN(finding.expected, Shown(values));
     }
     summary->findings.push_back(std::move(finding));
@@ -247,16 +233,15 @@ Result<LedgerChanges> Verifier::Corrections() const {
   return changes;
 }
 
-// What the state lacks of the fold over the ledger, as that will be.
-Status Verifier::FindDeltas(const LedgerChanges& changes, std::stop_token stop,
-                            Values* deltas) const {
-  const auto monoids = opened_.pipeline->Monoids();
+// What keys are to have that have something else, by the ledger as it will be.
+Status Verifier::FindValues(const LedgerChanges& changes, std::stop_token stop,
+                            Values* values) const {
   uint64_t bytes = 0;
   const auto add = [&](const KeyDifference& difference) -> Status {
-    MURMUR_ASSIGN(std::string delta, DeltaOf(monoids, difference));
-    bytes += difference.key.size() + delta.size() + kDeltaOverhead;
+    std::string value(difference.expected.value_or(std::string_view()));
+    bytes += difference.key.size() + value.size() + kValueOverhead;
     if (bytes > options_.repair_bytes) return TooMuchToRepair();
-    deltas->emplace(difference.key, std::move(delta));
+    values->emplace(difference.key, std::move(value));
     return {};
   };
   uint64_t keys = 0;
@@ -265,14 +250,34 @@ Status Verifier::FindDeltas(const LedgerChanges& changes, std::stop_token stop,
                     add, &keys);
 }
 
+// Which keys the changed rows contribute to from now on.
+Status Verifier::AddContributors(LedgerChanges* changes) const {
+  if (!NeedsRebuild(*opened_.pipeline)) return {};
+  LedgerChanges contributors;
+  for (const auto& [row, entry] : *changes) {
+    const auto& before = found_.find(row)->second.difference.entry;
+    if (before && HasCells(*before)) {
+      MURMUR_ASSIGN(const auto left, FoldRow(opened_.pipeline, row, CellsOf(*before)));
+      for (const auto& [key, value] : left) contributors[ContributorKey(key, row)] = std::nullopt;
+    }
+    if (entry && HasCells(*entry)) {
+      MURMUR_ASSIGN(const auto joined, FoldRow(opened_.pipeline, row, CellsOf(*entry)));
+      for (const auto& [key, value] : joined) contributors[ContributorKey(key, row)] = "";
+    }
+  }
+  changes->merge(contributors);
+  return {};
+}
+
 Status Verifier::Repair(std::stop_token stop) {
-  MURMUR_ASSIGN(const LedgerChanges changes, Corrections());
-  Values deltas;
-  MURMUR_TRY(FindDeltas(changes, stop, &deltas));
-  Deltas cursor(deltas);
+  MURMUR_ASSIGN(LedgerChanges changes, Corrections());
+  Values values;
+  MURMUR_TRY(FindValues(changes, stop, &values));
+  MURMUR_TRY(AddContributors(&changes));
+  Replacements cursor(values);
   Commit commit;
   commit.deltas = &cursor;
-  commit.delta_count = deltas.size();
+  commit.delta_count = values.size();
   for (const auto& [key, entry] : changes) commit.ledger.push_back({key, entry});
   MURMUR_TRY(opened_.table->Apply(commit));
   snapshot_.reset();

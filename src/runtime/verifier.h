@@ -66,8 +66,9 @@ class Verifier {
   Status TellOfRows(VerifySummary* summary) const;
   Result<std::vector<std::string>> Shown(const std::map<std::string, std::string>& values) const;
   Result<LedgerChanges> Corrections() const;
-  Status FindDeltas(const LedgerChanges& changes, std::stop_token stop,
-                    std::map<std::string, std::string>* deltas) const;
+  Status FindValues(const LedgerChanges& changes, std::stop_token stop,
+                    std::map<std::string, std::string>* values) const;
+  Status AddContributors(LedgerChanges* changes) const;
 
   SnapshotSource* const source_;
   LiveSource* const changes_;
