@@ -27,6 +27,10 @@ class TestSum : public Monoid {
   size_t state_size() const noexcept override { return 8; }
   KindSet Accepts(size_t) const noexcept override { return KindBit(Kind::kInt); }
   void AddBatch(const LiftInput&, const StateSpan&, Scratch*) const override {}
+  void Negate(char* state, Arena*) const override {
+    const int64_t negated = -Number(state);
+    std::memcpy(state, &negated, 8);
+  }
   bool Combine(char* state, std::string_view encoded, Arena*) const override {
     if (encoded.size() != 8) return false;
     const int64_t sum = Number(state) + Number(encoded.data());

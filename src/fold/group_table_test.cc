@@ -31,6 +31,29 @@ std::string RandomKey(std::mt19937_64* random) {
   return key;
 }
 
+TEST(GroupTableTest, AddsTheGroupsOfARange) {
+  std::mt19937_64 random(3);
+  const auto count = Make("count");
+  GroupTable from({count.get()});
+  GroupTable to({count.get()});
+  std::map<std::string, int64_t> model;
+  for (int i = 0; i < 5000; ++i) {
+    const std::string key = RandomKey(&random);
+    ++from.Records(Find(&from, key));
+    if (key >= std::string("\1", 1) && key < std::string("\1\2", 2)) ++model[key];
+  }
+  for (const int times : {1, 2}) {
+    to.AddRange(&from, std::string_view("\1", 1), std::string_view("\1\2", 2));
+    ASSERT_EQ(to.size(), model.size());
+    for (uint32_t group = 0; group < to.size(); ++group) {
+      EXPECT_EQ(to.Records(group), times * model[std::string(to.Key(group))]);
+    }
+  }
+  GroupTable all({count.get()});
+  all.AddRange(&from, "", "");
+  EXPECT_EQ(all.size(), from.size());
+}
+
 TEST(GroupTableTest, FindsEveryKeyAgainAndSortsThem) {
   const uint64_t seed = std::random_device{}();
   SCOPED_TRACE("seed " + std::to_string(seed));

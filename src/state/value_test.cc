@@ -62,6 +62,22 @@ TEST(ValueTest, CombiningAddsRecordsAndEveryAggregateInOrder) {
   EXPECT_EQ(Combined({}), TestValue(0, 0, 0));
 }
 
+TEST(ValueTest, ANegatedValueTakesItAway) {
+  const Monoid* const sums[] = {&kTestSum, &kTestSum};
+  const int64_t five = 5;
+  const int64_t zero = 0;
+  const char* const states[] = {reinterpret_cast<const char*>(&five),
+                                reinterpret_cast<const char*>(&zero)};
+  std::string value, negated, combined;
+  AppendValue(3, sums, states, &value);
+  ASSERT_TRUE(NegateValue(sums, value, &negated));
+  EXPECT_EQ(RecordsOfValue(negated), -3);
+  const std::string_view both[] = {value, negated};
+  ASSERT_TRUE(CombineValues(sums, both, &combined));
+  EXPECT_EQ(combined, std::string("\0\0\0", 3));
+  EXPECT_FALSE(NegateValue(sums, "\x06", &negated));
+}
+
 TEST(ValueTest, StatesLongerThanOneLengthByteAreKept) {
   class Text final : public TestSum {
    public:
