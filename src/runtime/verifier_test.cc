@@ -335,7 +335,7 @@ class World {
       rows.FillInto(&batch, "");
       std::string cells;
       AppendRow(batch, 0, &cells);
-      const auto values = FoldRow(pipeline_, cells);
+      const auto values = FoldRow(pipeline_, "", cells);
       EXPECT_TRUE(values.ok());
       for (const auto& [bucket, value] : *values) {
         const auto [it, is_new] = contents.emplace(bucket, value);
@@ -493,7 +493,7 @@ TEST(LedgerFoldTest, ManyKeysInLittleMemory) {
     std::string cells;
     AppendRow(batch, 0, &cells);
     ledger.push_back({"row " + std::to_string(100'000 + i), NewEntry(true, "", cells)});
-    const auto values = *FoldRow(pipeline, cells);
+    const auto values = *FoldRow(pipeline, "", cells);
     if (i % 1000 != 999) deltas.insert(values.begin(), values.end());
   }
   MapCursor cursor(deltas);

@@ -128,4 +128,30 @@ bool CombineValues(MonoidSpan monoids, std::span<const std::string_view> values,
   return good;
 }
 
+bool NegateValue(MonoidSpan monoids, std::string_view value, std::string* out) {
+  CombineScratch& scratch = Scratch();
+  scratch.parts.resize(monoids.size());
+  int64_t records = 0;
+  if (!SplitValue(value, &records, scratch.parts)) return false;
+  out->clear();
+  PutSigned(static_cast<int64_t>(0 - static_cast<uint64_t>(records)), out);
+  bool good = true;
+  for (size_t a = 0; a < monoids.size(); ++a) {
+    const Monoid& monoid = *monoids[a];
+    if (scratch.parts[a].empty() || monoid.state_size() == 0) {
+      good &= scratch.parts[a].empty();
+      out->push_back('\0');
+      continue;
+    }
+    scratch.state.assign((monoid.state_size() + sizeof(StateWord) - 1) / sizeof(StateWord), {});
+    char* const state = scratch.state.data()->bytes;
+    good &= monoid.Combine(state, scratch.parts[a], &scratch.arena);
+    monoid.Negate(state, &scratch.arena);
+    AppendState(monoid, state, out);
+    monoid.Destroy(state);
+    scratch.arena.Reset();
+  }
+  return good;
+}
+
 }  // namespace murmur

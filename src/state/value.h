@@ -36,4 +36,8 @@ int64_t RecordsOfValue(std::string_view value) noexcept;
 // False if anything was. REQUIRES: *out is not one of `values`.
 bool CombineValues(MonoidSpan monoids, std::span<const std::string_view> values, std::string* out);
 
+// *out := what takes `value` away when it is combined with it. False, if `value` is malformed.
+// REQUIRES: every monoid is invertible
+bool NegateValue(MonoidSpan monoids, std::string_view value, std::string* out);
+
 }  // namespace murmur
