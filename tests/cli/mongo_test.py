@@ -395,6 +395,7 @@ class RebuildTest(MongoTest):
         self.assertEqual(dumped, expected)
         for row in rows:
             self.assertAlmostEqual(row["about"], row["amounts"], delta=3 + row["amounts"] * 0.1)
+        self.succeed("verify", file, "--quiet")
 
 
 class VerifyTest(MongoTest):

@@ -110,7 +110,7 @@ class Damage {
   }
 
   Status AddRow(const std::string& entry, bool take_away) {
-    MURMUR_ASSIGN(const auto values, FoldRow(opened_.pipeline, CellsOf(entry)));
+    MURMUR_ASSIGN(const auto values, FoldRow(opened_.pipeline, "", CellsOf(entry)));
     for (const auto& [key, value] : values) MURMUR_TRY(Add(key, value, take_away));
     return {};
   }
