@@ -209,8 +209,7 @@ struct RecordBatch {
   // row had when it was read, which numbers[row] tells.
   std::vector<std::string_view> row_keys;  // its primary key: equal keys, equal bytes
   std::vector<RowChange> changes;          // of kDelete no cell counts
-  // Orders what is said of one row, by its bytes, at most 255; empty: that which comes later is
-  // newer.
+  // Orders what is said of one row (murmur/row_version.h); empty: that which comes later is newer.
   std::vector<std::string_view> versions;
   // Fills in `id` and `raw` of a row's dead letter, as text.
   std::function<void(uint32_t number, DeadLetter* letter)> describe;

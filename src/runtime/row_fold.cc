@@ -5,6 +5,7 @@
 
 #include "fold/id_reader.h"
 #include "fold/row_codec.h"
+#include "murmur/row_version.h"
 #include "runtime/key_rebuild.h"
 #include "runtime/ledger_entry.h"
 #include "runtime/table_cursor.h"
@@ -115,18 +116,24 @@ void RowFold::Decide(const FoldRun& run, const RecordBatch& batch, SplitProgress
   }
 }
 
-// Of what a batch says of one row, the newest counts: what came before is not seen by anybody.
+// Of what a batch says of one row, the newest counts: what came before is not seen by anybody. Each
+// is compared with the newest before it, as versions have no order where they are of several logs.
 void RowFold::DecideByLast(const FoldRun& run, const RecordBatch& batch) {
   std::unordered_map<std::string_view, uint32_t> last;
-  if (!run.is_scan) {
-    for (uint32_t row = 0; row < batch.rows; ++row) {
-      uint32_t& newest = last.try_emplace(batch.row_keys[row], row).first->second;
-      if (plans_[row].version >= plans_[newest].version) newest = row;
-    }
-  }
   for (uint32_t row = 0; row < batch.rows; ++row) {
-    if (!run.is_scan && last[batch.row_keys[row]] != row) continue;
-    plans_[row].action = ActionOf(run, batch, row, &plans_[row]);
+    RowPlan& plan = plans_[row];
+    const auto before = last.find(batch.row_keys[row]);
+    const std::string_view known = before != last.end() ? plans_[before->second].version
+                                   : plan.known         ? VersionOf(*plan.known)
+                                                        : std::string_view();
+    if (IsOlderRowVersion(plan.version, known)) continue;
+    // Older changes of a row that is gone may still come.
+    if (batch.changes[row] == RowChange::kDelete && plan.version.empty()) plan.version = known;
+    last[batch.row_keys[row]] = row;
+  }
+  for (const auto& newest : last) {
+    RowPlan& plan = plans_[newest.second];
+    plan.action = ActionOf(run, batch, newest.second, &plan);
   }
 }
 
@@ -174,9 +181,6 @@ RowFold::Action RowFold::ActionOf(const FoldRun& run, const RecordBatch& batch, 
                                   RowPlan* plan) {
   const bool seen_live = plan->known && SeenLive(*plan->known);
   if (run.is_scan && seen_live) return Action::kNothing;
-  const bool is_old =
-      plan->known && !plan->version.empty() && plan->version <= VersionOf(*plan->known);
-  if (is_old) return Action::kNothing;
   if (batch.changes[row] == RowChange::kDelete) return Action::kDelete;
   AppendRow(batch, row, &plan->row);
   const bool same = plan->known && HasCells(*plan->known) && CellsOf(*plan->known) == plan->row;

@@ -13,6 +13,7 @@
 #include <random>
 
 #include "murmur/definition.h"
+#include "murmur/row_version.h"
 #include "runtime/key_rebuild.h"
 #include "runtime/table_cursor.h"
 #include "state/memory/memory_table.h"
@@ -52,6 +53,12 @@ constexpr char kRebuild[] =
     "newest: last(amount), sketch: distinct(amount), exact: distinct_exact(amount), "
     "all: set(amount), maybe: bloom(amount), total: sum(amount)}\n"
     "source: {mongo: {uri: unused, database: d, collection: c}}\n";
+
+std::string Version(std::string_view log, std::string_view place, std::string_view also = "") {
+  std::string version;
+  AppendRowVersion({.log = log, .place = place, .also = also}, &version);
+  return version;
+}
 
 std::shared_ptr<const Pipeline> PipelineOf(const std::string& yaml) {
   const auto definition = ParseDefinition(yaml, "test.yaml", ".");
@@ -280,7 +287,7 @@ class Interleaving {
 
   void Add(size_t event, Rows* rows) const {
     rows->Add(log_[event].key, log_[event].after);
-    if (options_.versions) rows->SetVersion(std::to_string(1000 + event));
+    if (options_.versions) rows->SetVersion(Version("log", std::to_string(1000 + event)));
   }
 
   // A scan reads what is visible now, and brings it some time later.
@@ -395,6 +402,71 @@ TEST(RowFoldTest, AnEarlyTokenIsNeeded) {
 }
 TEST(RowFoldTest, AnOrderIsNeeded) {
   EXPECT_NE(FirstFailure(500, 1, {.reorders = true}), std::nullopt);
+}
+
+TEST(RowVersionTest, PlacesInOneLogAreCompared) {
+  EXPECT_TRUE(IsOlderRowVersion(Version("a", "1"), Version("a", "2")));
+  EXPECT_FALSE(IsOlderRowVersion(Version("a", "2"), Version("a", "2")));
+  EXPECT_FALSE(IsOlderRowVersion(Version("a", "3"), Version("a", "2")));
+}
+TEST(RowVersionTest, OneNameForTwoLogsShows) {
+  EXPECT_TRUE(IsOlderRowVersion(Version("a", "1", "7"), Version("a", "2", "7")));
+  EXPECT_TRUE(IsOlderRowVersion(Version("a", "1", "7"), Version("a", "2", "8")));
+  EXPECT_TRUE(IsOlderRowVersion(Version("a", "1"), Version("a", "2", "8")));
+  EXPECT_FALSE(IsOlderRowVersion(Version("a", "1", "9"), Version("a", "2", "8")));
+  EXPECT_FALSE(IsOlderRowVersion(Version("a", "2", "8"), Version("a", "1", "9")));
+}
+TEST(RowVersionTest, BetweenLogsOrWithoutVersionsWhatComesLaterIsNewer) {
+  EXPECT_FALSE(IsOlderRowVersion(Version("a", "1"), Version("b", "2")));
+  EXPECT_FALSE(IsOlderRowVersion(Version("b", "2"), Version("a", "1")));
+  EXPECT_FALSE(IsOlderRowVersion("", Version("a", "2")));
+  EXPECT_FALSE(IsOlderRowVersion(Version("a", "1"), ""));
+}
+TEST(RowVersionTest, ChangesFollowTheSnapshotThatFoundTheRow) {
+  EXPECT_FALSE(IsOlderRowVersion(Version("a", "1"), Version("", "2")));
+  EXPECT_TRUE(IsOlderRowVersion(Version("", "2"), Version("a", "2")));
+  EXPECT_FALSE(IsOlderRowVersion(Version("", "3"), Version("a", "2")));
+  EXPECT_TRUE(IsOlderRowVersion(Version("", "1"), Version("", "2")));
+}
+
+// One batch, or a batch of each event, come to the same.
+TEST(RowFoldTest, EventsOfSeveralLogsDontDependOnBatches) {
+  const auto pipeline = PipelineOf(kRetract);
+  std::mt19937_64 random(Seed());
+  for (int run = 0; run < Runs(); ++run) {
+    std::vector<std::tuple<int, std::optional<Row>, std::string>> events;
+    for (int i = 0; i < 12; ++i) {
+      std::optional<Row> row;
+      if (random() % 3 != 0) row = Row{.amount = 30 + i};
+      const std::string log = std::vector<std::string>{"", "a", "b"}[random() % 3];
+      const bool versioned = random() % 5 != 0;
+      events.emplace_back(static_cast<int>(random() % 2), row,
+                          versioned ? Version(log, std::to_string(random() % 9)) : "");
+    }
+    const auto fold = [&](size_t at_once) {
+      const StateSchema schema{.monoids = pipeline->Monoids(), .buckets = pipeline->buckets()};
+      const auto table = *OpenMemoryTable(MakeMemoryStore({}, schema), schema);
+      FoldOptions options;
+      RowFold rows(pipeline, table.get(), options, RowFold::Phase::kLive);
+      FoldRun live(pipeline, table.get(), options);
+      SplitWork work;
+      work.split.id = kLiveSplit;
+      for (size_t i = 0; i < events.size(); i += at_once) {
+        Rows some(*pipeline);
+        for (size_t k = i; k < std::min(i + at_once, events.size()); ++k) {
+          some.Add(std::get<0>(events[k]), std::get<1>(events[k]));
+          some.SetVersion(std::get<2>(events[k]));
+        }
+        RecordBatch batch(pipeline->projection());
+        some.FillInto(&batch, std::to_string(i));
+        EXPECT_EQ(rows.Count(&live, &work, &batch), Status());
+      }
+      EXPECT_EQ(rows.CommitAll(), Status());
+      return Dump(*table);
+    };
+    ASSERT_EQ(fold(1), fold(12)) << run;
+    ASSERT_EQ(fold(1), fold(5)) << run;
+  }
 }
 
 }  // namespace
