@@ -39,10 +39,15 @@ class RecordDecoder {
 
 // What a message of a table's change log says of a row, beside its cells. Views as Decode's.
 struct DecodedChange {
-  enum class Outcome : uint8_t { kRow, kNothing, kDead };
-  Outcome outcome = Outcome::kRow;  // kNothing: a message that is about no row
+  enum class Outcome : uint8_t {
+    kRow,
+    kNothing,  // a message that is about no row
+    kDead,     // what the row holds now can't be told: where `key` is known, it counts no more
+    kStop,     // nothing behind this message can be counted exactly
+  };
+  Outcome outcome = Outcome::kRow;
   RowChange change = RowChange::kPut;
-  std::string_view key;      // as RecordBatch::row_keys
+  std::string_view key;      // as RecordBatch::row_keys; empty: not known
   std::string_view version;  // as RecordBatch::versions
 };
 
@@ -55,8 +60,8 @@ class ChangeDecoder {
   virtual ~ChangeDecoder() = default;
 
   virtual void BeginBatch() {}  // as RecordDecoder
-  // As RecordDecoder::Decode, of a message of key and value; either may be empty. Of a kDead one
-  // `dead` has reason and detail.
+  // As RecordDecoder::Decode, of a message of key and value; either may be empty. Of kDead and
+  // kStop `dead` has reason and detail.
   virtual DecodedChange Decode(std::string_view key, std::string_view value, uint32_t row,
                                std::vector<Column>* columns, DeadLetter* dead) = 0;
 };

@@ -1,0 +1,23 @@
+// Debezium's change messages as JSON, with their schema beside them or without → changes of rows.
+//
+// A row is what `after` holds; the fields of the projection are its columns. Its key is the
+// message's key in canonical form, its version the place in the database's log
+// (debezium_version.h).
+#pragma once
+
+#include <memory>
+
+#include "murmur/decoder.h"
+
+namespace murmur {
+
+struct DebeziumOptions {
+  // Of what happened to a key only the last may be left. A message without a value then tells that
+  // the row is gone; elsewhere the delete before it does.
+  bool compacted = false;
+};
+
+std::unique_ptr<ChangeDecoder> MakeDebeziumDecoder(const Projection& projection,
+                                                   const DebeziumOptions& options);
+
+}  // namespace murmur
