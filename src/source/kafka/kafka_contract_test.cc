@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstdlib>
 
+#include "murmur/decoder.h"
 #include "source/kafka/kafka_client.h"
 #include "source/kafka/kafka_live.h"
 #include "source/kafka/kafka_replay.h"
@@ -198,11 +199,59 @@ TEST_P(KafkaQueueTest, AQueueThatWasFullIsSoonFilledAgain) {
   }
 }
 
+// Messages of two bytes: a little number, the low byte first.
+class TwoBytes final : public RecordDecoder {
+ public:
+  bool Decode(std::string_view record, uint32_t row, std::vector<Column>* columns,
+              DeadLetter* dead) override {
+    if (record.size() != 2) {
+      dead->detail = "not two bytes";
+      return false;
+    }
+    const auto byte = [&](size_t i) { return static_cast<unsigned char>(record[i]); };
+    (*columns)[0].cells[row] = Cell::Int(byte(0) + 256 * byte(1));
+    return true;
+  }
+};
+
+class KafkaFormatTest : public testing::TestWithParam<std::string> {};  // the brokers
+
+TEST_P(KafkaFormatTest, MessagesOfAFormatThatAProgramRegistered) {
+  ASSERT_TRUE(RegisterDecoder("two-bytes", [](const Projection& /*projection*/) {
+                return Result<std::unique_ptr<RecordDecoder>>(std::make_unique<TwoBytes>());
+              }).ok());
+  TestTopic topic(1);
+  topic.Produce(0, {std::string("\0\1", 2), "long", std::string("\n\0", 2)});
+  Definition definition = DefinitionOf(topic.name());
+  definition.live->options["format"] = "two-bytes";
+  const auto source = MakeKafkaLive(definition).value();
+  const auto splits = source->Splits({}).value();
+  Projection projection;
+  projection.fields.emplace_back().path.steps = {"number"};
+  const auto stream = source->Open(splits.at(0), "", projection, [] {}).value();
+  RecordBatch batch(projection);
+  std::vector<int64_t> numbers;
+  std::vector<uint64_t> dead;
+  const auto start = std::chrono::steady_clock::now();
+  while (numbers.size() < 2) {
+    ASSERT_LT(std::chrono::steady_clock::now() - start, std::chrono::milliseconds(kTimeoutMs));
+    ASSERT_TRUE(stream->Read({}, &batch).ok());
+    for (uint32_t row = 0; row < batch.rows; ++row) {
+      numbers.push_back(batch.columns[0].cells[row].i);
+    }
+    for (const DeadLetter& letter : batch.dead_letters) dead.push_back(letter.offset);
+  }
+  EXPECT_EQ(numbers, (std::vector<int64_t>{256, 10}));
+  EXPECT_EQ(dead, std::vector<uint64_t>{1});
+}
+
 std::vector<std::string> BrokersIfAny() {
   return Brokers() == nullptr ? std::vector<std::string>() : std::vector<std::string>{Brokers()};
 }
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(KafkaQueueTest);
 INSTANTIATE_TEST_SUITE_P(Kafka, KafkaQueueTest, testing::ValuesIn(BrokersIfAny()));
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(KafkaFormatTest);
+INSTANTIATE_TEST_SUITE_P(Kafka, KafkaFormatTest, testing::ValuesIn(BrokersIfAny()));
 
 }  // namespace
 }  // namespace murmur
