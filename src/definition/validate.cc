@@ -197,6 +197,11 @@ class Validator {
 
   // What a table's rows need that change.
   void CheckTable() {
+    if (definition_.replay && definition_.replay->options.contains("format") &&
+        definition_.replay->options.at("format") == kDebeziumFormat) {
+      Add("replay." + definition_.replay->kind + ".format", kDebeziumFormat,
+          "is for live: only; replay reads records that are facts, not what changes in a table");
+    }
     if (!IsTable(definition_)) {
       if (definition_.on_change != OnChange::kRetract) {
         Add("on_change", "", "is about the rows of a table; expected source: in the definition");

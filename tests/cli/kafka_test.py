@@ -31,6 +31,7 @@ KILLS = 100 if LONG else 5
 BROKER_KILLS = 10 if LONG else 1
 BOTH_KILLS = 10 if LONG else 1
 PAGES = 7
+ROWS = 300  # of a table that changes
 PARTITIONS = 3
 WAIT_SECONDS_MAX = 60 * SLOWNESS
 
@@ -1457,6 +1458,250 @@ class SwapTest(KafkaTest):
         self.produce(10)
         self.wait_for_count(self.file, 3010)
         self.end(child)
+
+
+class Table:
+    """Rows in PostgreSQL, and what Debezium's connector writes of them to Kafka: (key, value). A
+    transaction holds the rows that it changes until it ends; what it changed is written then."""
+
+    def __init__(self, random, schema=False):
+        self.random, self.schema = random, schema
+        self.rows, self.open = {}, []
+        self.lsn = itertools.count(1000, 8)
+        self.last_commit = None
+
+    def transactions(self, count):
+        """The messages of so many, some of them open at once, and some on after this."""
+        messages = []
+        while count:
+            if len(self.open) < 4 and self.random.random() < 0.5:
+                self.open.append({})
+            elif self.open and self.random.random() < 0.7:
+                self.change(self.random.choice(self.open))
+            elif self.open:
+                messages += self.commit()
+                count -= 1
+        return messages
+
+    def change(self, transaction):
+        number = self.random.randrange(ROWS)
+        if any(number in other for other in self.open if other is not transaction):
+            return
+        changes = transaction.setdefault(number, [])
+        row = changes[-1][1] if changes else self.rows.get(number)
+        gone = row is not None and self.random.random() < 0.3
+        changes.append((next(self.lsn), None if gone else self.row(number)))
+
+    def row(self, number):
+        return {"id": number, "page": f"/{self.random.randrange(PAGES)}",
+                "x": self.random.getrandbits(40), "nobody": {"reads": ["this", None]}}
+
+    def commit(self):
+        transaction = self.open.pop(self.random.randrange(len(self.open)))
+        changes = sorted((lsn, number, row) for number, some in transaction.items()
+                         for lsn, row in some)
+        messages = []
+        for lsn, number, row in changes:
+            op = "d" if row is None else "u" if number in self.rows else "c"
+            messages.append(self.message(op, number, row, lsn))
+            if row is None:
+                messages.append((messages[-1][0], None))
+                self.rows.pop(number, None)
+            else:
+                self.rows[number] = row
+        self.last_commit = next(self.lsn)
+        return messages
+
+    def snapshot(self, kind):
+        """Of what is committed. What is open is not seen, though it may have changed rows before.
+        An incremental one is in a transaction, which signals it."""
+        lsn = next(self.lsn)
+        if kind != "incremental":
+            self.last_commit = None
+        messages = [self.message("r", number, row, lsn, kind) for number, row in self.rows.items()]
+        if kind == "incremental":
+            self.last_commit = next(self.lsn)
+        return messages
+
+    def message(self, op, number, row, lsn, snapshot="false"):
+        commit = None if self.last_commit is None else str(self.last_commit)
+        source = {"version": "2.7.0.Final", "connector": "postgresql", "name": "shop",
+                  "ts_ms": self.random.randrange(10**12), "snapshot": snapshot, "db": "shop",
+                  "sequence": json.dumps([commit, str(lsn)]), "schema": "public",
+                  "table": "views", "txId": 5, "lsn": lsn, "xmin": None}
+        envelope = {"before": None, "after": row, "source": source, "op": op,
+                    "ts_ms": 1_700_000_000_000, "transaction": None}
+        return tuple(map(self.text, ({"id": number}, envelope)))
+
+    def text(self, payload):
+        if self.schema:
+            payload = {"schema": {"type": "struct", "fields": []}, "payload": payload}
+        # Not always the same text for the same key.
+        return json.dumps(payload, separators=self.random.choice([(",", ":"), (", ", ": ")]))
+
+
+class DebeziumTest(KafkaTest):
+    def setUp(self):
+        super().setUp()
+        self.table = Table(self.random)
+
+    def changes(self, *, live={}, **options):
+        return self.pipeline(live={"format": "debezium", **live}, **options)
+
+    def send(self, messages, topic=None):
+        """Each to the partition of its row."""
+        sender = kafka_server.Sender(self.kafka.address, {})
+        for key, value in messages:
+            payload = json.loads(key) if key else {}
+            number = payload.get("payload", payload).get("id", 0)
+            sender.produce(topic or self.topic, [value], number % self.partitions, key)
+
+    def check_rows(self, file, *tables):
+        self.assertEqual(self.counts(file), totals(
+            json.dumps(row) for table in tables or [self.table] for row in table.rows.values()))
+
+    def test_rows_come_change_and_go(self):
+        for schema in (False, True):
+            with self.subTest(schema=schema):
+                self.topic = f"rows.{schema}"
+                self.table = Table(self.random, schema)
+                self.make_topic()
+                file = self.changes(name=f"rows_{schema}")
+                for _ in range(3):
+                    self.send(self.table.transactions(100))
+                    self.assertEqual(self.catch_up(file)["dead_letters"], 0)
+                    self.check_rows(file)
+                self.assertEqual(self.catch_up(file)["records_this_run"], 0)
+                self.send([self.table.message("d", number, None, next(self.table.lsn))
+                           for number in self.table.rows])
+                self.catch_up(file)
+                self.assertEqual(self.counts(file), {})
+
+    def test_kills_redelivery_and_partitions_added_end_at_the_rows_as_they_are(self):
+        self.make_topic()
+        file = self.changes()
+        before = self.table.transactions(200)  # of which the topic knows nothing
+        messages = self.table.snapshot("first") + self.table.transactions(20)
+        self.assertGreater(len(before), 0)
+        self.send(messages)
+        written = len(messages)
+        kills = max(KILLS, 6)
+        for k in range(kills):
+            child = self.start("run", file, "--quiet")
+            for _ in range(3):
+                new = self.table.transactions(60)
+                if self.random.random() < 0.3:
+                    new += self.table.snapshot("incremental")
+                if k % 2 == 1:  # the connector was killed, and begins where it had last noted
+                    new = messages[-self.random.randrange(300):] + new
+                self.send(new)
+                messages += new
+            if k == kills // 3 or k == 2 * kills // 3:
+                self.partitions += 2
+                self.kafka.add_partitions(self.topic, self.partitions)
+            time.sleep(self.random.uniform(0, 0.5))
+            child.kill()
+            child.communicate()
+        self.assertGreater(len(messages), 5 * written)
+        self.assertEqual(self.catch_up(file)["dead_letters"], 0)
+        self.check_rows(file)
+        again = self.changes(name="again")  # now partitions are read side by side
+        self.catch_up(again, "--threads", 4)
+        self.check_rows(again)
+
+    def test_rows_of_several_topics_are_not_mixed_up(self):
+        topics = [f"{self.topic}.{k}" for k in range(2)]
+        tables = [Table(self.random) for _ in topics]
+        for self.topic, table in zip(topics, tables):
+            self.make_topic()
+            self.send(table.transactions(100))
+        file = self.changes(live={"topic": None, "topics": topics})
+        self.catch_up(file)
+        self.check_rows(file, *tables)
+
+    def test_what_a_row_holds_now_that_nobody_knows_does_not_count(self):
+        self.make_topic(1)
+        file = self.changes()
+        self.send(self.table.transactions(100))
+        number, row = next(iter(self.table.rows.items()))
+        broken = {**row, "page": "__debezium_unavailable_value"}
+        self.send([self.table.message("u", number, broken, next(self.table.lsn)),
+                   (None, self.table.message("u", number, row, 0)[1]), ("{}", "no JSON")])
+        self.assertEqual(self.catch_up(file)["dead_letters"], 3)
+        del self.table.rows[number]
+        self.check_rows(file)
+        letters = [json.loads(line) for line in
+                   (self.directory / "state/pipeline/dead-letters.jsonl").read_text().splitlines()]
+        self.assertEqual([letter["reason"] for letter in letters],
+                         ["undecodable", "missing_key", "undecodable"])
+        self.assertIn("REPLICA IDENTITY FULL", letters[0]["detail"])
+        self.assertIn("message.key.columns", letters[1]["detail"])
+        self.assertEqual(letters[0]["id"], f'{self.topic}:{{"id":{number}}}')
+        self.table.rows[number] = row
+        self.send([self.table.message("u", number, row, next(self.table.lsn))])
+        self.catch_up(file)
+        self.check_rows(file)
+
+    def test_a_table_that_is_truncated_ends_the_run_before_it(self):
+        self.make_topic(1)
+        file = self.changes()
+        self.send(self.table.transactions(100))
+        offset = self.kafka.end_offsets(self.topic)[0]
+        truncate = json.loads(self.table.message("t", 0, None, next(self.table.lsn))[1])
+        self.send([(None, json.dumps(truncate)), *self.table.snapshot("incremental")])
+        for _ in range(2):
+            self.assertIn(f"offset {offset}: the table was truncated",
+                          self.fail_with(1, "run", file).err)
+            self.assertEqual(self.positions(file), {0: offset})
+            self.check_rows(file)
+
+    def test_a_change_that_is_too_long_ends_the_run_until_it_may_be(self):
+        self.make_topic(1)
+        file = self.changes(more=["max_record: 4KiB"])
+        self.send(self.table.transactions(30))
+        self.table.rows[0] = {"id": 0, "page": "/long", "x": 1, "nobody": "x" * 5000}
+        self.send([self.table.message("u", 0, self.table.rows[0], next(self.table.lsn))])
+        self.assertIn("longer than max_record", self.fail_with(1, "run", file).err)
+        file = self.changes(more=["max_record: 40KiB"])
+        self.catch_up(file)
+        self.check_rows(file)
+
+    def test_a_compacted_topic(self):
+        self.make_topic(1, cleanup_policy="compact")
+        file = self.changes()
+        self.send(self.table.transactions(100))
+        self.assertRegex(self.fail_with(1, "run", file).err, "compacted: .*delete.retention.ms")
+        file = self.changes(live={"compacted": "allow"})
+        self.catch_up(file)
+        self.check_rows(file)
+        # Of its delete nothing is left but this.
+        number = min(self.table.rows)
+        self.send([(json.dumps({"id": number}), None)])
+        del self.table.rows[number]
+        self.catch_up(file)
+        self.check_rows(file)
+
+    def test_a_topic_that_has_lost_its_first_changes(self):
+        self.make_topic(1)
+        self.send(self.table.transactions(50))
+        self.kafka.delete_records(self.topic, {0: 10})
+        file = self.changes()
+        self.assertRegex(self.fail_with(1, "run", file).err,
+                         "begins at offset 10: rows that did not change since are missing")
+        file = self.changes(live={"start": {0: 10}})
+        self.catch_up(file)
+        self.assertNotEqual(self.counts(file), {})
+
+    def test_what_does_not_go_with_a_table(self):
+        self.make_topic(1)
+        jsonl = {"path": "rows.jsonl"}
+        for k, (why, options) in enumerate((
+                ("bootstrap does not go with a table", {"bootstrap": jsonl}),
+                ("replay does not go with a table", {"replay": {"kafka": self.source()}}))):
+            file = self.changes(name=f"table{k}", **options)
+            self.assertIn(why, self.fail_with(2, "check", file).err)
+        file = self.pipeline(replay={"kafka": self.source(format="debezium")}, live=None)
+        self.assertIn("'debezium': is for live: only", self.fail_with(2, "check", file).err)
 
 
 class TieredTest(KafkaTest):

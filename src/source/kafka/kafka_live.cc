@@ -25,6 +25,11 @@ class Start {
     return it != spec_.options.end() && (it->first == "start" || it->first.starts_with("start."));
   }
 
+  bool is_earliest() const {
+    const auto it = spec_.options.find("start");
+    return it != spec_.options.end() && it->second == "earliest";
+  }
+
   // Of `partition`, where the option names it, alone or under its topic; empty: it doesn't.
   Result<std::optional<int64_t>> OffsetOf(const TopicPartition& partition) const {
     for (const std::string& name :
@@ -108,6 +113,7 @@ class KafkaLive final : public LiveSource {
     if (!has_token) {
       if (!start.given()) return NoStart();
       MURMUR_ASSIGN(all, start.OffsetsOfAll(partitions, topics_->client(), stop));
+      if (all && start.is_earliest()) MURMUR_TRY(RefuseLostChanges(*all));
     }
     PositionMap positions;
     for (size_t i = 0; i < splits.size(); ++i) {
@@ -188,6 +194,23 @@ class KafkaLive final : public LiveSource {
                   "it is not said where live starts: nothing that was read before it tells. Write "
                   "start: earliest, latest, a time, or offsets such as {0: 1500, 1: 1480} under "
                   "live: kafka:");
+  }
+
+  // Of the rows whose last change is gone, nothing would be known.
+  Status RefuseLostChanges(const OffsetMap& begins) const {
+    if (!topics_->are_changes()) return {};
+    for (const auto& [at, offset] : begins) {
+      if (offset == 0) continue;
+      return Status(
+          Code::kFailedPrecondition,
+          fmt::format(
+              "{} begins at offset {}: rows that did not change since are missing. Have "
+              "the connector take a new snapshot into a new topic, with retention.ms=-1; or "
+              "write where to begin, start: {{{}: {}, …}}, where only rows count that "
+              "the topic has",
+              at.ToString(), offset, at.partition, offset));
+    }
+    return {};
   }
 
   // A partition that neither token nor start names is meant where it is empty, or where the token

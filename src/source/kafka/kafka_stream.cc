@@ -14,18 +14,20 @@ std::string_view ValueOf(const rd_kafka_message_t& message) {
   return {static_cast<const char*>(message.payload), message.payload == nullptr ? 0 : message.len};
 }
 
+std::string_view KeyOf(const rd_kafka_message_t& message) {
+  return {static_cast<const char*>(message.key), message.key == nullptr ? 0 : message.key_len};
+}
+
 KafkaRecordMark MarkOf(const rd_kafka_message_t& message) {
-  const std::string_view key(static_cast<const char*>(message.key),
-                             message.key == nullptr ? 0 : message.key_len);
   const auto time = static_cast<uint64_t>(rd_kafka_message_timestamp(&message, nullptr));
   return {.offset = message.offset,
-          .hash = HashBytes(ValueOf(message), HashBytes(key, time ^ kStringSeed))};
+          .hash = HashBytes(ValueOf(message), HashBytes(KeyOf(message), time ^ kStringSeed))};
 }
 
 }  // namespace
 
 KafkaStream::KafkaStream(std::shared_ptr<const KafkaClient> client, TopicPartition partition,
-                         const KafkaPosition& after, std::unique_ptr<RecordDecoder> decoder,
+                         const KafkaPosition& after, KafkaDecoder decoder,
                          std::function<void()> wake, const KafkaStreamOptions& options)
     : client_(std::move(client)),
       partition_(std::move(partition)),
@@ -57,7 +59,7 @@ Result<ReadState> KafkaStream::Read(std::stop_token stop, RecordBatch* batch) {
   if (!taken) return ReadState::kIdle;
 
   const int64_t before = position_.next;
-  decoder_->BeginBatch();
+  BeginBatch(batch);
   for (const rd_kafka_message_t* message : messages_) {
     MURMUR_TRY(TakeMessage(*message, batch));
     if (!started_ || !unreadable_.ok()) break;
@@ -131,6 +133,7 @@ Status KafkaStream::TakeMessage(const rd_kafka_message_t& message, RecordBatch* 
     return {};
   }
   Decode(message, batch);
+  if (!unreadable_.ok()) return {};
   AdvanceTo(message.offset + 1);
   last_ = &message;
   return {};
@@ -182,28 +185,103 @@ Status KafkaStream::TakeError(const rd_kafka_message_t& message) {
   }
 }
 
+void KafkaStream::BeginBatch(RecordBatch* batch) {
+  if (decoder_.records) return decoder_.records->BeginBatch();
+  decoder_.changes->BeginBatch();
+  batch->row_keys.resize(kBatchRows);
+  batch->changes.resize(kBatchRows);
+  batch->versions.resize(kBatchRows);
+  batch->describe = [this](uint32_t row, DeadLetter* letter) { Describe(row, letter); };
+  rows_.clear();
+  keys_.clear();
+  row_keys_.Reset();
+}
+
 void KafkaStream::Decode(const rd_kafka_message_t& message, RecordBatch* batch) {
   const std::string_view value = ValueOf(message);
   const auto offset = static_cast<uint64_t>(message.offset);
   batch->bytes += value.size() + message.key_len;
-  DeadLetter dead;
+  if (decoder_.changes) return DecodeChange(message, batch);
   if (value.size() > options_.record_bytes_max) {
     batch->dead_letters.push_back(MakeTooLong(object_, offset, options_.record_bytes_max, value));
     return;
   }
   const uint32_t row = batch->rows;
+  DeadLetter dead;
   if (message.payload == nullptr) {
     dead.detail = "a message without a value";
-  } else if (decoder_->Decode(value, row, &batch->columns, &dead)) {
+  } else if (decoder_.records->Decode(value, row, &batch->columns, &dead)) {
     batch->raw[row] = value;
     batch->offsets[row] = offset;
     ++batch->rows;
     return;
   }
+  AddDead(message, std::move(dead), batch);
+}
+
+void KafkaStream::AddDead(const rd_kafka_message_t& message, DeadLetter dead,
+                          RecordBatch* batch) const {
   dead.object = object_;
-  dead.offset = offset;
-  dead.raw = value.substr(0, kDeadLetterRawBytes);
+  dead.offset = static_cast<uint64_t>(message.offset);
+  dead.raw = ValueOf(message).substr(0, kDeadLetterRawBytes);
   batch->dead_letters.push_back(std::move(dead));
+}
+
+void KafkaStream::DecodeChange(const rd_kafka_message_t& message, RecordBatch* batch) {
+  if (ValueOf(message).size() > options_.record_bytes_max) {
+    return StopAt(message,
+                  fmt::format("the change is longer than max_record ({} bytes), and without "
+                              "it nobody knows what its row holds. Allow for more",
+                              options_.record_bytes_max));
+  }
+  DeadLetter dead;
+  DecodedChange change = decoder_.changes->Decode(KeyOf(message), ValueOf(message), batch->rows,
+                                                  &batch->columns, &dead);
+  switch (change.outcome) {
+    case DecodedChange::Outcome::kNothing: return;
+    case DecodedChange::Outcome::kRow: return AddRow(message, change, batch);
+    case DecodedChange::Outcome::kDead:
+      // A row of which nobody knows what it holds now must not count as what it held before.
+      change.change = RowChange::kDelete;
+      if (!change.key.empty()) {
+        AddRow(message, change, batch);
+        Describe(batch->rows - 1, &dead);
+      }
+      return AddDead(message, std::move(dead), batch);
+    case DecodedChange::Outcome::kStop:
+      return StopAt(message, dead.detail +
+                                 ". Have the connector take a new snapshot into a new "
+                                 "topic, and count that one");
+  }
+}
+
+void KafkaStream::StopAt(const rd_kafka_message_t& message, std::string_view why) {
+  unreadable_ = Status(Code::kFailedPrecondition,
+                       fmt::format("{}, offset {}: {}. What was counted before it stays good",
+                                   object_, message.offset, why));
+}
+
+void KafkaStream::AddRow(const rd_kafka_message_t& message, const DecodedChange& change,
+                         RecordBatch* batch) {
+  const uint32_t row = batch->rows++;
+  rows_.push_back(ValueOf(message));
+  keys_.push_back(change.key);
+  batch->raw[row] = ValueOf(message);
+  batch->offsets[row] = static_cast<uint64_t>(message.offset);
+  batch->row_keys[row] = options_.many_topics ? row_keys_.Store(RowId(change.key)) : change.key;
+  batch->changes[row] = change.change;
+  batch->versions[row] = change.version;
+  if (change.change == RowChange::kPut) return;
+  for (Column& column : batch->columns) column.cells[row] = Cell::Null();
+}
+
+std::string KafkaStream::RowId(std::string_view key) const {
+  return fmt::format("{}:{}", partition_.topic, key);
+}
+
+void KafkaStream::Describe(uint32_t row, DeadLetter* letter) const {
+  letter->id = RowId(keys_[row]);
+  letter->raw = rows_[row].substr(0, kDeadLetterRawBytes);
 }
 
 }  // namespace murmur

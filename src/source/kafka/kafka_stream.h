@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "decode/text_arena.h"
 #include "murmur/decoder.h"
 #include "murmur/source.h"
 #include "source/kafka/kafka_client.h"
@@ -15,9 +16,16 @@ namespace murmur {
 
 struct KafkaStreamOptions {
   uint64_t record_bytes_max = 16ull << 20;
-  int64_t end = INT64_MAX;  // the first offset that is not read
-  int wait_ms = 0;          // how long a Read waits for messages
-  bool compacted = false;   // records may go, also the one before the position
+  int64_t end = INT64_MAX;   // the first offset that is not read
+  int wait_ms = 0;           // how long a Read waits for messages
+  bool compacted = false;    // records may go, also the one before the position
+  bool many_topics = false;  // keys of rows are of this topic only
+};
+
+// One of the two: messages are records of their own, or say what changed in a table.
+struct KafkaDecoder {
+  std::unique_ptr<RecordDecoder> records;
+  std::unique_ptr<ChangeDecoder> changes;
 };
 
 // Checks, at the first Read and when fetching was interrupted by more than a lost connection, that
@@ -26,12 +34,13 @@ struct KafkaStreamOptions {
 class KafkaStream final : public RecordStream {
  public:
   KafkaStream(std::shared_ptr<const KafkaClient> client, TopicPartition partition,
-              const KafkaPosition& after, std::unique_ptr<RecordDecoder> decoder,
-              std::function<void()> wake, const KafkaStreamOptions& options);
+              const KafkaPosition& after, KafkaDecoder decoder, std::function<void()> wake,
+              const KafkaStreamOptions& options);
   ~KafkaStream() override;
 
   // Errors: kOutOfRange (the records behind the position are gone), kFailedPrecondition (it is
-  // another topic of the same name), kNotFound (the topic is gone), kDataLoss (damaged records).
+  // another topic of the same name; or a table whose changes can't be followed any further),
+  // kNotFound (the topic is gone), kDataLoss (damaged records).
   Result<ReadState> Read(std::stop_token stop, RecordBatch* batch) override;
   bool Checked() const override { return started_ && !to_check_; }
 
@@ -43,14 +52,22 @@ class KafkaStream final : public RecordStream {
   Status TakeMessage(const rd_kafka_message_t& message, RecordBatch* batch);
   Status TakeError(const rd_kafka_message_t& message);
   Status CheckMark(const rd_kafka_message_t* found);
+  void BeginBatch(RecordBatch* batch);
   void Decode(const rd_kafka_message_t& message, RecordBatch* batch);
+  void DecodeChange(const rd_kafka_message_t& message, RecordBatch* batch);
+  // Nothing from this message on is counted.
+  void StopAt(const rd_kafka_message_t& message, std::string_view why);
+  void AddRow(const rd_kafka_message_t& message, const DecodedChange& change, RecordBatch* batch);
+  void AddDead(const rd_kafka_message_t& message, DeadLetter dead, RecordBatch* batch) const;
+  std::string RowId(std::string_view key) const;  // names a row of this topic
+  void Describe(uint32_t row, DeadLetter* letter) const;
   void AdvanceTo(int64_t next) { position_.next = std::max(position_.next, next); }
 
   const std::shared_ptr<const KafkaClient> client_;
   const TopicPartition partition_;
   const std::string object_;
   const KafkaStreamOptions options_;
-  const std::unique_ptr<RecordDecoder> decoder_;
+  const KafkaDecoder decoder_;
   std::unique_ptr<KafkaQueue> queue_;
   KafkaPosition position_;
   bool started_ = false;
@@ -61,6 +78,9 @@ class KafkaStream final : public RecordStream {
   Status unreadable_;                          // what comes next, behind the last batch
   std::vector<rd_kafka_message_t*> messages_;  // of the last batch, which views them
   const rd_kafka_message_t* last_ = nullptr;   // the last record of them
+  std::vector<std::string_view> rows_;         // of a table: what its rows' changes are made of
+  std::vector<std::string_view> keys_;         // and their keys, without the topic
+  TextArena row_keys_;
 };
 
 }  // namespace murmur

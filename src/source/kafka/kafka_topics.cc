@@ -8,6 +8,7 @@
 #include <charconv>
 #include <utility>
 
+#include "decode/debezium_decoder.h"
 #include "source/kafka/kafka_position.h"
 #include "source/objects.h"
 
@@ -76,7 +77,7 @@ Result<std::unique_ptr<KafkaTopics>> KafkaTopics::Make(const SourceSpec& spec,
   }
   MURMUR_TRY(CompilePattern(topics->pattern_).status());
   topics->name_ = fmt::format("kafka:{}{}", fmt::join(topics->topics_, ","), topics->pattern_);
-  MURMUR_TRY(MakeDecoder(topics->format_, {}).status());
+  MURMUR_TRY(topics->NewDecoder({}).status());
   topics->spec_ = spec;
   topics->group_ = "murmur-" + definition.name;
   topics->queues_bytes_ =
@@ -124,6 +125,15 @@ Status KafkaTopics::RefuseCompacted(const std::vector<std::string>& topics,
     MURMUR_ASSIGN(const bool compacted, client().IsCompacted(topic, stop));
     checked_.insert(topic);
     if (!compacted) continue;
+    if (are_changes()) {
+      return Status(
+          Code::kFailedPrecondition,
+          fmt::format("topic {} is compacted: that a row is gone stands in it for "
+                      "delete.retention.ms only, and without its place in the database's log. If "
+                      "reading never stops for that long, and the topic always had as many "
+                      "partitions, write `compacted: allow` beside `topic:`",
+                      topic));
+    }
     return Status(
         Code::kFailedPrecondition,
         fmt::format("topic {} is compacted: older records of a key disappear, so a count of its "
@@ -165,14 +175,25 @@ Result<std::unique_ptr<RecordStream>> KafkaTopics::Open(const TopicPartition& pa
                                                         std::function<void()> wake, int64_t end,
                                                         int wait_ms) const {
   MURMUR_ASSIGN(const KafkaPosition position, ParseKafkaPosition(after));
-  MURMUR_ASSIGN(auto decoder, MakeDecoder(format_, projection));
+  MURMUR_ASSIGN(KafkaDecoder decoder, NewDecoder(projection));
   const auto& client = clients_[opened_.fetch_add(1) % clients_.size()];
   return std::unique_ptr<RecordStream>(std::make_unique<KafkaStream>(
       client, partition, position, std::move(decoder), std::move(wake),
       KafkaStreamOptions{.record_bytes_max = record_bytes_max_,
                          .end = end,
                          .wait_ms = wait_ms,
-                         .compacted = compacted_}));
+                         .compacted = compacted_,
+                         .many_topics = !pattern_.empty() || topics_.size() > 1}));
+}
+
+Result<KafkaDecoder> KafkaTopics::NewDecoder(const Projection& projection) const {
+  KafkaDecoder decoder;
+  if (are_changes()) {
+    decoder.changes = MakeDebeziumDecoder(projection, {.compacted = compacted_});
+  } else {
+    MURMUR_ASSIGN(decoder.records, MakeDecoder(format_, projection));
+  }
+  return decoder;
 }
 
 Result<TopicPartition> ParseTopicPartition(std::string_view text) {

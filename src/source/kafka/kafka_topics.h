@@ -29,6 +29,8 @@ class KafkaTopics {
                                                    const Options& options);
 
   const std::string& name() const noexcept { return name_; }
+  // Whether the messages tell what changes in tables.
+  bool are_changes() const noexcept { return format_ == kDebeziumFormat; }
   const KafkaClient& client() const noexcept { return *clients_.front(); }
 
   // The partitions there are now; asked for the first time before any Open. Looks whether the
@@ -50,6 +52,7 @@ class KafkaTopics {
   KafkaTopics() = default;
   Status MakeClients(size_t streams);
   Result<std::vector<std::string>> Names(const std::stop_token& stop) const;
+  Result<KafkaDecoder> NewDecoder(const Projection& projection) const;
   Status RefuseCompacted(const std::vector<std::string>& topics, const std::stop_token& stop);
 
   std::string name_;
