@@ -467,7 +467,7 @@ class VerifyTest(MongoTest):
     def test_expired_windows_agree(self):
         file = self.prepare(1000)
         self.pipeline(window="{every: 1d, keep: 1d}")
-        later = {"at": FIRST_DAY + datetime.timedelta(days=9), "amount": 500}
+        later = {"at": FIRST_DAY + datetime.timedelta(days=9), "amount": 500, "kind": "c"}
         self.collection.insert_one(document(self.random, 1000) | later)
         self.collection.update_many({"kind": "a"}, {"$set": {"group": "moved"}})
         self.collection.delete_many({"kind": "b"})
