@@ -28,10 +28,11 @@ Status EventWorker::Count(SplitWork* work) {
   return CommitIfDue();
 }
 
-void EventWorker::End(SplitWork* work) {
+Status EventWorker::End(SplitWork* work) {
   work->progress.done = true;
   NoteMoved(work);
   run_.progress.splits_done.fetch_add(1, std::memory_order_relaxed);
+  return {};
 }
 
 Status EventWorker::DropDuplicates(SplitWork* work) {

@@ -20,7 +20,7 @@ class EventWorker final : public FoldWorker {
   explicit EventWorker(FoldRun* run);
 
   Status Count(SplitWork* work) override;
-  void End(SplitWork* work) override;
+  Status End(SplitWork* work) override;
   Status CommitIfDue() override;
   std::optional<std::chrono::steady_clock::time_point> CommitDue() const override;
   Status CommitAll() override;

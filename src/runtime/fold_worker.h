@@ -56,6 +56,8 @@ struct SplitWork {
   SplitProgress progress;  // as it was read
   Position committed;      // as the table has it, or will have once the commit under way is done
   bool moved = false;      // read on since then
+  // What was read behind `progress.position` can't be counted any more: it is to be read again.
+  bool read_again = false;
 };
 
 // What the workers of one run share. Threads: any, once it is filled in.
@@ -114,12 +116,15 @@ class FoldWorker {
     batch_.Clear();
     return &batch_;
   }
-  // Counts the batch that was read, as the next of `work`, and commits if that is due.
+  // A stream over what is left of `work` is about to be opened.
+  virtual void BeginRead(SplitWork* /*work*/) {}
+  // Counts the batch that was read, as the next of `work`, and commits if that is due. Behind a
+  // batch or an end that sets work->read_again nothing of the stream counts.
   // Errors: those of the table; kFailedPrecondition: more dead letters than max_errors, all of them
   // committed.
   virtual Status Count(SplitWork* work) = 0;
-  // The split has been read to its end.
-  virtual void End(SplitWork* work) = 0;
+  // The split has been read to its end. Errors: as Count.
+  virtual Status End(SplitWork* work) = 0;
 
   virtual Status CommitIfDue() = 0;
   // When the next commit is due; empty: there is nothing to commit.

@@ -159,8 +159,7 @@ LiveRunner::LiveRunner(std::shared_ptr<const Pipeline> pipeline, LiveSource* sou
     : source_(source), run_(std::move(pipeline), table, std::move(options)) {
   run_.rows = std::move(rows);
   if (!run_.rows && IsTable(run_.pipeline->definition())) {
-    run_.rows =
-        std::make_shared<RowFold>(run_.pipeline, table, run_.options, RowFold::Phase::kLive);
+    run_.rows = RowFold::WithLedger(run_.pipeline, table, run_.options, LedgerMethod::Phase::kLive);
   }
   run_.on_commit = [this](const std::vector<SplitMove>& moves) { NoteCommit(moves); };
 }

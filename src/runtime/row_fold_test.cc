@@ -132,7 +132,7 @@ Contents Folded(const std::shared_ptr<const Pipeline>& pipeline, const std::map<
 class Interleaving {
  public:
   struct Options {
-    RowFold::Phase phase = RowFold::Phase::kScanning;
+    LedgerMethod::Phase phase = LedgerMethod::Phase::kScanning;
     bool late_token = false;  // behind what no reader sees yet
     bool reorders = false;    // live brings some events late, and some twice
     bool versions = false;    // events say in which order they are
@@ -156,7 +156,7 @@ class Interleaving {
     if (!Steps(120) || !Drain()) return false;
     if (options_.reorders) return true;
     // From here on there is live alone.
-    options_.phase = RowFold::Phase::kLive;
+    options_.phase = LedgerMethod::Phase::kLive;
     Start();
     return Steps(60) && Drain();
   }
@@ -239,7 +239,7 @@ class Interleaving {
     // for.
     if (commits_at_once_) table_->set_delay(std::chrono::microseconds(100));
     options.commit_every = std::chrono::hours(commits_at_once_ ? 0 : 1);
-    fold_ = std::make_shared<RowFold>(pipeline_, &*table_, options, options_.phase);
+    fold_ = RowFold::WithLedger(pipeline_, &*table_, options, options_.phase);
     scan_run_.emplace(pipeline_, &*table_, options);
     live_run_.emplace(pipeline_, &*table_, options);
     scan_run_->is_scan = true;
@@ -395,7 +395,7 @@ TEST(RowFoldTest, VersionsPutEventsInOrder) {
 
 // The scheduler finds the races: each of these leaves something out that the rule needs.
 TEST(RowFoldTest, MarksAreNeeded) {
-  EXPECT_NE(FirstFailure(500, 1, {.phase = RowFold::Phase::kLive}), std::nullopt);
+  EXPECT_NE(FirstFailure(500, 1, {.phase = LedgerMethod::Phase::kLive}), std::nullopt);
 }
 TEST(RowFoldTest, AnEarlyTokenIsNeeded) {
   EXPECT_NE(FirstFailure(500, 1, {.late_token = true}), std::nullopt);
@@ -447,7 +447,8 @@ TEST(RowFoldTest, EventsOfSeveralLogsDontDependOnBatches) {
       const StateSchema schema{.monoids = pipeline->Monoids(), .buckets = pipeline->buckets()};
       const auto table = *OpenMemoryTable(MakeMemoryStore({}, schema), schema);
       FoldOptions options;
-      RowFold rows(pipeline, table.get(), options, RowFold::Phase::kLive);
+      const auto rows =
+          RowFold::WithLedger(pipeline, table.get(), options, LedgerMethod::Phase::kLive);
       FoldRun live(pipeline, table.get(), options);
       SplitWork work;
       work.split.id = kLiveSplit;
@@ -459,9 +460,9 @@ TEST(RowFoldTest, EventsOfSeveralLogsDontDependOnBatches) {
         }
         RecordBatch batch(pipeline->projection());
         some.FillInto(&batch, std::to_string(i));
-        EXPECT_EQ(rows.Count(&live, &work, &batch), Status());
+        EXPECT_EQ(rows->Count(&live, &work, &batch), Status());
       }
-      EXPECT_EQ(rows.CommitAll(), Status());
+      EXPECT_EQ(rows->CommitAll(), Status());
       return Dump(*table);
     };
     ASSERT_EQ(fold(1), fold(12)) << run;

@@ -63,7 +63,7 @@ Status ScanRunner::ReadSplit(FoldWorker* worker, SplitWork* work, std::stop_toke
     switch (state) {
       case ReadState::kIdle: MURMUR_TRY(worker->CommitIfDue()); break;
       case ReadState::kRecords: MURMUR_TRY(worker->Count(work)); break;
-      case ReadState::kEnd: worker->End(work); return {};
+      case ReadState::kEnd: return worker->End(work);
     }
   }
   return {};

@@ -9,7 +9,7 @@ TableRunner::TableRunner(std::shared_ptr<const Pipeline> pipeline, SnapshotSourc
       changes_(changes),
       table_(table),
       live_options_(live),
-      fold_(std::make_shared<RowFold>(pipeline_, table, scan, RowFold::Phase::kScanning)),
+      fold_(RowFold::WithLedger(pipeline_, table, scan, LedgerMethod::Phase::kScanning)),
       scan_(pipeline_, rows, table, scan, fold_, this) {}
 
 TableRunner::~TableRunner() { (void)StopFollowing(); }

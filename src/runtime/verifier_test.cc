@@ -269,7 +269,7 @@ class World {
   void Follow(size_t end) {
     const auto opened = OpenTable();
     const auto fold =
-        std::make_shared<RowFold>(pipeline_, opened.get(), FoldOptions(), RowFold::Phase::kLive);
+        RowFold::WithLedger(pipeline_, opened.get(), FoldOptions(), LedgerMethod::Phase::kLive);
     FoldRun run(pipeline_, opened.get(), FoldOptions());
     SplitWork work;
     work.split.id = kName;

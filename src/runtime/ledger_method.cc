@@ -1,0 +1,268 @@
+#include "runtime/ledger_method.h"
+
+#include <algorithm>
+#include <map>
+
+#include "fold/id_reader.h"
+#include "fold/row_codec.h"
+#include "murmur/row_version.h"
+#include "runtime/key_rebuild.h"
+#include "runtime/ledger_entry.h"
+
+namespace murmur {
+namespace {
+
+constexpr size_t kEntryOverhead = 150;  // in a map, and in the list that a commit takes
+
+}  // namespace
+
+LedgerMethod::LedgerMethod(std::shared_ptr<const Pipeline> pipeline, const StateTable* table,
+                           Phase phase, RowDeltas* deltas)
+    : pipeline_(std::move(pipeline)),
+      table_(table),
+      phase_(phase),
+      rebuilds_(NeedsRebuild(*pipeline_)),
+      deltas_(*deltas),
+      plans_(kBatchRows) {}
+
+Status LedgerMethod::Take(const FoldRun& run, SplitWork* work, RecordBatch* batch) {
+  const uint32_t rows = batch->rows;
+  MURMUR_TRY(FindKnown(*batch));
+  Decide(run, *batch, &work->progress);
+  MURMUR_TRY(Retract(*batch));
+  std::vector<bool> keep(rows);
+  for (uint32_t row = 0; row < rows; ++row) keep[row] = plans_[row].action == Action::kPut;
+  KeepRows(keep, batch);
+  Add(batch, &work->progress);
+  NoteEntries(run, *batch, rows);
+  NoteContributors();
+  return {};
+}
+
+// What is known of each of the batch's rows: not committed yet, being committed, or stored.
+Status LedgerMethod::FindKnown(const RecordBatch& batch) {
+  std::vector<std::string_view> missing;
+  std::vector<uint32_t> missing_rows;
+  for (uint32_t row = 0; row < batch.rows; ++row) {
+    plans_[row] = RowPlan();
+    if (!batch.versions.empty()) plans_[row].version = batch.versions[row];
+    const std::string_view key = batch.row_keys[row];
+    const auto find = [&](const Entries& entries) {
+      const auto it = entries.find(key);
+      if (it == entries.end()) return false;
+      if (it->second) plans_[row].known = *it->second;
+      return true;
+    };
+    if (find(entries_) || find(committing_)) continue;
+    missing.push_back(key);
+    missing_rows.push_back(row);
+  }
+  if (missing.empty()) return {};
+  MURMUR_ASSIGN(loaded_, table_->LedgerEntries(missing));
+  for (size_t i = 0; i < missing.size(); ++i) {
+    if (!loaded_[i]) continue;
+    if (!IsWellFormed(*loaded_[i]))
+      return Status(Code::kDataLoss, "an entry of the ledger is damaged");
+    plans_[missing_rows[i]].known = *loaded_[i];
+  }
+  return {};
+}
+
+void LedgerMethod::Decide(const FoldRun& run, const RecordBatch& batch, SplitProgress* progress) {
+  if (pipeline_->definition().on_change == OnChange::kRetract) {
+    DecideByLast(run, batch);
+  } else {
+    DecideByFirst(run, batch);
+  }
+  for (uint32_t row = 0; row < batch.rows; ++row) {
+    const RowPlan& plan = plans_[row];
+    if (plan.action == Action::kRefuse) Refuse(batch, row, progress);
+    if (run.is_scan && plan.known && SeenLive(*plan.known)) ++progress->duplicates;
+    // The fold counts those that it gets.
+    const bool counted_here = plan.action != Action::kPut && plan.action != Action::kRefuse;
+    progress->records += counted_here ? 1 : 0;
+  }
+}
+
+// Of what a batch says of one row, the newest counts: what came before is not seen by anybody. Each
+// is compared with the newest before it, as versions have no order where they are of several logs.
+void LedgerMethod::DecideByLast(const FoldRun& run, const RecordBatch& batch) {
+  std::unordered_map<std::string_view, uint32_t> last;
+  for (uint32_t row = 0; row < batch.rows; ++row) {
+    RowPlan& plan = plans_[row];
+    const auto before = last.find(batch.row_keys[row]);
+    const std::string_view known = before != last.end() ? plans_[before->second].version
+                                   : plan.known         ? VersionOf(*plan.known)
+                                                        : std::string_view();
+    if (IsOlderRowVersion(plan.version, known)) continue;
+    // Older changes of a row that is gone may still come.
+    if (batch.changes[row] == RowChange::kDelete && plan.version.empty()) plan.version = known;
+    last[batch.row_keys[row]] = row;
+  }
+  for (const auto& newest : last) {
+    RowPlan& plan = plans_[newest.second];
+    plan.action = ActionOf(run, batch, newest.second, &plan);
+  }
+}
+
+// Where rows don't change, the first that is said of one counts.
+void LedgerMethod::DecideByFirst(const FoldRun& run, const RecordBatch& batch) {
+  std::unordered_map<std::string_view, std::string> first;
+  for (uint32_t row = 0; row < batch.rows; ++row) {
+    RowPlan& plan = plans_[row];
+    const auto before = first.find(batch.row_keys[row]);
+    if (before != first.end()) plan.known = before->second;
+    plan.action = ActionOfFixedRow(run, batch, row, &plan);
+    if (plan.action == Action::kPut) {
+      first.emplace(batch.row_keys[row], NewEntry(true, plan.version, plan.row));
+    }
+    if (before != first.end()) plan.known.reset();  // it does not outlive this
+  }
+}
+
+LedgerMethod::Action LedgerMethod::ActionOfFixedRow(const FoldRun& run, const RecordBatch& batch,
+                                                    uint32_t row, RowPlan* plan) const {
+  const bool may_change = pipeline_->definition().on_change == OnChange::kIgnore;
+  if (batch.changes[row] == RowChange::kDelete) {
+    return may_change || !plan->known ? Action::kNothing : Action::kRefuse;
+  }
+  if (!may_change) AppendRow(batch, row, &plan->row);
+  if (!plan->known) return Action::kPut;
+  // What a scan finds changed, live says too.
+  const bool same = may_change || run.is_scan || CellsOf(*plan->known) == plan->row;
+  return same ? Action::kNothing : Action::kRefuse;
+}
+
+void LedgerMethod::Refuse(const RecordBatch& batch, uint32_t row, SplitProgress* progress) {
+  ++progress->dead[static_cast<size_t>(DeadReason::kChanged)];
+  DeadLetter letter;
+  letter.object = batch.object;
+  letter.offset = batch.offsets[row];
+  letter.reason = DeadReason::kChanged;
+  letter.detail =
+      "the row has changed or is gone; by on_change: error it counts as it was first seen";
+  if (batch.describe) batch.describe(row, &letter);
+  deltas_.AddDeadLetter(std::move(letter));
+}
+
+LedgerMethod::Action LedgerMethod::ActionOf(const FoldRun& run, const RecordBatch& batch,
+                                            uint32_t row, RowPlan* plan) {
+  const bool seen_live = plan->known && SeenLive(*plan->known);
+  if (run.is_scan && seen_live) return Action::kNothing;
+  if (batch.changes[row] == RowChange::kDelete) return Action::kDelete;
+  AppendRow(batch, row, &plan->row);
+  const bool same = plan->known && HasCells(*plan->known) && CellsOf(*plan->known) == plan->row;
+  if (!same) return Action::kPut;
+  const bool marks = !run.is_scan && !seen_live && phase_ == Phase::kScanning;
+  return marks || !plan->version.empty() ? Action::kTouch : Action::kNothing;
+}
+
+// Takes away what the rows contributed that are put or deleted.
+Status LedgerMethod::Retract(const RecordBatch& batch) {
+  deltas_.BeginTaking();
+  for (uint32_t row = 0; row < batch.rows; ++row) {
+    const RowPlan& plan = plans_[row];
+    const bool changes = plan.action == Action::kPut || plan.action == Action::kDelete;
+    if (!changes || !plan.known || !HasCells(*plan.known)) continue;
+    MURMUR_TRY(deltas_.Take(CellsOf(*plan.known), batch.offsets[row], row));
+  }
+  if (!rebuilds_) return deltas_.EndTaking();
+  return deltas_.EndTaking([&](uint32_t row, std::string_view key) {
+    left_.insert(ContributorKey(key, batch.row_keys[row]));
+  });
+}
+
+void LedgerMethod::Add(RecordBatch* batch, SplitProgress* progress) {
+  RowDeltas::OnCounted on_counted;
+  if (rebuilds_) {
+    on_counted = [&](uint32_t row, std::string_view key) {
+      joined_.insert(ContributorKey(key, batch->row_keys[row]));
+    };
+  }
+  deltas_.Add(deltas_.LatestTime(), batch, progress, std::move(on_counted));
+  for (uint32_t row = 0; row < batch->rows; ++row) plans_[batch->numbers[row]].counts = true;
+}
+
+// The entry that a row has now; none: it stays as it is.
+std::optional<std::optional<std::string>> LedgerMethod::EntryAfter(const FoldRun& run,
+                                                                   const RowPlan& plan) const {
+  const bool live = !run.is_scan;
+  // What is gone is remembered while somebody may still bring it: a scan, or an old version.
+  const bool keeps_marks = phase_ == Phase::kScanning || !plan.version.empty();
+  const OnChange on_change = pipeline_->definition().on_change;
+  std::optional<std::string> none;
+  switch (plan.action) {
+    case Action::kNothing:
+    case Action::kRefuse: return std::nullopt;
+    case Action::kTouch: return NewEntry(live, plan.version, CellsOf(*plan.known));
+    case Action::kPut:
+      if (on_change == OnChange::kIgnore) return NewEntry(live, plan.version, {});
+      if (plan.counts || on_change == OnChange::kError) {
+        return NewEntry(live, plan.version, plan.row);
+      }
+      [[fallthrough]];
+    case Action::kDelete:
+      if (live && keeps_marks) return NewEntry(live, plan.version, {});
+      if (plan.known) return std::make_optional(none);
+      return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+// Rows that contribute to other keys than before.
+void LedgerMethod::NoteContributors() {
+  for (const std::string& contributor : joined_) {
+    if (left_.erase(contributor) == 0) NoteEntry(contributor, "");
+  }
+  for (const std::string& contributor : left_) NoteEntry(contributor, std::nullopt);
+  joined_.clear();
+  left_.clear();
+}
+
+void LedgerMethod::NoteEntry(std::string_view key, std::optional<std::string> entry) {
+  entry_bytes_ += key.size() + (entry ? entry->size() : 0) + kEntryOverhead;
+  if (const auto it = entries_.find(key); it != entries_.end()) {
+    it->second = std::move(entry);
+  } else {
+    entries_.emplace(key, std::move(entry));
+  }
+}
+
+void LedgerMethod::NoteEntries(const FoldRun& run, const RecordBatch& batch, uint32_t rows) {
+  for (uint32_t row = 0; row < rows; ++row) {
+    auto entry = EntryAfter(run, plans_[row]);
+    if (!entry) continue;
+    NoteEntry(batch.row_keys[row], *std::move(entry));
+  }
+}
+
+void LedgerMethod::BeginCommit() {
+  committing_.swap(entries_);
+  entry_bytes_ = 0;
+}
+
+Result<RowMethod::Values> LedgerMethod::FillCommit(RowDeltas::Tables* deltas, Commit* commit) {
+  commit->ledger.reserve(committing_.size());
+  for (const auto& [key, entry] : committing_) commit->ledger.push_back({key, entry});
+  std::sort(commit->ledger.begin(), commit->ledger.end(),
+            [](const LedgerRow& a, const LedgerRow& b) { return a.key < b.key; });
+  if (rebuilds_) return RebuiltKeys(*deltas->taken, commit->ledger);
+  deltas->added->Subtract(deltas->taken.get());
+  return Values();
+}
+
+// What every key has that something was taken away from.
+Result<RowMethod::Values> LedgerMethod::RebuiltKeys(const GroupTable& taken,
+                                                    const std::vector<LedgerRow>& changes) const {
+  Values rebuilt;
+  if (taken.size() == 0) return rebuilt;
+  KeyRebuild rebuild(pipeline_);
+  MURMUR_ASSIGN(const auto now, table_->Snapshot());
+  for (uint32_t group = 0; group < taken.size(); ++group) {
+    const std::string_view key = taken.Key(group);
+    MURMUR_ASSIGN(rebuilt[std::string(key)], rebuild.Value(key, *table_, *now, changes));
+  }
+  return rebuilt;
+}
+
+}  // namespace murmur

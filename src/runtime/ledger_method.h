@@ -1,0 +1,100 @@
+// The ledger: what each row contributes, so that an update takes that away and adds what the row
+// contributes now, and a delete takes it away. Live replaces; a scanned row counts only where live
+// has said nothing of it (K1 to K10 of the ledger rule; docs/tables.md).
+//
+// Aggregates that nothing can be taken away from (a minimum, a sketch) are counted anew from the
+// rows of the key, whenever something is to be taken away from it (key_rebuild.h).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "fold/pipeline.h"
+#include "runtime/row_method.h"
+
+namespace murmur {
+
+class LedgerMethod final : public RowMethod {
+ public:
+  enum class Phase : uint8_t {
+    kScanning,  // a scan may still bring what live has said already: live's deletes leave marks
+    kLive,
+  };
+
+  // Table and deltas outlive it.
+  LedgerMethod(std::shared_ptr<const Pipeline> pipeline, const StateTable* table, Phase phase,
+               RowDeltas* deltas);
+
+  // The rows of a scan's batch differ from each other.
+  Status Take(const FoldRun& run, SplitWork* work, RecordBatch* batch) override;
+  size_t PendingBytes() const override { return entry_bytes_; }
+  void BeginCommit() override;
+  Result<Values> FillCommit(RowDeltas::Tables* deltas, Commit* commit) override;
+  void EndCommit() override { committing_.clear(); }
+
+ private:
+  // What a batch's row does.
+  enum class Action : uint8_t {
+    kNothing,  // it changes nothing
+    kTouch,    // nothing but that live has seen it
+    kPut,
+    kDelete,
+    kRefuse,  // a change of a row that may not change
+  };
+  struct RowPlan {
+    Action action = Action::kNothing;
+    bool counts = false;                    // as kPut: it has been folded
+    std::optional<std::string_view> known;  // the entry that there is
+    std::string_view version;               // empty: order of arrival tells
+    std::string row;                        // as kPut: its cells
+  };
+  struct TransparentHash {
+    using is_transparent = void;
+    size_t operator()(std::string_view key) const noexcept {
+      return std::hash<std::string_view>()(key);
+    }
+  };
+  using Entries =
+      std::unordered_map<std::string, std::optional<std::string>, TransparentHash, std::equal_to<>>;
+
+  Status FindKnown(const RecordBatch& batch);
+  void Decide(const FoldRun& run, const RecordBatch& batch, SplitProgress* progress);
+  void DecideByLast(const FoldRun& run, const RecordBatch& batch);
+  void DecideByFirst(const FoldRun& run, const RecordBatch& batch);
+  Action ActionOf(const FoldRun& run, const RecordBatch& batch, uint32_t row, RowPlan* plan);
+  Action ActionOfFixedRow(const FoldRun& run, const RecordBatch& batch, uint32_t row,
+                          RowPlan* plan) const;
+  void Refuse(const RecordBatch& batch, uint32_t row, SplitProgress* progress);
+  Status Retract(const RecordBatch& batch);
+  void Add(RecordBatch* batch, SplitProgress* progress);
+  void NoteEntries(const FoldRun& run, const RecordBatch& batch, uint32_t rows);
+  void NoteContributors();
+  void NoteEntry(std::string_view key, std::optional<std::string> entry);
+  Result<Values> RebuiltKeys(const GroupTable& taken, const std::vector<LedgerRow>& changes) const;
+  std::optional<std::optional<std::string>> EntryAfter(const FoldRun& run,
+                                                       const RowPlan& plan) const;
+
+  const std::shared_ptr<const Pipeline> pipeline_;
+  const StateTable* const table_;
+  const Phase phase_;
+  const bool rebuilds_;
+  RowDeltas& deltas_;
+
+  Entries entries_;  // since the last commit; none: forgotten
+  size_t entry_bytes_ = 0;
+  Entries committing_;
+
+  // Of the batch at hand.
+  std::vector<RowPlan> plans_;
+  std::vector<std::optional<std::string>> loaded_;
+  std::unordered_set<std::string> joined_, left_;  // contributors to keys; where keys are rebuilt
+};
+
+}  // namespace murmur

@@ -1,0 +1,66 @@
+// What rows add to the aggregates, and what they take away, since the last commit.
+// Threads: one at a time.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "fold/folder.h"
+#include "fold/pipeline.h"
+#include "murmur/arena.h"
+#include "murmur/status.h"
+#include "runtime/fold_worker.h"
+
+namespace murmur {
+
+class RowDeltas {
+ public:
+  // Told of each row that counts, by its number (RecordBatch::numbers), under which keys.
+  using OnCounted = std::function<void(uint32_t number, std::string_view key)>;
+  struct Tables {
+    std::unique_ptr<GroupTable> added, taken;
+  };
+
+  RowDeltas(std::shared_ptr<const Pipeline> pipeline, const FoldOptions& options);
+
+  // Adds the rows; the batch is used up. `latest_time`: as in Folder::Context.
+  void Add(int64_t latest_time, RecordBatch* batch, SplitProgress* progress,
+           OnCounted on_counted = {});
+  int64_t LatestTime() const;  // that is believed, now
+
+  // Takes rows away: any number of Take, then EndTaking. `cells`: as AppendRow (row_codec.h) wrote
+  // them; they stay where they are until then. `id`: the offset that the row had when it was added.
+  // Errors: kDataLoss (no such cells), kInternal (of EndTaking: a row that never counted).
+  void BeginTaking();
+  Status Take(std::string_view cells, uint64_t id, uint32_t number);
+  Status EndTaking(OnCounted on_counted = {});
+  // As EndTaking; of what never counted nothing is taken away.
+  void EndTakingWhatCounted();
+
+  void AddDeadLetter(DeadLetter letter);
+  size_t bytes() const { return folder_.table().bytes() + taken_->bytes(); }
+  size_t dead_bytes() const noexcept { return dead_bytes_; }
+
+  Tables NewTables() const;
+  // Goes on with `empty`; returns what was gathered.
+  Tables Exchange(Tables empty);
+  std::vector<DeadLetter> ExchangeDeadLetters();
+
+ private:
+  std::vector<DeadLetter> FoldTaken(OnCounted on_counted);
+
+  const std::shared_ptr<const Pipeline> pipeline_;
+  const FoldOptions options_;
+  Folder folder_;
+  std::unique_ptr<GroupTable> taken_;
+  int64_t newest_time_ = INT64_MIN;
+  std::vector<DeadLetter> dead_letters_;
+  size_t dead_bytes_ = 0;
+  RecordBatch taking_;
+  Arena arena_;  // of what is being taken away
+};
+
+}  // namespace murmur
