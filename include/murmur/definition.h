@@ -72,6 +72,13 @@ enum class OnChange : uint8_t {
   kError,    // it is a dead letter, and the row counts as it was first seen
 };
 
+// How a table's state is kept exact while its rows change.
+enum class MethodChoice : uint8_t {
+  kAuto,  // cuts where source and definition allow it, else a ledger
+  kLedger,
+  kCut,
+};
+
 struct Definition {
   std::string name;  // [a-z0-9_]{1,64}
 
@@ -96,8 +103,9 @@ struct Definition {
   std::optional<int64_t> overlap_until;
 
   // How it runs; may change at any time.
-  std::string state_path = "./state";  // relative to base_directory
-  uint32_t keep_versions = 2;          // complete ones, the serving one included
+  MethodChoice method = MethodChoice::kAuto;  // of versions that are begun from now on
+  std::string state_path = "./state";         // relative to base_directory
+  uint32_t keep_versions = 2;                 // complete ones, the serving one included
   std::optional<uint64_t> max_errors;  // empty: 0 for bootstrap and replay, kUnlimited for live
   uint32_t threads = 0;                // 0: as many as the machine has
   uint64_t memory_bytes = 512ull << 20;
@@ -160,6 +168,7 @@ class DefinitionBuilder {
   DefinitionBuilder& Bootstrap(std::string kind, std::map<std::string, std::string> options);
   DefinitionBuilder& Source(std::string kind, std::map<std::string, std::string> options);
   DefinitionBuilder& Changes(OnChange on_change);
+  DefinitionBuilder& Method(MethodChoice method);
   DefinitionBuilder& StatePath(std::string path);
   DefinitionBuilder& MaxErrors(uint64_t max_errors);
   DefinitionBuilder& Threads(uint32_t threads);

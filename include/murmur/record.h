@@ -134,6 +134,8 @@ struct FieldRequest {
 
 struct Projection {
   std::vector<FieldRequest> fields;
+  // Of live over a table: rows as they were before a change are wanted too, and places.
+  bool before = false;
 };
 
 // The values of one field over a batch's rows. Either plain (dictionary_id == 0): cells[row]; or
@@ -189,8 +191,12 @@ struct DeadLetter {
 };
 inline constexpr size_t kDeadLetterRawBytes = 64 << 10;
 
-// What a record of a table source says of its row: what it holds now, or that it is gone.
-enum class RowChange : uint8_t { kPut, kDelete };
+// What a record of a table source says of its row.
+enum class RowChange : uint8_t {
+  kPut,      // what it holds now
+  kDelete,   // that it is gone
+  kRetract,  // what it held before the change that the record behind this one tells
+};
 
 // How far one split has been read. Opaque to all but its source; printable text.
 using Position = std::string;
@@ -211,6 +217,13 @@ struct RecordBatch {
   std::vector<RowChange> changes;          // of kDelete no cell counts
   // Orders what is said of one row (murmur/row_version.h); empty: that which comes later is newer.
   std::vector<std::string_view> versions;
+  // Places in the log of changes, which order by their bytes; where Projection::before asks for it.
+  // Per row of live: that of the change. Those of one transaction may be the same.
+  std::vector<std::string> places;
+  // Of a scan: the place that this was read at, which saw all changes up to it and none behind, of
+  // the rows behind those of the batch before up to its last one; at the end, of all that are left.
+  // Of live: all changes up to it have come with this batch, or before.
+  std::string seen;
   // Fills in `id` and `raw` of a row's dead letter, as text.
   std::function<void(uint32_t number, DeadLetter* letter)> describe;
   std::vector<uint32_t> numbers;  // filled in by the fold

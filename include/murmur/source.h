@@ -13,6 +13,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -39,6 +40,18 @@ struct Split {
   std::string payload;  // what the source needs to open it again; text
 };
 
+// How what a scan of a table finds is told from what live brings (docs/tables.md).
+enum class TableMethod : uint8_t {
+  kLedger,  // by what is known of each row
+  kCut,     // by when each stretch of rows was read
+};
+
+// Rows of a table by their keys, in the order of bytes.
+struct RowRange {
+  std::string from;                  // the first
+  std::optional<std::string> until;  // the first behind it; none: all
+};
+
 // What a scan will read, frozen when it starts: the same splits after a restart, whatever the
 // source looks like by then. Stored in the state before the first row; with the positions of its
 // splits it is the marker that resume takes.
@@ -50,6 +63,7 @@ struct ScanPlan {
   // A record may be in it more than once, and the definition's id tells: of those with one id the
   // first that is read counts.
   bool deduplicate = false;
+  TableMethod method = TableMethod::kLedger;  // of a table
 };
 
 struct ScanEnd {
@@ -72,7 +86,7 @@ class RecordStream {
 
   // Replaces *batch with the next 0 to kBatchRows records and the dead letters between them, in
   // the split's order. kRecords: the batch advanced (it may hold dead letters only). kIdle:
-  // nothing came so far; read again. kEnd: the split is finished; the batch is empty.
+  // nothing came so far; read again. kEnd: the split is finished; the batch has no rows.
   // `batch` must have been made with the projection that the stream was opened with.
   // Errors: kCancelled (stop), kUnavailable (try again), kDataLoss and others name the object.
   // After an error the stream is dead.
@@ -112,6 +126,17 @@ class SnapshotSource {
   // REQUIRES: Scan or Resume succeeded, and `split` is of that plan.
   virtual Result<std::unique_ptr<RecordStream>> Open(const Split& split, const Position& after,
                                                      const Projection& projection) = 0;
+
+  // Of a table: why its live side does not tell what a row was before a change, from now on, and
+  // what to do about it; empty: it does (Projection::before), and reads say what they saw
+  // (RecordBatch::seen). Errors: kUnavailable.
+  virtual Result<std::string> WhyNoBefore(std::stop_token /*stop*/) {
+    return std::string("this source does not tell what rows were before a change");
+  }
+  // The rows that `split` has. REQUIRES: as Open, and WhyNoBefore is empty
+  virtual Result<RowRange> RowsOf(const Split& split) const {
+    return Status(Code::kUnimplemented, split.id + ": has no row keys");
+  }
 
   // What a user should know of the last Scan or Resume: what was left out, and why.
   virtual std::vector<std::string> Notes() const { return {}; }

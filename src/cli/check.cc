@@ -1,10 +1,63 @@
+#include <fmt/format.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <stop_token>
+#include <thread>
+
 #include "cli/commands.h"
 #include "cli/output.h"
 #include "definition/plan.h"
 #include "fold/pipeline.h"
 #include "murmur/definition.h"
+#include "runtime/choose_method.h"
+#include "source/source_registry.h"
 
 namespace murmur::cli {
+namespace {
+
+constexpr std::chrono::seconds kAnswerTime{5};
+
+// Asks for a stop when the time is up.
+class Deadline {
+ public:
+  explicit Deadline(std::chrono::seconds time)
+      : thread_([this, time](std::stop_token ended) {
+          std::mutex mutex;
+          std::condition_variable_any wake;
+          std::unique_lock lock(mutex);
+          wake.wait_for(lock, ended, time, [] { return false; });
+          up_.request_stop();
+        }) {}
+  std::stop_token up() const { return up_.get_token(); }
+
+ private:
+  std::stop_source up_;
+  std::jthread thread_;
+};
+
+// What only the table's source can tell.
+Result<ChosenMethod> AskForMethod(const Definition& definition) {
+  MURMUR_ASSIGN(const auto source, MakeSnapshotSource(definition));
+  const Deadline deadline(kAnswerTime);
+  auto chosen = ChooseMethod(definition, source.get(), deadline.up());
+  MURMUR_TRY(source->Close());
+  return chosen;
+}
+
+std::string DescribeMethod(const Definition& definition) {
+  const auto chosen = AskForMethod(definition);
+  if (chosen.status().code() == Code::kCancelled) {
+    return fmt::format("the source was asked which method it allows, and gave no answer for {} s\n",
+                       kAnswerTime.count());
+  }
+  if (!chosen.ok()) return fmt::format("the source: {}\n", chosen.status().message());
+  if (chosen->method == TableMethod::kCut) return "a new state will be kept by cuts\n";
+  return fmt::format("a new state will be kept by a ledger: {}\n", chosen->why);
+}
+
+}  // namespace
 
 int CheckVerb(const std::string& file) {
   const auto definition = LoadDefinition(file);
@@ -12,7 +65,9 @@ int CheckVerb(const std::string& file) {
   if (const auto pipeline = Pipeline::Compile(*definition); !pipeline.ok()) {
     return Report(pipeline.status());
   }
-  return Report(WriteStdout(DescribePlan(*definition)));
+  std::string plan = DescribePlan(*definition);
+  if (definition->source) plan += DescribeMethod(*definition);
+  return Report(WriteStdout(plan));
 }
 
 }  // namespace murmur::cli

@@ -103,6 +103,11 @@ DefinitionBuilder& DefinitionBuilder::Source(std::string kind,
   return *this;
 }
 
+DefinitionBuilder& DefinitionBuilder::Method(MethodChoice method) {
+  definition_.method = method;
+  return *this;
+}
+
 DefinitionBuilder& DefinitionBuilder::Changes(OnChange on_change) {
   definition_.on_change = on_change;
   return *this;

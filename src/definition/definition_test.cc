@@ -186,7 +186,7 @@ f:15:8: 'kafak': is no kind of live source; expected kafka; did you mean 'kafka'
 f:16:13: 'many': expected a number or unlimited
 f:17:9: '1MB': expected 64MiB to 1024TiB
 f:18:10: '5000': expected 0 to 1024
-f:19:1: 'serve': is no key of a definition; expected name, key, id, time, window, where, null_key, aggregates, source, on_change, bootstrap, live, replay, overlap, state, max_errors, threads, memory, max_record, max_ahead, commit_every)golden");
+f:19:1: 'serve': is no key of a definition; expected name, key, id, time, window, where, null_key, aggregates, source, on_change, method, bootstrap, live, replay, overlap, state, max_errors, threads, memory, max_record, max_ahead, commit_every)golden");
 }
 
 TEST(ParseDefinition, AWindowNeedsTime) {

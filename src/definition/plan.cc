@@ -6,6 +6,7 @@
 #include <set>
 
 #include "definition/problems.h"
+#include "definition/table_method.h"
 #include "definition/units.h"
 #include "expression/expression.h"
 
@@ -120,9 +121,19 @@ std::string DescribeTable(const Definition& definition) {
   }
   std::string out = DescribeSource("source", definition.source);
   out += fmt::format("a change: {}\n", kChanges[static_cast<size_t>(definition.on_change)]);
-  out += fmt::format("method: ledger: {} of each row is kept, about {} bytes and the primary key\n",
-                     keeps_rows ? "the fields read" : "a mark",
-                     keeps_rows ? 8 * FieldsOf(definition).size() + 1 : 1);
+  const std::string ledger =
+      fmt::format("ledger: {} of each row is kept, about {} bytes and the primary key",
+                  keeps_rows ? "the fields read" : "a mark",
+                  keeps_rows ? 8 * FieldsOf(definition).size() + 1 : 1);
+  const bool may_cut = definition.source && definition.method != MethodChoice::kLedger;
+  if (!may_cut || !WhyNotCut(definition).empty()) {
+    out += fmt::format("method: {}\n", ledger);
+  } else {
+    out += fmt::format(
+        "method: cut: nothing is kept of rows, where the source tells what they were before a "
+        "change\n");
+    if (definition.method == MethodChoice::kAuto) out += fmt::format("  else {}\n", ledger);
+  }
   if (!rebuilt.empty()) {
     out += fmt::format(
         "counted anew: {}: a commit that takes something away from a key reads all of its rows\n",

@@ -222,6 +222,12 @@ class Reader {
     if (text == "error") return OnChange::kError;
     return std::nullopt;
   }
+  static std::optional<MethodChoice> ParseMethod(std::string_view text) {
+    if (text == "auto") return MethodChoice::kAuto;
+    if (text == "ledger") return MethodChoice::kLedger;
+    if (text == "cut") return MethodChoice::kCut;
+    return std::nullopt;
+  }
   static std::optional<uint32_t> ParseCount(std::string_view text) {
     const auto value = ParseUnsigned(text);
     if (!value || *value > UINT32_MAX) return std::nullopt;
@@ -255,6 +261,7 @@ class Reader {
              {"aggregates", [this](const YAML::Node& n) { ReadAggregates(n); }},
              source("source", &definition_.source),
              value("on_change", "retract, ignore or error", ParseOnChange, &definition_.on_change),
+             value("method", "auto, ledger or cut", ParseMethod, &definition_.method),
              source("bootstrap", &definition_.bootstrap),
              source("live", &definition_.live),
              source("replay", &definition_.replay),

@@ -5,6 +5,7 @@
 
 #include "base/time_text.h"
 #include "definition/problems.h"
+#include "definition/table_method.h"
 #include "definition/units.h"
 #include "expression/expression.h"
 #include "expression/suggest.h"
@@ -206,7 +207,17 @@ class Validator {
       if (definition_.on_change != OnChange::kRetract) {
         Add("on_change", "", "is about the rows of a table; expected source: in the definition");
       }
+      if (definition_.method != MethodChoice::kAuto) {
+        Add("method", "", "is about the rows of a table; expected source: in the definition");
+      }
       return;
+    }
+    if (definition_.method == MethodChoice::kCut) {
+      if (!definition_.source) {
+        Add("method", "cut", "needs a scan; expected source: in the definition");
+      } else if (const std::string why_not = WhyNotCut(definition_); !why_not.empty()) {
+        Add("method", "cut", why_not);
+      }
     }
     const auto refuse = [this](std::string_view role, bool given) {
       if (!given) return;

@@ -93,10 +93,11 @@ class LiveRunner::Worker {
       const std::lock_guard lock(mutex_);
       added.swap(added_);
     }
+    Projection projection = run_.pipeline->projection();
+    projection.before = run_.rows && run_.rows->needs_before();
     for (SplitWork* work : added) {
-      MURMUR_ASSIGN(auto stream,
-                    source_->Open(work->split, work->progress.position, run_.pipeline->projection(),
-                                  [wakeup = wakeup_] { wakeup->Notify(); }));
+      MURMUR_ASSIGN(auto stream, source_->Open(work->split, work->progress.position, projection,
+                                               [wakeup = wakeup_] { wakeup->Notify(); }));
       readings_.push_back({work, std::move(stream)});
     }
     return {};
@@ -158,9 +159,6 @@ LiveRunner::LiveRunner(std::shared_ptr<const Pipeline> pipeline, LiveSource* sou
                        StateTable* table, FoldOptions options, std::shared_ptr<RowFold> rows)
     : source_(source), run_(std::move(pipeline), table, std::move(options)) {
   run_.rows = std::move(rows);
-  if (!run_.rows && IsTable(run_.pipeline->definition())) {
-    run_.rows = RowFold::WithLedger(run_.pipeline, table, run_.options, LedgerMethod::Phase::kLive);
-  }
   run_.on_commit = [this](const std::vector<SplitMove>& moves) { NoteCommit(moves); };
 }
 
@@ -187,6 +185,11 @@ Status LiveRunner::Run(Until until, std::stop_token stop) {
 }
 
 Status LiveRunner::Prepare(std::stop_token stop) {
+  MURMUR_ASSIGN(const auto plan, run_.table->Plan());
+  if (!run_.rows && IsTable(run_.pipeline->definition())) {
+    const TableMethod method = plan ? plan->method : TableMethod::kLedger;
+    MURMUR_ASSIGN(run_.rows, RowFold::OfLive(run_.pipeline, run_.table, run_.options, method));
+  }
   for (uint32_t i = 0; i < run_.options.threads; ++i) {
     workers_.push_back(std::make_unique<Worker>(&run_, source_, &progressed_));
   }
@@ -198,7 +201,6 @@ Status LiveRunner::Prepare(std::stop_token stop) {
       published_[split.substr(kPublishedPrefix.size())] = earlier.position;
     }
   }
-  MURMUR_ASSIGN(const auto plan, run_.table->Plan());
   if (!HasLivePositions(progress, plan)) {
     MURMUR_ASSIGN(const auto token, run_.table->Token());
     const HandoffToken begin = token.value_or(HandoffToken());

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "definition/table_method.h"
+#include "runtime/cut_method.h"
 #include "runtime/key_rebuild.h"
 #include "runtime/table_cursor.h"
 
@@ -11,6 +13,18 @@ namespace {
 
 constexpr size_t kPendingDeadLetterBytes = size_t{8} << 20;
 constexpr size_t kTables = 4;  // two that are filled, two that are committed
+
+// What waits for reads under way, of all that is not committed.
+constexpr size_t kHeldShare = 8;
+constexpr size_t kHeldBytesMin = size_t{1} << 20;
+
+Status CheckCut(const Definition& definition) {
+  const std::string why_not = WhyNotCut(definition);
+  if (why_not.empty()) return {};
+  return Status(Code::kFailedPrecondition,
+                "this state is kept by cuts, without a ledger, and " + why_not +
+                    ". Take that back, or build the state anew: murmur bootstrap FILE --fresh");
+}
 
 }  // namespace
 
@@ -33,6 +47,45 @@ std::shared_ptr<RowFold> RowFold::WithLedger(const std::shared_ptr<const Pipelin
     return std::make_unique<LedgerMethod>(pipeline, table, phase, deltas);
   };
   return std::shared_ptr<RowFold>(new RowFold(pipeline, table, options, make));
+}
+
+std::shared_ptr<RowFold> RowFold::WithCuts(const std::shared_ptr<const Pipeline>& pipeline,
+                                           StateTable* table, const FoldOptions& options,
+                                           CutMap cuts) {
+  const auto make = [&](RowDeltas* deltas) {
+    return std::make_unique<CutMethod>(pipeline, std::move(cuts), deltas);
+  };
+  return std::shared_ptr<RowFold>(new RowFold(pipeline, table, options, make));
+}
+
+Result<std::shared_ptr<RowFold>> RowFold::OfScan(const std::shared_ptr<const Pipeline>& pipeline,
+                                                 StateTable* table, const FoldOptions& options,
+                                                 const SnapshotSource& source, const ScanPlan& plan,
+                                                 const SnapshotSource::ProgressMap& progress) {
+  if (plan.method == TableMethod::kLedger) {
+    return WithLedger(pipeline, table, options, LedgerMethod::Phase::kScanning);
+  }
+  MURMUR_TRY(CheckCut(pipeline->definition()));
+  std::vector<RowRange> ranges;
+  std::vector<bool> done;
+  for (const Split& split : plan.splits) {
+    MURMUR_ASSIGN(ranges.emplace_back(), source.RowsOf(split));
+    const auto it = progress.find(split.id);
+    done.push_back(it != progress.end() && it->second.done);
+  }
+  CutMap cuts(std::max<size_t>(kHeldBytesMin, options.delta_bytes / kHeldShare / options.threads));
+  MURMUR_TRY(cuts.Load(*table, plan.splits, ranges, done));
+  return WithCuts(pipeline, table, options, std::move(cuts));
+}
+
+Result<std::shared_ptr<RowFold>> RowFold::OfLive(const std::shared_ptr<const Pipeline>& pipeline,
+                                                 StateTable* table, const FoldOptions& options,
+                                                 TableMethod method) {
+  if (method == TableMethod::kLedger) {
+    return WithLedger(pipeline, table, options, LedgerMethod::Phase::kLive);
+  }
+  MURMUR_TRY(CheckCut(pipeline->definition()));
+  return WithCuts(pipeline, table, options, CutMap(0));
 }
 
 RowFold::RowFold(std::shared_ptr<const Pipeline> pipeline, StateTable* table,

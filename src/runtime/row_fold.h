@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "runtime/cut_map.h"
 #include "runtime/fold_worker.h"
 #include "runtime/ledger_method.h"
 #include "runtime/row_deltas.h"
@@ -27,10 +28,23 @@ namespace murmur {
 
 class RowFold {
  public:
-  // `table` outlives it.
+  // `table` outlives it, in all of them.
   static std::shared_ptr<RowFold> WithLedger(const std::shared_ptr<const Pipeline>& pipeline,
                                              StateTable* table, const FoldOptions& options,
                                              LedgerMethod::Phase phase);
+  static std::shared_ptr<RowFold> WithCuts(const std::shared_ptr<const Pipeline>& pipeline,
+                                           StateTable* table, const FoldOptions& options,
+                                           CutMap cuts);
+  // Of a scan, and live beside it: by the method of its plan. `source` has taken it up; `progress`:
+  // of its splits. Errors: kFailedPrecondition (the definition does not allow the method by now).
+  static Result<std::shared_ptr<RowFold>> OfScan(const std::shared_ptr<const Pipeline>& pipeline,
+                                                 StateTable* table, const FoldOptions& options,
+                                                 const SnapshotSource& source, const ScanPlan& plan,
+                                                 const SnapshotSource::ProgressMap& progress);
+  // Of live alone. Errors: as OfScan.
+  static Result<std::shared_ptr<RowFold>> OfLive(const std::shared_ptr<const Pipeline>& pipeline,
+                                                 StateTable* table, const FoldOptions& options,
+                                                 TableMethod method);
 
   bool needs_before() const noexcept { return method_->needs_before(); }
 

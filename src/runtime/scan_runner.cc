@@ -1,9 +1,16 @@
 #include "runtime/scan_runner.h"
 
+#include <chrono>
 #include <thread>
 #include <vector>
 
 namespace murmur {
+namespace {
+
+// For a source to see what live has seen.
+constexpr std::chrono::milliseconds kReadAgainPause{50};
+
+}  // namespace
 
 ScanRunner::ScanRunner(std::shared_ptr<const Pipeline> pipeline, SnapshotSource* source,
                        StateTable* table, FoldOptions options, CaptureHandoff capture)
@@ -12,16 +19,13 @@ ScanRunner::ScanRunner(std::shared_ptr<const Pipeline> pipeline, SnapshotSource*
       run_(std::move(pipeline), table, std::move(options)) {}
 
 ScanRunner::ScanRunner(std::shared_ptr<const Pipeline> pipeline, SnapshotSource* source,
-                       StateTable* table, FoldOptions options, std::shared_ptr<RowFold> rows,
-                       Companion* companion)
+                       StateTable* table, FoldOptions options, Companion* companion)
     : source_(source), companion_(companion), run_(std::move(pipeline), table, std::move(options)) {
-  run_.rows = std::move(rows);
   run_.is_scan = true;
 }
 
 Status ScanRunner::Run(std::stop_token stop) {
   MURMUR_TRY(Prepare(stop));
-  if (companion_ != nullptr) companion_->Begin(this);
   if (run_.TooManyErrors()) {
     run_.Fail(TooManyDeadLetters(run_));
     return Finish(stop);
@@ -56,9 +60,20 @@ Status ScanRunner::Work(std::stop_token stop) {
 }
 
 Status ScanRunner::ReadSplit(FoldWorker* worker, SplitWork* work, std::stop_token stop) {
+  MURMUR_TRY(ReadOn(worker, work, stop));
+  while (work->read_again && !stop.stop_requested() && !run_.abort.stop_requested()) {
+    std::this_thread::sleep_for(kReadAgainPause);
+    MURMUR_TRY(ReadOn(worker, work, stop));
+  }
+  return {};
+}
+
+// From where it was counted, to its end or until it has to be read again.
+Status ScanRunner::ReadOn(FoldWorker* worker, SplitWork* work, std::stop_token stop) {
+  worker->BeginRead(work);
   MURMUR_ASSIGN(auto stream,
                 source_->Open(work->split, work->progress.position, run_.pipeline->projection()));
-  while (!stop.stop_requested() && !run_.abort.stop_requested()) {
+  while (!work->read_again && !stop.stop_requested() && !run_.abort.stop_requested()) {
     MURMUR_ASSIGN(const ReadState state, stream->Read(stop, worker->EmptyBatch()));
     switch (state) {
       case ReadState::kIdle: MURMUR_TRY(worker->CommitIfDue()); break;
@@ -88,9 +103,14 @@ Status ScanRunner::Prepare(std::stop_token stop) {
     MURMUR_TRY(source_->Resume(*plan));
     plan_ = *std::move(plan);
   } else {
+    TableMethod method = TableMethod::kLedger;
+    if (companion_ != nullptr) {
+      MURMUR_ASSIGN(method, companion_->Choose(stop));
+    }
     MURMUR_ASSIGN(const HandoffToken token,
                   capture_ ? capture_(stop) : source_->CaptureHandoff(stop));
     MURMUR_ASSIGN(plan_, source_->Scan(stop));
+    plan_.method = method;
     plan_.deduplicate |= run_.options.overlap_until.has_value();
     MURMUR_TRY(run_.table->Begin(token, plan_));
   }
@@ -103,6 +123,8 @@ Status ScanRunner::Prepare(std::stop_token stop) {
   }
   MURMUR_ASSIGN(const auto done, Progress());
   for (const Split& split : plan_.splits) AddWork(split, done);
+  if (companion_ == nullptr) return {};
+  MURMUR_ASSIGN(run_.rows, companion_->Begin(plan_, done));
   return {};
 }
 

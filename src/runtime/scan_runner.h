@@ -31,8 +31,12 @@ class ScanRunner {
   class Companion {
    public:
     virtual ~Companion() = default;
-    // The scan begins: its token and its plan are stored.
-    virtual void Begin(ScanRunner* scan) = 0;
+    // How the rows of a new scan are to be told from what live brings.
+    virtual Result<TableMethod> Choose(std::stop_token stop) = 0;
+    // The scan begins: its token and its plan are stored. Returns what it folds into.
+    using ProgressMap = SnapshotSource::ProgressMap;
+    virtual Result<std::shared_ptr<RowFold>> Begin(const ScanPlan& plan,
+                                                   const ProgressMap& progress) = 0;
     // Everything has been read: returns when the version may be complete.
     virtual Status CatchUp(std::stop_token stop) = 0;
   };
@@ -40,9 +44,9 @@ class ScanRunner {
   // All outlive the runner.
   ScanRunner(std::shared_ptr<const Pipeline> pipeline, SnapshotSource* source, StateTable* table,
              FoldOptions options, CaptureHandoff capture = {});
-  // Of a table's rows, folded into `rows`.
+  // Of a table's rows.
   ScanRunner(std::shared_ptr<const Pipeline> pipeline, SnapshotSource* source, StateTable* table,
-             FoldOptions options, std::shared_ptr<RowFold> rows, Companion* companion);
+             FoldOptions options, Companion* companion);
 
   // Captures the hand-off token and the plan if the table has none yet, else takes up the plan;
   // reads every split to its end; sets the table's status to complete, or failed with the reason.
@@ -60,6 +64,7 @@ class ScanRunner {
   void ReadWork(std::stop_token stop);
   Status Work(std::stop_token stop);
   Status ReadSplit(FoldWorker* worker, SplitWork* work, std::stop_token stop);
+  Status ReadOn(FoldWorker* worker, SplitWork* work, std::stop_token stop);
   // Splits that show only now; false: none, or the run has ended otherwise.
   bool FindMore(std::stop_token stop);
   Result<std::map<std::string, SplitProgress>> Progress() const;

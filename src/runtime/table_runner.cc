@@ -1,16 +1,19 @@
 #include "runtime/table_runner.h"
 
+#include "runtime/choose_method.h"
+
 namespace murmur {
 
 TableRunner::TableRunner(std::shared_ptr<const Pipeline> pipeline, SnapshotSource* rows,
                          LiveSource* changes, StateTable* table, const FoldOptions& scan,
                          const FoldOptions& live)
     : pipeline_(std::move(pipeline)),
+      rows_(rows),
       changes_(changes),
       table_(table),
+      scan_options_(scan),
       live_options_(live),
-      fold_(RowFold::WithLedger(pipeline_, table, scan, LedgerMethod::Phase::kScanning)),
-      scan_(pipeline_, rows, table, scan, fold_, this) {}
+      scan_(pipeline_, rows, table, scan, this) {}
 
 TableRunner::~TableRunner() { (void)StopFollowing(); }
 
@@ -24,11 +27,19 @@ LiveRunner TableRunner::NewLive() {
   return LiveRunner(pipeline_, changes_, table_, live_options_, fold_);
 }
 
-void TableRunner::Begin(ScanRunner* scan) {
-  follower_ = std::jthread([this, scan](std::stop_token stop) {
+Result<TableMethod> TableRunner::Choose(std::stop_token stop) {
+  MURMUR_ASSIGN(const ChosenMethod chosen, ChooseMethod(pipeline_->definition(), rows_, stop));
+  return chosen.method;
+}
+
+Result<std::shared_ptr<RowFold>> TableRunner::Begin(const ScanPlan& plan,
+                                                    const ProgressMap& progress) {
+  MURMUR_ASSIGN(fold_, RowFold::OfScan(pipeline_, table_, scan_options_, *rows_, plan, progress));
+  follower_ = std::jthread([this](std::stop_token stop) {
     followed_ = NewLive().Run(LiveRunner::Until::kStopped, stop);
-    if (!stop.stop_requested()) scan->Abort(followed_);
+    if (!stop.stop_requested()) scan_.Abort(followed_);
   });
+  return fold_;
 }
 
 Status TableRunner::StopFollowing() {

@@ -36,17 +36,20 @@ class TableRunner final : private ScanRunner::Companion {
   const FoldProgress& progress() const noexcept { return scan_.progress(); }
 
  private:
-  void Begin(ScanRunner* scan) override;
+  Result<TableMethod> Choose(std::stop_token stop) override;
+  Result<std::shared_ptr<RowFold>> Begin(const ScanPlan& plan,
+                                         const ProgressMap& progress) override;
   Status CatchUp(std::stop_token stop) override;
   // How following beside the scan ended.
   Status StopFollowing();
   LiveRunner NewLive();
 
   const std::shared_ptr<const Pipeline> pipeline_;
+  SnapshotSource* const rows_;
   LiveSource* const changes_;
   StateTable* const table_;
-  const FoldOptions live_options_;
-  const std::shared_ptr<RowFold> fold_;
+  const FoldOptions scan_options_, live_options_;
+  std::shared_ptr<RowFold> fold_;  // since Begin
   ScanRunner scan_;
   Status followed_;  // written by the thread
   std::jthread follower_;

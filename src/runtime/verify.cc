@@ -43,6 +43,22 @@ Status CheckVerifiable(const Definition& definition) {
                 "or `error` they count as they were first seen, which nobody can tell any more");
 }
 
+// Without a ledger nobody knows what the state holds of a row.
+Status CheckHasLedger(const Definition& definition, const StateDirectory& directory) {
+  MURMUR_ASSIGN(const auto number, directory.SettledCurrent());
+  if (!number) return {};  // told later
+  MURMUR_ASSIGN(const OpenedVersion opened,
+                OpenVersion(definition, directory, *number, Access::kRead));
+  MURMUR_ASSIGN(const auto plan, opened.table->Plan());
+  MURMUR_TRY(opened.table->Close());
+  if (!plan || plan->method == TableMethod::kLedger) return {};
+  return Status(Code::kFailedPrecondition,
+                "version " + std::to_string(*number) +
+                    " is kept by cuts, which keep nothing of rows that the table could be compared "
+                    "with. A state with `method: ledger` can be verified; this one can be compared "
+                    "with one built anew: murmur bootstrap FILE --fresh, then murmur diff");
+}
+
 void Sleep(std::chrono::milliseconds time, const std::stop_token& stop) {
   std::mutex mutex;
   std::condition_variable_any wake;
@@ -227,6 +243,7 @@ Status Verify(const Definition& definition, const VerifyOptions& options, Verify
   MURMUR_TRY(OpenStateForReading(definition));  // a state that is not there is not made
   MURMUR_ASSIGN(const auto directory, StateDirectory::Open(StatePath(definition), Access::kWrite,
                                                            StoreOptions(definition)));
+  MURMUR_TRY(CheckHasLedger(definition, *directory));
   {
     Verification first(definition, options, directory.get());
     MURMUR_TRY(first.Run(summary));

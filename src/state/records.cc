@@ -85,6 +85,10 @@ bool GetPlan(std::string_view in, ScanPlan* plan) {
       return false;
     }
   }
+  uint64_t method = 0;  // written where it is another
+  if (!in.empty() && !GetVarint(&in, &method)) return false;
+  if (method > static_cast<uint64_t>(TableMethod::kCut)) return false;
+  plan->method = static_cast<TableMethod>(method);
   return in.empty();
 }
 
@@ -194,6 +198,7 @@ std::string EncodePlan(const ScanPlan& plan) {
     PutVarint(split.bytes, &out);
     PutBytes(split.payload, &out);
   }
+  if (plan.method != TableMethod::kLedger) PutVarint(static_cast<uint64_t>(plan.method), &out);
   return out;
 }
 

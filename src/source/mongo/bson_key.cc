@@ -328,6 +328,14 @@ Status AppendBsonKey(const bson_iter_t* value, std::string* key) {
   return status;
 }
 
+Status AppendIdKey(const bson_t* document, std::string* key) {
+  bson_iter_t id;
+  if (!bson_iter_init_find(&id, document, "_id")) {
+    return Status(Code::kDataLoss, "a document without _id");
+  }
+  return AppendBsonKey(&id, key);
+}
+
 std::string BsonValueAsJson(const bson_iter_t* value) {
   constexpr std::string_view kBegin = "{ \"_id\" : ";
   constexpr std::string_view kEnd = " }";

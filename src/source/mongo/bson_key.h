@@ -35,6 +35,9 @@ namespace murmur {
 // Errors: kUnimplemented (documents nested more than 200 deep), kDataLoss (no BSON).
 Status AppendBsonKey(const bson_iter_t* value, std::string* key);
 
+// That of the _id of `document`. Errors: kDataLoss (there is none), and those of AppendBsonKey.
+Status AppendIdKey(const bson_t* document, std::string* key);
+
 // The value as canonical extended JSON, for messages and positions. The few values that JSON does
 // not give back bit by bit (text that is not UTF-8, the payload of a NaN, a document that looks
 // like extended JSON) are {"$bson": "the bytes of {_id: value} in hex"}.

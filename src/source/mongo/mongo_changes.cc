@@ -14,6 +14,7 @@ namespace {
 
 constexpr int32_t kAwaitMs = 200;
 constexpr int32_t kAnswerEvents = 1000;
+constexpr uint32_t kRowsPerChange = 2;  // before and after
 constexpr std::chrono::seconds kMoveEvery{1};
 constexpr std::chrono::seconds kPatience{30};  // for the first answer
 constexpr std::chrono::hours kForEver{24 * 365 * 10};
@@ -21,10 +22,24 @@ constexpr std::chrono::hours kForEver{24 * 365 * 10};
 // meanwhile: it gets twice as long each time.
 constexpr int kLongerMax = 6;
 
-// [{$project: …}]: of the changes, no more than what is looked at.
-BsonDocument Pipeline(const Projection& projection) {
+constexpr std::string_view kAfter = "fullDocument";
+constexpr std::string_view kBefore = "fullDocumentBeforeChange";
+
+// Of an image of a document, no more than what is looked at.
+void AppendImage(std::string_view image, const Projection& projection, bson_t* project) {
   const BsonDocument fields;
   AppendServerProjection(projection, fields.get());
+  if (bson_empty(fields.get())) BSON_APPEND_INT32(project, image.data(), 1);
+  bson_iter_t field;
+  bson_iter_init(&field, fields.get());
+  while (bson_iter_next(&field)) {
+    const std::string name = fmt::format("{}.{}", image, bson_iter_key(&field));
+    bson_append_int32(project, name.c_str(), static_cast<int>(name.size()), 1);
+  }
+}
+
+// [{$project: …}]: of the changes, no more than what is looked at.
+BsonDocument Pipeline(const Projection& projection) {
   BsonDocument out;
   bson_t stages;
   bson_t stage;
@@ -35,14 +50,8 @@ BsonDocument Pipeline(const Projection& projection) {
   for (const char* name : {"operationType", "clusterTime", "documentKey", "to"}) {
     bson_append_int32(&project, name, -1, 1);
   }
-  constexpr std::string_view kDocument = "fullDocument";
-  if (bson_empty(fields.get())) BSON_APPEND_INT32(&project, kDocument.data(), 1);
-  bson_iter_t field;
-  bson_iter_init(&field, fields.get());
-  while (bson_iter_next(&field)) {
-    const std::string name = fmt::format("{}.{}", kDocument, bson_iter_key(&field));
-    bson_append_int32(&project, name.c_str(), static_cast<int>(name.size()), 1);
-  }
+  AppendImage(kAfter, projection, &project);
+  if (projection.before) AppendImage(kBefore, projection, &project);
   bson_append_document_end(&stage, &project);
   bson_append_document_end(&stages, &stage);
   bson_append_array_end(out.get(), &stages);
@@ -83,6 +92,7 @@ class MongoChanges::Fetching {
            const Projection& projection, std::shared_ptr<MongoQueue> queue)
       : place_(std::move(place)),
         pipeline_(Pipeline(projection)),
+        before_(projection.before),
         queue_(std::move(queue)),
         position_(std::move(position)) {}
 
@@ -115,7 +125,9 @@ class MongoChanges::Fetching {
 
   Result<BsonDocument> Options() const {
     BsonDocument options;
-    BSON_APPEND_UTF8(options.get(), "fullDocument", "updateLookup");
+    // An image that the server does not have (any more) is an error, and never a guess.
+    BSON_APPEND_UTF8(options.get(), kAfter.data(), before_ ? "required" : "updateLookup");
+    if (before_) BSON_APPEND_UTF8(options.get(), kBefore.data(), "required");
     BSON_APPEND_INT32(options.get(), "maxAwaitTimeMS", kAwaitMs);
     BSON_APPEND_INT32(options.get(), "batchSize", kAnswerEvents);
     if (position_.token.empty()) {
@@ -158,6 +170,7 @@ class MongoChanges::Fetching {
 
   const std::shared_ptr<const MongoPlace> place_;
   const BsonDocument pipeline_;
+  const bool before_;
   const std::shared_ptr<MongoQueue> queue_;
   MongoPosition position_;
   Retries retries_{kPatience};
@@ -171,7 +184,7 @@ struct MongoChanges::Change {
   std::string_view operation;
   ClusterTime time = 0;
   BsonBytes token;
-  BsonBytes document;  // null: none
+  BsonBytes before, document;  // null: none
   BsonBytes key;
   BsonBytes to;
 
@@ -181,7 +194,8 @@ struct MongoChanges::Change {
       const std::string_view name = bson_iter_key(field);
       if (name == "_id") token = DocumentOf(field);
       if (name == "operationType") operation = TextOf(field);
-      if (name == "fullDocument") document = DocumentOf(field);
+      if (name == kAfter) document = DocumentOf(field);
+      if (name == kBefore) before = DocumentOf(field);
       if (name == "documentKey") key = DocumentOf(field);
       if (name == "to") to = DocumentOf(field);
       if (name == "clusterTime" && BSON_ITER_HOLDS_TIMESTAMP(field)) {
@@ -214,6 +228,7 @@ MongoChanges::MongoChanges(std::shared_ptr<const MongoPlace> place, const MongoP
       begin_(after.through),
       goal_(std::move(options.goal)),
       queue_(std::make_shared<MongoQueue>(std::move(options.wake))),
+      before_(projection.before),
       rows_(place_->ns, projection),
       position_(after),
       fetching_([fetching = std::make_shared<Fetching>(place_, after, projection, queue_)] {
@@ -230,12 +245,12 @@ Result<ReadState> MongoChanges::Read(std::stop_token stop, RecordBatch* batch) {
     next_ = 0;
     page_.Clear();
     if (!queue_->Take(&page_)) {
-      if (const auto end = queue_->end()) return *end;
+      if (const auto end = queue_->end()) return end->status;
       return ReadMark(batch);
     }
   }
   const MongoPosition before = position_;
-  for (; next_ < page_.size() && batch->rows < kBatchRows; ++next_) {
+  for (; next_ < page_.size() && batch->rows + kRowsPerChange <= kBatchRows; ++next_) {
     end_ = TakeChange(page_[next_]);
     if (!end_.ok()) break;
   }
@@ -243,10 +258,15 @@ Result<ReadState> MongoChanges::Read(std::stop_token stop, RecordBatch* batch) {
     MURMUR_TRY(end_);
     return ReadState::kIdle;
   }
-  rows_.Finish();
-  batch->after = position_.ToString();
+  Finish(batch);
   moved_at_ = std::chrono::steady_clock::now();
   return ReadState::kRecords;
+}
+
+void MongoChanges::Finish(RecordBatch* batch) {
+  rows_.Finish();
+  batch->after = position_.ToString();
+  batch->seen = PlaceOf(position_.through);
 }
 
 // That nothing came up to some time is worth a commit now and then, and when somebody waits for it.
@@ -259,8 +279,7 @@ Result<ReadState> MongoChanges::ReadMark(RecordBatch* batch) {
   if (!reaches_goal && now - moved_at_ < kMoveEvery) return ReadState::kIdle;
   position_ = {.through = std::max(position_.through, mark->through), .token = mark->token};
   moved_at_ = now;
-  rows_.Finish();
-  batch->after = position_.ToString();
+  Finish(batch);
   return ReadState::kRecords;
 }
 
@@ -278,7 +297,7 @@ Status MongoChanges::TakeChange(BsonBytes event) {
                                 "is there now: murmur bootstrap FILE --fresh",
                                 place_->text, ending));
     }
-    if (change.is_row()) MURMUR_TRY(TakeRow(change));
+    if (change.is_row()) MURMUR_TRY(before_ ? TakeRowWithBefore(change) : TakeRow(change));
   }
   position_.token = ResumeTokenText(&token);
   position_.through = std::max(position_.through, change.time - 1);
@@ -293,6 +312,20 @@ Status MongoChanges::TakeRow(const Change& change) {
     return Status(Code::kDataLoss, place_->text + ": a change that does not name its row");
   }
   return gone ? rows_.Delete(row) : rows_.Put(row);
+}
+
+Status MongoChanges::TakeRowWithBefore(const Change& change) {
+  const bool is_new = change.operation == "insert";
+  const bool gone = change.operation == "delete";
+  const bool complete = (is_new || change.before.data != nullptr) &&
+                        (gone ? change.key.data : change.document.data) != nullptr;
+  if (!complete) {
+    return Status(Code::kDataLoss, place_->text + ": a change without what the row was before it");
+  }
+  if (!is_new) MURMUR_TRY(rows_.Retract(change.before));
+  MURMUR_TRY(gone ? rows_.Delete(change.key) : rows_.Put(change.document));
+  rows_.SetPlace(PlaceOf(change.time));
+  return {};
 }
 
 }  // namespace murmur

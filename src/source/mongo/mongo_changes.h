@@ -41,13 +41,16 @@ class MongoChanges final : public RecordStream {
   struct Change;
 
   Result<ReadState> ReadMark(RecordBatch* batch);
+  void Finish(RecordBatch* batch);
   Status TakeChange(BsonBytes event);
   Status TakeRow(const Change& change);
+  Status TakeRowWithBefore(const Change& change);
 
   const std::shared_ptr<const MongoPlace> place_;
   const ClusterTime begin_;  // what is at or before it is counted, and may come again
   const std::shared_ptr<const std::atomic<ClusterTime>> goal_;
   const std::shared_ptr<MongoQueue> queue_;
+  const bool before_;  // rows as they were before a change are wanted too
   MongoRows rows_;
   MongoPosition position_;
   MongoPage page_;   // holds the last batch

@@ -20,6 +20,7 @@ enum ServerCode : uint32_t {
   kUnauthorized = 13,
   kAuthenticationFailed = 18,
   kNamespaceNotFound = 26,
+  kNoMatchingDocument = 47,
   kSnapshotTooOld = 239,
   kChangeStreamFatalError = 280,
   kChangeStreamHistoryLost = 286,
@@ -115,6 +116,7 @@ Code CodeOf(const bson_error_t& error, const bson_t* reply) {
     case kAuthenticationFailed:
     case kAtlasError: return Code::kPermissionDenied;
     case kNamespaceNotFound: return Code::kNotFound;
+    case kNoMatchingDocument:
     case kChangeStreamFatalError:
     case kChangeStreamHistoryLost: return Code::kOutOfRange;
     default: break;
@@ -135,6 +137,12 @@ std::string RemedyOf(Code code, const bson_error_t& error, const MongoPlace& pla
         ". The user in the uri needs the role read on the database {}; see to its password and "
         "authSource as well",
         place.database);
+  }
+  if (code == Code::kOutOfRange && error.code == kNoMatchingDocument) {
+    return ". Images of documents before a change are not there any more, or were switched off: "
+           "what happened since is not known. Keep them for longer (changeStreamOptions, "
+           "expireAfterSeconds) or go without them (method: ledger), and begin anew: murmur "
+           "bootstrap FILE --fresh";
   }
   if (code == Code::kOutOfRange) {
     return ". The oplog does not reach back to where this was read up to, and what happened since "
@@ -333,6 +341,8 @@ Result<MongoCollectionFacts> MongoClient::Facts() const {
   MURMUR_ASSIGN(const BsonDocument description, Description());
   MURMUR_TRY(CheckKind(*place_, description.get()));
   MongoCollectionFacts facts{.uuid = UuidOf(description.get())};
+  facts.keeps_images =
+      NumberAt(description.get(), "options.changeStreamPreAndPostImages.enabled") != 0;
   constexpr std::string_view kStatistics = R"([{"$collStats": {"storageStats": {}}}])";
   const BsonDocument pipeline(
       bson_new_from_json(reinterpret_cast<const uint8_t*>(kStatistics.data()),

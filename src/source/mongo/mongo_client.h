@@ -74,7 +74,8 @@ Status MongoStatus(const MongoPlace& place, std::string_view doing, const bson_e
 struct MongoCollectionFacts {
   std::string uuid;  // hex; differs after it was dropped and made anew
   uint64_t rows = 0;
-  uint64_t row_bytes = 0;  // on average
+  uint64_t row_bytes = 0;     // on average
+  bool keeps_images = false;  // of documents as they were before and after a change
 };
 
 // Threads: one at a time.

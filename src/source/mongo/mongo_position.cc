@@ -119,4 +119,10 @@ const Position* MongoHandoffPosition(const MongoPlace& place, const HandoffToken
   return it == stream->second.end() ? nullptr : &it->second;
 }
 
+std::string PlaceOf(ClusterTime time) {
+  std::string place;
+  for (int shift = 56; shift >= 0; shift -= 8) place.push_back(static_cast<char>(time >> shift));
+  return place;
+}
+
 }  // namespace murmur

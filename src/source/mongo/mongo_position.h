@@ -33,6 +33,9 @@ Result<BsonDocument> ParseResumeToken(std::string_view text);
 // The cluster time that a resume token begins with. Errors: kInvalidArgument.
 Result<ClusterTime> ResumeTokenTime(const bson_t* token);
 
+// A cluster time as a place that orders by its bytes (RecordBatch::places).
+std::string PlaceOf(ClusterTime time);
+
 // What a hand-off token says of a collection at `time`, and back; null: nothing.
 HandoffToken MongoHandoff(const MongoPlace& place, ClusterTime time);
 const Position* MongoHandoffPosition(const MongoPlace& place, const HandoffToken& token);

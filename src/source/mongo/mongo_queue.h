@@ -34,6 +34,11 @@ struct MongoPage {
   }
 };
 
+struct MongoEnd {
+  Status status;
+  ClusterTime read_at = 0;
+};
+
 class MongoQueue {
  public:
   // `wake`, which may be empty, is called when something came to the empty queue, by the thread
@@ -63,10 +68,10 @@ class MongoQueue {
     if (is_new && !closed_) Notify();
     return !closed_;
   }
-  // Nothing comes any more; OK: that was all.
-  void End(Status status) {
+  // Nothing comes any more; OK: that was all, as a snapshot found at `read_at`.
+  void End(Status status, ClusterTime read_at = 0) {
     const std::lock_guard lock(mutex_);
-    end_ = std::move(status);
+    end_ = MongoEnd{.status = std::move(status), .read_at = read_at};
     if (!closed_) Notify();
   }
   // False: nobody reads any more.
@@ -91,7 +96,7 @@ class MongoQueue {
     return true;
   }
   // What there is while no document is.
-  std::optional<Status> end() const {
+  std::optional<MongoEnd> end() const {
     const std::lock_guard lock(mutex_);
     return page_.size() == 0 ? end_ : std::nullopt;
   }
@@ -128,7 +133,7 @@ class MongoQueue {
   // Under mutex_.
   MongoPage page_;
   std::optional<MongoPosition> mark_;  // behind the page
-  std::optional<Status> end_;
+  std::optional<MongoEnd> end_;
   bool closed_ = false;
 };
 

@@ -34,6 +34,8 @@ void MongoRows::Begin(RecordBatch* batch) {
   batch->object = ns_;
   batch->row_keys.clear();
   batch->changes.clear();
+  batch->places.clear();
+  batch->seen.clear();
   batch->describe = nullptr;
   documents_.clear();
   keys_.clear();
@@ -45,14 +47,27 @@ Status MongoRows::Put(BsonBytes document) {
   const uint32_t row = batch_->rows;
   MURMUR_TRY(Add(document, RowChange::kPut));
   DeadLetter dead;
-  if (decoder_.Decode(document.data, document.size, row, &batch_->columns, &dead)) return {};
-  batch_->changes[row] = RowChange::kDelete;
-  for (Column& column : batch_->columns) column.cells[row] = Cell::Null();
+  if (Decode(document, row, &dead)) return {};
   dead.object = ns_;
   dead.offset = batch_->offsets[row];
   Describe(row, &dead);
   batch_->dead_letters.push_back(std::move(dead));
   return {};
+}
+
+Status MongoRows::Retract(BsonBytes document) {
+  const uint32_t row = batch_->rows;
+  MURMUR_TRY(Add(document, RowChange::kRetract));
+  DeadLetter dead;
+  (void)Decode(document, row, &dead);
+  return {};
+}
+
+bool MongoRows::Decode(BsonBytes document, uint32_t row, DeadLetter* dead) {
+  if (decoder_.Decode(document.data, document.size, row, &batch_->columns, dead)) return true;
+  batch_->changes[row] = RowChange::kDelete;
+  for (Column& column : batch_->columns) column.cells[row] = Cell::Null();
+  return false;
 }
 
 Status MongoRows::Delete(BsonBytes document) {

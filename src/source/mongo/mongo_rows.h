@@ -21,11 +21,16 @@ class MongoRows {
   // Views of the batch before are no more from here on. *batch stays until Finish.
   void Begin(RecordBatch* batch);
   // What a row holds now. What can't be decoded is a dead letter, and the row holds nothing.
-  // REQUIRES of both: the batch is not full; the bytes stay where they are until the next Begin
-  // Errors of both: kDataLoss (no _id), kUnimplemented (an _id that has no key).
+  // REQUIRES of all: the batch is not full; the bytes stay where they are until the next Begin
+  // Errors of all: kDataLoss (no _id), kUnimplemented (an _id that has no key).
   Status Put(BsonBytes document);
   // A row that is gone; of `document` only the _id counts.
   Status Delete(BsonBytes document);
+  // What a row held before the change that is told next. What can't be decoded never counted, and
+  // is as if it were gone.
+  Status Retract(BsonBytes document);
+  // Of the rows since the last call: where in the change log their change stands.
+  void SetPlace(const std::string& place) { batch_->places.resize(batch_->rows, place); }
   void Finish();
 
   // Of the row that came last, as BsonValueAsJson. REQUIRES: there was one
@@ -33,6 +38,7 @@ class MongoRows {
 
  private:
   Status Add(BsonBytes document, RowChange change);
+  bool Decode(BsonBytes document, uint32_t row, DeadLetter* dead);
   static std::string IdOf(BsonBytes document);
   void Describe(uint32_t row, DeadLetter* letter) const;
 

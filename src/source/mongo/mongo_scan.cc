@@ -67,10 +67,10 @@ class Fetching {
       const uint64_t before = rows_;
       Status status = ReadOn();
       if (queue_->closed()) return;
-      if (status.code() != Code::kUnavailable) return queue_->End(std::move(status));
+      if (status.code() != Code::kUnavailable) return queue_->End(std::move(status), read_at_);
       if (rows_ > before) retries.Progress(kPatience);
       const auto pause = retries.Next();
-      if (!pause) return queue_->End(std::move(status));
+      if (!pause) return queue_->End(std::move(status), read_at_);
       if (!queue_->Sleep(*pause)) return;
     }
   }
@@ -86,6 +86,7 @@ class Fetching {
 
   Status ReadWith(const MongoClient& client) {
     MURMUR_ASSIGN(const ClusterTime time, client.OperationTime());
+    read_at_ = time;
     if (time < not_before_) {
       return Status(Code::kUnavailable, place_.text + ": the server lags behind its change log");
     }
@@ -101,7 +102,7 @@ class Fetching {
   Status ReadAll(const MongoClient& client, const BsonDocument& command, ClusterTime time) {
     MURMUR_ASSIGN(const Find find, Open(client, command));
     std::string skipped;  // the key of the row that came last, which comes again if it is there
-    if (range_.after) MURMUR_TRY(AppendKey(range_.after->get(), &skipped));
+    if (range_.after) MURMUR_TRY(AppendIdKey(range_.after->get(), &skipped));
     const bson_t* document = nullptr;
     while (mongoc_cursor_next(find.cursor.get(), &document)) {
       MURMUR_ASSIGN(const bool is_skipped, IsSkipped(document, &skipped));
@@ -128,16 +129,8 @@ class Fetching {
   static Result<bool> IsSkipped(const bson_t* document, std::string* key) {
     if (key->empty()) return false;
     std::string first;
-    MURMUR_TRY(AppendKey(document, &first));
+    MURMUR_TRY(AppendIdKey(document, &first));
     return first == std::exchange(*key, {});
-  }
-
-  static Status AppendKey(const bson_t* document, std::string* key) {
-    bson_iter_t id;
-    if (!bson_iter_init_find(&id, document, "_id")) {
-      return Status(Code::kDataLoss, "a document without _id");
-    }
-    return AppendBsonKey(&id, key);
   }
 
   Status NoteLast(const bson_t* document) {
@@ -224,6 +217,7 @@ class Fetching {
   const BsonDocument projection_;
   const std::shared_ptr<MongoQueue> queue_;
   uint64_t rows_ = 0;
+  ClusterTime read_at_ = 0;  // of the last find
 };
 
 }  // namespace
@@ -246,7 +240,8 @@ Result<ReadState> MongoScanStream::Read(std::stop_token stop, RecordBatch* batch
     if (!stop.stop_requested() && !queue_->Take(&page_)) {
       const auto end = queue_->end();
       if (!end) return ReadState::kIdle;
-      MURMUR_TRY(*end);
+      MURMUR_TRY(end->status);
+      batch->seen = PlaceOf(end->read_at);
       return ReadState::kEnd;
     }
   }
@@ -256,6 +251,7 @@ Result<ReadState> MongoScanStream::Read(std::stop_token stop, RecordBatch* batch
   }
   rows_.Finish();
   batch->after = rows_.LastId();
+  batch->seen = PlaceOf(page_.read_at);
   return ReadState::kRecords;
 }
 

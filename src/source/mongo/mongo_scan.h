@@ -35,9 +35,6 @@ class MongoScanStream final : public RecordStream {
   // Errors: kUnavailable (nothing could be read for a minute), and what else MongoStatus says.
   Result<ReadState> Read(std::stop_token stop, RecordBatch* batch) override;
 
-  // The cluster time that the last batch was read at: it has what was written at or before it.
-  ClusterTime read_at() const noexcept { return page_.read_at; }
-
  private:
   const std::shared_ptr<MongoQueue> queue_;
   MongoRows rows_;

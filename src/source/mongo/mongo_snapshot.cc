@@ -1,9 +1,12 @@
 #include "source/mongo/mongo_snapshot.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "source/mongo/bson_key.h"
 #include "source/mongo/mongo_client.h"
 #include "source/mongo/mongo_cuts.h"
 #include "source/mongo/mongo_position.h"
@@ -99,6 +102,26 @@ class MongoSnapshot final : public SnapshotSource {
     const MongoScanOptions options{.not_before = frozen_.time, .row_bytes = frozen_.row_bytes};
     return std::unique_ptr<RecordStream>(
         std::make_unique<MongoScanStream>(clients_, std::move(range), projection, options));
+  }
+
+  Result<std::string> WhyNoBefore(std::stop_token stop) override {
+    const auto ask = [](const MongoClient& client) { return client.Facts(); };
+    MURMUR_ASSIGN(const MongoCollectionFacts facts,
+                  MongoClients::Ask<MongoCollectionFacts>(clients_, stop, ask));
+    if (facts.keeps_images) return std::string();
+    return fmt::format(
+        "{} keeps no images of documents before a change; it does (MongoDB 6.0 or later) after: "
+        "db.getSiblingDB(\"{}\").runCommand({{collMod: \"{}\", changeStreamPreAndPostImages: "
+        "{{enabled: true}}}})",
+        place_.text, place_.database, place_.collection);
+  }
+
+  Result<RowRange> RowsOf(const Split& split) const override {
+    MURMUR_ASSIGN(const MongoScanRange range, RangeOfSplit(split, ""));
+    RowRange rows;
+    if (range.from) MURMUR_TRY(AppendIdKey(range.from->get(), &rows.from));
+    if (range.until) MURMUR_TRY(AppendIdKey(range.until->get(), &rows.until.emplace()));
+    return rows;
   }
 
   Status Close() override { return {}; }

@@ -1,0 +1,197 @@
+#include "runtime/cut_map.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "state/wire.h"
+
+namespace murmur {
+namespace {
+
+// Keys in the ledger of the version, which has no rows.
+constexpr char kPassedKey[] = "p";
+constexpr char kRangePrefix[] = "r";
+constexpr size_t kHeldOverhead = 200;  // in a map
+
+std::string RangeKey(const std::string& split) { return kRangePrefix + split; }
+
+Status Damaged() { return Status(Code::kDataLoss, "what is stored of a scan's ranges is damaged"); }
+
+}  // namespace
+
+// --- one range
+
+const CutMap::Stretch* CutMap::Range::Find(std::string_view row) const {
+  const auto it = std::partition_point(
+      counted.begin(), counted.end(),
+      [row](const Stretch& stretch) { return stretch.through && *stretch.through < row; });
+  return it == counted.end() ? nullptr : &*it;
+}
+
+void CutMap::Range::Add(Stretch stretch) {
+  if (!counted.empty() && counted.back().seen == stretch.seen) {
+    counted.back().through = std::move(stretch.through);
+  } else {
+    counted.push_back(std::move(stretch));
+  }
+}
+
+// All changes up to `place` have come. Are there stretches left that wait for theirs?
+bool CutMap::Range::Forget(std::string_view place) {
+  std::vector<Stretch> before = std::exchange(counted, {});
+  bool waits = false;
+  for (Stretch& stretch : before) {
+    if (stretch.seen <= place) stretch.seen.clear();
+    waits |= !stretch.seen.empty();
+    Add(std::move(stretch));
+  }
+  return waits;
+}
+
+std::string CutMap::Range::ToBytes() const {
+  std::string bytes;
+  for (const Stretch& stretch : counted) {
+    PutVarint(stretch.through ? 1 : 0, &bytes);
+    if (stretch.through) PutBytes(*stretch.through, &bytes);
+    PutBytes(stretch.seen, &bytes);
+  }
+  return bytes;
+}
+
+bool CutMap::Range::FromBytes(std::string_view bytes) {
+  while (!bytes.empty()) {
+    Stretch& stretch = counted.emplace_back();
+    uint64_t has_end = 0;
+    if (!GetVarint(&bytes, &has_end) || has_end > 1) return false;
+    if (has_end == 1 && !GetBytes(&bytes, &stretch.through.emplace())) return false;
+    if (!GetBytes(&bytes, &stretch.seen)) return false;
+    if (!stretch.through && !bytes.empty()) return false;
+  }
+  return true;
+}
+
+// --- all of them
+
+Status CutMap::Load(const StateTable& table, const std::vector<Split>& splits,
+                    const std::vector<RowRange>& ranges, const std::vector<bool>& done) {
+  std::vector<std::string> keys{kPassedKey};
+  for (const Split& split : splits) keys.push_back(RangeKey(split.id));
+  MURMUR_ASSIGN(const auto stored,
+                table.LedgerEntries(std::vector<std::string_view>(keys.begin(), keys.end())));
+  passed_ = stored_passed_ = stored[0].value_or("");
+  for (size_t i = 0; i < splits.size(); ++i) {
+    const auto [it, is_new] = ranges_.try_emplace(ranges[i].from);
+    if (!is_new) return Status(Code::kInternal, splits[i].id + ": begins where another does");
+    Range& range = it->second;
+    range.split = splits[i].id;
+    range.until = ranges[i].until;
+    by_split_[range.split] = &range;
+    if (stored[i + 1]) {
+      if (!range.FromBytes(*stored[i + 1])) return Damaged();
+    } else if (done[i]) {
+      range.counted.emplace_back();
+    }
+    if (range.done() != done[i]) return Damaged();
+    const bool waits = std::any_of(range.counted.begin(), range.counted.end(),
+                                   [](const Stretch& stretch) { return !stretch.seen.empty(); });
+    if (waits) open_.insert(&range);
+  }
+  return {};
+}
+
+const CutMap::Range* CutMap::RangeOf(std::string_view row) const {
+  auto it = ranges_.upper_bound(row);
+  if (it == ranges_.begin()) return nullptr;
+  const Range& range = (--it)->second;
+  return range.until && row >= *range.until ? nullptr : &range;
+}
+
+CutMap::Range* CutMap::RangeOf(std::string_view row) {
+  return const_cast<Range*>(std::as_const(*this).RangeOf(row));
+}
+
+void CutMap::MakeStale(Reading* reading) const {
+  reading->stale = true;
+  reading->held.clear();
+  reading->bytes = 0;
+}
+
+void CutMap::BeginRead(const std::string& split) {
+  by_split_.at(split)->reading = std::make_unique<Reading>();
+  by_split_.at(split)->reading->passed = passed_;
+}
+
+bool CutMap::Count(const std::string& split, std::optional<std::string_view> through,
+                   std::string_view seen, std::vector<Held>* missed) {
+  Range& range = *by_split_.at(split);
+  Reading& reading = *range.reading;
+  // What live had passed when it began was ignored: a read that has not seen it would lose it.
+  if (reading.stale || seen < reading.passed) {
+    MakeStale(&reading);
+    return false;
+  }
+  const auto end = through ? reading.held.upper_bound(*through) : reading.held.end();
+  for (auto it = reading.held.begin(); it != end; it = reading.held.erase(it)) {
+    reading.bytes -= it->second.cells.size() + it->second.row.size() + kHeldOverhead;
+    if (it->second.place > seen) missed->push_back(std::move(it->second));
+  }
+  Stretch stretch;
+  if (through) stretch.through = *through;
+  if (seen > passed_all_) {
+    stretch.seen = seen;
+    open_.insert(&range);
+  }
+  range.Add(std::move(stretch));
+  if (range.done()) range.reading.reset();
+  changed_.insert(&range);
+  return true;
+}
+
+CutMap::Verdict CutMap::Judge(std::string_view row, std::string_view place) const {
+  const Range* range = RangeOf(row);
+  if (range == nullptr) return Verdict::kCounts;
+  if (const Stretch* stretch = range->Find(row)) {
+    return place > stretch->seen ? Verdict::kCounts : Verdict::kIgnored;
+  }
+  return range->reading && !range->reading->stale ? Verdict::kHeld : Verdict::kIgnored;
+}
+
+void CutMap::Hold(Held change) {
+  Reading& reading = *RangeOf(change.row)->reading;
+  reading.bytes += change.cells.size() + change.row.size() + kHeldOverhead;
+  if (reading.bytes > held_bytes_max_) return MakeStale(&reading);
+  std::string row = change.row;
+  reading.held.emplace(std::move(row), std::move(change));
+}
+
+void CutMap::Pass(std::string_view place) {
+  if (place > passed_) passed_ = place;
+}
+
+void CutMap::PassAll(std::string_view place) {
+  if (place <= passed_all_) return;
+  passed_all_ = place;
+  for (auto it = open_.begin(); it != open_.end();) {
+    changed_.insert(*it);
+    it = (*it)->Forget(place) ? std::next(it) : open_.erase(it);
+  }
+}
+
+std::vector<LedgerRow> CutMap::TakeChanges() {
+  std::vector<LedgerRow> rows;
+  if (ranges_.empty()) return rows;
+  if (passed_ != stored_passed_) rows.push_back({kPassedKey, passed_});
+  stored_passed_ = passed_;
+  for (const Range* range : std::exchange(changed_, {})) {
+    // One that is done, and whose changes have all come, is known by its split.
+    const bool is_over =
+        range->done() && range->counted.size() == 1 && range->counted[0].seen.empty();
+    rows.push_back(
+        {RangeKey(range->split), is_over ? std::nullopt : std::make_optional(range->ToBytes())});
+  }
+  std::sort(rows.begin(), rows.end(),
+            [](const LedgerRow& a, const LedgerRow& b) { return a.key < b.key; });
+  return rows;
+}
+
+}  // namespace murmur

@@ -1,0 +1,53 @@
+// Cuts: live tells what a row was before each change, and reads tell what they saw. So nothing is
+// kept of rows: a change counts, or is in what was read, or will be in what is read (cut_map.h).
+// At every commit the state is that of the rows which were read, as of the position of live.
+//
+// What a row contributes must not depend on when it came: rows with times in the future count, and
+// no window expires (definition/table_method.h).
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "fold/pipeline.h"
+#include "murmur/arena.h"
+#include "runtime/cut_map.h"
+#include "runtime/row_method.h"
+
+namespace murmur {
+
+class CutMethod final : public RowMethod {
+ public:
+  // The deltas outlive it.
+  CutMethod(const std::shared_ptr<const Pipeline>& pipeline, CutMap cuts, RowDeltas* deltas);
+
+  bool needs_before() const noexcept override { return true; }
+  void BeginRead(const SplitWork& work) override { cuts_.BeginRead(work.split.id); }
+  Status Take(const FoldRun& run, SplitWork* work, RecordBatch* batch) override;
+  Status TakeEnd(SplitWork* work, const RecordBatch& batch) override;
+  size_t PendingBytes() const override { return 0; }  // that a commit would free
+  void BeginCommit() override { committing_ = cuts_.TakeChanges(); }
+  Result<Values> FillCommit(RowDeltas::Tables* deltas, Commit* commit) override;
+  void EndCommit() override {}
+
+ private:
+  Status TakeRead(SplitWork* work, RecordBatch* batch);
+  Status TakeChanges(SplitWork* work, RecordBatch* batch);
+  Status TakeMissed(const RecordBatch& batch, SplitProgress* progress);
+  Status AddMissed(const RecordBatch& batch, SplitProgress* progress);
+  void Add(const std::vector<bool>& keep, RecordBatch* batch, SplitProgress* progress);
+
+  CutMap cuts_;
+  RowDeltas& deltas_;
+  std::vector<LedgerRow> committing_;
+
+  // Of the batch at hand.
+  std::deque<std::string> cells_;
+  std::vector<CutMap::Held> missed_;
+  RecordBatch missed_rows_;
+  Arena arena_;
+};
+
+}  // namespace murmur
