@@ -1,4 +1,5 @@
-"""A real Kafka broker for tests: one node, its own controller (KRaft), on free loopback ports.
+"""Real Kafka for tests (KRaft), on free loopback ports: a broker that is its own controller, or a
+cluster of several.
 
     with KafkaServer() as kafka:
         kafka.create_topic("views", partitions=2)
@@ -9,9 +10,18 @@
 It starts in 3 to 20 seconds, and is killed when the block ends, or with the thread that started it.
 Everything it stores lies in a temporary directory, which goes with it. Records keep the timestamps
 they are given, and stay however old those are.
+
+    with KafkaCluster(brokers=3) as kafka:
+        kafka.create_topic("views", min_insync_replicas=2)
+        leader = kafka.leader("views")
+        kafka.brokers[leader].kill()
+        kafka.wait_for_leader("views", other_than=leader)
+        kafka.brokers[leader].start()
+        kafka.wait_for_in_sync("views")
 """
 
 import base64
+import concurrent.futures
 import contextlib
 import itertools
 import json
@@ -27,6 +37,7 @@ import time
 
 import confluent_kafka
 import kafka as kafka_python
+from confluent_kafka import ElectionType
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic, OffsetSpec
 
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "murmur"
@@ -52,19 +63,21 @@ rootLogger.level = warn
 rootLogger.appenderRef.out.ref = out
 """
 
+LISTENER_OF = {"broker": "PLAINTEXT", "controller": "CONTROLLER"}
+
+REPLICATED = ("offsets.topic.replication.factor", "transaction.state.log.replication.factor",
+              "share.coordinator.state.topic.replication.factor")
+REPLICAS_MAX = 3
+
 BROKER = {
-    "process.roles": "broker,controller",
-    "node.id": 1,
     "controller.listener.names": "CONTROLLER",
     "inter.broker.listener.name": "PLAINTEXT",
     "auto.create.topics.enable": "false",
     # The topics of the broker's own: one node can't replicate them.
-    "offsets.topic.replication.factor": 1,
+    **dict.fromkeys(REPLICATED, 1),
     "offsets.topic.num.partitions": 1,
-    "transaction.state.log.replication.factor": 1,
     "transaction.state.log.min.isr": 1,
     "transaction.state.log.num.partitions": 1,
-    "share.coordinator.state.topic.replication.factor": 1,
     "share.coordinator.state.topic.min.isr": 1,
     # Times of test data: nothing expires by its age, nothing is refused for being of the future.
     "log.retention.ms": -1,
@@ -75,6 +88,15 @@ BROKER = {
     # What a test would only wait for.
     "group.initial.rebalance.delay.ms": 0,
     "transaction.abort.timed.out.transaction.cleanup.interval.ms": 500,
+}
+
+CLUSTER = {
+    # Leaders move when a test says so.
+    "auto.leader.rebalance.enable": "false",
+    # A follower that found no leader looks for the new one soon.
+    "replica.fetch.backoff.ms": 100,
+    # Several processes share the memory.
+    "log.cleaner.dedupe.buffer.size": 8 << 20,
 }
 
 REMOTE_STORAGE = {
@@ -100,104 +122,23 @@ class KafkaError(Exception):
     pass
 
 
-class KafkaServer:
-    """Used by one thread, but for what writes and reads records.
+class KafkaClients:
+    """What a test asks of the brokers at `address`. Used by one thread, but for what writes and
+    reads records."""
 
-    tiered: closed segments go to a remote tier (KIP-405), which is files in `directory`/remote.
-    tls: it listens with TLS too, at `tls_address`; `ca_file` vouches for its certificate.
-    properties: of the broker, over ours.
-    """
+    replicas = 1  # of a topic, unless it is told
 
-    def __init__(self, *, tiered=False, tls=False, properties=None, heap="512m", libs=LIBS):
-        self.tiered, self.tls, self.heap, self.libs = tiered, tls, heap, pathlib.Path(libs)
-        self.properties = properties or {}
-        # The JVM ignores an archive that isn't there, or doesn't fit it or the jars.
-        self.java_options = [f"-XX:SharedArchiveFile={self.class_archive()}"]
-        # Its decoded form must have 16 bytes; and it can't look like an option.
-        self.cluster = "A" + base64.urlsafe_b64encode(secrets.token_bytes(16)).decode()[1:22]
-        self.process = self.directory = self.cached_admin = None
-        self.address = self.tls_address = self.ca_file = None
-        self.ports = []
+    def __init__(self):
+        self.address = self.cached_admin = None
         self.transactions = itertools.count()
-
-    def __enter__(self):
-        if not shutil.which("java") or not self.libs.is_dir():
-            raise KafkaError(f"no java, or no {self.libs}: `./dev test` installs them")
-        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="murmur-kafka-"))
-        try:
-            self.configure()
-            self.format()
-            self.start()
-            return self
-        except BaseException:
-            self.remove()
-            raise
-
-    def __exit__(self, *_):
-        self.remove()
-
-    # --- its life ---
-
-    def stop(self):
-        """Ends it in order; what it stores stays, for `restart`."""
-        self.process.terminate()
-        try:
-            self.process.wait(STOP_SECONDS_MAX)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            raise
-
-    def kill(self):
-        """Ends it as a power cut does, but for the page cache."""
-        self.process.kill()
-        self.process.wait()
-
-    def restart(self):
-        """Starts it again at the same addresses, with what it stored; stops it first if it runs."""
-        if self.process.poll() is None:
-            self.stop()
-        self.start()
-
-    def start(self):
-        with (self.directory / "log").open("ab") as output:
-            self.process = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "KILL", *self.java("kafka.Kafka", "server.properties")],
-                stdout=output, **self.surroundings())
-        give_up = time.monotonic() + START_SECONDS_MAX
-        while not self.is_ready():
-            if self.process.poll() is not None:
-                raise KafkaError(f"the broker ended with {self.process.returncode}:\n{self.said()}")
-            if time.monotonic() > give_up:
-                raise KafkaError(f"no broker answers on {self.address}:\n{self.said()}")
-            time.sleep(0.02)
-
-    def is_ready(self):
-        """Whether it answers, and serves every partition there is."""
-        try:
-            cluster = self.admin().list_topics(timeout=1)
-            for name in cluster.topics:
-                self.end_offsets(name)
-        except confluent_kafka.KafkaException:
-            return False
-        return cluster.cluster_id == self.cluster and bool(cluster.brokers)
-
-    def remove(self):
-        self.cached_admin = None
-        if self.process:
-            self.kill()
-        for port in self.ports:
-            port.close()
-        if self.directory:
-            shutil.rmtree(self.directory)
-        self.process = self.directory = None
-        self.ports = []
 
     # --- topics and offsets ---
 
-    def create_topic(self, name, partitions=1, **config):
+    def create_topic(self, name, partitions=1, replicas=None, **config):
         """config: with _ for the dots of Kafka's names: retention_ms=1000."""
         settings = {key: as_setting(value) for key, value in dotted(config).items()}
-        wait_for(self.admin().create_topics([NewTopic(name, partitions, 1, config=settings)]))
+        wait_for(self.admin().create_topics(
+            [NewTopic(name, partitions, replicas or self.replicas, config=settings)]))
         self.wait_for_partitions(name, partitions)
 
     def delete_topic(self, name):
@@ -289,25 +230,6 @@ class KafkaServer:
                     raise KafkaError(f"{topic} ends at {ends}, and no more of it comes")
         return sorted(records, key=lambda record: record[:2])
 
-    # --- the remote tier ---
-
-    def local_start_offset(self, topic, partition=0):
-        """The first offset on the broker's own disk: what is before it is only remote."""
-        asked = kafka_python.TopicPartition(topic, partition)
-        with python_admin(self.address) as admin:  # librdkafka can't ask for it
-            spec = kafka_python.admin.OffsetSpec.EARLIEST_LOCAL
-            return admin.list_partition_offsets({asked: spec})[asked].offset
-
-    def remote_segments(self, topic):
-        """(partition, first offset, path) of each file with records, in order."""
-        found = []
-        for path in (self.directory / "remote").glob("*/*/*.log"):
-            # TOPIC-PARTITION-ID/OFFSET-ID.log; an id has 22 characters, "-" and "_" among them.
-            match = re.fullmatch(rf"{re.escape(topic)}-(\d+)-[\w-]{{22}}", path.parent.name)
-            if match:
-                found.append((int(match[1]), int(path.name.split("-")[0]), path))
-        return sorted(found)
-
     # --- inside ---
 
     def admin(self):
@@ -329,14 +251,138 @@ class KafkaServer:
                 return len(self.end_offsets(name)) == total
         wait_until(f"topic {name} has {total} partitions", served)
 
+
+class KafkaServer(KafkaClients):
+    """One broker.
+
+    tiered: closed segments go to a remote tier (KIP-405), which is files in `directory`/remote.
+    tls: it listens with TLS too, at `tls_address`; `ca_file` vouches for its certificate.
+    properties: of the broker, over ours.
+    """
+
+    node, roles = 1, ("broker", "controller")
+
+    def __init__(self, *, tiered=False, tls=False, properties=None, heap="512m", libs=LIBS):
+        super().__init__()
+        self.tiered, self.tls, self.heap, self.libs = tiered, tls, heap, pathlib.Path(libs)
+        self.properties = properties or {}
+        # The JVM ignores an archive that isn't there, or doesn't fit it or the jars.
+        self.java_options = [f"-XX:SharedArchiveFile={self.class_archive()}"]
+        self.cluster = new_cluster_id()
+        self.process = self.directory = self.tls_address = self.ca_file = self.voters = None
+        self.ports = []
+
+    def __enter__(self):
+        try:
+            self.configure()
+            self.format()
+            self.start()
+            return self
+        except BaseException:
+            self.remove()
+            raise
+
+    def __exit__(self, *_):
+        self.remove()
+
+    # --- its life ---
+
+    def stop(self):
+        """Ends it in order; what it stores stays, for `restart`."""
+        self.process.terminate()
+        try:
+            self.process.wait(STOP_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
+
+    def kill(self):
+        """Ends it as a power cut does, but for the page cache."""
+        self.process.kill()
+        self.process.wait()
+
+    def restart(self):
+        """Starts it again at the same addresses, with what it stored; stops it first if it runs."""
+        if self.process.poll() is None:
+            self.stop()
+        self.start()
+
+    def start(self):
+        self.launch()
+        self.wait_until_ready()
+
+    def launch(self):
+        with (self.directory / "log").open("ab") as output:
+            self.process = subprocess.Popen(
+                ["setpriv", "--pdeathsig", "KILL", *self.java("kafka.Kafka", "server.properties")],
+                stdout=output, **self.surroundings())
+
+    def wait_until_ready(self):
+        give_up = time.monotonic() + START_SECONDS_MAX
+        while not self.is_ready():
+            if self.process.poll() is not None:
+                raise KafkaError(f"the broker ended with {self.process.returncode}:\n{self.said()}")
+            if time.monotonic() > give_up:
+                raise KafkaError(f"no broker answers on {self.address}:\n{self.said()}")
+            time.sleep(0.02)
+
+    def is_ready(self):
+        """Whether it answers, and serves every partition there is."""
+        try:
+            cluster = self.admin().list_topics(timeout=1)
+            for name in cluster.topics:
+                self.end_offsets(name)
+        except confluent_kafka.KafkaException:
+            return False
+        return cluster.cluster_id == self.cluster and bool(cluster.brokers)
+
+    def remove(self):
+        self.cached_admin = None
+        if self.process:
+            self.kill()
+        for port in self.ports:
+            port.close()
+        if self.directory:
+            shutil.rmtree(self.directory)
+        self.process = self.directory = None
+        self.ports = []
+
+    # --- the remote tier ---
+
+    def local_start_offset(self, topic, partition=0):
+        """The first offset on the broker's own disk: what is before it is only remote."""
+        asked = kafka_python.TopicPartition(topic, partition)
+        with python_admin(self.address) as admin:  # librdkafka can't ask for it
+            spec = kafka_python.admin.OffsetSpec.EARLIEST_LOCAL
+            return admin.list_partition_offsets({asked: spec})[asked].offset
+
+    def remote_segments(self, topic):
+        """(partition, first offset, path) of each file with records, in order."""
+        found = []
+        for path in (self.directory / "remote").glob("*/*/*.log"):
+            # TOPIC-PARTITION-ID/OFFSET-ID.log; an id has 22 characters, "-" and "_" among them.
+            match = re.fullmatch(rf"{re.escape(topic)}-(\d+)-[\w-]{{22}}", path.parent.name)
+            if match:
+                found.append((int(match[1]), int(path.name.split("-")[0]), path))
+        return sorted(found)
+
+    # --- inside ---
+
     def configure(self):
-        names = ["PLAINTEXT", "CONTROLLER"] + ["TLS"] * self.tls
+        if not shutil.which("java") or not self.libs.is_dir():
+            raise KafkaError(f"no java, or no {self.libs}: `./dev test` installs them")
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="murmur-kafka-"))
+        names = [LISTENER_OF[role] for role in self.roles] + ["TLS"] * self.tls
         self.ports = [reserve_port() for _ in names]
         listeners = {name: "127.0.0.1:%d" % port.getsockname()[1]
                      for name, port in zip(names, self.ports)}
-        self.address, self.tls_address = listeners["PLAINTEXT"], listeners.get("TLS")
+        self.address, self.tls_address = listeners.get("PLAINTEXT"), listeners.get("TLS")
+        if "controller" in self.roles:
+            self.voters = f"{self.node}@{listeners['CONTROLLER']}"
         settings = BROKER | {
-            "controller.quorum.voters": "1@" + listeners["CONTROLLER"],
+            "process.roles": ",".join(self.roles),
+            "node.id": self.node,
+            "controller.quorum.voters": self.voters,
             "listeners": ",".join(f"{name}://{address}" for name, address in listeners.items()),
             "listener.security.protocol.map":
                 "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,TLS:SSL",
@@ -408,6 +454,112 @@ class KafkaServer:
         return (self.directory / "log").read_text(errors="replace")[-LOG_SHOWN_BYTES:]
 
 
+class Member(KafkaServer):
+    """One process of a cluster: its controller, or a broker."""
+
+    def __init__(self, whole, node, role, **options):
+        super().__init__(**options)
+        self.whole, self.node, self.roles = whole, node, (role,)
+        self.cluster = whole.cluster
+
+    def is_ready(self):
+        """Whether it listens, and the others know it as a broker."""
+        try:
+            host, port = self.ports[0].getsockname()
+            socket.create_connection((host, port), timeout=1).close()
+            return self.address is None or self.node in self.whole.metadata(timeout=1).brokers
+        except (OSError, confluent_kafka.KafkaException):
+            return False
+
+
+class KafkaCluster(KafkaClients):
+    """Its `brokers`, by their numbers from 1 on, are KafkaServers, each of which can be killed,
+    stopped and started again with what it stored. They have a controller of their own, which lives
+    on. A topic has a replica on each broker, but on no more than three.
+
+    properties: of all of them, over ours.
+    """
+
+    def __init__(self, brokers=3, *, properties=None, heap="256m", libs=LIBS):
+        super().__init__()
+        self.replicas = min(brokers, REPLICAS_MAX)
+        self.cluster = new_cluster_id()
+        options = {"properties": CLUSTER | {name: self.replicas for name in REPLICATED} |
+                   (properties or {}), "heap": heap, "libs": libs}
+        self.controller = Member(self, 0, "controller", **options)
+        self.brokers = {node: Member(self, node, "broker", **options)
+                        for node in range(1, brokers + 1)}
+
+    def __enter__(self):
+        members = [self.controller, *self.brokers.values()]
+        try:
+            self.controller.configure()
+            for broker in self.brokers.values():
+                broker.voters = self.controller.voters
+                broker.configure()
+            self.address = ",".join(broker.address for broker in self.brokers.values())
+            with concurrent.futures.ThreadPoolExecutor() as pool:
+                list(pool.map(Member.format, members))
+            for member in members:
+                member.launch()
+            for member in members:
+                member.wait_until_ready()
+            return self
+        except BaseException:
+            self.remove()
+            raise
+
+    def __exit__(self, *_):
+        self.remove()
+
+    def remove(self):
+        self.cached_admin = None
+        for member in [*self.brokers.values(), self.controller]:
+            member.remove()
+
+    # --- who has a partition ---
+
+    def leader(self, topic, partition=0):
+        """The broker's number; None while it has none."""
+        found = self.partition(topic, partition).leader
+        return found if found in self.brokers else None
+
+    def in_sync(self, topic, partition=0):
+        """The brokers that have all that was acknowledged."""
+        return set(self.partition(topic, partition).isrs)
+
+    def wait_for_leader(self, topic, partition=0, other_than=None):
+        """The leader, once there is one: the controller gives up one that was killed seconds
+        later."""
+        wait_until(f"{topic}/{partition} has a leader other than {other_than}",
+                   lambda: self.leader(topic, partition) not in (None, other_than))
+        return self.leader(topic, partition)
+
+    def wait_for_in_sync(self, topic, brokers=None):
+        """Until each partition is in sync on these brokers and no others; without them, on all that
+        should have it."""
+        def are_there():
+            partitions = self.metadata(topic).topics[topic].partitions.values()
+            return all(set(each.isrs) == set(brokers or each.replicas) for each in partitions)
+        wait_until(f"{topic} is in sync", are_there)
+
+    def elect(self, topic, partition=0):
+        """Lets the first of the partition's replicas lead, which must be in sync."""
+        asked = confluent_kafka.TopicPartition(topic, partition)
+        future = self.admin().elect_leaders(ElectionType.PREFERRED, [asked])
+        error = future.result(REQUEST_SECONDS_MAX)[asked]
+        if error and error.code() != confluent_kafka.KafkaError.ELECTION_NOT_NEEDED:
+            raise KafkaError(f"the first replica of {topic}/{partition} can't lead: {error}")
+        first = self.partition(topic, partition).replicas[0]
+        wait_until(f"{first} leads", lambda: self.leader(topic, partition) == first)
+
+    def partition(self, topic, partition):
+        return self.metadata(topic).topics[topic].partitions[partition]
+
+    def metadata(self, topic=None, timeout=REQUEST_SECONDS_MAX):
+        return self.admin().list_topics(topic, timeout=timeout)
+
+
 class Sender:
     def __init__(self, address, config):
         # Not idempotent, as that waits half a second for its first broker.
@@ -474,6 +626,11 @@ def client_settings(address):
 
 def python_admin(address):
     return contextlib.closing(kafka_python.KafkaAdminClient(bootstrap_servers=address))
+
+
+def new_cluster_id():
+    """Its decoded form must have 16 bytes; and it can't look like an option."""
+    return "A" + base64.urlsafe_b64encode(secrets.token_bytes(16)).decode()[1:22]
 
 
 def reserve_port():

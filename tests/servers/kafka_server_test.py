@@ -17,7 +17,8 @@ import confluent_kafka
 from confluent_kafka.admin import AdminClient
 
 import kafka_server
-from kafka_server import TIERED, KafkaError, KafkaServer, client_settings, wait_until
+from kafka_server import (TIERED, KafkaCluster, KafkaError, KafkaServer, client_settings,
+                          wait_until)
 from servers_test import is_running
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -166,6 +167,45 @@ class UseTest(unittest.TestCase):
                 self.kafka.read_all("old")
         away.rename(segments[0][2])
         self.assertEqual(values(self.kafka.read_all("old")), read)
+
+
+class ClusterTest(unittest.TestCase):
+    def test_a_partition_outlives_its_leader_and_an_unclean_one_loses_records(self):
+        with KafkaCluster(brokers=3) as kafka:
+            kafka.create_topic("safe", partitions=2, min_insync_replicas=2)
+            kafka.create_topic("risky", replicas=2, unclean_leader_election_enable=True)
+            members = [kafka.controller, *kafka.brokers.values()]
+            directories = [member.directory for member in members]
+            self.assertEqual(kafka.in_sync("safe", 1), {1, 2, 3})
+            leader = kafka.leader("safe")
+            kafka.produce("safe", range(10), partition=0)
+            kafka.brokers[leader].kill()
+            self.assertNotEqual(kafka.wait_for_leader("safe", other_than=leader), leader)
+            kafka.wait_for_in_sync("safe", {1, 2, 3} - {leader})
+            kafka.produce("safe", range(10, 20), partition=0)
+            kafka.brokers[leader].start()
+            kafka.wait_for_in_sync("safe")
+            kafka.elect("safe")
+            self.assertEqual(kafka.leader("safe"), leader)
+            self.assertEqual(values(kafka.read_all("safe")), list(range(20)))
+
+            kafka.produce("risky", range(10))
+            leader = kafka.leader("risky")
+            [follower] = kafka.in_sync("risky") - {leader}
+            kafka.brokers[follower].stop()
+            kafka.wait_for_in_sync("risky", {leader})
+            kafka.produce("risky", range(10, 20))
+            kafka.brokers[leader].kill()
+            kafka.brokers[follower].start()
+            self.assertEqual(kafka.wait_for_leader("risky", other_than=leader), follower)
+            self.assertEqual(kafka.end_offsets("risky"), {0: 10})
+            kafka.produce("risky", [20])
+            kafka.brokers[leader].start()
+            kafka.wait_for_in_sync("risky")
+            self.assertEqual(values(kafka.read_all("risky")), [*range(10), 20])
+            pids = [member.process.pid for member in members]
+        self.assertEqual([pid for pid in pids if is_running(pid)], [])
+        self.assertEqual([each for each in directories if each.exists()], [])
 
 
 class LifeTest(unittest.TestCase):
