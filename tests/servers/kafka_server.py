@@ -30,6 +30,7 @@ import pathlib
 import re
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -129,7 +130,7 @@ class KafkaClients:
     replicas = 1  # of a topic, unless it is told
 
     def __init__(self):
-        self.address = self.cached_admin = None
+        self.cached_admin = None
         self.transactions = itertools.count()
 
     # --- topics and offsets ---
@@ -269,7 +270,8 @@ class KafkaServer(KafkaClients):
         # The JVM ignores an archive that isn't there, or doesn't fit it or the jars.
         self.java_options = [f"-XX:SharedArchiveFile={self.class_archive()}"]
         self.cluster = new_cluster_id()
-        self.process = self.directory = self.tls_address = self.ca_file = self.voters = None
+        self.process = self.directory = self.voters = None
+        self.address = self.tls_address = self.ca_file = None
         self.ports = []
 
     def __enter__(self):
@@ -489,6 +491,7 @@ class KafkaCluster(KafkaClients):
         self.controller = Member(self, 0, "controller", **options)
         self.brokers = {node: Member(self, node, "broker", **options)
                         for node in range(1, brokers + 1)}
+        self.paused = set()
 
     def __enter__(self):
         members = [self.controller, *self.brokers.values()]
@@ -497,7 +500,6 @@ class KafkaCluster(KafkaClients):
             for broker in self.brokers.values():
                 broker.voters = self.controller.voters
                 broker.configure()
-            self.address = ",".join(broker.address for broker in self.brokers.values())
             with concurrent.futures.ThreadPoolExecutor() as pool:
                 list(pool.map(Member.format, members))
             for member in members:
@@ -516,6 +518,23 @@ class KafkaCluster(KafkaClients):
         self.cached_admin = None
         for member in [*self.brokers.values(), self.controller]:
             member.remove()
+
+    @property
+    def address(self):
+        """Of all but those that are paused: who asks them waits for them."""
+        return ",".join(broker.address for node, broker in self.brokers.items()
+                        if node not in self.paused)
+
+    def pause(self, node):
+        """The broker keeps its connections and answers nobody before `resume`."""
+        self.brokers[node].process.send_signal(signal.SIGSTOP)
+        self.paused.add(node)
+        self.cached_admin = None
+
+    def resume(self, node):
+        self.brokers[node].process.send_signal(signal.SIGCONT)
+        self.paused.remove(node)
+        self.cached_admin = None
 
     # --- who has a partition ---
 
