@@ -23,13 +23,14 @@ import confluent_kafka
 import kafka as kafka_python
 
 import kafka_server
-from kafka_server import TIERED, KafkaServer
+from kafka_server import TIERED, KafkaCluster, KafkaServer
 from program import LONG, RUN_SECONDS_MAX, SLOWNESS, Outcome, ProgramTest, main
 from writers import even_cuts, kafka_connect
 
 KILLS = 100 if LONG else 5
 BROKER_KILLS = 10 if LONG else 1
 BOTH_KILLS = 10 if LONG else 1
+LEADER_KILLS = 30 if LONG else 2
 PAGES = 7
 ROWS = 300  # of a table that changes
 PARTITIONS = 3
@@ -123,8 +124,7 @@ class KafkaTest(ProgramTest):
     def follow(self, file, *arguments, **options):
         """A run that has reached the live source."""
         child = self.start("run", file, "--quiet", *arguments, **options)
-        self.wait_for("it follows", lambda: child.poll() is not None or self.is_live(file))
-        self.assertIsNone(child.poll(), child.poll() is not None and child.communicate())
+        self.wait_for_run(child, "it follows", lambda: self.is_live(file))
         return child
 
     def is_live(self, file):
@@ -173,9 +173,22 @@ class KafkaTest(ProgramTest):
                 self.fail(f"waited in vain until {what}")
             time.sleep(0.02)
 
+    def wait_for_run(self, child, what, condition):
+        """For what a run reaches that does not end."""
+        self.wait_for(what, lambda: child.poll() is not None or condition())
+        self.assertIsNone(child.poll(), child.poll() is not None and child.communicate())
+
     def wait_for_count(self, file, count):
         self.wait_for(f"{count} records are counted", lambda: self.count(file) >= count)
         self.assertEqual(self.count(file), count)
+
+    def end_when_all_counts(self, file, child):
+        """Nobody writes any more: the run counts all, once."""
+        ends = self.kafka.end_offsets(self.topic)
+        self.wait_for("it has caught up", lambda: self.positions(file) == ends)
+        self.end(child)
+        self.check(file)
+        self.assertEqual(self.catch_up(file)["records_this_run"], 0)
 
 
 class StartTest(KafkaTest):
@@ -548,6 +561,152 @@ class RestartTest(KafkaTest):
             self.assertLess(time.monotonic() - start, 3 * SLOWNESS)
         finally:
             self.kafka.start()
+
+
+class LeaderTest(KafkaTest):
+    """Three brokers, of which the one that leads a partition goes and comes back."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.kafka = cls.enterClassContext(KafkaCluster(brokers=3))
+
+    def tearDown(self):
+        for node in list(self.kafka.paused):
+            self.kafka.resume(node)
+        for broker in self.kafka.brokers.values():
+            if broker.process.poll() is not None:
+                broker.start()
+        super().tearDown()
+
+    def kill_a_leader(self):
+        """The partition, and who led it."""
+        partition = self.random.randrange(self.partitions)
+        leader = self.kafka.leader(self.topic, partition)
+        self.kafka.brokers[leader].kill()
+        return partition, leader
+
+    def bring_back(self, broker):
+        """It leads again what it led; its successors live on, so no connection is lost."""
+        self.kafka.brokers[broker].start()
+        self.kafka.wait_for_in_sync(self.topic)
+        for partition in range(self.partitions):
+            self.kafka.elect(self.topic, partition)
+
+    def test_leaders_that_are_killed_and_come_back_lose_and_double_nothing(self):
+        self.make_topic(min_insync_replicas=2)
+        file = self.pipeline()
+        child = self.follow(file)
+        with Load(self, per_second=2000) as load:
+            for number in range(LEADER_KILLS):
+                time.sleep(self.random.uniform(0, 1))
+                partition, leader = self.kill_a_leader()
+                if number % 2 == 1:
+                    time.sleep(self.random.uniform(0, 3))
+                    child.kill()
+                    child.communicate()
+                    child = self.start("run", file, "--quiet")
+                self.kafka.wait_for_leader(self.topic, partition, other_than=leader)
+                self.goes_on(file, child)
+                self.bring_back(leader)
+                self.goes_on(file, child)
+        self.end_when_all_counts(file, child)
+        self.assertGreater(load.sent, 1000 * LEADER_KILLS)
+
+    def goes_on(self, file, child):
+        """That the run reads on in each partition."""
+        self.wait_for_run(child, "it knows its positions",
+                          lambda: len(self.positions(file)) == self.partitions)
+        before = self.positions(file)
+        self.wait_for_run(child, "it goes on everywhere", lambda: all(
+            now > before[partition] for partition, now in self.positions(file).items()))
+
+    def test_a_replay_outlives_a_leader(self):
+        self.make_topic(min_insync_replicas=2)
+        self.produce(3000, batch_num_messages=100)
+        # A batch every 300 ms, while the brokers wait for more than it lets them send.
+        slow = {"fetch.message.max.bytes": 1000, "fetch.min.bytes": 1 << 20,
+                "fetch.wait.max.ms": 300}
+        file = self.pipeline(live=None, more=["commit_every: 10ms"],
+                             replay={"kafka": self.source(config=slow)})
+        for _ in range(LEADER_KILLS // 2):
+            now = {partition: (0, end)
+                   for partition, end in self.kafka.end_offsets(self.topic).items()}
+            child = self.start("replay", file, "--from", "earliest", "--to", "now", "--quiet")
+            self.wait_for("it replays", lambda: self.is_replaying(file))
+            partition, leader = self.kill_a_leader()
+            self.assertTrue(self.is_replaying(file))
+            self.kafka.wait_for_leader(self.topic, partition, other_than=leader)
+            self.assertIsNone(child.poll())
+            self.produce(30)
+            _, err = child.communicate(timeout=RUN_SECONDS_MAX)
+            self.assertEqual(child.returncode, 0, err)
+            self.bring_back(leader)
+            self.check(file, self.bodies(ranges=now))
+
+    def is_replaying(self, file):
+        rows = self.murmur("versions", file, "--format", "json").rows()
+        return any(row["status"] == "building" and row["records"] > 0 for row in rows)
+
+    def make_unclean_topic(self):
+        """Of its first 100 records two brokers have a replica, of what comes next only its leader,
+        until the follower, which is paused, is resumed. Returns the two."""
+        self.make_topic(1, replicas=2, unclean_leader_election_enable=True)
+        leader = self.kafka.leader(self.topic)
+        [follower] = self.kafka.in_sync(self.topic) - {leader}
+        self.produce(100)
+        self.kafka.pause(follower)
+        self.kafka.wait_for_in_sync(self.topic, {leader})
+        return leader, follower
+
+    def follow_to_150(self, *names):
+        """Runs that have counted 50 records more."""
+        files = [self.pipeline(name=name) for name in names]
+        children = [self.start("run", file, "--quiet") for file in files]
+        self.wait_for("they follow", lambda: all(self.is_live(file) for file in files))
+        self.produce(50)
+        for file in files:
+            self.wait_for_count(file, 150)
+        return files, children
+
+    SHORTER = "/0 ends at offset 100, but had records up to 150: .* lost records"
+    ANOTHER = "/0: offset 149 holds another record than the one that was counted: .* lost records"
+
+    def test_counted_records_that_an_unclean_election_loses_are_an_error(self):
+        leader, follower = self.make_unclean_topic()
+        [follows], [child] = self.follow_to_150("follows")
+        stopped = self.pipeline(name="stopped")
+        self.catch_up(stopped)
+        before = self.counts(stopped)
+        self.kafka.brokers[leader].kill()
+        self.kafka.resume(follower)
+        self.kafka.wait_for_leader(self.topic, other_than=leader)
+        self.assertRegex(self.fail_with(1, "run", stopped).err, self.SHORTER)
+        self.produce(80)
+        self.assertRegex(self.fails(child), f"{self.ANOTHER}|{self.SHORTER}")
+        for file, *options in (follows,), (stopped, "--until-caught-up"):
+            self.assertRegex(self.fail_with(1, "run", file, *options).err, self.ANOTHER)
+            self.assertEqual((self.counts(file), self.positions(file)), (before, {0: 150}))
+
+    def test_a_leader_that_lost_counted_records_while_it_was_paused_is_not_believed(self):
+        leader, follower = self.make_unclean_topic()
+        (follows, halted), children = self.follow_to_150("follows", "halted")
+        before = self.counts(follows)
+        children[1].send_signal(signal.SIGSTOP)
+        self.kafka.pause(leader)
+        self.kafka.resume(follower)
+        self.kafka.wait_for_leader(self.topic, other_than=leader)
+        self.produce(80)
+        self.kafka.resume(leader)
+        self.kafka.wait_for_in_sync(self.topic)
+        self.kafka.elect(self.topic)
+        # It leads again, no connection was lost, and it has the other's records.
+        self.assertEqual(self.kafka.leader(self.topic), leader)
+        self.produce(30)
+        children[1].send_signal(signal.SIGCONT)
+        self.assertRegex(self.fails(children[0]), f"{self.ANOTHER}|{self.SHORTER}")
+        self.assertRegex(self.fails(children[1]), self.ANOTHER)
+        for file in follows, halted:
+            self.assertEqual((self.counts(file), self.positions(file)), (before, {0: 150}))
 
 
 class LostRecordsTest(KafkaTest):
@@ -1344,11 +1503,7 @@ class SwapTest(KafkaTest):
         return row["version"]
 
     def finish(self, child):
-        ends = self.kafka.end_offsets(self.topic)
-        self.wait_for("it has caught up", lambda: self.positions(self.file) == ends)
-        self.end(child)
-        self.check(self.file)
-        self.assertEqual(self.catch_up(self.file)["records_this_run"], 0)
+        self.end_when_all_counts(self.file, child)
 
     def begin(self):
         self.produce(2000)

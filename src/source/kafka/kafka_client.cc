@@ -229,7 +229,7 @@ KafkaQueue::KafkaQueue(rd_kafka_t* client, TopicPartition partition, KafkaQueueL
       wake_(std::move(wake)),
       queue_(rd_kafka_queue_get_partition(client, partition_.topic.c_str(), partition_.partition)) {
   rd_kafka_queue_forward(queue_, nullptr);
-  if (wake_) rd_kafka_queue_cb_event_enable(queue_, &KafkaQueue::Wake, this);
+  rd_kafka_queue_cb_event_enable(queue_, &KafkaQueue::Wake, this);
 }
 
 KafkaQueue::~KafkaQueue() {
@@ -239,7 +239,9 @@ KafkaQueue::~KafkaQueue() {
 }
 
 void KafkaQueue::Wake(rd_kafka_t* /*client*/, void* self) {
-  static_cast<KafkaQueue*>(self)->wake_();
+  auto* queue = static_cast<KafkaQueue*>(self);
+  queue->filled_ = steady_clock::now();
+  if (queue->wake_) queue->wake_();
 }
 
 Status KafkaQueue::Start(int64_t offset) {

@@ -6,6 +6,7 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -67,6 +68,8 @@ class KafkaQueue {
   // Up to `size` messages into `messages`, which the caller destroys; waits for the first no longer
   // than `wait_ms`.
   size_t Take(rd_kafka_message_t** messages, size_t size, int wait_ms);
+  // When messages came to the empty queue last.
+  std::chrono::steady_clock::time_point Filled() const { return filled_; }
 
  private:
   static void Wake(rd_kafka_t* client, void* self);
@@ -78,6 +81,7 @@ class KafkaQueue {
   const KafkaQueueLimits limits_;
   const std::function<void()> wake_;
   rd_kafka_queue_t* const queue_;
+  std::atomic<std::chrono::steady_clock::time_point> filled_{};
   bool started_ = false;
 };
 

@@ -3,12 +3,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 
 #include "decode/line_decoder.h"
 #include "monoid/hash.h"
 
 namespace murmur {
 namespace {
+
+using std::chrono::steady_clock;
+
+// Shorter than it takes a controller to give up a broker that does not answer.
+constexpr std::chrono::seconds kSilence{2};
 
 std::string_view ValueOf(const rd_kafka_message_t& message) {
   return {static_cast<const char*>(message.payload), message.payload == nullptr ? 0 : message.len};
@@ -87,7 +93,26 @@ Result<bool> KafkaStream::TakeMessages(const std::stop_token& stop) {
   messages_.resize(kBatchRows);
   messages_.resize(queue_->Take(messages_.data(), kBatchRows, options_.wait_ms));
   if (client_->Interruptions(partition_) != interruptions_) Doubt();
+  if (started_ && BreaksSilence() && position_.last && !to_check_) {
+    to_check_ = position_.last;
+    MURMUR_TRY(queue_->Start(to_check_->offset));
+    return false;
+  }
   return started_;
+}
+
+// A broker that was halted for a while tells nobody that another led meanwhile; it may have that
+// one's records by now instead of those that were counted, and keeps its connections. librdkafka
+// knows of leaders' epochs from 2.1 on.
+bool KafkaStream::BreaksSilence() {
+  const bool broken =
+      !messages_.empty() && empty_since_ && queue_->Filled() - *empty_since_ > kSilence;
+  if (messages_.size() == kBatchRows) {
+    empty_since_.reset();
+  } else if (!messages_.empty() || !empty_since_) {
+    empty_since_ = steady_clock::now();
+  }
+  return broken;
 }
 
 // The topic may be gone, or another by now: nothing of it is taken before Start has looked.
@@ -147,9 +172,9 @@ Status KafkaStream::CheckMark(const rd_kafka_message_t* found) {
   if (there ? MarkOf(*found) == expected : options_.compacted) return {};
   return Status(
       Code::kFailedPrecondition,
-      fmt::format("{}: offset {} holds {} the one that was counted: the topic was made anew, and "
-                  "offsets mean something else by now. Build a new version from what there is: "
-                  "murmur replay FILE, or murmur bootstrap FILE --fresh",
+      fmt::format("{}: offset {} holds {} the one that was counted: the topic was made anew or "
+                  "lost records, and offsets mean something else by now. Build a new version from "
+                  "what there is: murmur replay FILE, or murmur bootstrap FILE --fresh",
                   object_, expected.offset, there ? "another record than" : "no record, but held"));
 }
 

@@ -1,6 +1,7 @@
 // One partition's messages from a position on, as batches. Finite where it has an end.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -30,7 +31,7 @@ struct KafkaDecoder {
 
 // Checks, at the first Read and when fetching was interrupted by more than a lost connection, that
 // the broker has what comes next, and, where the position knows the record before it, that this is
-// still the same.
+// still the same. The latter also where messages come after a silence.
 class KafkaStream final : public RecordStream {
  public:
   KafkaStream(std::shared_ptr<const KafkaClient> client, TopicPartition partition,
@@ -48,6 +49,7 @@ class KafkaStream final : public RecordStream {
   Result<bool> TakeMessages(const std::stop_token& stop);
   Status Start(const std::stop_token& stop);
   void Doubt();
+  bool BreaksSilence();
   void DestroyMessages();
   Status TakeMessage(const rd_kafka_message_t& message, RecordBatch* batch);
   Status TakeError(const rd_kafka_message_t& message);
@@ -73,6 +75,7 @@ class KafkaStream final : public RecordStream {
   bool started_ = false;
   bool doubtful_ = false;       // there was a start, and then trouble
   uint64_t interruptions_ = 0;  // before the last start
+  std::optional<std::chrono::steady_clock::time_point> empty_since_;  // the queue; empty: it isn't
   // The record before the start, as the position has it, until it has been looked at.
   std::optional<KafkaRecordMark> to_check_;
   Status unreadable_;                          // what comes next, behind the last batch
