@@ -1252,6 +1252,11 @@ class ReplayTest(KafkaTest):
         return json.loads(self.succeed("replay", file, "--format", "json", "--quiet", *arguments)
                           .out)
 
+    def live_from(self, file):
+        """By partition of the topic: the offset behind the range."""
+        positions = self.status(file)["handoff"][f"kafka:{self.topic}"]
+        return {int(partition): offset_of(position) for partition, position in positions.items()}
+
     def test_all_of_it(self):
         self.make_topic()
         self.produce(3000)
@@ -1261,8 +1266,7 @@ class ReplayTest(KafkaTest):
         summary = self.replay(file, "--from", "earliest", "--to", "now")
         self.assertEqual((summary["records"], summary["range"]), (3030, "all"))
         self.check(file)
-        ends = {str(p): str(end) for p, end in self.kafka.end_offsets(self.topic).items()}
-        self.assertEqual(self.status(file)["handoff"], {f"kafka:{self.topic}": ends})
+        self.assertEqual(self.live_from(file), self.kafka.end_offsets(self.topic))
 
     def test_offsets_are_half_open_and_exact(self):
         self.make_topic()
@@ -1289,8 +1293,7 @@ class ReplayTest(KafkaTest):
                 file = self.replay_file()
                 self.replay(file, "--to", f"0:{end}")
                 self.check(file, self.bodies(ranges={0: (0, end)}))
-                self.assertEqual(self.status(file)["handoff"],
-                                 {f"kafka:{self.topic}": {"0": str(end)}})
+                self.assertEqual(self.live_from(file), {0: end})
 
     def test_holes_of_compaction_at_the_end(self):
         self.make_topic(1, cleanup_policy="compact", segment_ms=100, min_cleanable_dirty_ratio=0.01,
@@ -1403,6 +1406,18 @@ class ReplayTest(KafkaTest):
         self.produce(11_000)
         self.assertRegex(self.fail_with(1, "replay", file, "--max-errors", 1).err,
                          r"/0: offset \d+ holds another record than the one that was counted")
+
+    def test_a_topic_made_anew_behind_it_is_refused_by_live(self):
+        self.make_topic(1)
+        self.produce(150)
+        file = self.replay_file(live={"start": None})
+        self.replay(file)
+        self.kafka.delete_topic(self.topic)
+        self.make_topic(1)
+        self.produce(200)
+        self.assertIn("/0: offset 149 holds another record than the one that was counted",
+                      self.fail_with(1, "run", file, "--until-caught-up").err)
+        self.assertEqual(self.count(file), 150)
 
     def test_from_an_archive_of_the_topic_to_live(self):
         self.make_topic()

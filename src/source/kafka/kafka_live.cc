@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <map>
 #include <optional>
 
 #include "base/time_text.h"
@@ -91,7 +92,9 @@ class KafkaLive final : public LiveSource {
   Result<HandoffToken> CaptureHandoff(std::stop_token stop) override {
     MURMUR_ASSIGN(const auto partitions, topics_->Partitions(stop));
     MURMUR_ASSIGN(const OffsetMap ends, topics_->client().Ends(partitions, stop));
-    return topics_->TokenOf(ends);
+    std::map<TopicPartition, KafkaPosition> positions;
+    for (const auto& [partition, end] : ends) positions[partition].next = end;
+    return topics_->TokenOf(positions);
   }
 
   Result<std::vector<Split>> Splits(std::stop_token stop) override {

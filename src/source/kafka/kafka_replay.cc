@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <nlohmann/json.hpp>
 
+#include "murmur/state.h"
 #include "source/kafka/kafka_position.h"
 #include "source/kafka/kafka_topics.h"
 
@@ -72,15 +74,20 @@ class KafkaReplay final : public SnapshotSource {
   std::vector<std::string> Notes() const override { return notes_; }
 
   // Records behind a time are not counted, wherever they lie: then no offset says where to go on.
-  Result<ScanEnd> Finish(const ScanPlan& plan, const ProgressMap& /*progress*/) override {
+  // Live looks whether the last record that was counted is still the same.
+  Result<ScanEnd> Finish(const ScanPlan& plan, const ProgressMap& progress) override {
     ScanEnd end;
     if (range_.times.until != INT64_MAX) return end;
-    OffsetMap offsets;
+    std::map<TopicPartition, KafkaPosition> positions;
     for (const Split& split : plan.splits) {
       MURMUR_ASSIGN(const Slice slice, SliceOf(split));
-      offsets[slice.partition] = slice.until;
+      KafkaPosition& position = positions[slice.partition];
+      if (const auto it = progress.find(split.id); it != progress.end()) {
+        MURMUR_ASSIGN(position, ParseKafkaPosition(it->second.position));
+      }
+      position.next = slice.until;
     }
-    end.live_from = topics_->TokenOf(offsets);
+    end.live_from = topics_->TokenOf(positions);
     return end;
   }
 

@@ -160,11 +160,11 @@ std::vector<std::string> KafkaTopics::StreamsOf(const std::string& topic) const 
   return streams;
 }
 
-HandoffToken KafkaTopics::TokenOf(const OffsetMap& offsets) const {
+HandoffToken KafkaTopics::TokenOf(const std::map<TopicPartition, KafkaPosition>& positions) const {
   HandoffToken token;
-  for (const auto& [at, offset] : offsets) {
+  for (const auto& [at, position] : positions) {
     token.streams[fmt::format("{}:{}", kKafka, at.topic)][std::to_string(at.partition)] =
-        std::to_string(offset);
+        position.ToString();
   }
   return token;
 }

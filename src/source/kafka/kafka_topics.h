@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -12,6 +13,7 @@
 #include "murmur/definition.h"
 #include "murmur/source.h"
 #include "source/kafka/kafka_client.h"
+#include "source/kafka/kafka_position.h"
 #include "source/kafka/kafka_stream.h"
 
 namespace murmur {
@@ -41,7 +43,7 @@ class KafkaTopics {
   // Under which names a token may have the positions of `topic`: {"kafka:page_views": {"0":
   // "1500"}}, or, where it is the only one, {"kafka": {"0": "1500"}} as people write it.
   std::vector<std::string> StreamsOf(const std::string& topic) const;
-  HandoffToken TokenOf(const OffsetMap& offsets) const;
+  HandoffToken TokenOf(const std::map<TopicPartition, KafkaPosition>& positions) const;
 
   Result<std::unique_ptr<RecordStream>> Open(const TopicPartition& partition, const Position& after,
                                              const Projection& projection,
