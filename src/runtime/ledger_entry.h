@@ -40,12 +40,18 @@ inline bool IsWellFormed(std::string_view entry) {
   return entry.size() >= 2 && entry.size() >= size_t{2} + static_cast<uint8_t>(entry[1]);
 }
 
+// None of both may be in *entry.
+inline void SetEntry(bool live, std::string_view version, std::optional<std::string_view> cells,
+                     std::string* entry) {
+  entry->assign(1, static_cast<char>((live ? kSeenLive : 0) | (cells ? kHasCells : 0) |
+                                     (version.empty() ? 0 : kHasVersion)));
+  if (!version.empty()) entry->append(1, static_cast<char>(version.size())).append(version);
+  if (cells) entry->append(*cells);
+}
 inline std::string NewEntry(bool live, std::string_view version,
                             std::optional<std::string_view> cells) {
-  std::string entry(1, static_cast<char>((live ? kSeenLive : 0) | (cells ? kHasCells : 0) |
-                                         (version.empty() ? 0 : kHasVersion)));
-  if (!version.empty()) entry.append(1, static_cast<char>(version.size())).append(version);
-  if (cells) entry.append(*cells);
+  std::string entry;
+  SetEntry(live, version, cells, &entry);
   return entry;
 }
 

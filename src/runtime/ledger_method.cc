@@ -1,7 +1,7 @@
 #include "runtime/ledger_method.h"
 
-#include <algorithm>
-#include <map>
+#include <unordered_map>
+#include <utility>
 
 #include "fold/id_reader.h"
 #include "fold/row_codec.h"
@@ -10,11 +10,6 @@
 #include "runtime/ledger_entry.h"
 
 namespace murmur {
-namespace {
-
-constexpr size_t kEntryOverhead = 150;  // in a map, and in the list that a commit takes
-
-}  // namespace
 
 LedgerMethod::LedgerMethod(std::shared_ptr<const Pipeline> pipeline, const StateTable* table,
                            Phase phase, RowDeltas* deltas)
@@ -41,19 +36,21 @@ Status LedgerMethod::Take(const FoldRun& run, SplitWork* work, RecordBatch* batc
 
 // What is known of each of the batch's rows: not committed yet, being committed, or stored.
 Status LedgerMethod::FindKnown(const RecordBatch& batch) {
+  rows_.clear();
+  for (uint32_t row = 0; row < batch.rows; ++row) {
+    RowPlan& plan = plans_[row] = RowPlan();
+    if (!batch.versions.empty()) plan.version = batch.versions[row];
+    plan.hash = PendingEntries::Hash(batch.row_keys[row]);
+    entries_.Prefetch(plan.hash);
+    committing_.Prefetch(plan.hash);
+  }
   std::vector<std::string_view> missing;
   std::vector<uint32_t> missing_rows;
   for (uint32_t row = 0; row < batch.rows; ++row) {
-    plans_[row] = RowPlan();
-    if (!batch.versions.empty()) plans_[row].version = batch.versions[row];
     const std::string_view key = batch.row_keys[row];
-    const auto find = [&](const Entries& entries) {
-      const auto it = entries.find(key);
-      if (it == entries.end()) return false;
-      if (it->second) plans_[row].known = *it->second;
-      return true;
-    };
-    if (find(entries_) || find(committing_)) continue;
+    RowPlan& plan = plans_[row];
+    if (entries_.Find(key, plan.hash, &plan.known)) continue;
+    if (committing_.Find(key, plan.hash, &plan.known)) continue;
     missing.push_back(key);
     missing_rows.push_back(row);
   }
@@ -87,6 +84,12 @@ void LedgerMethod::Decide(const FoldRun& run, const RecordBatch& batch, SplitPro
 // Of what a batch says of one row, the newest counts: what came before is not seen by anybody. Each
 // is compared with the newest before it, as versions have no order where they are of several logs.
 void LedgerMethod::DecideByLast(const FoldRun& run, const RecordBatch& batch) {
+  if (run.is_scan && batch.versions.empty()) {  // its rows differ
+    for (uint32_t row = 0; row < batch.rows; ++row) {
+      plans_[row].action = ActionOf(run, batch, row, &plans_[row]);
+    }
+    return;
+  }
   std::unordered_map<std::string_view, uint32_t> last;
   for (uint32_t row = 0; row < batch.rows; ++row) {
     RowPlan& plan = plans_[row];
@@ -114,23 +117,29 @@ void LedgerMethod::DecideByFirst(const FoldRun& run, const RecordBatch& batch) {
     if (before != first.end()) plan.known = before->second;
     plan.action = ActionOfFixedRow(run, batch, row, &plan);
     if (plan.action == Action::kPut) {
-      first.emplace(batch.row_keys[row], NewEntry(true, plan.version, plan.row));
+      first.emplace(batch.row_keys[row], NewEntry(true, plan.version, RowOf(plan)));
     }
     if (before != first.end()) plan.known.reset();  // it does not outlive this
   }
 }
 
 LedgerMethod::Action LedgerMethod::ActionOfFixedRow(const FoldRun& run, const RecordBatch& batch,
-                                                    uint32_t row, RowPlan* plan) const {
+                                                    uint32_t row, RowPlan* plan) {
   const bool may_change = pipeline_->definition().on_change == OnChange::kIgnore;
   if (batch.changes[row] == RowChange::kDelete) {
     return may_change || !plan->known ? Action::kNothing : Action::kRefuse;
   }
-  if (!may_change) AppendRow(batch, row, &plan->row);
+  if (!may_change) NoteCells(batch, row, plan);
   if (!plan->known) return Action::kPut;
   // What a scan finds changed, live says too.
-  const bool same = may_change || run.is_scan || CellsOf(*plan->known) == plan->row;
+  const bool same = may_change || run.is_scan || CellsOf(*plan->known) == RowOf(*plan);
   return same ? Action::kNothing : Action::kRefuse;
+}
+
+void LedgerMethod::NoteCells(const RecordBatch& batch, uint32_t row, RowPlan* plan) {
+  plan->row_begin = rows_.size();
+  AppendRow(batch, row, &rows_);
+  plan->row_size = rows_.size() - plan->row_begin;
 }
 
 void LedgerMethod::Refuse(const RecordBatch& batch, uint32_t row, SplitProgress* progress) {
@@ -150,8 +159,8 @@ LedgerMethod::Action LedgerMethod::ActionOf(const FoldRun& run, const RecordBatc
   const bool seen_live = plan->known && SeenLive(*plan->known);
   if (run.is_scan && seen_live) return Action::kNothing;
   if (batch.changes[row] == RowChange::kDelete) return Action::kDelete;
-  AppendRow(batch, row, &plan->row);
-  const bool same = plan->known && HasCells(*plan->known) && CellsOf(*plan->known) == plan->row;
+  NoteCells(batch, row, plan);
+  const bool same = plan->known && HasCells(*plan->known) && CellsOf(*plan->known) == RowOf(*plan);
   if (!same) return Action::kPut;
   const bool marks = !run.is_scan && !seen_live && phase_ == Phase::kScanning;
   return marks || !plan->version.empty() ? Action::kTouch : Action::kNothing;
@@ -183,69 +192,60 @@ void LedgerMethod::Add(RecordBatch* batch, SplitProgress* progress) {
   for (uint32_t row = 0; row < batch->rows; ++row) plans_[batch->numbers[row]].counts = true;
 }
 
-// The entry that a row has now; none: it stays as it is.
-std::optional<std::optional<std::string>> LedgerMethod::EntryAfter(const FoldRun& run,
-                                                                   const RowPlan& plan) const {
+// What the row's entry is from now on: as *entry says, if it is set.
+LedgerMethod::Change LedgerMethod::EntryAfter(const FoldRun& run, const RowPlan& plan,
+                                              std::string* entry) const {
   const bool live = !run.is_scan;
   // What is gone is remembered while somebody may still bring it: a scan, or an old version.
   const bool keeps_marks = phase_ == Phase::kScanning || !plan.version.empty();
   const OnChange on_change = pipeline_->definition().on_change;
-  std::optional<std::string> none;
+  const auto set = [&](std::optional<std::string_view> cells) {
+    SetEntry(live, plan.version, cells, entry);
+    return Change::kSet;
+  };
   switch (plan.action) {
     case Action::kNothing:
-    case Action::kRefuse: return std::nullopt;
-    case Action::kTouch: return NewEntry(live, plan.version, CellsOf(*plan.known));
+    case Action::kRefuse: return Change::kNone;
+    case Action::kTouch: return set(CellsOf(*plan.known));
     case Action::kPut:
-      if (on_change == OnChange::kIgnore) return NewEntry(live, plan.version, {});
-      if (plan.counts || on_change == OnChange::kError) {
-        return NewEntry(live, plan.version, plan.row);
-      }
+      if (on_change == OnChange::kIgnore) return set({});
+      if (plan.counts || on_change == OnChange::kError) return set(RowOf(plan));
       [[fallthrough]];
     case Action::kDelete:
-      if (live && keeps_marks) return NewEntry(live, plan.version, {});
-      if (plan.known) return std::make_optional(none);
-      return std::nullopt;
+      if (live && keeps_marks) return set({});
+      return plan.known ? Change::kForget : Change::kNone;
   }
-  return std::nullopt;
+  return Change::kNone;
 }
 
 // Rows that contribute to other keys than before.
 void LedgerMethod::NoteContributors() {
+  const auto note = [this](const std::string& key, PendingEntries::Entry entry) {
+    entries_.Put(key, PendingEntries::Hash(key), entry);
+  };
   for (const std::string& contributor : joined_) {
-    if (left_.erase(contributor) == 0) NoteEntry(contributor, "");
+    if (left_.erase(contributor) == 0) note(contributor, "");
   }
-  for (const std::string& contributor : left_) NoteEntry(contributor, std::nullopt);
+  for (const std::string& contributor : left_) note(contributor, std::nullopt);
   joined_.clear();
   left_.clear();
 }
 
-void LedgerMethod::NoteEntry(std::string_view key, std::optional<std::string> entry) {
-  entry_bytes_ += key.size() + (entry ? entry->size() : 0) + kEntryOverhead;
-  if (const auto it = entries_.find(key); it != entries_.end()) {
-    it->second = std::move(entry);
-  } else {
-    entries_.emplace(key, std::move(entry));
-  }
-}
-
 void LedgerMethod::NoteEntries(const FoldRun& run, const RecordBatch& batch, uint32_t rows) {
+  std::string entry;
   for (uint32_t row = 0; row < rows; ++row) {
-    auto entry = EntryAfter(run, plans_[row]);
-    if (!entry) continue;
-    NoteEntry(batch.row_keys[row], *std::move(entry));
+    const RowPlan& plan = plans_[row];
+    const Change change = EntryAfter(run, plan, &entry);
+    if (change == Change::kNone) continue;
+    entries_.Put(batch.row_keys[row], plan.hash,
+                 change == Change::kSet ? PendingEntries::Entry(entry) : std::nullopt);
   }
 }
 
-void LedgerMethod::BeginCommit() {
-  committing_.swap(entries_);
-  entry_bytes_ = 0;
-}
+void LedgerMethod::BeginCommit() { std::swap(committing_, entries_); }
 
 Result<RowMethod::Values> LedgerMethod::FillCommit(RowDeltas::Tables* deltas, Commit* commit) {
-  commit->ledger.reserve(committing_.size());
-  for (const auto& [key, entry] : committing_) commit->ledger.push_back({key, entry});
-  std::sort(commit->ledger.begin(), commit->ledger.end(),
-            [](const LedgerRow& a, const LedgerRow& b) { return a.key < b.key; });
+  commit->ledger = committing_.Rows();
   if (rebuilds_) return RebuiltKeys(*deltas->taken, commit->ledger);
   deltas->added->Subtract(deltas->taken.get());
   return Values();

@@ -7,16 +7,15 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
 #include "fold/pipeline.h"
+#include "runtime/pending_entries.h"
 #include "runtime/row_method.h"
 
 namespace murmur {
@@ -34,10 +33,10 @@ class LedgerMethod final : public RowMethod {
 
   // The rows of a scan's batch differ from each other.
   Status Take(const FoldRun& run, SplitWork* work, RecordBatch* batch) override;
-  size_t PendingBytes() const override { return entry_bytes_; }
+  size_t PendingBytes() const override { return entries_.bytes(); }
   void BeginCommit() override;
   Result<Values> FillCommit(RowDeltas::Tables* deltas, Commit* commit) override;
-  void EndCommit() override { committing_.clear(); }
+  void EndCommit() override { committing_.Clear(); }
 
  private:
   // What a batch's row does.
@@ -53,16 +52,11 @@ class LedgerMethod final : public RowMethod {
     bool counts = false;                    // as kPut: it has been folded
     std::optional<std::string_view> known;  // the entry that there is
     std::string_view version;               // empty: order of arrival tells
-    std::string row;                        // as kPut: its cells
+    uint64_t hash = 0;                      // of its key
+    size_t row_begin = 0, row_size = 0;     // as kPut: its cells, in rows_
   };
-  struct TransparentHash {
-    using is_transparent = void;
-    size_t operator()(std::string_view key) const noexcept {
-      return std::hash<std::string_view>()(key);
-    }
-  };
-  using Entries =
-      std::unordered_map<std::string, std::optional<std::string>, TransparentHash, std::equal_to<>>;
+  // What becomes of a row's entry.
+  enum class Change : uint8_t { kNone, kSet, kForget };
 
   Status FindKnown(const RecordBatch& batch);
   void Decide(const FoldRun& run, const RecordBatch& batch, SplitProgress* progress);
@@ -70,16 +64,18 @@ class LedgerMethod final : public RowMethod {
   void DecideByFirst(const FoldRun& run, const RecordBatch& batch);
   Action ActionOf(const FoldRun& run, const RecordBatch& batch, uint32_t row, RowPlan* plan);
   Action ActionOfFixedRow(const FoldRun& run, const RecordBatch& batch, uint32_t row,
-                          RowPlan* plan) const;
+                          RowPlan* plan);
+  void NoteCells(const RecordBatch& batch, uint32_t row, RowPlan* plan);
+  std::string_view RowOf(const RowPlan& plan) const {
+    return std::string_view(rows_).substr(plan.row_begin, plan.row_size);
+  }
   void Refuse(const RecordBatch& batch, uint32_t row, SplitProgress* progress);
   Status Retract(const RecordBatch& batch);
   void Add(RecordBatch* batch, SplitProgress* progress);
   void NoteEntries(const FoldRun& run, const RecordBatch& batch, uint32_t rows);
   void NoteContributors();
-  void NoteEntry(std::string_view key, std::optional<std::string> entry);
   Result<Values> RebuiltKeys(const GroupTable& taken, const std::vector<LedgerRow>& changes) const;
-  std::optional<std::optional<std::string>> EntryAfter(const FoldRun& run,
-                                                       const RowPlan& plan) const;
+  Change EntryAfter(const FoldRun& run, const RowPlan& plan, std::string* entry) const;
 
   const std::shared_ptr<const Pipeline> pipeline_;
   const StateTable* const table_;
@@ -87,12 +83,12 @@ class LedgerMethod final : public RowMethod {
   const bool rebuilds_;
   RowDeltas& deltas_;
 
-  Entries entries_;  // since the last commit; none: forgotten
-  size_t entry_bytes_ = 0;
-  Entries committing_;
+  PendingEntries entries_;  // since the last commit
+  PendingEntries committing_;
 
   // Of the batch at hand.
   std::vector<RowPlan> plans_;
+  std::string rows_;  // cells of one behind the other
   std::vector<std::optional<std::string>> loaded_;
   std::unordered_set<std::string> joined_, left_;  // contributors to keys; where keys are rebuilt
 };

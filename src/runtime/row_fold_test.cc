@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <deque>
 #include <iostream>
@@ -98,10 +99,13 @@ class Rows {
     batch->after = after;
     batch->row_keys.resize(kBatchRows);
     batch->changes.resize(kBatchRows);
-    batch->versions.resize(kBatchRows);
+    batch->versions.clear();
+    const bool has_versions = std::any_of(versions_.begin(), versions_.end(),
+                                          [](const auto& version) { return !version.empty(); });
+    if (has_versions) batch->versions.resize(kBatchRows);
     for (size_t i = 0; i < rows_.size(); ++i) {
       batch->row_keys[i] = keys_[i];
-      batch->versions[i] = versions_[i];
+      if (has_versions) batch->versions[i] = versions_[i];
       batch->changes[i] = changes_[i];
       batch->offsets[i] = RowId(keys_[i]);
       for (size_t c = 0; c < batch->columns.size(); ++c) {

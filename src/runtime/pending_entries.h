@@ -1,0 +1,103 @@
+// Entries of the ledger between two commits: row key → entry, or that there is none any more.
+//
+// Keys and entries lie one behind the other in slabs, a key's entry behind the key; an index of
+// open addresses finds them. What is replaced stays where it is until Clear, so that views of it
+// last as long. Rows of a scan come in order, stretch after stretch: to sort such is to find the
+// order of the stretches.
+//
+// Threads: one at a time; the const methods from many at once.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "murmur/state.h"
+
+namespace murmur {
+
+class PendingEntries {
+ public:
+  using Entry = std::optional<std::string_view>;  // none: it is forgotten
+
+  PendingEntries();
+
+  size_t size() const noexcept { return records_.size(); }
+  bool empty() const noexcept { return records_.empty(); }
+  // With what Rows will need.
+  size_t bytes() const noexcept { return slab_bytes_ + records_.size() * kRecordOverhead; }
+
+  // For the methods below.
+  static uint64_t Hash(std::string_view key) noexcept;
+  void Prefetch(uint64_t hash) const noexcept { __builtin_prefetch(&slots_[hash & mask_]); }
+
+  // Whether something is pending of the row; *entry is what. Views last until Clear.
+  bool Find(std::string_view key, uint64_t hash, Entry* entry) const noexcept {
+    const Slot& slot = slots_[SlotOf(key, hash)];
+    if (slot.record_plus_1 == 0) return false;
+    *entry = records_[slot.record_plus_1 - 1].entry();
+    return true;
+  }
+  void Put(std::string_view key, uint64_t hash, Entry entry);
+
+  // All, as a commit wants them.
+  std::vector<LedgerRow> Rows() const;
+
+  // Forgets all; keeps its memory.
+  void Clear();
+
+ private:
+  static constexpr uint32_t kNoEntry = UINT32_MAX;
+  static constexpr size_t kSlabBytes = 1 << 20;
+  // A record, its slots in an index that is half full, its LedgerRow with text on the heap.
+  static constexpr size_t kRecordOverhead = 140;
+
+  struct Slot {
+    uint32_t tag;            // of the hash; the index grows by it alone
+    uint32_t record_plus_1;  // 0: empty
+  };
+  struct Record {
+    const char* bytes;  // the key, and its entry behind it
+    uint32_t key_size;
+    uint32_t entry_size;
+
+    std::string_view key() const noexcept { return {bytes, key_size}; }
+    Entry entry() const noexcept {
+      if (entry_size == kNoEntry) return std::nullopt;
+      return std::string_view(bytes + key_size, entry_size);
+    }
+  };
+  using Order = std::vector<uint32_t>;  // numbers of records
+  using Run = std::pair<size_t, size_t>;
+
+  // The slot of the key, or the one that it would take.
+  size_t SlotOf(std::string_view key, uint64_t hash) const noexcept {
+    const auto tag = static_cast<uint32_t>(hash);
+    for (size_t slot = tag & mask_;; slot = (slot + 1) & mask_) {
+      const Slot& found = slots_[slot];
+      if (found.record_plus_1 == 0) return slot;
+      if (found.tag == tag && records_[found.record_plus_1 - 1].key() == key) return slot;
+    }
+  }
+  Record Store(std::string_view key, Entry entry);
+  void GrowIndex();
+  std::vector<Run> Runs() const;
+  void Merge(Order* order, const size_t* begins, size_t runs) const;
+  bool Less(uint32_t a, uint32_t b) const noexcept { return records_[a].key() < records_[b].key(); }
+
+  std::vector<Slot> slots_;
+  uint64_t mask_;  // below 2^32
+  std::vector<Record> records_;
+  std::vector<std::unique_ptr<char[]>> slabs_;  // of kSlabBytes
+  std::vector<std::unique_ptr<char[]>> large_;  // for what is larger
+  size_t slabs_used_ = 0;
+  size_t slab_bytes_ = 0;  // of all in use
+  char* next_ = nullptr;
+  char* end_ = nullptr;
+};
+
+}  // namespace murmur
