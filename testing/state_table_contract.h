@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <functional>
 #include <map>
@@ -347,18 +348,18 @@ TEST_P(StateTableContract, LedgerEntriesComeReplaceAndGoWithTheirCommit) {
   EXPECT_EQ(contents, Folded({first})) << "the ledger is no data";
 
   TestCommit large = NumberedCommit(2, 20);
-  for (int i = 0; i < 5000; ++i) large.ledger.push_back({std::to_string(10000 + i), "x"});
+  for (int i = 0; i < 25000; ++i) large.ledger.push_back({std::to_string(10000 + i), "x"});
   large.ledger.push_back({"a", std::nullopt});
   large.ledger.push_back({std::string(rows[1]), "three"});
   Apply(large);
   Reopen();
   EXPECT_THAT(*table_->LedgerEntries(rows),
               testing::ElementsAre(std::nullopt, "three", "none", std::nullopt));
-  EXPECT_EQ(ledger().size(), 5002u);
+  EXPECT_EQ(ledger().size(), 25002u);
   TestCommit small = NumberedCommit(3, 20);
   small.ledger = {{"14999", std::nullopt}};
   Apply(small);
-  EXPECT_EQ(ledger().size(), 5001u);
+  EXPECT_EQ(ledger().size(), 25001u);
   EXPECT_FALSE(ledger().contains("14999"));
   EXPECT_EQ(Dump(*table_), Folded({first, large, small}));
   size_t visited = 0;
@@ -366,7 +367,37 @@ TEST_P(StateTableContract, LedgerEntriesComeReplaceAndGoWithTheirCommit) {
             Status());
   EXPECT_EQ(visited, 2u);
   ASSERT_EQ(table_->Complete({}), Status());
-  EXPECT_EQ(ledger().size(), 5001u) << "the ledger stays when the version is complete";
+  EXPECT_EQ(ledger().size(), 25001u) << "the ledger stays when the version is complete";
+}
+
+// Stores may read along the ledger where keys ascend.
+TEST_P(StateTableContract, RowsAreFoundHoweverManyLieBetweenThem) {
+  const auto key = [](int number) { return std::to_string(100000 + number); };
+  TestCommit commit = NumberedCommit(1, 20);
+  for (int i = 0; i < 4000; i += 2) commit.ledger.push_back({key(i), "entry " + key(i)});
+  Apply(commit);
+  struct Asked {
+    int from, until, step;
+  };
+  for (const Asked& asked : {Asked{0, 4000, 1}, Asked{0, 300, 1}, Asked{0, 4000, 30},
+                             Asked{3900, 5000, 1}, Asked{4000, 6000, 1}, Asked{-900, 40, 1}}) {
+    SCOPED_TRACE(testing::Message() << asked.from << " to " << asked.until << " by " << asked.step);
+    std::vector<std::string> keys;
+    std::vector<std::optional<std::string>> expected;
+    for (int i = asked.from; i < asked.until; i += asked.step) {
+      const bool stored = i >= 0 && i < 4000 && i % 2 == 0;
+      keys.push_back(key(i));
+      expected.push_back(stored ? std::make_optional("entry " + key(i)) : std::nullopt);
+    }
+    for (const bool descending : {false, true}) {
+      if (descending) {
+        std::reverse(keys.begin(), keys.end());
+        std::reverse(expected.begin(), expected.end());
+      }
+      const std::vector<std::string_view> views(keys.begin(), keys.end());
+      EXPECT_EQ(*table_->LedgerEntries(views), expected);
+    }
+  }
 }
 
 TEST_P(StateTableContract, IdsThatAreKeptGoWhenTheyAreDropped) {

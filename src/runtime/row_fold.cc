@@ -13,6 +13,11 @@ namespace {
 
 constexpr size_t kPendingDeadLetterBytes = size_t{8} << 20;
 constexpr size_t kTables = 4;  // two that are filled, two that are committed
+// Under load commits are large and rare: each that is not small is a table that every look into the
+// ledger passes, until it is merged with all others.
+constexpr size_t kSmallCommitBytes = size_t{3} << 20;
+constexpr std::chrono::seconds kLargeCommitEvery{1};
+constexpr std::chrono::milliseconds kCommittingWait{5};
 
 // What waits for reads under way, of all that is not committed.
 constexpr size_t kHeldShare = 8;
@@ -137,10 +142,21 @@ void RowFold::NoteMoved(FoldRun* run, SplitWork* work) {
   split.pending = work->progress;
 }
 
+bool RowFold::IsCommitting() const {
+  using std::chrono::seconds;
+  return commit_.valid() && commit_.wait_for(seconds(0)) != std::future_status::ready;
+}
+
+std::chrono::steady_clock::time_point RowFold::NextCommit() const {
+  if (PendingBytes() <= kSmallCommitBytes) return last_commit_ + options_.commit_every;
+  return last_commit_ +
+         std::max<std::chrono::milliseconds>(options_.commit_every, kLargeCommitEvery);
+}
+
 bool RowFold::IsCommitDue() const {
-  return deltas_.bytes() + method_->PendingBytes() >= options_.delta_bytes / kTables ||
-         deltas_.dead_bytes() >= kPendingDeadLetterBytes ||
-         options_.clock->Steady() - last_commit_ >= options_.commit_every;
+  if (PendingBytes() >= options_.delta_bytes / kTables) return true;
+  if (deltas_.dead_bytes() >= kPendingDeadLetterBytes) return true;
+  return options_.clock->Steady() >= NextCommit() && !IsCommitting();
 }
 
 Status RowFold::CommitIfDue() {
@@ -154,7 +170,8 @@ std::optional<std::chrono::steady_clock::time_point> RowFold::CommitDue() const 
   const bool pending = std::any_of(splits_.begin(), splits_.end(),
                                    [](const auto& split) { return split.second.pending; });
   if (!pending) return std::nullopt;
-  return last_commit_ + options_.commit_every;
+  if (!IsCommitting()) return NextCommit();
+  return std::max(NextCommit(), options_.clock->Steady() + kCommittingWait);
 }
 
 // Hands everything since the last commit to a thread that commits it, after the one before.

@@ -73,6 +73,9 @@ class RowFold {
           const MakeMethod& make_method);
 
   void NoteMoved(FoldRun* run, SplitWork* work);
+  size_t PendingBytes() const { return deltas_.bytes() + method_->PendingBytes(); }
+  bool IsCommitting() const;
+  std::chrono::steady_clock::time_point NextCommit() const;
   bool IsCommitDue() const;
   Status BeginCommit();
   Status FinishCommitUnderLock();

@@ -198,7 +198,7 @@ TEST_F(CrashTest, KillingTheProcessAtRandomMomentsLeavesAPrefixWithAllThatWasAck
     int64_t acknowledged = 0;
     const int file = open((folder_.path() + "/acknowledged").c_str(), O_RDONLY);
     if (file >= 0) {
-      ASSERT_EQ(read(file, &acknowledged, sizeof(acknowledged)), ssize_t{sizeof(acknowledged)});
+      ASSERT_GE(read(file, &acknowledged, sizeof(acknowledged)), 0);  // or it is still empty
     }
     close(file);
     auto table = RocksDbTable::Open({.path = path_}, TestSchema());

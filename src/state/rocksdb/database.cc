@@ -22,7 +22,9 @@ namespace murmur {
 namespace {
 
 constexpr int kBloomBitsPerKey = 10;
+constexpr double kMemtableBloomShare = 0.05;  // of the write buffer
 constexpr size_t kBlockBytes = 16 << 10;
+constexpr int kCacheShardBits = 3;  // few threads read
 constexpr uint64_t kTableBytes = 64 << 20;
 constexpr uint64_t kLevelBaseBytes = 512 << 20;
 // A key that many commits touch is merged once for all of them. Reads look into as many files.
@@ -46,6 +48,8 @@ rocksdb::Options MakeOptions(const DatabaseOptions& from) {
   }
   to.write_buffer_size = std::max<uint64_t>(from.resources.write_buffer_bytes / 2, 1 << 20);
   to.max_write_buffer_number = 2;
+  to.memtable_prefix_bloom_size_ratio = kMemtableBloomShare;
+  to.memtable_whole_key_filtering = true;
   to.max_background_jobs = std::max(from.resources.background_threads, 1);
   to.level0_file_num_compaction_trigger = kLevel0CompactionFiles;
   to.level_compaction_dynamic_level_bytes = true;
@@ -65,7 +69,7 @@ rocksdb::Options MakeOptions(const DatabaseOptions& from) {
   to.stats_persist_period_sec = 0;
   rocksdb::BlockBasedTableOptions table;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(kBloomBitsPerKey));
-  table.block_cache = rocksdb::NewLRUCache(from.resources.cache_bytes);
+  table.block_cache = rocksdb::NewLRUCache(from.resources.cache_bytes, kCacheShardBits);
   table.cache_index_and_filter_blocks = true;  // within the memory limit
   table.block_size = kBlockBytes;
   table.format_version = 5;

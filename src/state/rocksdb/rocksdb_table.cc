@@ -231,9 +231,10 @@ Status RocksDbTable::Leave(const Commit& commit, Status written, bool in_doubt) 
 
 Status RocksDbTable::Apply(const Commit& commit) {
   MURMUR_ASSIGN(auto database, Enter(commit));
-  const bool small = (commit.deltas == nullptr ? 0 : commit.delta_count) +
-                         commit.dead_letters.size() + commit.ids.size() + commit.ledger.size() <=
-                     kSmallCommitDeltas;
+  const uint64_t rows = commit.ledger.size();
+  const uint64_t others = (commit.deltas == nullptr ? 0 : commit.delta_count) +
+                          commit.dead_letters.size() + commit.ids.size();
+  const bool small = rows <= kSmallCommitRows && others <= std::max(kSmallCommitDeltas, 2 * rows);
   const StoreRecords records = RecordsOf(commit);
   const WriteSet what{.deltas = commit.deltas, .records = records, .ledger = commit.ledger};
   bool in_doubt = false;

@@ -24,6 +24,9 @@ namespace murmur {
 
 // Up to so many keys a synced WriteBatch is the cheaper commit, beyond it a table file.
 inline constexpr uint64_t kSmallCommitDeltas = 2000;
+// Up to so many rows of a ledger too, with twice as many other keys: there each table costs every
+// look into the ledger until it is merged, and a write costs none.
+inline constexpr uint64_t kSmallCommitRows = 20'000;
 
 struct RocksDbTableOptions {
   std::string path = {};  // the version's folder
