@@ -4,7 +4,8 @@
 Contestants are interleaved over several rounds, with the page cache warm; a contestant whose answer
 is wrong stops the run. Times are measured inside the processes: of the query for the databases, from
 the first byte to the last synced commit for Murmur. CPU is the whole process for Murmur, the query
-for the databases. Prints a Markdown table. More follow: of replay.py, swap.py and kafka_bench.py.
+for the databases. Prints a Markdown table. More follow: of replay.py, swap.py, kafka_bench.py and
+mongo_bench.py.
 """
 
 import argparse
@@ -19,6 +20,7 @@ import sys
 
 from common import Run, check_call, note, print_header, print_title, rates_cell
 from kafka_bench import Kafka
+from mongo_bench import Mongo
 from replay import Replay
 from swap import Swap
 
@@ -280,8 +282,11 @@ def main():
     parser.add_argument("--swap-keys", type=numbers, default=[1_000_000, 10_000_000],
                         metavar="N,N", help="keys of the versions that are swapped in")
     parser.add_argument("--messages", type=int, default=5_000_000, help="of the Kafka topic")
+    parser.add_argument("--documents", type=int, default=1_000_000,
+                        help="of the MongoDB collection, ten times that where memory is measured")
+    parser.add_argument("--changes", type=int, default=200_000, help="of the MongoDB collection")
     parser.add_argument("--only", default="", help="only rows that contain this text; the rows of"
-                        " the other tables begin with 'replay', 'swap' and 'kafka'")
+                        " the other tables begin with 'replay', 'swap', 'kafka' and 'mongo'")
     options = parser.parse_args()
     hidden = ("--build", str(options.build), "--data", str(options.data), "--httpfs",
               str(options.httpfs))
@@ -290,7 +295,7 @@ def main():
     bench = Bench(options)
     try:
         bench.work.mkdir(parents=True)
-        for part in (bench, Replay(bench), Swap(bench), Kafka(bench)):
+        for part in (bench, Replay(bench), Swap(bench), Kafka(bench), Mongo(bench)):
             if not part.rows():
                 continue
             part.prepare()
