@@ -149,7 +149,7 @@ std::string RemedyOf(Code code, const bson_error_t& error, const MongoPlace& pla
            "is not known. Make the oplog larger (replSetResizeOplog) and begin anew: murmur "
            "bootstrap FILE --fresh";
   }
-  if (error.domain == MONGOC_ERROR_SERVER && error.code == kSnapshotTooOld) {
+  if (IsSnapshotTooOld(error)) {
     return ". A greater minSnapshotHistoryWindowInSeconds gives reads more time";
   }
   return "";
@@ -255,6 +255,10 @@ Status MongoStatus(const MongoPlace& place, std::string_view doing, const bson_e
   if (code == Code::kPermissionDenied) message = message.substr(0, message.find(" {"));
   if (!remedy.empty() && message.ends_with('.')) message.remove_suffix(1);
   return Status(code, fmt::format("{}: {}: {}{}", place.text, doing, message, remedy));
+}
+
+bool IsSnapshotTooOld(const bson_error_t& error) {
+  return error.domain == MONGOC_ERROR_SERVER && error.code == kSnapshotTooOld;
 }
 
 // --- MongoClient ---

@@ -70,6 +70,9 @@ Result<std::shared_ptr<const MongoPlace>> MakeMongoPlace(const SourceSpec& spec)
 Status MongoStatus(const MongoPlace& place, std::string_view doing, const bson_error_t& error,
                    const bson_t* reply);
 
+// Does the server not remember the time that a read was to be of?
+bool IsSnapshotTooOld(const bson_error_t& error);
+
 // A collection as the server describes it.
 struct MongoCollectionFacts {
   std::string uuid;  // hex; differs after it was dropped and made anew

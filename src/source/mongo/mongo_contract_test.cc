@@ -14,6 +14,7 @@
 #include "source/mongo/mongo_client.h"
 #include "source/mongo/mongo_live.h"
 #include "source/mongo/mongo_position.h"
+#include "source/mongo/mongo_scan.h"
 #include "source/mongo/mongo_snapshot.h"
 #include "testing/live_source_contract.h"
 #include "testing/snapshot_source_contract.h"
@@ -124,7 +125,8 @@ class MongoSnapshotFixture final : public SourceFixture {
     collection_.Insert(documents);
   }
   std::unique_ptr<SnapshotSource> MakeSource() override {
-    return MakeMongoSnapshot(DefinitionOf(collection_.name()), {.split_rows = split_rows_}).value();
+    return MakeMongoSnapshot(DefinitionOf(collection_.name()), {.split = {.rows = split_rows_}})
+        .value();
   }
 
  private:
@@ -283,7 +285,8 @@ class MongoTest : public testing::TestWithParam<std::string> {  // the uri
   static Projection Fields() { return FieldsOf({"v"}); }
 
   std::unique_ptr<SnapshotSource> Snapshot(uint64_t split_rows = 50'000) const {
-    return MakeMongoSnapshot(DefinitionOf(collection_.name()), {.split_rows = split_rows}).value();
+    return MakeMongoSnapshot(DefinitionOf(collection_.name()), {.split = {.rows = split_rows}})
+        .value();
   }
   std::unique_ptr<LiveSource> Live() const {
     return MakeMongoLive(DefinitionOf(collection_.name())).value();
@@ -463,6 +466,92 @@ TEST_P(MongoTest, AScanGoesOnWhenTheServerBreaksItOff) {
     EXPECT_TRUE(!kill || collection_.TryToRun("admin", R"({"killAllSessions": []})"));
   }
   EXPECT_EQ(rows, kRows);
+}
+
+// Reads all rows of a collection, a batch at a time, each of which has one cluster time.
+class PacedScan {
+ public:
+  PacedScan(const std::string& collection, const MongoPaceLimits& pace)
+      : clients_(MongoClients::Make(SpecOf(collection, Uri())).value()),
+        stream_(clients_, {}, FieldsOf({"v"}), {.not_before = 0, .row_bytes = 2000, .pace = pace}) {
+  }
+
+  // False: that was all.
+  bool Read() {
+    for (;;) {
+      const auto state = stream_.Read({}, &batch_);
+      EXPECT_TRUE(state.ok()) << state.status().ToString();
+      if (!state.ok() || *state == ReadState::kEnd) return false;
+      if (*state == ReadState::kIdle) continue;
+      for (const std::string_view key : batch_.row_keys) keys_.emplace_back(key);
+      if (times_.empty() || times_.back() != stream_.read_at()) times_.push_back(stream_.read_at());
+      return true;
+    }
+  }
+  const std::vector<std::string>& keys() const { return keys_; }
+  const std::vector<ClusterTime>& times() const { return times_; }  // of the reads
+
+ private:
+  const std::shared_ptr<MongoClients> clients_;
+  MongoScanStream stream_;
+  RecordBatch batch_{FieldsOf({"v"})};
+  std::vector<std::string> keys_;
+  std::vector<ClusterTime> times_;
+};
+
+class MongoPacedScanTest : public MongoTest {
+ protected:
+  static constexpr int kRows = 20'000;
+
+  void SetUp() override {
+    std::vector<std::string> documents;
+    documents.reserve(kRows);
+    for (int id = 0; id < kRows; ++id) {
+      documents.push_back(fmt::format(R"({{"_id": {}, "v": "{}"}})", id, std::string(2000, 'x')));
+    }
+    collection_.Insert(documents);
+  }
+  // Time goes on, for the server as well.
+  void Tick() {
+    collection_.TryToRun("admin", R"({"appendOplogNote": 1, "data": {"tick": 1}})");
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  static void ExpectEachRowOnce(const PacedScan& scan) {
+    ASSERT_EQ(scan.keys().size(), size_t{kRows});
+    for (int id = 0; id < kRows; ++id) ASSERT_EQ(scan.keys()[static_cast<size_t>(id)], KeyOf(id));
+    EXPECT_TRUE(std::is_sorted(scan.times().begin(), scan.times().end()));
+  }
+};
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(MongoPacedScanTest);
+INSTANTIATE_TEST_SUITE_P(Mongo, MongoPacedScanTest, testing::ValuesIn(UriIfAny()));
+
+TEST_P(MongoPacedScanTest, ARangeIsReadInPiecesEachAtATimeOfItsOwn) {
+  for (const MongoPaceLimits& pace :
+       {MongoPaceLimits{.rows = 1000}, MongoPaceLimits{.bytes = 2'000'000},
+        MongoPaceLimits{.time = std::chrono::milliseconds(3)}}) {
+    PacedScan scan(collection_.name(), pace);
+    while (scan.Read()) Tick();
+    ExpectEachRowOnce(scan);
+    EXPECT_GT(scan.times().size(), 5u);
+  }
+  PacedScan scan(collection_.name(), {});
+  while (scan.Read()) Tick();
+  ExpectEachRowOnce(scan);
+  EXPECT_EQ(scan.times().size(), 1u);
+}
+
+TEST_P(MongoPacedScanTest, ATimeThatTheServerHasForgottenIsFollowedByANewOne) {
+  const auto remember = [this](int seconds) {
+    return collection_.TryToRun(
+        "admin",
+        fmt::format(R"({{"setParameter": 1, "minSnapshotHistoryWindowInSeconds": {}}})", seconds));
+  };
+  ASSERT_TRUE(remember(0));
+  PacedScan scan(collection_.name(), {});
+  while (scan.Read()) Tick();
+  EXPECT_TRUE(remember(600));
+  ExpectEachRowOnce(scan);
+  EXPECT_GT(scan.times().size(), 1u);
 }
 
 TEST_P(MongoTest, ChangesSayWhatARowHoldsNow) {

@@ -63,9 +63,12 @@ Result<std::optional<BsonDocument>> BoundOf(const nlohmann::json& range, const c
 }  // namespace
 
 Result<std::vector<Split>> CutCollection(const MongoClient& client,
-                                         const MongoCollectionFacts& facts, uint64_t split_rows) {
-  const uint64_t wanted =
-      std::clamp<uint64_t>((facts.rows + split_rows - 1) / split_rows, 1, kSplitsMax);
+                                         const MongoCollectionFacts& facts,
+                                         const MongoSplitSize& size) {
+  const auto parts = [](uint64_t all, uint64_t part) { return (all + part - 1) / part; };
+  const uint64_t wanted = std::clamp<uint64_t>(
+      std::max(parts(facts.rows, size.rows), parts(facts.rows * facts.row_bytes, size.bytes)), 1,
+      std::min(kSplitsMax, std::max<uint64_t>(1, facts.rows)));
   MURMUR_ASSIGN(const auto bounds, Bounds(client, wanted));
   const size_t count = bounds.size() + 1;
   std::vector<Split> splits(count);

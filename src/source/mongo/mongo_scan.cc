@@ -57,6 +57,7 @@ class Fetching {
         answer_rows_(
             static_cast<int32_t>(std::clamp(kAnswerBytes / std::max<uint64_t>(1, options.row_bytes),
                                             kAnswerRowsMin, kAnswerRowsMax))),
+        pace_(options.pace),
         queue_(std::move(queue)) {
     AppendServerProjection(projection, projection_.get());
   }
@@ -85,38 +86,68 @@ class Fetching {
   }
 
   Status ReadWith(const MongoClient& client) {
-    MURMUR_ASSIGN(const ClusterTime time, client.OperationTime());
-    read_at_ = time;
-    if (time < not_before_) {
-      return Status(Code::kUnavailable, place_.text + ": the server lags behind its change log");
+    for (bool is_end = false; !is_end && !queue_->closed();) {
+      MURMUR_ASSIGN(const ClusterTime time, client.OperationTime());
+      read_at_ = time;
+      if (time < not_before_) {
+        return Status(Code::kUnavailable, place_.text + ": the server lags behind its change log");
+      }
+      MURMUR_ASSIGN(is_end, ReadAt(client, time));
     }
-    const bool bounded = Lower().has_value();
-    if (!bounded || !IsMaxKey(*Lower())) MURMUR_TRY(ReadAll(client, RangeCommand(time), time));
-    // A range without an upper bound ends, for the server, before MaxKey.
-    const bool is_done = range_.after && IsMaxKey(*range_.after);
-    if (!bounded || range_.until || is_done || queue_->closed()) return {};
-    return ReadAll(client, TopCommand(time), time);
+    return {};
   }
 
-  // All that `command`, a find at `time`, gives.
-  Status ReadAll(const MongoClient& client, const BsonDocument& command, ClusterTime time) {
+  // As much as may be read at one time. True: that was all.
+  Result<bool> ReadAt(const MongoClient& client, ClusterTime time) {
+    const bool bounded = Lower().has_value();
+    if (!bounded || !IsMaxKey(*Lower())) {
+      MURMUR_ASSIGN(const bool is_end, ReadSome(client, RangeCommand(time), time));
+      if (!is_end) return false;
+    }
+    // A range without an upper bound ends, for the server, before MaxKey.
+    const bool is_done = range_.after && IsMaxKey(*range_.after);
+    if (!bounded || range_.until || is_done || queue_->closed()) return true;
+    return ReadSome(client, TopCommand(time), time);
+  }
+
+  // What `command`, a find at `time`, gives. False: there may be more.
+  Result<bool> ReadSome(const MongoClient& client, const BsonDocument& command, ClusterTime time) {
+    const auto begin = std::chrono::steady_clock::now();
+    const uint64_t limit = Limit();
     MURMUR_ASSIGN(const Find find, Open(client, command));
     std::string skipped;  // the key of the row that came last, which comes again if it is there
     if (range_.after) MURMUR_TRY(AppendIdKey(range_.after->get(), &skipped));
+    uint64_t came = 0;
+    uint64_t bytes = 0;
     const bson_t* document = nullptr;
     while (mongoc_cursor_next(find.cursor.get(), &document)) {
+      ++came;
+      bytes += document->len;
       MURMUR_ASSIGN(const bool is_skipped, IsSkipped(document, &skipped));
       if (is_skipped) continue;
-      if (!queue_->Put(document, time)) return {};
+      if (!queue_->Put(document, time)) return true;
       ++rows_;
       MURMUR_TRY(NoteLast(document));
+      // What the server has answered is not thrown away.
+      const bool is_asking = came % static_cast<uint64_t>(answer_rows_) == 0;
+      if (is_asking && pace_.IsEnough(bytes, std::chrono::steady_clock::now() - begin)) {
+        return false;
+      }
     }
     bson_error_t error;
     const bson_t* reply = nullptr;
-    if (!mongoc_cursor_error_document(find.cursor.get(), &error, &reply)) return {};
+    if (!mongoc_cursor_error_document(find.cursor.get(), &error, &reply)) {
+      pace_.NoteRead();
+      return came < limit;
+    }
+    if (!IsSnapshotTooOld(error)) return MongoStatus(place_, "to read on", error, reply);
+    pace_.NoteTooOld(came);
+    if (came > 1) return false;  // a row at least is new
     return MongoStatus(place_, "to read on", error, reply);
   }
 
+  // The row that came last comes again.
+  uint64_t Limit() const { return pace_.rows() + (range_.after ? 1 : 0); }
   const std::optional<BsonDocument>& Lower() const {
     return range_.after ? range_.after : range_.from;
   }
@@ -153,6 +184,7 @@ class Fetching {
     AppendOrder("sort", find);
     if (Lower()) AppendBound("min", *Lower(), find);
     if (range_.until) AppendBound("max", *range_.until, find);
+    BSON_APPEND_INT64(find, "limit", static_cast<int64_t>(Limit()));
     AppendReading(time, find);
     return command;
   }
@@ -214,6 +246,7 @@ class Fetching {
   MongoScanRange range_;  // `after` moves with each row
   const ClusterTime not_before_;
   const int32_t answer_rows_;
+  MongoPace pace_;
   const BsonDocument projection_;
   const std::shared_ptr<MongoQueue> queue_;
   uint64_t rows_ = 0;

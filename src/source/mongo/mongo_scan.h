@@ -6,6 +6,7 @@
 
 #include "murmur/source.h"
 #include "source/mongo/mongo_client.h"
+#include "source/mongo/mongo_pace.h"
 #include "source/mongo/mongo_queue.h"
 #include "source/mongo/mongo_rows.h"
 #include "source/mongo/mongo_thread.h"
@@ -22,10 +23,12 @@ struct MongoScanRange {
 struct MongoScanOptions {
   ClusterTime not_before = 0;  // reads see all of what was written up to it
   uint64_t row_bytes = 0;      // on average; 0: not known
+  MongoPaceLimits pace = {};   // of what is read at one cluster time
 };
 
-// A thread of its own fetches ahead. A read that the server breaks off, because its snapshot is too
-// old or its node has gone, goes on at a later time behind the row that came last.
+// A thread of its own fetches ahead. What is read at one cluster time is little (mongo_pace.h); the
+// next read, at a later time, goes on behind the row that came last. So does one after a read that
+// the server broke off, because its snapshot was too old or its node has gone.
 class MongoScanStream final : public RecordStream {
  public:
   MongoScanStream(const std::shared_ptr<MongoClients>& clients, MongoScanRange range,

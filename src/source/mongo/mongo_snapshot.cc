@@ -64,7 +64,7 @@ class MongoSnapshot final : public SnapshotSource {
   }
 
   Result<ScanPlan> Scan(std::stop_token stop) override {
-    const auto ask = [rows = options_.split_rows,
+    const auto ask = [size = options_.split,
                       handoff = handoff_](const MongoClient& client) -> Result<ScanPlan> {
       Frozen frozen;
       MURMUR_ASSIGN(const ClusterTime time, client.OperationTime());
@@ -73,7 +73,7 @@ class MongoSnapshot final : public SnapshotSource {
       frozen.uuid = facts.uuid;
       frozen.row_bytes = facts.row_bytes;
       ScanPlan plan{.source = client.place().name, .splits = {}, .payload = Serialize(frozen)};
-      MURMUR_ASSIGN(plan.splits, CutCollection(client, facts, rows));
+      MURMUR_ASSIGN(plan.splits, CutCollection(client, facts, size));
       return plan;
     };
     MURMUR_ASSIGN(ScanPlan plan, MongoClients::Ask<ScanPlan>(clients_, stop, ask));
@@ -99,7 +99,8 @@ class MongoSnapshot final : public SnapshotSource {
   Result<std::unique_ptr<RecordStream>> Open(const Split& split, const Position& after,
                                              const Projection& projection) override {
     MURMUR_ASSIGN(MongoScanRange range, RangeOfSplit(split, after));
-    const MongoScanOptions options{.not_before = frozen_.time, .row_bytes = frozen_.row_bytes};
+    const MongoScanOptions options{
+        .not_before = frozen_.time, .row_bytes = frozen_.row_bytes, .pace = options_.pace};
     return std::unique_ptr<RecordStream>(
         std::make_unique<MongoScanStream>(clients_, std::move(range), projection, options));
   }

@@ -1,5 +1,5 @@
-// The rows of a MongoDB collection: `mongo: {uri: …, database: …, collection: …}`. Each stretch of
-// the collection is read at a cluster time of its own, none before the hand-off.
+// The rows of a MongoDB collection: `mongo: {uri: …, database: …, collection: …}`. The collection
+// is read in stretches, each at a cluster time of its own, none before the hand-off.
 #pragma once
 
 #include <cstdint>
@@ -8,11 +8,13 @@
 #include "murmur/definition.h"
 #include "murmur/source.h"
 #include "murmur/status.h"
+#include "source/mongo/mongo_pace.h"
 
 namespace murmur {
 
 struct MongoSnapshotOptions {
-  uint64_t split_rows = 50'000;  // about; few enough to be read before their snapshot is too old
+  MongoSplitSize split = {};
+  MongoPaceLimits pace = {};
 };
 
 // Of what `source:` says. Errors: kInvalidArgument (an option), kNotFound (an environment
