@@ -68,6 +68,16 @@ Result<QueryRequest> RequestOf(const ReadArguments& arguments) {
   return request;
 }
 
+// What becomes of a version, for people: "bootstrapping 43 %".
+std::string ShownStatus(const nlohmann::ordered_json& json) {
+  const auto status = json.at("status").get<std::string>();
+  if (!json.contains("percent")) return status;
+  const int percent = static_cast<int>(json["percent"].get<double>());
+  if (status == "failed") return fmt::format("failed at {} %", percent);
+  const bool replays = json.at("mode").get<std::string>() == "replay";
+  return fmt::format("{} {} %", replays ? "replaying" : "bootstrapping", percent);
+}
+
 // A file that is there whole or not at all: written beside its name, then renamed.
 class OutputFile {
  public:
@@ -142,9 +152,11 @@ int StatusVerb(const ReadArguments& arguments) {
   const auto json = nlohmann::ordered_json::parse(*text);
   std::string lines;
   for (const auto& [name, value] : json.items()) {
-    if (value.is_null() || (value.is_object() && value.empty())) continue;
-    lines += fmt::format("{:<24}{}\n", name,
-                         value.is_string() ? value.get<std::string>() : value.dump());
+    if (value.is_null() || (value.is_object() && value.empty()) || name == "percent") continue;
+    const std::string shown = name == "status"    ? ShownStatus(json)
+                              : value.is_string() ? value.get<std::string>()
+                                                  : value.dump();
+    lines += fmt::format("{:<24}{}\n", name, shown);
   }
   return Report(WriteStdout(lines));
 }

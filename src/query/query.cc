@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "state/progress.h"
@@ -221,6 +222,16 @@ std::string ExactnessOf(const Pipeline& pipeline, const VersionInfo& info) {
   return approximate.empty() ? "exact" : "approximate (" + approximate + ")";
 }
 
+namespace {
+
+// With one decimal, rounded down: 100 is all.
+double PercentRead(const std::optional<ScanPlan>& plan,
+                   const std::map<std::string, SplitProgress>& progress) {
+  return plan ? std::floor(ShareRead(*plan, progress) * 1000) / 10 : 0;
+}
+
+}  // namespace
+
 Result<std::string> StatusAsJson(const VersionInfo& info, const StateTable& table) {
   MURMUR_ASSIGN(const auto plan, table.Plan());
   MURMUR_ASSIGN(const auto token, table.Token());
@@ -266,6 +277,7 @@ Result<std::string> StatusAsJson(const VersionInfo& info, const StateTable& tabl
       {"newest_event_time",
        newest == INT64_MIN ? ordered_json() : ordered_json(FormatTime(newest))},
   };
+  if (info.status != VersionStatus::kComplete) json["percent"] = PercentRead(plan, progress);
   if (info.status == VersionStatus::kComplete && !live.empty()) json["live"] = {{"splits", live}};
   if (!info.range.empty()) json["range"] = info.range;
   if (!info.inexact.empty()) json["at_least_once"] = info.inexact;

@@ -24,4 +24,17 @@ TotalProgress TotalOf(const std::map<std::string, SplitProgress>& progress) {
   return total;
 }
 
+double ShareRead(const ScanPlan& plan, const std::map<std::string, SplitProgress>& progress) {
+  double all = 0;
+  double read = 0;
+  for (const Split& split : plan.splits) {
+    all += static_cast<double>(std::max<uint64_t>(1, split.bytes));
+    const auto it = progress.find(split.id);
+    if (it == progress.end()) continue;
+    read += static_cast<double>(it->second.done ? std::max<uint64_t>(1, split.bytes)
+                                                : std::min(it->second.bytes, split.bytes));
+  }
+  return all > 0 ? read / all : 1;
+}
+
 }  // namespace murmur

@@ -17,4 +17,8 @@ struct TotalProgress {
 };
 TotalProgress TotalOf(const std::map<std::string, SplitProgress>& progress);
 
+// How much of a plan's splits has been read: 0 to 1, which is all of them to their ends. By their
+// bytes, as far as these are known.
+double ShareRead(const ScanPlan& plan, const std::map<std::string, SplitProgress>& progress);
+
 }  // namespace murmur

@@ -145,6 +145,7 @@ class ContractTest(ProgramTest):
         self.succeed("bootstrap", self.file)
         status = json.loads(self.succeed("status", self.file, "--format", "json").out)
         self.assertEqual(status["status"], "complete")
+        self.assertNotIn("percent", status)
         self.assertIn("2026-03-05T12:00:00Z", json.dumps(status))
         self.assertIn("complete", self.succeed("status", self.file).out)
 

@@ -84,6 +84,7 @@ class DeadLetterTest(ProgramTest):
         self.assertIn("max-errors", outcome.err.replace("_", "-"))
         status = json.loads(self.succeed("status", self.file, "--format", "json").out)
         self.assertEqual(status["status"], "failed")
+        self.assertIn(f"failed at {int(status['percent'])} %", self.succeed("status", self.file).out)
 
         self.succeed("bootstrap", self.file, "--max-errors", len(self.BAD))
         self.assertEqual(self.succeed("dump", self.file).rows()[0]["views"], 5)

@@ -222,6 +222,26 @@ class BootstrapTest(MongoTest):
         self.succeed("bootstrap", file, "--quiet", "--threads", "2")
         self.check(file)
 
+    def test_how_far_it_is(self):
+        self.fill(60_000)
+        percent = 0
+        for attempt in itertools.count():
+            file = self.pipeline(name=f"attempt_{attempt}", commit_every="10ms")
+            child = self.start("bootstrap", file, "--quiet", "--threads", "1")
+            self.wait_for("rows are counted", lambda: self.murmur("status", file).code == 0 and
+                          self.status(file)["records"] > 0)
+            child.kill()
+            child.communicate()
+            percent = self.status(file).get("percent", 100)
+            if 0 < percent < 100:
+                break
+        self.assertIn(f"bootstrapping {int(percent)} %", self.succeed("status", file).out)
+        rows = self.succeed("query", file, "--total", f"g{self.random.randrange(GROUPS)}").rows()
+        self.assertEqual(rows[0]["_exact"], "converging")
+        self.succeed("bootstrap", file, "--quiet")
+        self.assertNotIn("percent", self.status(file))
+        self.check(file)
+
     def test_an_empty_collection(self):
         file = self.pipeline()
         self.succeed("bootstrap", file, "--quiet")

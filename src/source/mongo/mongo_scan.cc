@@ -258,6 +258,7 @@ class Fetching {
 MongoScanStream::MongoScanStream(const std::shared_ptr<MongoClients>& clients, MongoScanRange range,
                                  const Projection& projection, const MongoScanOptions& options)
     : queue_(std::make_shared<MongoQueue>(nullptr)),
+      row_bytes_(options.row_bytes),
       rows_(clients->place().ns, projection),
       fetching_([fetching = std::make_shared<Fetching>(clients, std::move(range), projection,
                                                        options, queue_)] { fetching->Run(); }) {}
@@ -283,6 +284,8 @@ Result<ReadState> MongoScanStream::Read(std::stop_token stop, RecordBatch* batch
     MURMUR_TRY(rows_.Put(page_[next_]));
   }
   rows_.Finish();
+  // As the sizes of splits: of what is stored, not only of what was asked for.
+  if (row_bytes_ > 0) batch->bytes = batch->rows * row_bytes_;
   batch->after = rows_.LastId();
   batch->seen = PlaceOf(page_.read_at);
   return ReadState::kRecords;

@@ -40,6 +40,7 @@ class MongoScanStream final : public RecordStream {
 
  private:
   const std::shared_ptr<MongoQueue> queue_;
+  const uint64_t row_bytes_;
   MongoRows rows_;
   MongoPage page_;   // holds the last batch
   size_t next_ = 0;  // of the page
