@@ -158,6 +158,14 @@ class SnapshotSource {
   virtual Status Close() = 0;  // idempotent; streams must be gone
 };
 
+// What a log of changes still has, in µs since the Unix epoch by the clock of its origin.
+struct LogReach {
+  int64_t oldest = 0;  // its first change
+  int64_t read_up_to = 0;
+  int64_t now = 0;
+  std::string remedy;  // how to make it longer; one sentence
+};
+
 // What happens after a snapshot: an open-ended stream, cut into splits (partitions, shards) that
 // are read side by side, each in its order. Contract suite: testing/live_source_contract.h.
 // Threads: Open, Distance and NoteCommitted from many at once; the other methods from one.
@@ -197,6 +205,13 @@ class LiveSource {
   virtual Result<std::unique_ptr<RecordStream>> Open(const Split& split, const Position& after,
                                                      const Projection& projection,
                                                      std::function<void()> wake) = 0;
+
+  // How far back the log reaches that is read from `positions` on. Empty: it forgets nothing, or
+  // does not say. Errors: kPermissionDenied (it may not be asked; what is missing), kUnavailable.
+  virtual Result<std::optional<LogReach>> Reach(const PositionMap& /*positions*/,
+                                                std::stop_token /*stop*/) {
+    return std::optional<LogReach>();
+  }
 
   // These are durable; for those who watch how far the source's readers are. Never read back.
   virtual void NoteCommitted(const PositionMap& /*positions*/) {}

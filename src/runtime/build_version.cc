@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <condition_variable>
 #include <mutex>
+#include <nlohmann/json.hpp>
+#include <optional>
 #include <thread>
 
 #include "definition/stored.h"
@@ -100,17 +102,42 @@ RunProgress ProgressOf(const FoldProgress& scan, steady_clock::time_point start)
           .seconds = std::chrono::duration<double>(steady_clock::now() - start).count()};
 }
 
-// Calls on_progress now and then, until it is destroyed.
+// What the run of a table is asked for by threads that may outlive it.
+class RunningTable {
+ public:
+  void Set(TableRunner* runner) {
+    const std::lock_guard lock(mutex_);
+    runner_ = runner;
+  }
+  std::vector<std::string> TakeNotes() {
+    const std::lock_guard lock(mutex_);
+    return runner_ != nullptr ? runner_->TakeNotes() : std::vector<std::string>();
+  }
+  std::optional<LogForecast> Log() const {
+    const std::lock_guard lock(mutex_);
+    return runner_ != nullptr ? runner_->Lag().log : std::nullopt;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  TableRunner* runner_ = nullptr;  // under mutex_
+};
+
+// Tells of progress and notes now and then, until it is destroyed.
 class Reporter {
  public:
-  Reporter(const RunOptions& options, const FoldProgress& scan, steady_clock::time_point start) {
+  Reporter(const RunOptions& options, const FoldProgress& scan, RunningTable* table,
+           steady_clock::time_point start) {
     if (!options.on_progress) return;
-    thread_ = std::jthread([&options, &scan, start](std::stop_token stop) {
+    thread_ = std::jthread([&options, &scan, table, start](std::stop_token stop) {
       std::mutex mutex;
       std::condition_variable_any wake;
       std::unique_lock lock(mutex);
       while (!wake.wait_for(lock, stop, kProgressEvery, [] { return false; }) &&
              !stop.stop_requested()) {
+        for (const std::string& note : table->TakeNotes()) {
+          if (options.on_note) options.on_note(note);
+        }
         options.on_progress(ProgressOf(scan, start));
       }
     });
@@ -122,11 +149,12 @@ class Reporter {
 
 // Runs a ScanRunner or a TableRunner, telling of its progress.
 template <class Runner>
-Status RunReporting(Runner* runner, const RunOptions& options, RunSummary* summary) {
+Status RunReporting(Runner* runner, RunningTable* table, const RunOptions& options,
+                    RunSummary* summary) {
   const auto start = steady_clock::now();
   Status status;
   {
-    const Reporter reporter(options, runner->progress(), start);
+    const Reporter reporter(options, runner->progress(), table, start);
     status = runner->Run(options.stop);
   }
   summary->progress = ProgressOf(runner->progress(), start);
@@ -135,7 +163,8 @@ Status RunReporting(Runner* runner, const RunOptions& options, RunSummary* summa
 }
 
 Status RunScan(const std::shared_ptr<const Pipeline>& pipeline, const RunOptions& options,
-               const Build& build, SnapshotSource* source, StateTable* table, RunSummary* summary) {
+               const Build& build, SnapshotSource* source, StateTable* table, RunningTable* running,
+               RunSummary* summary) {
   const Definition& definition = pipeline->definition();
   const FoldOptions fold = {
       .threads = options.threads != 0 ? options.threads : ThreadsOf(definition),
@@ -151,13 +180,23 @@ Status RunScan(const std::shared_ptr<const Pipeline>& pipeline, const RunOptions
     live.threads = 1;
     live.max_errors = options.max_errors.value_or(definition.max_errors.value_or(kUnlimited));
     TableRunner runner(pipeline, source, build.changes, table, fold, live);
-    status = RunReporting(&runner, options, summary);
+    running->Set(&runner);
+    status = RunReporting(&runner, running, options, summary);
+    running->Set(nullptr);
   } else {
     ScanRunner runner(pipeline, source, table, fold, build.capture);
-    status = RunReporting(&runner, options, summary);
+    status = RunReporting(&runner, running, options, summary);
   }
   summary->notes = source->Notes();
   return status;
+}
+
+// What other processes ask for: the state, and in a status also what only the run knows.
+Status Answer(const OwnerRequest& request, const Pipeline& pipeline, const StateTable& table,
+              const RunningTable& running, const WriteText& write) {
+  const auto log = running.Log();
+  if (request.verb != OwnerVerb::kStatus || !log) return RunRead(request, pipeline, table, write);
+  return RunStatus(table, {{"log", log->ToJson()}}, write);
 }
 
 Status ScanInto(const std::shared_ptr<const Pipeline>& pipeline, const RunOptions& options,
@@ -168,14 +207,15 @@ Status ScanInto(const std::shared_ptr<const Pipeline>& pipeline, const RunOption
   summary->range = info.range;
   summary->already_complete = info.status == VersionStatus::kComplete;
   Status status;
+  RunningTable running;
   if (!summary->already_complete) {
     // Without the socket other processes read what is committed: the run matters more.
     const auto socket =
         OwnerSocket::Listen(directory.VersionPath(info.number),
                             [&](const OwnerRequest& request, const WriteText& write) {
-                              return RunRead(request, *pipeline, *table, write);
+                              return Answer(request, *pipeline, *table, running, write);
                             });
-    status = RunScan(pipeline, options, build, source, table, summary);
+    status = RunScan(pipeline, options, build, source, table, &running, summary);
   }
   const Status filled = FillSummary(*table, summary);
   const Status closed = table->Close();

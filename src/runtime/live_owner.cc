@@ -51,11 +51,14 @@ nlohmann::ordered_json LagAsJson(const LiveLag& lag) {
       behind = std::max(behind, Clock::System().WallMicros() - one.newest_time);
     }
   }
-  return {{"lag_records", records},
-          {"lag_seconds", is_known ? nlohmann::ordered_json(static_cast<double>(behind) / 1e6)
-                                   : nlohmann::ordered_json()},
-          {"records_per_second", lag.records_per_second},
-          {"splits", splits}};
+  nlohmann::ordered_json json = {
+      {"lag_records", records},
+      {"lag_seconds", is_known ? nlohmann::ordered_json(static_cast<double>(behind) / 1e6)
+                               : nlohmann::ordered_json()},
+      {"records_per_second", lag.records_per_second},
+      {"splits", splits}};
+  if (lag.log) json["log"] = lag.log->ToJson();
+  return json;
 }
 
 // What a version counts is in the version; what is followed for it, in the definition of the run.
@@ -150,17 +153,10 @@ class FollowedVersion {
     if (request.verb != OwnerVerb::kStatus) {
       return RunRead(request, *opened_.pipeline, *opened_.table, write);
     }
-    std::string text;
-    MURMUR_TRY(RunRead(request, *opened_.pipeline, *opened_.table, [&](std::string_view piece) {
-      text += piece;
-      return Status();
-    }));
-    auto status = nlohmann::ordered_json::parse(text);
     const LiveLag lag = runner()->Lag();
-    status["mode"] = "live";
-    status["live"] = LagAsJson(lag);
-    if (lag.last_commit != 0) status["live"]["last_commit"] = FormatTime(lag.last_commit);
-    return write(status.dump() + "\n");
+    nlohmann::ordered_json live = LagAsJson(lag);
+    if (lag.last_commit != 0) live["last_commit"] = FormatTime(lag.last_commit);
+    return RunStatus(*opened_.table, {{"mode", "live"}, {"live", live}}, write);
   }
 
  private:

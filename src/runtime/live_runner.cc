@@ -15,6 +15,7 @@ using std::chrono::steady_clock;
 
 // How often new splits and the ends of all are asked for.
 constexpr std::chrono::seconds kLookAroundEvery{3};
+constexpr std::chrono::hours kWarnAgainAfter{1};
 // A worker that has nothing to do looks again, in case nobody wakes it.
 constexpr std::chrono::milliseconds kIdleWait{500};
 // How far the dead letters of an object are published, kept as the progress of a split that is
@@ -306,6 +307,7 @@ Status LiveRunner::LookAround(std::stop_token stop) {
     return status.code() == Code::kUnavailable ? Status() : status;
   }
   NoteEnds(stop);
+  NoteReach(stop);
   const Status published = PublishDeadLetters(stop);
   if (!published.ok() && published.code() != Code::kUnavailable) return published;
   return EndOverlap();
@@ -386,6 +388,30 @@ void LiveRunner::NoteEnds(std::stop_token stop) {
     }
   }
   source_->NoteCommitted(committed);
+}
+
+// A warning that comes and goes is told now and then only; the status has it all the time.
+void LiveRunner::NoteReach(std::stop_token stop) {
+  if (!has_reach_) return;
+  LiveSource::PositionMap committed;
+  for (const auto& [split, lag] : Lag().splits) committed[split] = lag.committed;
+  const auto reach = source_->Reach(committed, stop);
+  const Code code = reach.status().code();
+  has_reach_ =
+      reach.ok() ? reach->has_value() : code == Code::kUnavailable || code == Code::kCancelled;
+  if (!reach.ok() && !has_reach_) {
+    const std::lock_guard lock(mutex_);
+    notes_.push_back("whether live stays within what the source remembers can't be foretold: " +
+                     std::string(reach.status().message()));
+  }
+  if (!reach.ok() || !has_reach_) return;
+  const LogForecast& now =
+      log_.Note(**reach, scan_seconds_ ? scan_seconds_() : std::optional<double>());
+  const std::lock_guard lock(mutex_);
+  lag_.log = now;
+  if (now.warning.empty() || steady_clock::now() < warn_again_) return;
+  warn_again_ = steady_clock::now() + kWarnAgainAfter;
+  notes_.push_back("WARNING: " + now.warning);
 }
 
 // Where every split is behind the overlap, no record of the scan comes again.

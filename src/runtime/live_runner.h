@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -20,6 +21,7 @@
 #include "murmur/state.h"
 #include "murmur/status.h"
 #include "runtime/fold_worker.h"
+#include "runtime/log_watch.h"
 
 namespace murmur {
 
@@ -34,8 +36,9 @@ struct SplitLag {
 
 struct LiveLag {
   std::map<std::string, SplitLag> splits;
-  int64_t last_commit = 0;        // µs since the Unix epoch; 0: none by this run
-  double records_per_second = 0;  // lately
+  int64_t last_commit = 0;         // µs since the Unix epoch; 0: none by this run
+  double records_per_second = 0;   // lately
+  std::optional<LogForecast> log;  // of a source that forgets
 };
 
 using ProgressMap = SnapshotSource::ProgressMap;
@@ -52,6 +55,11 @@ class LiveRunner {
   LiveRunner(std::shared_ptr<const Pipeline> pipeline, LiveSource* source, StateTable* table,
              FoldOptions options, std::shared_ptr<RowFold> rows = nullptr);
   ~LiveRunner();
+
+  // While a scan runs beside: tells how many seconds it still takes, from any thread; empty: not
+  // known. Before Run.
+  using ScanSeconds = std::function<std::optional<double>()>;
+  void RunBeside(ScanSeconds scan) { scan_seconds_ = std::move(scan); }
 
   // Goes on from the table's positions; for the first time, from its token, or from where the
   // definition says. kCaughtUp: until everything is committed that was there when it began; OK.
@@ -89,6 +97,7 @@ class LiveRunner {
   Status LookForSplits(std::stop_token stop);
   void MeasureRate();
   void NoteEnds(std::stop_token stop);
+  void NoteReach(std::stop_token stop);
   Status EndOverlap();
   // To where the source takes them; what can't be delivered now is tried again later.
   Status PublishDeadLetters(std::stop_token stop);
@@ -105,6 +114,10 @@ class LiveRunner {
   uint64_t published_count_ = 0;
   std::chrono::steady_clock::time_point measured_at_;
   uint64_t measured_records_ = 0;
+  ScanSeconds scan_seconds_;
+  LogWatch log_;
+  std::chrono::steady_clock::time_point warn_again_ = std::chrono::steady_clock::time_point::min();
+  bool has_reach_ = true;  // as far as is known, the source tells how far its log reaches
   Wakeup progressed_;
 
   mutable std::mutex mutex_;

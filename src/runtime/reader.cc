@@ -61,16 +61,24 @@ Result<OwnerRequest> OwnerRequest::FromJson(std::string_view text) {
   }
 }
 
+Status RunStatus(const StateTable& table, const nlohmann::ordered_json& more,
+                 const WriteText& write) {
+  MURMUR_ASSIGN(const VersionInfo info, table.Info());
+  MURMUR_ASSIGN(const std::string text, StatusAsJson(info, table));
+  auto status = nlohmann::ordered_json::parse(text);
+  status.update(more);
+  return write(status.dump() + "\n");
+}
+
 Status RunRead(const OwnerRequest& request, const Pipeline& pipeline, const StateTable& table,
                const WriteText& write) {
   if (request.verb == OwnerVerb::kSwap) {
     return Status(Code::kUnimplemented, "this owner follows no live source");
   }
-  MURMUR_ASSIGN(const VersionInfo info, table.Info());
   if (request.verb == OwnerVerb::kStatus) {
-    MURMUR_ASSIGN(const std::string text, StatusAsJson(info, table));
-    return write(text + "\n");
+    return RunStatus(table, nlohmann::ordered_json::object(), write);
   }
+  MURMUR_ASSIGN(const VersionInfo info, table.Info());
   const auto rows = MakeRowWriter(request.format, pipeline, ExactnessOf(pipeline, info), write);
   MURMUR_ASSIGN(const auto snapshot, table.Snapshot());
   if (request.verb == OwnerVerb::kDump) return RunDump(pipeline, *snapshot, rows.get());

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 
@@ -29,5 +30,9 @@ struct OwnerRequest {
 // Errors: kUnimplemented (swap).
 Status RunRead(const OwnerRequest& request, const Pipeline& pipeline, const StateTable& table,
                const WriteText& write);
+
+// As RunRead of a kStatus, with the members of `more` behind or instead of its own.
+Status RunStatus(const StateTable& table, const nlohmann::ordered_json& more,
+                 const WriteText& write);
 
 }  // namespace murmur

@@ -1,5 +1,7 @@
 #include "runtime/table_runner.h"
 
+#include <algorithm>
+
 #include "runtime/choose_method.h"
 
 namespace murmur {
@@ -23,8 +25,36 @@ Status TableRunner::Run(std::stop_token stop) {
   return status;
 }
 
-LiveRunner TableRunner::NewLive() {
-  return LiveRunner(pipeline_, changes_, table_, live_options_, fold_);
+std::shared_ptr<LiveRunner> TableRunner::NewLive() {
+  auto live = std::make_shared<LiveRunner>(pipeline_, changes_, table_, live_options_, fold_);
+  live->RunBeside([this] { return ScanSeconds(); });
+  const std::lock_guard lock(mutex_);
+  following_ = live;
+  return live;
+}
+
+std::shared_ptr<LiveRunner> TableRunner::Live() const {
+  const std::lock_guard lock(mutex_);
+  return following_;
+}
+
+LiveLag TableRunner::Lag() const {
+  const auto live = Live();
+  return live ? live->Lag() : LiveLag();
+}
+
+std::vector<std::string> TableRunner::TakeNotes() {
+  const auto live = Live();
+  return live ? live->TakeNotes() : std::vector<std::string>();
+}
+
+std::optional<double> TableRunner::ScanSeconds() const {
+  const FoldProgress& scan = progress();
+  const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - begin_;
+  const auto read = static_cast<double>(scan.bytes_this_run);
+  if (read == 0) return std::nullopt;
+  const double all = static_cast<double>(scan.bytes_total);
+  return std::max(0.0, all - static_cast<double>(scan.bytes)) * passed.count() / read;
 }
 
 Result<TableMethod> TableRunner::Choose(std::stop_token stop) {
@@ -36,7 +66,7 @@ Result<std::shared_ptr<RowFold>> TableRunner::Begin(const ScanPlan& plan,
                                                     const ProgressMap& progress) {
   MURMUR_ASSIGN(fold_, RowFold::OfScan(pipeline_, table_, scan_options_, *rows_, plan, progress));
   follower_ = std::jthread([this](std::stop_token stop) {
-    followed_ = NewLive().Run(LiveRunner::Until::kStopped, stop);
+    followed_ = NewLive()->Run(LiveRunner::Until::kStopped, stop);
     if (!stop.stop_requested()) scan_.Abort(followed_);
   });
   return fold_;
@@ -53,7 +83,7 @@ Status TableRunner::StopFollowing() {
 Status TableRunner::CatchUp(std::stop_token stop) {
   MURMUR_TRY(StopFollowing());
   MURMUR_TRY(fold_->CommitAll());
-  MURMUR_TRY(NewLive().Run(LiveRunner::Until::kCaughtUp, stop));
+  MURMUR_TRY(NewLive()->Run(LiveRunner::Until::kCaughtUp, stop));
   return fold_->FinishCommit();
 }
 

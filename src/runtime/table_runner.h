@@ -6,8 +6,10 @@
 // Crash anywhere: run again with the same table.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <thread>
@@ -34,6 +36,9 @@ class TableRunner final : private ScanRunner::Companion {
   Status Run(std::stop_token stop);
 
   const FoldProgress& progress() const noexcept { return scan_.progress(); }
+  // Of live; from any thread.
+  LiveLag Lag() const;
+  std::vector<std::string> TakeNotes();
 
  private:
   Result<TableMethod> Choose(std::stop_token stop) override;
@@ -42,7 +47,10 @@ class TableRunner final : private ScanRunner::Companion {
   Status CatchUp(std::stop_token stop) override;
   // How following beside the scan ended.
   Status StopFollowing();
-  LiveRunner NewLive();
+  std::shared_ptr<LiveRunner> NewLive();
+  std::shared_ptr<LiveRunner> Live() const;
+  // Until all rows are read, by how fast they were so far; empty: nobody knows.
+  std::optional<double> ScanSeconds() const;
 
   const std::shared_ptr<const Pipeline> pipeline_;
   SnapshotSource* const rows_;
@@ -51,7 +59,10 @@ class TableRunner final : private ScanRunner::Companion {
   const FoldOptions scan_options_, live_options_;
   std::shared_ptr<RowFold> fold_;  // since Begin
   ScanRunner scan_;
-  Status followed_;  // written by the thread
+  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+  mutable std::mutex mutex_;
+  std::shared_ptr<LiveRunner> following_;  // under mutex_; null: not yet
+  Status followed_;                        // written by the thread
   std::jthread follower_;
 };
 

@@ -202,6 +202,12 @@ class MongoTest(ProgramTest):
                       self.status(file)["mode"] == "live")
         return child
 
+    def start_noting(self, *arguments):
+        """What it says meanwhile is in self.notes."""
+        self.notes = self.directory / "notes"
+        with self.notes.open("w") as notes:
+            return self.start(*arguments, stdout=subprocess.DEVNULL, stderr=notes)
+
     def wait_for(self, what, condition, seconds=60):
         give_up = time.monotonic() + seconds * SLOWNESS
         while not condition():
@@ -351,6 +357,75 @@ class LiveTest(MongoTest):
         self.assertEqual(self.dumped(file), dumped)
         self.succeed("bootstrap", file, "--fresh", "--quiet")
         self.check(file)
+
+
+class OplogTest(MongoTest):
+    """An oplog that forgets what live has not read yet: who follows is warned before it does."""
+
+    def setUp(self):
+        super().setUp()
+        self.server = self.enterContext(MongoServer(oplog_mb=1, checkpoint_seconds=1,
+                                                    snapshot_seconds=1, fail_points=True))
+        self.collection = self.make(self.server)
+
+    def hold_up_answers(self):
+        """Of what is read on: of the changes, and of a scan of more than one answer."""
+        self.server.admin().admin.command(
+            "configureFailPoint", "failCommand", mode="alwaysOn",
+            data={"failCommands": ["getMore"], "appName": "murmur", "blockConnection": True,
+                  "blockTimeMS": 60_000})
+
+    def pipeline(self, **options):
+        patient = self.server.uri + "&socketTimeoutMS=120000"
+        return super().pipeline(source={"uri": patient}, **options)
+
+    def warning(self, file, *place):
+        status = self.status(file)
+        for name in (*place, "log", "warning"):
+            status = status.get(name) or {}
+        return status
+
+    def wait_for_warning(self, file, *place):
+        def warned():
+            self.server.write_note()
+            time.sleep(0.05)
+            return self.murmur("status", file).code == 0 and self.warning(file, *place)
+        self.wait_for("it warns", warned)
+        self.assertIn("replSetResizeOplog", self.warning(file, *place))
+
+    def check_notes(self, child):
+        self.wait_for("it tells", lambda: "WARNING" in self.notes.read_text())
+        time.sleep(1)
+        child.kill()
+        child.communicate()
+        self.assertEqual(self.notes.read_text().count("WARNING"), 1)
+        self.assertIn("replSetResizeOplog", self.notes.read_text())
+
+    def test_while_a_run_follows(self):
+        self.fill(100)
+        file = self.pipeline()
+        self.succeed("bootstrap", file, "--quiet")
+        child = self.start_noting("run", file)
+        self.wait_for("it follows", lambda: self.status(file)["mode"] == "live")
+        log = self.wait_for_log(file)
+        self.assertLess(log["behind_seconds"], 60)
+        self.assertNotIn("warning", log)
+        self.hold_up_answers()
+        self.wait_for_warning(file, "live")
+        self.check_notes(child)
+
+    def wait_for_log(self, file):
+        self.wait_for("it looks", lambda: "log" in self.status(file).get("live", {}))
+        return self.status(file)["live"]["log"]
+
+    def test_while_a_scan_runs(self):
+        self.fill(30_000)
+        file = self.pipeline()
+        self.hold_up_answers()
+        child = self.start_noting("bootstrap", file, "--threads", "1")
+        self.wait_for_warning(file)
+        self.assertIn("bootstrapping", self.succeed("status", file).out)
+        self.check_notes(child)
 
 
 class ChangeTest(MongoTest):

@@ -70,9 +70,10 @@ class ProgramTest(unittest.TestCase):
         return outcome
 
     def start(self, *arguments, **options):
-        child = subprocess.Popen([PROGRAM, *map(str, arguments)], stdout=subprocess.PIPE,
-                                 stderr=subprocess.PIPE, text=True, cwd=self.directory,
-                                 **{"stdin": subprocess.DEVNULL, **options})
+        streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE,
+                   "stderr": subprocess.PIPE}
+        child = subprocess.Popen([PROGRAM, *map(str, arguments)], text=True, cwd=self.directory,
+                                 **streams | options)
         self.children.append(child)
         return child
 

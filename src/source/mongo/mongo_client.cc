@@ -181,6 +181,13 @@ uint64_t NumberAt(const bson_t* document, const char* path) {
 }
 
 std::string UuidOf(const bson_t* description) {
+ClusterTime TimestampOf(const bson_iter_t* value) {
+  uint32_t seconds = 0;
+  uint32_t increment = 0;
+  bson_iter_timestamp(value, &seconds, &increment);
+  return MakeClusterTime(seconds, increment);
+}
+
   bson_iter_t top;
   bson_iter_t found;
   std::string hex;
@@ -318,10 +325,31 @@ Result<ClusterTime> MongoClient::OperationTime() const {
       !BSON_ITER_HOLDS_TIMESTAMP(&time)) {
     return Status(Code::kUnavailable, place_->text + ": the server does not tell the time yet");
   }
-  uint32_t seconds = 0;
-  uint32_t increment = 0;
-  bson_iter_timestamp(&time, &seconds, &increment);
-  return MakeClusterTime(seconds, increment);
+  return TimestampOf(&time);
+}
+
+Result<ClusterTime> MongoClient::OldestInOplog() const {
+  const Mongoc<mongoc_collection_t> oplog(
+      mongoc_client_get_collection(client_.get(), "local", "oplog.rs"));
+  constexpr std::string_view kFirst =
+      R"({"sort": {"$natural": 1}, "limit": 1, "projection": {"ts": 1}})";
+  const BsonDocument options(bson_new_from_json(reinterpret_cast<const uint8_t*>(kFirst.data()),
+                                                static_cast<ssize_t>(kFirst.size()), nullptr));
+  const BsonDocument all;
+  const Mongoc<mongoc_cursor_t> cursor(
+      mongoc_collection_find_with_opts(oplog.get(), all.get(), options.get(), nullptr));
+  const bson_t* first = nullptr;
+  bson_iter_t time;
+  if (mongoc_cursor_next(cursor.get(), &first) && bson_iter_init_find(&time, first, "ts")) {
+    return TimestampOf(&time);
+  }
+  const Status status = CursorStatus(cursor.get());
+  if (status.code() == Code::kPermissionDenied) {
+    return Status(Code::kPermissionDenied,
+                  place_->text + ": the user in the uri may not read local.oplog.rs");
+  }
+  MURMUR_TRY(status);
+  return Status(Code::kUnavailable, place_->text + ": the oplog is empty");
 }
 
 Result<BsonDocument> MongoClient::Description() const {

@@ -99,6 +99,8 @@ class MongoClient {
 
   // Errors: kFailedPrecondition (a standalone server, which has no oplog; mongos).
   Result<ClusterTime> OperationTime() const;
+  // Where the oplog begins. Errors: kPermissionDenied (the user may not read it).
+  Result<ClusterTime> OldestInOplog() const;
   // Of the place's collection. Errors: kNotFound; kFailedPrecondition (changes of its like can't be
   // followed, or don't tell rows apart; why).
   Result<MongoCollectionFacts> Facts() const;

@@ -737,6 +737,24 @@ TEST_P(MongoTest, ChangesGoOnAfterAnElection) {
   EXPECT_EQ(rows.size(), 2u);
 }
 
+TEST_P(MongoTest, HowFarTheOplogReaches) {
+  collection_.Insert(1, 1);
+  const auto live = Live();
+  MongoPosition position = ParseMongoPosition(Now()).value();
+  position.through -= uint64_t{100} << 32;
+  const auto reach = live->Reach({{LiveSplit().id, position.ToString()}}, {});
+  ASSERT_TRUE(reach.ok()) << reach.status().ToString();
+  ASSERT_TRUE(*reach);
+  EXPECT_NEAR(static_cast<double>((*reach)->now - (*reach)->read_up_to), 100e6, 2e6);
+  EXPECT_LT((*reach)->oldest, (*reach)->now);
+  EXPECT_LT((*reach)->now - (*reach)->oldest, 3600e6) << "the server of this test is not older";
+  EXPECT_THAT((*reach)->remedy, HasSubstr("minRetentionHours: 24"));
+  EXPECT_TRUE(
+      collection_.TryToRun("admin", R"({"replSetResizeOplog": 1, "minRetentionHours": 24})"));
+  EXPECT_TRUE(
+      collection_.TryToRun("admin", R"({"replSetResizeOplog": 1, "minRetentionHours": 0})"));
+}
+
 TEST_P(MongoTest, ADroppedCollectionIsTheEnd) {
   const Position begin = Now();
   collection_.Insert(1, 1);

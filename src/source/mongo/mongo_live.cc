@@ -1,5 +1,8 @@
 #include "source/mongo/mongo_live.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <string>
 
 #include "source/mongo/mongo_changes.h"
@@ -76,9 +79,36 @@ class MongoLive final : public LiveSource {
         MongoChangesOptions{.wake = std::move(wake), .goal = goal_}));
   }
 
+  Result<std::optional<LogReach>> Reach(const PositionMap& positions,
+                                        std::stop_token stop) override {
+    const auto it = positions.find(place_.name);
+    if (it == positions.end()) return std::optional<LogReach>();
+    MURMUR_ASSIGN(const MongoPosition position, ParseMongoPosition(it->second));
+    const auto ask = [](const MongoClient& client) -> Result<LogReach> {
+      LogReach reach;
+      MURMUR_ASSIGN(const ClusterTime oldest, client.OldestInOplog());
+      MURMUR_ASSIGN(const ClusterTime now, client.OperationTime());
+      reach.oldest = MicrosOf(oldest);
+      reach.now = MicrosOf(now);
+      return reach;
+    };
+    MURMUR_ASSIGN(LogReach reach, MongoClients::Ask<LogReach>(clients_, stop, ask));
+    reach.read_up_to = MicrosOf(position.through);
+    const int64_t hours = (reach.now - reach.oldest) / kHourMicros + 1;
+    reach.remedy = fmt::format(
+        "Make the oplog longer: db.adminCommand({{replSetResizeOplog: 1, minRetentionHours: {}}})",
+        std::max(kRetentionHoursMin, 2 * hours));
+    return std::optional<LogReach>(std::move(reach));
+  }
+
   Status Close() override { return {}; }
 
  private:
+  static constexpr int64_t kHourMicros = int64_t{3600} * 1'000'000;
+  static constexpr int64_t kRetentionHoursMin = 24;
+
+  static int64_t MicrosOf(ClusterTime time) { return int64_t{SecondsOf(time)} * 1'000'000; }
+
   Result<ClusterTime> Now(const std::stop_token& stop) const {
     const auto ask = [](const MongoClient& client) { return client.OperationTime(); };
     return MongoClients::Ask<ClusterTime>(clients_, stop, ask);
