@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "source/mongo/bson_decoder.h"
+#include "source/mongo/mongo_fragments.h"
 
 namespace murmur {
 namespace {
@@ -38,8 +39,9 @@ void AppendImage(std::string_view image, const Projection& projection, bson_t* p
   }
 }
 
-// [{$project: …}]: of the changes, no more than what is looked at.
-BsonDocument Pipeline(const Projection& projection) {
+// [{$project: …}]: of the changes, no more than what is looked at. And, where the server can,
+// [{$changeStreamSplitLargeEvent: {}}], which must be the last.
+BsonDocument Pipeline(const Projection& projection, bool splits) {
   BsonDocument out;
   bson_t stages;
   bson_t stage;
@@ -54,6 +56,11 @@ BsonDocument Pipeline(const Projection& projection) {
   if (projection.before) AppendImage(kBefore, projection, &project);
   bson_append_document_end(&stage, &project);
   bson_append_document_end(&stages, &stage);
+  if (splits) {
+    BSON_APPEND_DOCUMENT_BEGIN(&stages, "1", &stage);
+    BSON_APPEND_DOCUMENT(&stage, "$changeStreamSplitLargeEvent", BsonDocument().get());
+    bson_append_document_end(&stages, &stage);
+  }
   bson_append_array_end(out.get(), &stages);
   return out;
 }
@@ -91,8 +98,7 @@ class MongoChanges::Fetching {
   Fetching(std::shared_ptr<const MongoPlace> place, MongoPosition position,
            const Projection& projection, std::shared_ptr<MongoQueue> queue)
       : place_(std::move(place)),
-        pipeline_(Pipeline(projection)),
-        before_(projection.before),
+        projection_(projection),
         queue_(std::move(queue)),
         position_(std::move(position)) {}
 
@@ -119,15 +125,19 @@ class MongoChanges::Fetching {
     mongoc_read_concern_set_level(concern.get(), MONGOC_READ_CONCERN_LEVEL_MAJORITY);
     mongoc_collection_set_read_concern(collection.get(), concern.get());
     MURMUR_ASSIGN(const BsonDocument options, Options());
-    stream_.reset(mongoc_collection_watch(collection.get(), pipeline_.get(), options.get()));
+    MURMUR_ASSIGN(const bool splits, client_->SplitsLargeChanges());
+    const BsonDocument pipeline = Pipeline(projection_, splits);
+    fragments_.Clear();
+    stream_.reset(mongoc_collection_watch(collection.get(), pipeline.get(), options.get()));
     return Error();
   }
 
   Result<BsonDocument> Options() const {
     BsonDocument options;
     // An image that the server does not have (any more) is an error, and never a guess.
-    BSON_APPEND_UTF8(options.get(), kAfter.data(), before_ ? "required" : "updateLookup");
-    if (before_) BSON_APPEND_UTF8(options.get(), kBefore.data(), "required");
+    BSON_APPEND_UTF8(options.get(), kAfter.data(),
+                     projection_.before ? "required" : "updateLookup");
+    if (projection_.before) BSON_APPEND_UTF8(options.get(), kBefore.data(), "required");
     BSON_APPEND_INT32(options.get(), "maxAwaitTimeMS", kAwaitMs);
     BSON_APPEND_INT32(options.get(), "batchSize", kAnswerEvents);
     if (position_.token.empty()) {
@@ -157,10 +167,14 @@ class MongoChanges::Fetching {
     const bson_t* token = mongoc_change_stream_get_resume_token(stream_.get());
     if (token == nullptr) return {};
     if (came) {
-      queue_->Put(event, 0);
+      const bson_t* change = nullptr;
+      MURMUR_TRY(fragments_.Add(event, &change));
+      if (change == nullptr) return {};
+      queue_->Put(change, 0);
       position_.token = ResumeTokenText(token);
       return {};
     }
+    if (fragments_.pending()) return {};
     // All up to the token's time is through: what the server has not looked at is behind it.
     MURMUR_ASSIGN(position_.through, ResumeTokenTime(token));
     position_.token = ResumeTokenText(token);
@@ -169,13 +183,13 @@ class MongoChanges::Fetching {
   }
 
   const std::shared_ptr<const MongoPlace> place_;
-  const BsonDocument pipeline_;
-  const bool before_;
+  const Projection projection_;
   const std::shared_ptr<MongoQueue> queue_;
   MongoPosition position_;
   Retries retries_{kPatience};
   std::unique_ptr<MongoClient> client_;
   Mongoc<mongoc_change_stream_t> stream_;
+  MongoFragments fragments_;
 };
 
 // --- what reads

@@ -1,7 +1,7 @@
 // What happens to the rows of a collection from a position on, for ever: its change stream.
 //
-// Limits: a change that comes out larger than 16 MB ends it ($changeStreamSplitLargeEvent, which
-// would cut it, is known to servers from 6.0.9 on only).
+// Limits: a change that comes out larger than 16 MB ends it, where the server does not cut it
+// (mongo_fragments.h), which MongoDB 7.0 does, and 6.0 from 6.0.9 on.
 #pragma once
 
 #include <atomic>

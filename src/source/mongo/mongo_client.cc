@@ -25,6 +25,7 @@ enum ServerCode : uint32_t {
   kChangeStreamFatalError = 280,
   kChangeStreamHistoryLost = 286,
   kAtlasError = 8000,
+  kBSONObjectTooLarge = 10334,
 };
 constexpr std::array<uint32_t, 36> kMayWorkLater = {
     6,      // HostUnreachable
@@ -119,6 +120,7 @@ Code CodeOf(const bson_error_t& error, const bson_t* reply) {
     case kNoMatchingDocument:
     case kChangeStreamFatalError:
     case kChangeStreamHistoryLost: return Code::kOutOfRange;
+    case kBSONObjectTooLarge: return Code::kFailedPrecondition;
     default: break;
   }
   const auto has_label = [reply](const char* label) {
@@ -149,6 +151,12 @@ std::string RemedyOf(Code code, const bson_error_t& error, const MongoPlace& pla
            "is not known. Make the oplog larger (replSetResizeOplog) and begin anew: murmur "
            "bootstrap FILE --fresh";
   }
+  if (error.domain == MONGOC_ERROR_SERVER && error.code == kBSONObjectTooLarge) {
+    return ". A document, with its _id, is too large for a change stream, and what happened behind "
+           "that change can't be read. MongoDB from 6.0.9 and 7.0 on cuts such changes: with a "
+           "newer server this goes on. Or make the document smaller, or let the definition read "
+           "fewer of its fields, and begin anew: murmur bootstrap FILE --fresh";
+  }
   if (IsSnapshotTooOld(error)) {
     return ". A greater minSnapshotHistoryWindowInSeconds gives reads more time";
   }
@@ -173,6 +181,13 @@ bool Has(const bson_t* document, const char* path) {
   return bson_iter_init(&top, document) && bson_iter_find_descendant(&top, path, &found);
 }
 
+ClusterTime TimestampOf(const bson_iter_t* value) {
+  uint32_t seconds = 0;
+  uint32_t increment = 0;
+  bson_iter_timestamp(value, &seconds, &increment);
+  return MakeClusterTime(seconds, increment);
+}
+
 uint64_t NumberAt(const bson_t* document, const char* path) {
   bson_iter_t top;
   bson_iter_t found;
@@ -181,13 +196,6 @@ uint64_t NumberAt(const bson_t* document, const char* path) {
 }
 
 std::string UuidOf(const bson_t* description) {
-ClusterTime TimestampOf(const bson_iter_t* value) {
-  uint32_t seconds = 0;
-  uint32_t increment = 0;
-  bson_iter_timestamp(value, &seconds, &increment);
-  return MakeClusterTime(seconds, increment);
-}
-
   bson_iter_t top;
   bson_iter_t found;
   std::string hex;
@@ -260,8 +268,18 @@ Status MongoStatus(const MongoPlace& place, std::string_view doing, const bson_e
   std::string_view message = error.message;
   // The server adds the whole command to what it does not allow.
   if (code == Code::kPermissionDenied) message = message.substr(0, message.find(" {"));
+  // And an object that is too large, as far as it fits.
+  message = message.substr(0, message.find(" First element"));
   if (!remedy.empty() && message.ends_with('.')) message.remove_suffix(1);
   return Status(code, fmt::format("{}: {}: {}{}", place.text, doing, message, remedy));
+}
+
+// Source: the manual's page of $changeStreamSplitLargeEvent: MongoDB 7.0, and 6.0.9.
+bool MongoSplitsLargeChanges(const std::array<uint64_t, 3>& version) {
+  constexpr std::array<uint64_t, 3> kMain = {7, 0, 0};
+  constexpr std::array<uint64_t, 3> kBranch = {6, 0, 9};
+  constexpr std::array<uint64_t, 3> kBranchEnd = {6, 1, 0};
+  return version >= kMain || (version >= kBranch && version < kBranchEnd);
 }
 
 bool IsSnapshotTooOld(const bson_error_t& error) {
@@ -291,18 +309,26 @@ Mongoc<mongoc_collection_t> MongoClient::Collection() const {
       client_.get(), place_->database.c_str(), place_->collection.c_str()));
 }
 
-// Of the primary, where there is a choice: behind it others may be.
-Result<BsonDocument> MongoClient::Hello() const {
+// {name: 1}, to the primary, where there is a choice: behind it others may be.
+Result<BsonDocument> MongoClient::Command(const char* name, std::string_view doing) const {
   const BsonDocument command;
-  BSON_APPEND_INT32(command.get(), "hello", 1);
+  BSON_APPEND_INT32(command.get(), name, 1);
   bson_t reply;
   bson_error_t error;
   const bool ok =
       mongoc_client_command_simple(client_.get(), "admin", command.get(), nullptr, &reply, &error);
   BsonDocument answer(bson_copy(&reply));
   bson_destroy(&reply);
-  if (!ok) return MongoStatus(*place_, "to ask for the time", error, answer.get());
+  if (!ok) return MongoStatus(*place_, doing, error, answer.get());
   return answer;
+}
+
+Result<bool> MongoClient::SplitsLargeChanges() const {
+  MURMUR_ASSIGN(const BsonDocument info, Command("buildInfo", "to ask for the server's version"));
+  const std::array<uint64_t, 3> version = {NumberAt(info.get(), "versionArray.0"),
+                                           NumberAt(info.get(), "versionArray.1"),
+                                           NumberAt(info.get(), "versionArray.2")};
+  return MongoSplitsLargeChanges(version);
 }
 
 Result<ClusterTime> MongoClient::OperationTime() const {

@@ -6,6 +6,7 @@
 
 #include <mongoc/mongoc.h>
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -70,6 +71,9 @@ Result<std::shared_ptr<const MongoPlace>> MakeMongoPlace(const SourceSpec& spec)
 Status MongoStatus(const MongoPlace& place, std::string_view doing, const bson_error_t& error,
                    const bson_t* reply);
 
+// Does a server of this version know $changeStreamSplitLargeEvent?
+bool MongoSplitsLargeChanges(const std::array<uint64_t, 3>& version);
+
 // Does the server not remember the time that a read was to be of?
 bool IsSnapshotTooOld(const bson_error_t& error);
 
@@ -99,6 +103,8 @@ class MongoClient {
 
   // Errors: kFailedPrecondition (a standalone server, which has no oplog; mongos).
   Result<ClusterTime> OperationTime() const;
+  // Does the server cut changes that are larger than a document may be?
+  Result<bool> SplitsLargeChanges() const;
   // Where the oplog begins. Errors: kPermissionDenied (the user may not read it).
   Result<ClusterTime> OldestInOplog() const;
   // Of the place's collection. Errors: kNotFound; kFailedPrecondition (changes of its like can't be
@@ -117,7 +123,8 @@ class MongoClient {
  private:
   MongoClient(std::shared_ptr<const MongoPlace> place, Mongoc<mongoc_client_t> client)
       : place_(std::move(place)), client_(std::move(client)) {}
-  Result<BsonDocument> Hello() const;
+  Result<BsonDocument> Command(const char* name, std::string_view doing) const;
+  Result<BsonDocument> Hello() const { return Command("hello", "to ask for the time"); }
   Result<BsonDocument> Description() const;
   Mongoc<mongoc_cursor_t> OpenAggregate(const bson_t* pipeline) const;
   Status CursorStatus(mongoc_cursor_t* cursor) const;

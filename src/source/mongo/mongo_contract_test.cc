@@ -737,6 +737,50 @@ TEST_P(MongoTest, ChangesGoOnAfterAnElection) {
   EXPECT_EQ(rows.size(), 2u);
 }
 
+// Its _id is in the change three times: in the row, as its key, and in the token.
+TEST_P(MongoTest, AChangeThatIsTooLargeForAStreamIsAnErrorUnlessTheServerCutsIt) {
+  const Position begin = Now();
+  collection_.Insert(1, 1);
+  const auto writing =
+      MongoClient::Make(
+          MakeMongoPlace(SpecOf(collection_.name(), std::string(Uri()) + "&retryWrites=false"))
+              .value())
+          .value();
+  const BsonDocument document;
+  BSON_APPEND_UTF8(document.get(), "_id", std::string(1 << 19, 'k').c_str());
+  BSON_APPEND_UTF8(document.get(), "v", std::string(59 << 18, 'v').c_str());
+  bson_error_t error;
+  ASSERT_TRUE(mongoc_collection_insert_one(writing->Collection().get(), document.get(), nullptr,
+                                           nullptr, &error))
+      << error.message;
+  const Position end = Now();
+  const auto live = Live();
+  const auto stream = OpenLive(live.get(), begin);
+  Rows rows;
+  const Status status = ReadUpTo(stream.get(), *live, begin, end, &rows);
+  if (collection_.client().SplitsLargeChanges().value()) {
+    EXPECT_TRUE(status.ok()) << status.ToString();
+    EXPECT_EQ(rows.size(), 2u);
+    return;
+  }
+  EXPECT_EQ(status.code(), Code::kFailedPrecondition) << status.ToString();
+  EXPECT_THAT(std::string(status.message()), HasSubstr("too large"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("6.0.9"));
+  EXPECT_THAT(std::string(status.message()), testing::Not(HasSubstr("kkkk")));
+}
+
+TEST(MongoVersionTest, WhoCutsLargeChanges) {
+  for (const auto& [version, cuts] : std::map<std::array<uint64_t, 3>, bool>{{{4, 4, 29}, false},
+                                                                             {{6, 0, 8}, false},
+                                                                             {{6, 0, 9}, true},
+                                                                             {{6, 0, 20}, true},
+                                                                             {{6, 3, 2}, false},
+                                                                             {{7, 0, 0}, true},
+                                                                             {{8, 2, 1}, true}}) {
+    EXPECT_EQ(MongoSplitsLargeChanges(version), cuts) << version[0] << "." << version[1];
+  }
+}
+
 TEST_P(MongoTest, HowFarTheOplogReaches) {
   collection_.Insert(1, 1);
   const auto live = Live();
