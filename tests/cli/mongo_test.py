@@ -8,6 +8,7 @@ import datetime
 import functools
 import itertools
 import json
+import os
 import pathlib
 import random
 import signal
@@ -15,7 +16,9 @@ import subprocess
 import threading
 import time
 import unittest
+import unittest.mock
 import uuid
+from urllib.parse import quote
 
 import bson
 import pymongo
@@ -426,6 +429,94 @@ class OplogTest(MongoTest):
         self.wait_for_warning(file)
         self.assertIn("bootstrapping", self.succeed("status", file).out)
         self.check_notes(child)
+
+
+class SecureTest(MongoTest):
+    """TLS, and users with passwords, which no output shows."""
+
+    PASSWORD = "geh/eim@: 100%"
+
+    def setUp(self):
+        super().setUp()
+        self.server = self.enterContext(MongoServer(tls=True, users=True))
+        self.collection = self.make(self.server)
+        self.server.add_user("reader", self.PASSWORD, {"role": "read", "db": self.database})
+        self.server.add_user("watcher", self.PASSWORD, {"role": "read", "db": self.database},
+                             {"role": "read", "db": "local"})
+        self.server.add_user("stranger", self.PASSWORD, {"role": "read", "db": "elsewhere"})
+        self.fill(100)
+
+    def pipeline_of(self, user, password=PASSWORD, options=""):
+        return self.pipeline(source={"uri": self.server.uri_of(user, password) + options})
+
+    def murmur(self, *arguments, **more):
+        outcome = super().murmur(*arguments, **more)
+        for secret in (self.PASSWORD, quote(self.PASSWORD, safe=""), "geh", "eim"):
+            self.assertNotIn(secret, outcome.out + outcome.err)
+        return outcome
+
+    def test_who_may_read_the_database_follows_it(self):
+        file = self.pipeline_of("reader")
+        self.assertIn("hidden", self.succeed("check", file).out)
+        self.succeed("bootstrap", file)
+        self.collection.delete_one({"_id": id_of(5)})
+        child = self.start_noting("run", file)
+        self.wait_for("it follows", lambda: self.status(file)["mode"] == "live" and
+                      self.dumped(file) == self.expected())
+        forbidden = "may not read local.oplog.rs"
+        self.wait_for("it looks", lambda: forbidden in self.notes.read_text())
+        self.assertNotIn("log", self.status(file)["live"])
+        time.sleep(4)  # it looks again
+        child.terminate()
+        child.communicate()
+        self.assertEqual(self.notes.read_text().count(forbidden), 1)
+        self.assertNotIn("geh", self.notes.read_text())
+        self.succeed("versions", file)
+        for path in self.directory.rglob("state/**/*"):
+            if path.is_file():
+                self.assertNotIn(b"geh", path.read_bytes(), path)
+
+    def test_who_may_read_the_oplog_is_told_how_far_it_reaches(self):
+        file = self.pipeline_of("watcher")
+        child = self.follow(file)
+        self.wait_for("it looks", lambda: self.status(file)["live"].get("log", {})
+                      .get("kept_seconds", 0) > 0)
+        child.terminate()
+        child.communicate()
+
+    def test_the_uri_may_be_a_reference(self):
+        file = self.pipeline(source={"uri": "${MONGO_TEST_URI}"})
+        uri = self.server.uri_of("reader", self.PASSWORD)
+        self.enterContext(unittest.mock.patch.dict(os.environ, {"MONGO_TEST_URI": uri}))
+        self.succeed("bootstrap", file, "--quiet")
+        self.assertIn("${MONGO_TEST_URI}", self.succeed("check", file).out)
+        self.check(file)
+
+    def test_who_is_refused(self):
+        for user, password in (("reader", "wrong"), ("nobody", self.PASSWORD),
+                               ("stranger", self.PASSWORD)):
+            with self.subTest(user, password=password):
+                file = self.pipeline_of(user, password)
+                err = self.fail_with(1, "bootstrap", file, "--quiet").err
+                self.assertIn(f"needs the role read on the database {self.database}", err)
+
+    def test_the_system_vouches_for_a_certificate(self):
+        uri = self.server.uri_of("reader", self.PASSWORD).partition("&tlsCAFile")[0]
+        file = self.pipeline(source={"uri": uri})
+        trust = {"SSL_CERT_FILE": str(self.server.ca_file)}
+        self.enterContext(unittest.mock.patch.dict(os.environ, trust))
+        self.succeed("bootstrap", file, "--quiet")
+        self.check(file)
+
+    def test_a_certificate_that_nobody_vouches_for(self):
+        uri = self.server.uri_of("reader", self.PASSWORD)
+        file = self.pipeline(source={"uri": uri.partition("&tlsCAFile")[0] +
+                                     "&serverSelectionTimeoutMS=500"})
+        err = self.fail_with(1, "bootstrap", file, "--quiet").err
+        self.assertIn("TLS", err)
+        file = self.pipeline(source={"uri": uri.partition("&tls")[0] +
+                                     "&serverSelectionTimeoutMS=500"})
+        self.fail_with(1, "bootstrap", file, "--quiet")
 
 
 class ChangeTest(MongoTest):

@@ -41,6 +41,8 @@ import kafka as kafka_python
 from confluent_kafka import ElectionType
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic, OffsetSpec
 
+from certificates import certify
+
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "murmur"
 LIBS = os.environ.get("MURMUR_KAFKA_LIBS") or CACHE / "kafka-4.3.1/libs"
 START_SECONDS_MAX = 120
@@ -393,29 +395,15 @@ class KafkaServer(KafkaClients):
         if self.tiered:
             settings |= REMOTE_STORAGE | {"rsm.config.dir": self.directory / "remote"}
         if self.tls:
-            settings |= self.certify()
+            settings |= self.tls_settings()
         for name in ("data", "remote", "tmp"):
             (self.directory / name).mkdir()
         lines = (f"{key}={value}\n" for key, value in (settings | self.properties).items())
         (self.directory / "server.properties").write_text("".join(lines))
         (self.directory / "log4j2.properties").write_text(LOG4J)
 
-    def certify(self):
-        """Makes a certificate authority, and a certificate of it for 127.0.0.1."""
-        def openssl(name, *options):
-            subprocess.run(
-                ["openssl", "req", "-x509", "-days", "2", "-noenc", "-newkey", "ec",
-                 "-pkeyopt", "ec_paramgen_curve:P-256", "-subj", f"/CN=murmur test {name}",
-                 "-keyout", f"{name}.key", "-out", f"{name}.pem", *options],
-                cwd=self.directory, check=True, capture_output=True, stdin=subprocess.DEVNULL)
-        openssl("ca")
-        openssl("server", "-CA", "ca.pem", "-CAkey", "ca.key",
-                "-addext", "basicConstraints=critical,CA:FALSE",
-                "-addext", "subjectAltName=IP:127.0.0.1")
-        self.ca_file = self.directory / "ca.pem"
-        both = self.directory / "keystore.pem"
-        both.write_text("".join((self.directory / f"server.{ending}").read_text()
-                                for ending in ("key", "pem")))
+    def tls_settings(self):
+        self.ca_file, both = certify(self.directory)
         return {"ssl.keystore.type": "PEM", "ssl.keystore.location": both,
                 "ssl.truststore.type": "PEM", "ssl.truststore.location": self.ca_file}
 

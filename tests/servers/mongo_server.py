@@ -11,15 +11,18 @@ Everything it stores lies in a temporary directory, which goes with it.
 
 import os
 import pathlib
+import secrets
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
 import time
+from urllib.parse import quote
 
 import pymongo
 
+from certificates import certify
 from kafka_server import reserve_port
 
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "murmur"
@@ -31,6 +34,7 @@ REQUEST_SECONDS_MAX = 60
 CLOSE_SECONDS_MAX = 0.01
 OPLOG_NOTE_BYTES = 1 << 18
 LOG_SHOWN_BYTES = 8000
+ADMIN = ("admin", "the admin's password")
 
 
 class MongoError(Exception):
@@ -38,23 +42,26 @@ class MongoError(Exception):
 
 
 class MongoServer:
-    """Used by one thread, but for its clients. There is no user and no password.
+    """Used by one thread, but for its clients. Without `users` there is no user and no password.
 
     oplog_mb: what the oplog keeps; 1 is possible. It loses old changes only after a checkpoint,
     every checkpoint_seconds, so to lose some soon both must be small: see `roll_oplog`.
     snapshot_seconds: how long the past can be read (atClusterTime).
     fail_points: the command configureFailPoint works, with which this server fails as told.
+    tls: it listens with TLS only; `ca_file` vouches for its certificate, and `uri` says so.
+    users: who has no name and password may nothing; clients are those of ADMIN, who may
+    everything, and `uri` has neither: see `add_user` and `uri_of`.
     """
 
     def __init__(self, *, oplog_mb=256, snapshot_seconds=600, checkpoint_seconds=60,
-                 fail_points=False, program=PROGRAM):
-        self.program = str(program)
+                 fail_points=False, tls=False, users=False, program=PROGRAM):
+        self.program, self.tls, self.users = str(program), tls, users
         self.options = [
             "--oplogSize", str(oplog_mb), "--syncdelay", str(checkpoint_seconds),
             "--setParameter", f"minSnapshotHistoryWindowInSeconds={snapshot_seconds}"]
         if fail_points:
             self.options += ["--setParameter", "enableTestCommands=1"]
-        self.process = self.directory = self.port = self.address = self.uri = None
+        self.process = self.directory = self.port = self.address = self.uri = self.ca_file = None
         self.cached_admin = None
         self.clients = []
 
@@ -66,8 +73,11 @@ class MongoServer:
             (self.directory / "data").mkdir()
             self.port = reserve_port()
             self.address = "127.0.0.1:%d" % self.port.getsockname()[1]
-            self.uri = f"mongodb://{self.address}/?replicaSet={REPLICA_SET}"
+            self.secure()
+            self.uri = self.uri_of()
             self.start()
+            if self.users:
+                self.add_first_user()
             return self
         except BaseException:
             self.remove()
@@ -75,6 +85,18 @@ class MongoServer:
 
     def __exit__(self, *_):
         self.remove()
+
+    def secure(self):
+        if self.tls:
+            self.ca_file, both = certify(self.directory)
+            self.options += ["--tlsMode", "requireTLS", "--tlsCAFile", str(self.ca_file),
+                             "--tlsCertificateKeyFile", str(both),
+                             "--tlsAllowConnectionsWithoutCertificates"]
+        if self.users:
+            key = self.directory / "replica-set-key"
+            key.write_text(secrets.token_hex(64))
+            key.chmod(0o600)
+            self.options += ["--auth", "--keyFile", str(key)]
 
     # --- its life ---
 
@@ -141,11 +163,24 @@ class MongoServer:
     def client(self, **options):
         """A new pymongo client, which lives through restarts; closed with the server at the latest.
         options: of pymongo.MongoClient."""
-        client = pymongo.MongoClient(self.uri, **{
+        uri = self.uri_of(*ADMIN) if self.users else self.uri
+        client = pymongo.MongoClient(uri, **{
             "serverSelectionTimeoutMS": REQUEST_SECONDS_MAX * 1000,
             "socketTimeoutMS": REQUEST_SECONDS_MAX * 1000} | options)
         self.clients.append(client)
         return client
+
+    def uri_of(self, user="", password=""):
+        """For a user of `add_user`; without one, as `uri`."""
+        user, password, ca_file = (quote(str(text), safe="")
+                                   for text in (user, password, self.ca_file))
+        login = f"{user}:{password}@" if user else ""
+        options = f"&tls=true&tlsCAFile={ca_file}" if self.tls else ""
+        return f"mongodb://{login}{self.address}/?replicaSet={REPLICA_SET}{options}"
+
+    def add_user(self, name, password, *roles):
+        """roles: each a name, of all databases, or {"role": …, "db": …}."""
+        self.admin().admin.command("createUser", name, pwd=password, roles=list(roles))
 
     def collection(self, database, name, pre_images=False):
         """Makes an empty collection; with pre_images, change streams can tell what was before."""
@@ -175,6 +210,12 @@ class MongoServer:
 
     # --- inside ---
 
+    def add_first_user(self):
+        """Who needs none to make it, as long as there is none."""
+        with pymongo.MongoClient(self.uri, directConnection=True) as client:
+            name, password = ADMIN
+            client.admin.command("createUser", name, pwd=password, roles=["root"])
+
     def admin(self):
         if not self.cached_admin:
             self.cached_admin = self.client(directConnection=True)
@@ -199,8 +240,9 @@ class MongoServer:
     def is_primary(self):
         """Whether it takes writes. Makes the replica set of a server that is new."""
         # A server that is new belongs to no replica set, so a client must not ask for one.
+        tls = {"tls": True, "tlsCAFile": str(self.ca_file)} if self.tls else {}
         with pymongo.MongoClient(f"mongodb://{self.address}/", directConnection=True,
-                                 serverSelectionTimeoutMS=1000) as client:
+                                 serverSelectionTimeoutMS=1000, **tls) as client:
             try:
                 hello = client.admin.command("hello")
                 if "isreplicaset" in hello:

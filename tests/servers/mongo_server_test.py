@@ -20,6 +20,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 HISTORY_LOST = 286
 SNAPSHOT_TOO_OLD = 239
 NO_MATCHING_DOCUMENT = 47
+UNAUTHORIZED = 13
 
 
 def find_at(collection, time, batch=100):
@@ -48,6 +49,40 @@ def after(time):
 def split(address):
     host, port = address.split(":")
     return host, int(port)
+
+
+class SecureTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.mongo = cls.enterClassContext(MongoServer(tls=True, users=True))
+
+    def test_a_user_may_what_it_may(self):
+        self.mongo.collection("shop", "orders").insert_one({"_id": 1})
+        self.mongo.add_user("reader", "p@ss/word: %", {"role": "read", "db": "shop"})
+        with pymongo.MongoClient(self.mongo.uri_of("reader", "p@ss/word: %")) as client:
+            self.assertEqual(client.shop.orders.find_one(), {"_id": 1})
+            with self.assertRaises(pymongo.errors.OperationFailure) as caught:
+                client.local["oplog.rs"].find_one()
+            self.assertEqual(caught.exception.code, UNAUTHORIZED)
+
+    def test_nobody_may_nothing(self):
+        for uri in self.mongo.uri, self.mongo.uri_of("admin", "guessed"):
+            with pymongo.MongoClient(uri) as client:
+                with self.assertRaises(pymongo.errors.OperationFailure):
+                    client.shop.orders.find_one()
+
+    def test_it_listens_with_tls_only(self):
+        plain = self.mongo.uri.partition("&tls")[0]
+        unknown = self.mongo.uri.partition("&tlsCAFile")[0]
+        for uri in plain, unknown:
+            with pymongo.MongoClient(uri, serverSelectionTimeoutMS=300) as client:
+                with self.assertRaises(pymongo.errors.ServerSelectionTimeoutError):
+                    client.admin.command("hello")
+
+    def test_it_is_the_same_after_a_restart(self):
+        self.mongo.collection("kept", "orders").insert_one({"_id": 1})
+        self.mongo.restart()
+        self.assertEqual(self.mongo.client().kept.orders.count_documents({}), 1)
 
 
 class UseTest(unittest.TestCase):
