@@ -88,8 +88,8 @@ bool IsSecret(std::string_view option, std::string_view value) {
   if (option.starts_with(kConfigPrefix) && !value.starts_with("${")) {
     return !IsHarmless(option.substr(kConfigPrefix.size()));
   }
-  // A database's address may hold user and password.
-  if (option == "uri") return value.find('@') != value.npos;
+  // A database's address may hold user and password, or the password of a key's file.
+  if (option == "uri") return value.find('@') != value.npos || value.find('?') != value.npos;
   const auto has = [option](std::string_view part) { return option.find(part) != option.npos; };
   return (has("password") || has("secret") || has("session_token")) && !value.starts_with("${");
 }

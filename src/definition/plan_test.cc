@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <cstdlib>
+#include <map>
 
 #include "definition/secret.h"
 
@@ -33,6 +34,21 @@ live: {kafka: {brokers: "${MURMUR_TEST_BROKERS}", topic: t}}
         "live: kafka (brokers=${MURMUR_TEST_BROKERS}, topic=t)\n", "state: rocksdb at ./state\n",
         "memory 512MiB; record 16MiB; 1d ahead; commit every 1s, 100ms live\n"}) {
     EXPECT_THAT(plan, HasSubstr(line));
+  }
+}
+
+TEST(DescribePlan, AUriIsShownWhereItHoldsNoSecret) {
+  constexpr std::string_view kSecret = "s3cret";
+  for (const auto& [uri, shown] : std::map<std::string, bool>{
+           {"mongodb://db1,db2", true},
+           {"${MONGO_URI}", true},
+           {"mongodb://user:s3cret@db1", false},
+           {"mongodb://db1/?tls=true&tlsCertificateKeyFilePassword=s3cret", false}}) {
+    Definition definition;
+    definition.source = SourceSpec{"mongo", {{"uri", uri}}};
+    const std::string plan = DescribePlan(definition);
+    EXPECT_EQ(plan.find("uri=" + uri) != plan.npos, shown) << plan;
+    EXPECT_EQ(plan.find(kSecret), plan.npos);
   }
 }
 
