@@ -271,6 +271,24 @@ class BootstrapTest(MongoTest):
         self.assertIn("127.0.0.1:1", outcome.err)
         self.assertNotIn("hunter2", outcome.err)
 
+    def test_documents_that_are_too_long(self):
+        self.fill(20)
+        long = document(self.random, 20) | {"amount": 500, "group": "g" * 2000}
+        self.collection.insert_many([long, document(self.random, 21) | {"unread": "x" * 2000}])
+        file = self.pipeline(max_record="1KiB", max_errors=5)
+        self.succeed("bootstrap", file, "--quiet")
+        self.collection.update_one({"_id": id_of(3)}, {"$set": {"group": "h" * 2000}})
+        self.catch_up(file)
+        letters = self.dead_letters()
+        self.assertEqual([letter["reason"] for letter in letters], ["too_long"] * 2)
+        self.assertIn("max_record", letters[0]["detail"])
+        self.collection.delete_many({"_id": {"$in": [long["_id"], id_of(3)]}})
+        self.check(file)
+
+    def dead_letters(self):
+        return [json.loads(line) for path in self.directory.rglob("dead-letters.jsonl")
+                for line in path.read_text().splitlines()]
+
     def test_documents_that_can_not_be_counted(self):
         self.fill(20)
         self.collection.insert_one({"_id": "bad", "amount": 500, "at": FIRST_DAY})
@@ -278,8 +296,7 @@ class BootstrapTest(MongoTest):
         self.succeed("bootstrap", file, "--quiet")
         self.collection.delete_one({"_id": "bad"})
         self.check(file)
-        letters = [json.loads(line) for path in self.directory.rglob("dead-letters.jsonl")
-                   for line in path.read_text().splitlines()]
+        letters = self.dead_letters()
         self.assertEqual([letter["reason"] for letter in letters], ["missing_key"])
         self.assertIn("bad", letters[0]["id"])
 

@@ -243,7 +243,7 @@ MongoChanges::MongoChanges(std::shared_ptr<const MongoPlace> place, const MongoP
       goal_(std::move(options.goal)),
       queue_(std::make_shared<MongoQueue>(std::move(options.wake))),
       before_(projection.before),
-      rows_(place_->ns, projection),
+      rows_(place_->ns, projection, options.row_bytes_max),
       position_(after),
       fetching_([fetching = std::make_shared<Fetching>(place_, after, projection, queue_)] {
         fetching->Run();

@@ -19,7 +19,8 @@
 namespace murmur {
 
 struct MongoChangesOptions {
-  std::function<void()> wake;  // as LiveSource::Open
+  std::function<void()> wake;           // as LiveSource::Open
+  uint64_t row_bytes_max = UINT64_MAX;  // a longer row is a dead letter
   // The end that somebody waits for: that it is reached is told at once.
   std::shared_ptr<const std::atomic<ClusterTime>> goal;
 };

@@ -15,8 +15,8 @@ namespace {
 // A collection's changes are one split: the oplog is one.
 class MongoLive final : public LiveSource {
  public:
-  explicit MongoLive(std::shared_ptr<MongoClients> clients)
-      : clients_(std::move(clients)), place_(clients_->place()) {}
+  MongoLive(std::shared_ptr<MongoClients> clients, uint64_t row_bytes_max)
+      : clients_(std::move(clients)), place_(clients_->place()), row_bytes_max_(row_bytes_max) {}
 
   std::string_view Name() const noexcept override { return place_.name; }
 
@@ -76,7 +76,8 @@ class MongoLive final : public LiveSource {
     MURMUR_ASSIGN(const MongoPosition position, ParseMongoPosition(after));
     return std::unique_ptr<RecordStream>(std::make_unique<MongoChanges>(
         clients_->shared_place(), position, projection,
-        MongoChangesOptions{.wake = std::move(wake), .goal = goal_}));
+        MongoChangesOptions{
+            .wake = std::move(wake), .row_bytes_max = row_bytes_max_, .goal = goal_}));
   }
 
   Result<std::optional<LogReach>> Reach(const PositionMap& positions,
@@ -116,6 +117,7 @@ class MongoLive final : public LiveSource {
 
   const std::shared_ptr<MongoClients> clients_;
   const MongoPlace& place_;
+  const uint64_t row_bytes_max_;
   const std::shared_ptr<std::atomic<ClusterTime>> goal_ =
       std::make_shared<std::atomic<ClusterTime>>(0);
   bool checked_ = false;  // that the collection can be followed
@@ -125,7 +127,8 @@ class MongoLive final : public LiveSource {
 
 Result<std::unique_ptr<LiveSource>> MakeMongoLive(const Definition& definition) {
   MURMUR_ASSIGN(auto clients, MongoClients::Make(*definition.source));
-  return std::unique_ptr<LiveSource>(std::make_unique<MongoLive>(std::move(clients)));
+  return std::unique_ptr<LiveSource>(
+      std::make_unique<MongoLive>(std::move(clients), definition.max_record_bytes));
 }
 
 }  // namespace murmur

@@ -1,5 +1,7 @@
 #include "source/mongo/mongo_rows.h"
 
+#include <fmt/format.h>
+
 #include "monoid/hash.h"
 #include "source/mongo/bson_key.h"
 
@@ -64,7 +66,14 @@ Status MongoRows::Retract(BsonBytes document) {
 }
 
 bool MongoRows::Decode(BsonBytes document, uint32_t row, DeadLetter* dead) {
-  if (decoder_.Decode(document.data, document.size, row, &batch_->columns, dead)) return true;
+  if (document.size > row_bytes_max_) {
+    dead->reason = DeadReason::kTooLong;
+    dead->detail =
+        fmt::format("the document has {} bytes of what is read, more than max_record ({})",
+                    document.size, row_bytes_max_);
+  } else if (decoder_.Decode(document.data, document.size, row, &batch_->columns, dead)) {
+    return true;
+  }
   batch_->changes[row] = RowChange::kDelete;
   for (Column& column : batch_->columns) column.cells[row] = Cell::Null();
   return false;

@@ -14,9 +14,9 @@ namespace murmur {
 // Belongs to one stream. Threads: one at a time.
 class MongoRows {
  public:
-  // `ns`, "shop.orders", is the rows' object.
-  MongoRows(std::string ns, const Projection& projection)
-      : ns_(std::move(ns)), decoder_(projection) {}
+  // `ns`, "shop.orders", is the rows' object. A row of more than `row_bytes_max` is a dead letter.
+  MongoRows(std::string ns, const Projection& projection, uint64_t row_bytes_max)
+      : ns_(std::move(ns)), row_bytes_max_(row_bytes_max), decoder_(projection) {}
 
   // Views of the batch before are no more from here on. *batch stays until Finish.
   void Begin(RecordBatch* batch);
@@ -38,11 +38,13 @@ class MongoRows {
 
  private:
   Status Add(BsonBytes document, RowChange change);
+  // False: it holds nothing, and *dead says why.
   bool Decode(BsonBytes document, uint32_t row, DeadLetter* dead);
   static std::string IdOf(BsonBytes document);
   void Describe(uint32_t row, DeadLetter* letter) const;
 
   const std::string ns_;
+  const uint64_t row_bytes_max_;
   BsonDecoder decoder_;
   RecordBatch* batch_ = nullptr;
   std::vector<BsonBytes> documents_;  // by row

@@ -259,7 +259,7 @@ MongoScanStream::MongoScanStream(const std::shared_ptr<MongoClients>& clients, M
                                  const Projection& projection, const MongoScanOptions& options)
     : queue_(std::make_shared<MongoQueue>(nullptr)),
       row_bytes_(options.row_bytes),
-      rows_(clients->place().ns, projection),
+      rows_(clients->place().ns, projection, options.row_bytes_max),
       fetching_([fetching = std::make_shared<Fetching>(clients, std::move(range), projection,
                                                        options, queue_)] { fetching->Run(); }) {}
 

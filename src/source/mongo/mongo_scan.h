@@ -21,9 +21,10 @@ struct MongoScanRange {
 };
 
 struct MongoScanOptions {
-  ClusterTime not_before = 0;  // reads see all of what was written up to it
-  uint64_t row_bytes = 0;      // on average; 0: not known
-  MongoPaceLimits pace = {};   // of what is read at one cluster time
+  ClusterTime not_before = 0;           // reads see all of what was written up to it
+  uint64_t row_bytes = 0;               // on average; 0: not known
+  uint64_t row_bytes_max = UINT64_MAX;  // a longer row is a dead letter
+  MongoPaceLimits pace = {};            // of what is read at one cluster time
 };
 
 // A thread of its own fetches ahead. What is read at one cluster time is little (mongo_pace.h); the

@@ -99,8 +99,10 @@ class MongoSnapshot final : public SnapshotSource {
   Result<std::unique_ptr<RecordStream>> Open(const Split& split, const Position& after,
                                              const Projection& projection) override {
     MURMUR_ASSIGN(MongoScanRange range, RangeOfSplit(split, after));
-    const MongoScanOptions options{
-        .not_before = frozen_.time, .row_bytes = frozen_.row_bytes, .pace = options_.pace};
+    const MongoScanOptions options{.not_before = frozen_.time,
+                                   .row_bytes = frozen_.row_bytes,
+                                   .row_bytes_max = options_.row_bytes_max,
+                                   .pace = options_.pace};
     return std::unique_ptr<RecordStream>(
         std::make_unique<MongoScanStream>(clients_, std::move(range), projection, options));
   }
@@ -138,7 +140,7 @@ class MongoSnapshot final : public SnapshotSource {
 }  // namespace
 
 Result<std::unique_ptr<SnapshotSource>> MakeMongoSnapshot(const Definition& definition) {
-  return MakeMongoSnapshot(definition, {});
+  return MakeMongoSnapshot(definition, {.row_bytes_max = definition.max_record_bytes});
 }
 
 Result<std::unique_ptr<SnapshotSource>> MakeMongoSnapshot(const Definition& definition,

@@ -15,6 +15,7 @@ namespace murmur {
 struct MongoSnapshotOptions {
   MongoSplitSize split = {};
   MongoPaceLimits pace = {};
+  uint64_t row_bytes_max = UINT64_MAX;
 };
 
 // Of what `source:` says. Errors: kInvalidArgument (an option), kNotFound (an environment
