@@ -484,19 +484,20 @@ class PacedScan {
       if (!state.ok() || *state == ReadState::kEnd) return false;
       if (*state == ReadState::kIdle) continue;
       for (const std::string_view key : batch_.row_keys) keys_.emplace_back(key);
-      if (times_.empty() || times_.back() != stream_.read_at()) times_.push_back(stream_.read_at());
+      if (times_.empty() || times_.back() != batch_.seen) times_.push_back(batch_.seen);
       return true;
     }
   }
+  const std::string& read_at() const { return batch_.seen; }
   const std::vector<std::string>& keys() const { return keys_; }
-  const std::vector<ClusterTime>& times() const { return times_; }  // of the reads
+  const std::vector<std::string>& times() const { return times_; }  // of the reads
 
  private:
   const std::shared_ptr<MongoClients> clients_;
   MongoScanStream stream_;
   RecordBatch batch_{FieldsOf({"v"})};
   std::vector<std::string> keys_;
-  std::vector<ClusterTime> times_;
+  std::vector<std::string> times_;
 };
 
 class MongoPacedScanTest : public MongoTest {
@@ -538,6 +539,19 @@ TEST_P(MongoPacedScanTest, ARangeIsReadInPiecesEachAtATimeOfItsOwn) {
   while (scan.Read()) Tick();
   ExpectEachRowOnce(scan);
   EXPECT_EQ(scan.times().size(), 1u);
+}
+
+// That nothing was behind the last row is known of a time of its own.
+TEST_P(MongoPacedScanTest, TheEndHasATimeToo) {
+  const std::jthread ticking([this](const std::stop_token& stop) {
+    while (!stop.stop_requested()) Tick();
+  });
+  PacedScan scan(collection_.name(), {.rows = 5000});
+  while (scan.Read()) {
+  }
+  ExpectEachRowOnce(scan);
+  EXPECT_EQ(scan.times().size(), size_t{kRows} / 5000);
+  EXPECT_GT(scan.read_at(), scan.times().back());
 }
 
 TEST_P(MongoPacedScanTest, ATimeThatTheServerHasForgottenIsFollowedByANewOne) {
