@@ -279,6 +279,7 @@ Result<std::string> StatusAsJson(const VersionInfo& info, const StateTable& tabl
   };
   if (info.status != VersionStatus::kComplete) json["percent"] = PercentRead(plan, progress);
   if (info.status == VersionStatus::kComplete && !live.empty()) json["live"] = {{"splits", live}};
+  if (plan && plan->method == TableMethod::kCut) json["method"] = "cut";
   if (!info.range.empty()) json["range"] = info.range;
   if (!info.inexact.empty()) json["at_least_once"] = info.inexact;
   if (!info.failure.empty()) json["failure"] = info.failure;

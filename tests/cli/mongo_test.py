@@ -134,6 +134,8 @@ class Writers:
 class MongoTest(ProgramTest):
     """A collection of its own for each test."""
 
+    OPTIONS = {}  # of the collection
+
     @classmethod
     def setUpClass(cls):
         cls.mongo = shared_server()
@@ -145,7 +147,7 @@ class MongoTest(ProgramTest):
         self.collection = self.make(self.mongo)
 
     def make(self, server, **options):
-        server.collection(self.database, self.name, **options)
+        server.collection(self.database, self.name, **self.OPTIONS, **options)
         client = server.client()
         self.addCleanup(client.close)
         return client[self.database][self.name]
@@ -377,6 +379,88 @@ class LiveTest(MongoTest):
         self.assertEqual(self.dumped(file), dumped)
         self.succeed("bootstrap", file, "--fresh", "--quiet")
         self.check(file)
+
+
+IMAGES = {"pre_images": True}
+
+
+class CutLiveTest(LiveTest):
+    """All of it by cuts: the collection keeps what its documents were."""
+
+    OPTIONS = IMAGES
+
+    def check(self, file):
+        super().check(file)
+        self.assertEqual(self.status(file)["method"], "cut")
+
+    def test_images_that_are_switched_off(self):
+        self.fill(500)
+        file = self.pipeline()
+        self.succeed("bootstrap", file, "--quiet")
+        dumped = self.dumped(file)
+        self.switch_images(False)
+        self.collection.delete_one({"_id": id_of(1)})
+        self.switch_images(True)
+        outcome = self.fail_with(1, "run", file, "--until-caught-up", "--quiet")
+        self.assertIn("method: ledger", outcome.err)
+        self.assertIn("--fresh", outcome.err)
+        self.assertEqual(self.dumped(file), dumped)
+        self.succeed("bootstrap", file, "--fresh", "--quiet")
+        self.check(file)
+
+    def switch_images(self, enabled):
+        self.collection.database.command(
+            "collMod", self.name, changeStreamPreAndPostImages={"enabled": enabled})
+
+    def test_who_wants_a_ledger_gets_one(self):
+        self.fill(500)
+        file = self.pipeline(method="ledger")
+        self.succeed("bootstrap", file, "--quiet")
+        self.assertNotIn("method", self.status(file))
+        self.succeed("verify", file, "--quiet")
+
+    def test_what_keeps_no_rows_can_not_be_verified(self):
+        self.fill(500)
+        file = self.pipeline()
+        self.succeed("bootstrap", file, "--quiet")
+        self.assertIn("method: ledger", self.fail_with(1, "verify", file, "--quiet").err)
+
+    def test_windows_that_expire_need_a_ledger(self):
+        self.fill(500)
+        file = self.pipeline()
+        self.succeed("bootstrap", file, "--quiet")
+        file = self.pipeline(window="{every: 1d, keep: 7d}")
+        outcome = self.fail_with(1, "run", file, "--until-caught-up", "--quiet")
+        self.assertIn("keep", outcome.err)
+        self.assertIn("--fresh", outcome.err)
+
+
+class CheckTest(MongoTest):
+    """Which method a state is kept by."""
+
+    def method(self, **changes):
+        return self.succeed("check", self.pipeline(**changes)).out.splitlines()[-1]
+
+    def test_with_images_and_without(self):
+        said = self.method()
+        self.assertIn("by a ledger: ", said)
+        self.assertIn(f'{{collMod: "{self.name}", changeStreamPreAndPostImages: {{enabled: true}}}}',
+                      said)
+        outcome = self.fail_with(1, "bootstrap", self.pipeline(method="cut"), "--quiet")
+        self.assertIn("collMod", outcome.err)
+        self.collection.database.command(
+            "collMod", self.name, changeStreamPreAndPostImages={"enabled": True})
+        self.assertIn("kept by cuts", self.method())
+        self.assertIn("by a ledger: ", self.method(aggregates="{largest: max(amount)}"))
+        self.assertIn("by a ledger: ", self.method(method="ledger"))
+
+    def test_what_can_not_be_cut_is_told_at_once(self):
+        file = self.pipeline(method="cut", aggregates="{largest: max(amount)}")
+        self.assertIn("largest", self.fail_with(2, "check", file).err)
+
+    def test_a_server_that_does_not_answer(self):
+        file = self.pipeline(source={"uri": "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=500"})
+        self.assertIn("no answer", self.succeed("check", file).out.splitlines()[-1])
 
 
 class OplogTest(MongoTest):
@@ -841,6 +925,16 @@ class StormTest(MongoTest):
         print(f"{writers.written / writers.seconds:.0f} writes a second")
         self.catch_up(file)
         self.check(file)
+
+
+class CutStormTest(StormTest):
+    """The same by cuts."""
+
+    OPTIONS = IMAGES
+
+    def check(self, file):
+        super().check(file)
+        self.assertEqual(self.status(file)["method"], "cut")
 
 
 if __name__ == "__main__":
