@@ -1,5 +1,6 @@
 #include "runtime/ledger_method.h"
 
+#include <algorithm>
 #include <unordered_map>
 #include <utility>
 
@@ -10,14 +11,21 @@
 #include "runtime/ledger_entry.h"
 
 namespace murmur {
+namespace {
+
+constexpr uint32_t kLookTogether = 64;
+constexpr size_t kNewestSlots = size_t{4} * kBatchRows;
+
+}  // namespace
 
 LedgerMethod::LedgerMethod(std::shared_ptr<const Pipeline> pipeline, const StateTable* table,
-                           Phase phase, RowDeltas* deltas)
+                           Phase phase, size_t cache_bytes, RowDeltas* deltas)
     : pipeline_(std::move(pipeline)),
       table_(table),
       phase_(phase),
       rebuilds_(NeedsRebuild(*pipeline_)),
       deltas_(*deltas),
+      cache_(cache_bytes),
       plans_(kBatchRows) {}
 
 Status LedgerMethod::Take(const FoldRun& run, SplitWork* work, RecordBatch* batch) {
@@ -37,24 +45,24 @@ Status LedgerMethod::Take(const FoldRun& run, SplitWork* work, RecordBatch* batc
 // What is known of each of the batch's rows: not committed yet, being committed, or stored.
 Status LedgerMethod::FindKnown(const RecordBatch& batch) {
   rows_.clear();
-  for (uint32_t row = 0; row < batch.rows; ++row) {
-    RowPlan& plan = plans_[row] = RowPlan();
-    if (!batch.versions.empty()) plan.version = batch.versions[row];
-    plan.hash = PendingEntries::Hash(batch.row_keys[row]);
-    entries_.Prefetch(plan.hash);
-    committing_.Prefetch(plan.hash);
-  }
+  MURMUR_TRY(cache_.NoteMissing(std::exchange(missing_, 0), *table_));
   std::vector<std::string_view> missing;
   std::vector<uint32_t> missing_rows;
-  for (uint32_t row = 0; row < batch.rows; ++row) {
-    const std::string_view key = batch.row_keys[row];
-    RowPlan& plan = plans_[row];
-    if (entries_.Find(key, plan.hash, &plan.known)) continue;
-    if (committing_.Find(key, plan.hash, &plan.known)) continue;
-    missing.push_back(key);
-    missing_rows.push_back(row);
+  for (uint32_t begin = 0; begin < batch.rows; begin += kLookTogether) {
+    const uint32_t end = std::min(batch.rows, begin + kLookTogether);
+    PlanRows(batch, begin, end);
+    for (uint32_t row = begin; row < end; ++row) {
+      const std::string_view key = batch.row_keys[row];
+      RowPlan& plan = plans_[row];
+      if (entries_.Find(key, plan.hash, &plan.known)) continue;
+      if (committing_.Find(key, plan.hash, &plan.known)) continue;
+      if (cache_.Find(key, plan.hash, &plan.known)) continue;
+      missing.push_back(key);
+      missing_rows.push_back(row);
+    }
   }
   if (missing.empty()) return {};
+  missing_ = missing.size();
   MURMUR_ASSIGN(loaded_, table_->LedgerEntries(missing));
   for (size_t i = 0; i < missing.size(); ++i) {
     if (!loaded_[i]) continue;
@@ -63,6 +71,20 @@ Status LedgerMethod::FindKnown(const RecordBatch& batch) {
     plans_[missing_rows[i]].known = *loaded_[i];
   }
   return {};
+}
+
+// Empty plans; fetches what FindKnown looks at.
+void LedgerMethod::PlanRows(const RecordBatch& batch, uint32_t begin, uint32_t end) {
+  for (uint32_t row = begin; row < end; ++row) {
+    RowPlan& plan = plans_[row] = RowPlan();
+    if (!batch.versions.empty()) plan.version = batch.versions[row];
+    plan.hash = PendingEntries::Hash(batch.row_keys[row]);
+    entries_.Prefetch(plan.hash);
+    committing_.Prefetch(plan.hash);
+    cache_.Prefetch(plan.hash);
+  }
+  for (uint32_t row = begin; row < end; ++row) cache_.PrefetchRecord(plans_[row].hash);
+  for (uint32_t row = begin; row < end; ++row) cache_.PrefetchBytes(plans_[row].hash);
 }
 
 void LedgerMethod::Decide(const FoldRun& run, const RecordBatch& batch, SplitProgress* progress) {
@@ -90,21 +112,31 @@ void LedgerMethod::DecideByLast(const FoldRun& run, const RecordBatch& batch) {
     }
     return;
   }
-  std::unordered_map<std::string_view, uint32_t> last;
+  newest_.assign(kNewestSlots, UINT32_MAX);
   for (uint32_t row = 0; row < batch.rows; ++row) {
     RowPlan& plan = plans_[row];
-    const auto before = last.find(batch.row_keys[row]);
-    const std::string_view known = before != last.end() ? plans_[before->second].version
-                                   : plan.known         ? VersionOf(*plan.known)
-                                                        : std::string_view();
+    uint32_t* const newest = NewestOf(batch, row);
+    const bool is_first = *newest == UINT32_MAX;
+    const std::string_view known = !is_first    ? plans_[*newest].version
+                                   : plan.known ? VersionOf(*plan.known)
+                                                : std::string_view();
     if (IsOlderRowVersion(plan.version, known)) continue;
     // Older changes of a row that is gone may still come.
     if (batch.changes[row] == RowChange::kDelete && plan.version.empty()) plan.version = known;
-    last[batch.row_keys[row]] = row;
+    if (!is_first) plans_[*newest].is_newest = false;
+    plan.is_newest = true;
+    *newest = row;
   }
-  for (const auto& newest : last) {
-    RowPlan& plan = plans_[newest.second];
-    plan.action = ActionOf(run, batch, newest.second, &plan);
+  for (uint32_t row = 0; row < batch.rows; ++row) {
+    if (plans_[row].is_newest) plans_[row].action = ActionOf(run, batch, row, &plans_[row]);
+  }
+}
+
+// Where the number of the newest row of the same key is, or would be.
+uint32_t* LedgerMethod::NewestOf(const RecordBatch& batch, uint32_t row) {
+  for (size_t slot = plans_[row].hash % kNewestSlots;; slot = (slot + 1) % kNewestSlots) {
+    uint32_t* const newest = &newest_[slot];
+    if (*newest == UINT32_MAX || batch.row_keys[*newest] == batch.row_keys[row]) return newest;
   }
 }
 
@@ -243,6 +275,11 @@ void LedgerMethod::NoteEntries(const FoldRun& run, const RecordBatch& batch, uin
 }
 
 void LedgerMethod::BeginCommit() { std::swap(committing_, entries_); }
+
+void LedgerMethod::EndCommit() {
+  cache_.NoteCommitted(committing_);
+  committing_.Clear();
+}
 
 Result<RowMethod::Values> LedgerMethod::FillCommit(RowDeltas::Tables* deltas, Commit* commit) {
   commit->ledger = committing_.Rows();

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "fold/pipeline.h"
+#include "runtime/ledger_cache.h"
 #include "runtime/pending_entries.h"
 #include "runtime/row_method.h"
 
@@ -27,16 +28,16 @@ class LedgerMethod final : public RowMethod {
     kLive,
   };
 
-  // Table and deltas outlive it.
+  // Table and deltas outlive it. `cache_bytes`: of what is kept of the ledger to be found soon.
   LedgerMethod(std::shared_ptr<const Pipeline> pipeline, const StateTable* table, Phase phase,
-               RowDeltas* deltas);
+               size_t cache_bytes, RowDeltas* deltas);
 
   // The rows of a scan's batch differ from each other.
   Status Take(const FoldRun& run, SplitWork* work, RecordBatch* batch) override;
   size_t PendingBytes() const override { return entries_.bytes(); }
   void BeginCommit() override;
   Result<Values> FillCommit(RowDeltas::Tables* deltas, Commit* commit) override;
-  void EndCommit() override { committing_.Clear(); }
+  void EndCommit() override;
 
  private:
   // What a batch's row does.
@@ -49,6 +50,7 @@ class LedgerMethod final : public RowMethod {
   };
   struct RowPlan {
     Action action = Action::kNothing;
+    bool is_newest = false;                 // of what the batch says of its row
     bool counts = false;                    // as kPut: it has been folded
     std::optional<std::string_view> known;  // the entry that there is
     std::string_view version;               // empty: order of arrival tells
@@ -59,8 +61,10 @@ class LedgerMethod final : public RowMethod {
   enum class Change : uint8_t { kNone, kSet, kForget };
 
   Status FindKnown(const RecordBatch& batch);
+  void PlanRows(const RecordBatch& batch, uint32_t begin, uint32_t end);
   void Decide(const FoldRun& run, const RecordBatch& batch, SplitProgress* progress);
   void DecideByLast(const FoldRun& run, const RecordBatch& batch);
+  uint32_t* NewestOf(const RecordBatch& batch, uint32_t row);
   void DecideByFirst(const FoldRun& run, const RecordBatch& batch);
   Action ActionOf(const FoldRun& run, const RecordBatch& batch, uint32_t row, RowPlan* plan);
   Action ActionOfFixedRow(const FoldRun& run, const RecordBatch& batch, uint32_t row,
@@ -85,10 +89,13 @@ class LedgerMethod final : public RowMethod {
 
   PendingEntries entries_;  // since the last commit
   PendingEntries committing_;
+  LedgerCache cache_;   // of what is committed
+  size_t missing_ = 0;  // rows of the last batch that it did not know
 
   // Of the batch at hand.
   std::vector<RowPlan> plans_;
-  std::string rows_;  // cells of one behind the other
+  std::vector<uint32_t> newest_;  // an index by hash; UINT32_MAX: free
+  std::string rows_;              // cells of one behind the other
   std::vector<std::optional<std::string>> loaded_;
   std::unordered_set<std::string> joined_, left_;  // contributors to keys; where keys are rebuilt
 };

@@ -11,7 +11,8 @@ namespace murmur {
 namespace {
 
 constexpr size_t kSlotsMin = 1 << 10;
-constexpr size_t kWide = 16;  // slots for each record: too many to empty each time
+constexpr size_t kRunMin = 16;  // rows of a run on average, so that to merge runs is worth it
+constexpr size_t kWide = 16;    // slots for each record: too many to empty each time
 
 }  // namespace
 
@@ -30,6 +31,20 @@ void PendingEntries::Put(std::string_view key, uint64_t hash, Entry entry) {
   records_.push_back(record);
   slot = {.tag = static_cast<uint32_t>(hash),
           .record_plus_1 = static_cast<uint32_t>(records_.size())};
+}
+
+void PendingEntries::Replace(std::string_view key, uint64_t hash, Entry entry) {
+  const Slot& slot = slots_[SlotOf(key, hash)];
+  if (slot.record_plus_1 == 0) return Put(key, hash, entry);
+  Record& record = records_[slot.record_plus_1 - 1];
+  if (!entry) {
+    record.entry_size = kNoEntry;
+  } else if (record.entry_size == kNoEntry || record.entry_size < entry->size()) {
+    record = Store(key, entry);
+  } else {
+    record.entry_size = static_cast<uint32_t>(entry->size());
+    std::memcpy(record.bytes + record.key_size, entry->data(), entry->size());
+  }
 }
 
 PendingEntries::Record PendingEntries::Store(std::string_view key, Entry entry) {
@@ -70,6 +85,50 @@ void PendingEntries::GrowIndex() {
 
 std::vector<LedgerRow> PendingEntries::Rows() const {
   std::vector<Run> runs = Runs();
+  const bool has_runs = runs.size() * kRunMin <= records_.size();
+  const Order order = has_runs ? OrderByRuns(std::move(runs)) : OrderByKeys();
+  std::vector<LedgerRow> rows;
+  rows.reserve(order.size());
+  for (const uint32_t i : order) {
+    LedgerRow& row = rows.emplace_back();
+    row.key = records_[i].key();
+    if (const Entry entry = records_[i].entry()) row.entry.emplace(*entry);
+  }
+  return rows;
+}
+
+// Compares the eight bytes behind what all keys have in common; whole keys where those are equal.
+PendingEntries::Order PendingEntries::OrderByKeys() const {
+  const std::string_view first = records_[0].key();
+  size_t common = first.size();
+  for (const Record& record : records_) {
+    const std::string_view key = record.key().substr(0, common);
+    common = static_cast<size_t>(std::mismatch(key.begin(), key.end(), first.begin()).first -
+                                 key.begin());
+  }
+  struct Key {
+    uint64_t bytes;
+    uint32_t record;
+  };
+  std::vector<Key> keys;
+  keys.reserve(records_.size());
+  for (uint32_t i = 0; i < records_.size(); ++i) {
+    const std::string_view rest = records_[i].key().substr(common, sizeof(uint64_t));
+    uint64_t bytes = 0;
+    for (const char c : rest) bytes = bytes << 8 | static_cast<unsigned char>(c);
+    for (size_t n = rest.size(); n < sizeof bytes; ++n) bytes <<= 8;
+    keys.push_back({bytes, i});
+  }
+  std::sort(keys.begin(), keys.end(), [this](const Key& a, const Key& b) {
+    return a.bytes != b.bytes ? a.bytes < b.bytes : Less(a.record, b.record);
+  });
+  Order order;
+  order.reserve(keys.size());
+  for (const Key& key : keys) order.push_back(key.record);
+  return order;
+}
+
+PendingEntries::Order PendingEntries::OrderByRuns(std::vector<Run> runs) const {
   std::sort(runs.begin(), runs.end(), [this](const Run& a, const Run& b) {
     return Less(static_cast<uint32_t>(a.first), static_cast<uint32_t>(b.first));
   });
@@ -82,14 +141,7 @@ std::vector<LedgerRow> PendingEntries::Rows() const {
   }
   begins.push_back(order.size());
   Merge(&order, begins.data(), runs.size());
-  std::vector<LedgerRow> rows;
-  rows.reserve(order.size());
-  for (const uint32_t i : order) {
-    LedgerRow& row = rows.emplace_back();
-    row.key = records_[i].key();
-    if (const Entry entry = records_[i].entry()) row.entry.emplace(*entry);
-  }
-  return rows;
+  return order;
 }
 
 // Stretches of records that came in ascending order.

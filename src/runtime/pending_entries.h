@@ -31,9 +31,20 @@ class PendingEntries {
   // With what Rows will need.
   size_t bytes() const noexcept { return slab_bytes_ + records_.size() * kRecordOverhead; }
 
+  // What it takes itself.
+  size_t memory() const noexcept {
+    return slab_bytes_ + records_.capacity() * sizeof(Record) + slots_.size() * sizeof(Slot);
+  }
+
   // For the methods below.
   static uint64_t Hash(std::string_view key) noexcept;
   void Prefetch(uint64_t hash) const noexcept { __builtin_prefetch(&slots_[hash & mask_]); }
+  void PrefetchRecord(uint64_t hash) const noexcept {
+    if (const Record* record = Likely(hash)) __builtin_prefetch(record);
+  }
+  void PrefetchBytes(uint64_t hash) const noexcept {
+    if (const Record* record = Likely(hash)) __builtin_prefetch(record->bytes);
+  }
 
   // Whether something is pending of the row; *entry is what. Views last until Clear.
   bool Find(std::string_view key, uint64_t hash, Entry* entry) const noexcept {
@@ -43,7 +54,14 @@ class PendingEntries {
     return true;
   }
   void Put(std::string_view key, uint64_t hash, Entry entry);
+  // The same, in the place of what it replaces, if it fits: views of that see it.
+  void Replace(std::string_view key, uint64_t hash, Entry entry);
 
+  // visit(key, hash, entry) for all, in no order.
+  template <class Visit>
+  void ForEach(const Visit& visit) const {
+    for (const Record& record : records_) visit(record.key(), Hash(record.key()), record.entry());
+  }
   // All, as a commit wants them.
   std::vector<LedgerRow> Rows() const;
 
@@ -61,7 +79,7 @@ class PendingEntries {
     uint32_t record_plus_1;  // 0: empty
   };
   struct Record {
-    const char* bytes;  // the key, and its entry behind it
+    char* bytes;  // the key, and its entry behind it
     uint32_t key_size;
     uint32_t entry_size;
 
@@ -74,6 +92,14 @@ class PendingEntries {
   using Order = std::vector<uint32_t>;  // numbers of records
   using Run = std::pair<size_t, size_t>;
 
+  // The record that Find probably finds.
+  const Record* Likely(uint64_t hash) const noexcept {
+    const auto tag = static_cast<uint32_t>(hash);
+    for (size_t slot = tag & mask_; slots_[slot].record_plus_1 != 0; slot = (slot + 1) & mask_) {
+      if (slots_[slot].tag == tag) return &records_[slots_[slot].record_plus_1 - 1];
+    }
+    return nullptr;
+  }
   // The slot of the key, or the one that it would take.
   size_t SlotOf(std::string_view key, uint64_t hash) const noexcept {
     const auto tag = static_cast<uint32_t>(hash);
@@ -86,6 +112,8 @@ class PendingEntries {
   Record Store(std::string_view key, Entry entry);
   void GrowIndex();
   std::vector<Run> Runs() const;
+  Order OrderByRuns(std::vector<Run> runs) const;
+  Order OrderByKeys() const;
   void Merge(Order* order, const size_t* begins, size_t runs) const;
   bool Less(uint32_t a, uint32_t b) const noexcept { return records_[a].key() < records_[b].key(); }
 

@@ -12,7 +12,8 @@ namespace murmur {
 namespace {
 
 constexpr size_t kPendingDeadLetterBytes = size_t{8} << 20;
-constexpr size_t kTables = 4;  // two that are filled, two that are committed
+constexpr double kCacheShare = 0.7;  // of a cache beside the deltas, as large as a part of them
+constexpr size_t kTables = 4;        // two that are filled, two that are committed
 // Under load commits are large and rare: each that is not small is a table that every look into the
 // ledger passes, until it is merged with all others.
 constexpr size_t kSmallCommitBytes = size_t{3} << 20;
@@ -49,7 +50,10 @@ std::shared_ptr<RowFold> RowFold::WithLedger(const std::shared_ptr<const Pipelin
                                              StateTable* table, const FoldOptions& options,
                                              LedgerMethod::Phase phase) {
   const auto make = [&](RowDeltas* deltas) {
-    return std::make_unique<LedgerMethod>(pipeline, table, phase, deltas);
+    const bool caches = phase == LedgerMethod::Phase::kLive;  // of a scan next to nothing is known
+    const auto cache_bytes =
+        static_cast<size_t>(static_cast<double>(options.delta_bytes) * (caches ? kCacheShare : 0));
+    return std::make_unique<LedgerMethod>(pipeline, table, phase, cache_bytes, deltas);
   };
   return std::shared_ptr<RowFold>(new RowFold(pipeline, table, options, make));
 }
