@@ -36,16 +36,22 @@ void CutMap::Range::Add(Stretch stretch) {
   }
 }
 
-// All changes up to `place` have come. Are there stretches left that wait for theirs?
+bool CutMap::Range::waits() const {
+  return std::any_of(counted.begin(), counted.end(),
+                     [](const Stretch& stretch) { return !stretch.seen.empty(); });
+}
+
+// All changes up to `place` have come. Does that change anything?
 bool CutMap::Range::Forget(std::string_view place) {
-  std::vector<Stretch> before = std::exchange(counted, {});
-  bool waits = false;
-  for (Stretch& stretch : before) {
-    if (stretch.seen <= place) stretch.seen.clear();
-    waits |= !stretch.seen.empty();
+  const auto is_passed = [place](const Stretch& stretch) {
+    return !stretch.seen.empty() && stretch.seen <= place;
+  };
+  if (std::none_of(counted.begin(), counted.end(), is_passed)) return false;
+  for (Stretch& stretch : std::exchange(counted, {})) {
+    if (is_passed(stretch)) stretch.seen.clear();
     Add(std::move(stretch));
   }
-  return waits;
+  return true;
 }
 
 std::string CutMap::Range::ToBytes() const {
@@ -92,22 +98,16 @@ Status CutMap::Load(const StateTable& table, const std::vector<Split>& splits,
       range.counted.emplace_back();
     }
     if (range.done() != done[i]) return Damaged();
-    const bool waits = std::any_of(range.counted.begin(), range.counted.end(),
-                                   [](const Stretch& stretch) { return !stretch.seen.empty(); });
-    if (waits) open_.insert(&range);
+    if (range.waits()) open_.insert(&range);
   }
   return {};
 }
 
-const CutMap::Range* CutMap::RangeOf(std::string_view row) const {
+CutMap::Range* CutMap::RangeOf(std::string_view row) {
   auto it = ranges_.upper_bound(row);
   if (it == ranges_.begin()) return nullptr;
-  const Range& range = (--it)->second;
+  Range& range = (--it)->second;
   return range.until && row >= *range.until ? nullptr : &range;
-}
-
-CutMap::Range* CutMap::RangeOf(std::string_view row) {
-  return const_cast<Range*>(std::as_const(*this).RangeOf(row));
 }
 
 void CutMap::MakeStale(Reading* reading) const {
@@ -147,7 +147,7 @@ bool CutMap::Count(const std::string& split, std::optional<std::string_view> thr
   return true;
 }
 
-CutMap::Verdict CutMap::Judge(std::string_view row, std::string_view place) const {
+CutMap::Verdict CutMap::Judge(std::string_view row, std::string_view place) {
   const Range* range = RangeOf(row);
   if (range == nullptr) return Verdict::kCounts;
   if (const Stretch* stretch = range->Find(row)) {
@@ -172,8 +172,9 @@ void CutMap::PassAll(std::string_view place) {
   if (place <= passed_all_) return;
   passed_all_ = place;
   for (auto it = open_.begin(); it != open_.end();) {
-    changed_.insert(*it);
-    it = (*it)->Forget(place) ? std::next(it) : open_.erase(it);
+    Range& range = **it;
+    if (range.Forget(place)) changed_.insert(&range);
+    it = range.waits() ? std::next(it) : open_.erase(it);
   }
 }
 
@@ -184,8 +185,7 @@ std::vector<LedgerRow> CutMap::TakeChanges() {
   stored_passed_ = passed_;
   for (const Range* range : std::exchange(changed_, {})) {
     // One that is done, and whose changes have all come, is known by its split.
-    const bool is_over =
-        range->done() && range->counted.size() == 1 && range->counted[0].seen.empty();
+    const bool is_over = range->done() && !range->waits();
     rows.push_back(
         {RangeKey(range->split), is_over ? std::nullopt : std::make_optional(range->ToBytes())});
   }

@@ -62,7 +62,7 @@ class CutMap {
 
   // --- live
 
-  Verdict Judge(std::string_view row, std::string_view place) const;
+  Verdict Judge(std::string_view row, std::string_view place);
   // REQUIRES: Judge says so
   void Hold(Held change);
   // Live has come to a change there; and: all changes up to there have come.
@@ -92,6 +92,7 @@ class CutMap {
     std::unique_ptr<Reading> reading;  // null: none is under way
 
     bool done() const { return !counted.empty() && !counted.back().through; }
+    bool waits() const;  // for changes up to where a stretch was read
     const Stretch* Find(std::string_view row) const;
     void Add(Stretch stretch);
     bool Forget(std::string_view place);
@@ -99,8 +100,7 @@ class CutMap {
     bool FromBytes(std::string_view bytes);
   };
 
-  const Range* RangeOf(std::string_view row) const;
-  Range* RangeOf(std::string_view row);
+  Range* RangeOf(std::string_view row);  // null: of none
   void MakeStale(Reading* reading) const;
 
   const size_t held_bytes_max_;
