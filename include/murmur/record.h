@@ -134,7 +134,8 @@ struct FieldRequest {
 
 struct Projection {
   std::vector<FieldRequest> fields;
-  // Of live over a table: rows as they were before a change are wanted too, and places.
+  // Of a table: live is to tell what rows were before a change, and places. What a row counts must
+  // not depend on anything that differs between runs, such as the longest record that is taken.
   bool before = false;
 };
 

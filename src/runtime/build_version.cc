@@ -76,6 +76,7 @@ Result<std::unique_ptr<StateTable>> OpenForBuilding(StateDirectory* directory,
     MURMUR_TRY(CheckIdentity(definition, info));
     // One that waits for its swap may be catching up already, in the process that swaps.
     const bool built = build.beside && info.status == VersionStatus::kComplete;
+    if (!built) MURMUR_TRY(CheckKeep(pipeline, *directory, *number));
     MURMUR_ASSIGN(table, directory->OpenVersion(*number, built ? Access::kRead : Access::kWrite,
                                                 SchemaOf(pipeline)));
   } else {

@@ -18,4 +18,12 @@ Result<ChosenMethod> ChooseMethod(const Definition& definition, SnapshotSource* 
   return Status(Code::kFailedPrecondition, "method: cut is not possible: " + why);
 }
 
+Status CheckCut(const Definition& definition) {
+  const std::string why_not = WhyNotCut(definition);
+  if (why_not.empty()) return {};
+  return Status(Code::kFailedPrecondition,
+                "this state is kept by cuts, without a ledger, and " + why_not +
+                    ". Take that back, or build the state anew: murmur bootstrap FILE --fresh");
+}
+
 }  // namespace murmur

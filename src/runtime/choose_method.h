@@ -20,4 +20,8 @@ struct ChosenMethod {
 Result<ChosenMethod> ChooseMethod(const Definition& definition, SnapshotSource* source,
                                   std::stop_token stop);
 
+// May a version that is kept by cuts go on with the definition as it is now? Errors:
+// kFailedPrecondition (no; why).
+Status CheckCut(const Definition& definition);
+
 }  // namespace murmur

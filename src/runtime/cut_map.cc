@@ -103,6 +103,22 @@ Status CutMap::Load(const StateTable& table, const std::vector<Split>& splits,
   return {};
 }
 
+bool CutMap::settled() const {
+  return open_.empty() && std::all_of(ranges_.begin(), ranges_.end(),
+                                      [](const auto& range) { return range.second.done(); });
+}
+
+Status CutMap::CheckSettled(const StateTable& table) {
+  MURMUR_ASSIGN(const auto snapshot, table.Snapshot());
+  std::string waiting;
+  MURMUR_TRY(snapshot->ScanLedger(kRangePrefix, [&waiting](std::string_view key, std::string_view) {
+    if (key.starts_with(kRangePrefix)) waiting = key.substr(1);
+    return false;
+  }));
+  if (waiting.empty()) return {};
+  return Status(Code::kInternal, waiting + ": live has not passed what was read of it");
+}
+
 CutMap::Range* CutMap::RangeOf(std::string_view row) {
   auto it = ranges_.upper_bound(row);
   if (it == ranges_.begin()) return nullptr;

@@ -51,6 +51,11 @@ class CutMap {
   Status Load(const StateTable& table, const std::vector<Split>& splits,
               const std::vector<RowRange>& ranges, const std::vector<bool>& done);
 
+  // All rows are counted, and live has passed what their reads have seen.
+  bool settled() const;
+  // That of a table whose scan has come to its end. Errors: kInternal (it is not).
+  static Status CheckSettled(const StateTable& table);
+
   // --- the scan
 
   // A read of what is left of the range begins; what it sees is as of now, or of later.

@@ -24,6 +24,7 @@ class CutMethod final : public RowMethod {
   CutMethod(const std::shared_ptr<const Pipeline>& pipeline, CutMap cuts, RowDeltas* deltas);
 
   bool needs_before() const noexcept override { return true; }
+  bool settled() const override { return cuts_.settled(); }
   void BeginRead(const SplitWork& work) override { cuts_.BeginRead(work.split.id); }
   Status Take(const FoldRun& run, SplitWork* work, RecordBatch* batch) override;
   Status TakeEnd(SplitWork* work, const RecordBatch& batch) override;

@@ -163,7 +163,8 @@ LiveRunner::LiveRunner(std::shared_ptr<const Pipeline> pipeline, LiveSource* sou
   run_.on_commit = [this](const std::vector<SplitMove>& moves) { NoteCommit(moves); };
 }
 
-LiveRunner::~LiveRunner() = default;
+// What a commit under way tells of itself, it tells to what is still there.
+LiveRunner::~LiveRunner() { workers_.clear(); }
 
 Status LiveRunner::Run(Until until, std::stop_token stop) {
   MURMUR_TRY(Prepare(stop));

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
-#include "definition/table_method.h"
+#include "runtime/choose_method.h"
 #include "runtime/cut_method.h"
 #include "runtime/key_rebuild.h"
 #include "runtime/table_cursor.h"
@@ -23,14 +23,6 @@ constexpr std::chrono::milliseconds kCommittingWait{5};
 // What waits for reads under way, of all that is not committed.
 constexpr size_t kHeldShare = 8;
 constexpr size_t kHeldBytesMin = size_t{1} << 20;
-
-Status CheckCut(const Definition& definition) {
-  const std::string why_not = WhyNotCut(definition);
-  if (why_not.empty()) return {};
-  return Status(Code::kFailedPrecondition,
-                "this state is kept by cuts, without a ledger, and " + why_not +
-                    ". Take that back, or build the state anew: murmur bootstrap FILE --fresh");
-}
 
 }  // namespace
 
@@ -94,6 +86,7 @@ Result<std::shared_ptr<RowFold>> RowFold::OfLive(const std::shared_ptr<const Pip
     return WithLedger(pipeline, table, options, LedgerMethod::Phase::kLive);
   }
   MURMUR_TRY(CheckCut(pipeline->definition()));
+  MURMUR_TRY(CutMap::CheckSettled(*table));
   return WithCuts(pipeline, table, options, CutMap(0));
 }
 
@@ -105,6 +98,11 @@ RowFold::RowFold(std::shared_ptr<const Pipeline> pipeline, StateTable* table,
       method_(make_method(&deltas_)),
       last_commit_(options_.clock->Steady()),
       spare_(deltas_.NewTables()) {}
+
+bool RowFold::settled() const {
+  const std::lock_guard lock(mutex_);
+  return method_->settled();
+}
 
 void RowFold::BeginRead(const SplitWork& work) {
   const std::lock_guard lock(mutex_);
@@ -120,7 +118,9 @@ Status RowFold::Count(FoldRun* run, SplitWork* work, RecordBatch* batch) {
     batch->offsets[row] = RowId(batch->row_keys[row]);
   }
   const SplitProgress before = work->progress;
-  MURMUR_TRY(method_->Take(*run, work, batch));
+  // What a batch left undone must not be committed.
+  failure_ = method_->Take(*run, work, batch);
+  MURMUR_TRY(failure_);
   if (work->read_again) return {};
   work->progress.position = batch->after;
   run->NoteFolded(before, work->progress);
@@ -130,7 +130,9 @@ Status RowFold::Count(FoldRun* run, SplitWork* work, RecordBatch* batch) {
 
 Status RowFold::End(FoldRun* run, SplitWork* work, const RecordBatch& batch) {
   const std::lock_guard lock(mutex_);
-  MURMUR_TRY(method_->TakeEnd(work, batch));
+  MURMUR_TRY(failure_);
+  failure_ = method_->TakeEnd(work, batch);
+  MURMUR_TRY(failure_);
   if (work->read_again) return {};
   work->progress.done = true;
   NoteMoved(run, work);

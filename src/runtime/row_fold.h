@@ -48,6 +48,9 @@ class RowFold {
 
   bool needs_before() const noexcept { return method_->needs_before(); }
 
+  // Has live passed all that reads have seen? From there on it needs no more of them.
+  bool settled() const;
+
   // As FoldWorker; `run` says whether the batch is of a scan, and outlives its Detach.
   void BeginRead(const SplitWork& work);
   Status Count(FoldRun* run, SplitWork* work, RecordBatch* batch);

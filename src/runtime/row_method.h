@@ -24,6 +24,9 @@ class RowMethod {
   // Live is to tell what a row was before a change, too.
   virtual bool needs_before() const noexcept { return false; }
 
+  // As RowFold::settled, where only the method can tell.
+  virtual bool settled() const { return true; }
+
   // A read of what is left of a scan's split begins: what it finds is as of now, or of later.
   virtual void BeginRead(const SplitWork& /*work*/) {}
   // Adds what the batch comes to, all but its position. Where a scan's batch can't be counted any

@@ -4,6 +4,8 @@
 #include <thread>
 #include <vector>
 
+#include "runtime/row_fold.h"
+
 namespace murmur {
 namespace {
 
@@ -71,8 +73,9 @@ Status ScanRunner::ReadSplit(FoldWorker* worker, SplitWork* work, std::stop_toke
 // From where it was counted, to its end or until it has to be read again.
 Status ScanRunner::ReadOn(FoldWorker* worker, SplitWork* work, std::stop_token stop) {
   worker->BeginRead(work);
-  MURMUR_ASSIGN(auto stream,
-                source_->Open(work->split, work->progress.position, run_.pipeline->projection()));
+  Projection projection = run_.pipeline->projection();
+  projection.before = run_.rows && run_.rows->needs_before();
+  MURMUR_ASSIGN(auto stream, source_->Open(work->split, work->progress.position, projection));
   while (!work->read_again && !stop.stop_requested() && !run_.abort.stop_requested()) {
     MURMUR_ASSIGN(const ReadState state, stream->Read(stop, worker->EmptyBatch()));
     switch (state) {

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "definition/stored.h"
+#include "runtime/choose_method.h"
 
 namespace murmur {
 namespace {
@@ -54,8 +55,18 @@ Result<OpenedVersion> OpenVersion(const Definition& definition, const StateDirec
   // How long windows are kept may change without a new version.
   if (own.window && definition.window) own.window->keep = definition.window->keep;
   MURMUR_ASSIGN(opened.pipeline, Pipeline::Compile(own));
+  if (access == Access::kWrite) MURMUR_TRY(CheckKeep(*opened.pipeline, directory, number));
   MURMUR_ASSIGN(opened.table, directory.OpenVersion(number, access, SchemaOf(*opened.pipeline)));
   return opened;
+}
+
+Status CheckKeep(const Pipeline& pipeline, const StateDirectory& directory, uint64_t number) {
+  const Definition& definition = pipeline.definition();
+  if (!IsTable(definition) || !definition.window || !definition.window->keep) return {};
+  MURMUR_ASSIGN(const auto table, directory.OpenVersion(number, Access::kRead, SchemaOf(pipeline)));
+  MURMUR_ASSIGN(const auto plan, table->Plan());
+  MURMUR_TRY(table->Close());
+  return plan && plan->method == TableMethod::kCut ? CheckCut(definition) : Status();
 }
 
 Result<std::vector<uint64_t>> DropOldVersions(const Definition& definition,

@@ -32,6 +32,10 @@ struct OpenedVersion {
 Result<OpenedVersion> OpenVersion(const Definition& definition, const StateDirectory& directory,
                                   uint64_t number, Access access);
 
+// To be asked before a version is opened for writing, which makes windows expire: does it allow the
+// definition's `keep`? Errors: kFailedPrecondition (it is kept by cuts).
+Status CheckKeep(const Pipeline& pipeline, const StateDirectory& directory, uint64_t number);
+
 // Drops the oldest complete versions that served, beyond those that the definition keeps; one that
 // is in use stays. Returns what it dropped.
 Result<std::vector<uint64_t>> DropOldVersions(const Definition& definition,

@@ -5,6 +5,11 @@
 #include "runtime/choose_method.h"
 
 namespace murmur {
+namespace {
+
+constexpr std::chrono::milliseconds kCatchUpPause{200};
+
+}  // namespace
 
 TableRunner::TableRunner(std::shared_ptr<const Pipeline> pipeline, SnapshotSource* rows,
                          LiveSource* changes, StateTable* table, const FoldOptions& scan,
@@ -84,6 +89,12 @@ Status TableRunner::CatchUp(std::stop_token stop) {
   MURMUR_TRY(StopFollowing());
   MURMUR_TRY(fold_->CommitAll());
   MURMUR_TRY(NewLive()->Run(LiveRunner::Until::kCaughtUp, stop));
+  // What says where live ends may lag behind what was read.
+  while (!fold_->settled() && !stop.stop_requested()) {
+    std::this_thread::sleep_for(kCatchUpPause);
+    MURMUR_TRY(NewLive()->Run(LiveRunner::Until::kCaughtUp, stop));
+  }
+  if (stop.stop_requested()) return Status(Code::kCancelled, "stopped");
   return fold_->FinishCommit();
 }
 

@@ -44,16 +44,11 @@ Status CheckVerifiable(const Definition& definition) {
 }
 
 // Without a ledger nobody knows what the state holds of a row.
-Status CheckHasLedger(const Definition& definition, const StateDirectory& directory) {
-  MURMUR_ASSIGN(const auto number, directory.SettledCurrent());
-  if (!number) return {};  // told later
-  MURMUR_ASSIGN(const OpenedVersion opened,
-                OpenVersion(definition, directory, *number, Access::kRead));
-  MURMUR_ASSIGN(const auto plan, opened.table->Plan());
-  MURMUR_TRY(opened.table->Close());
+Status CheckHasLedger(const OpenedVersion& version) {
+  MURMUR_ASSIGN(const auto plan, version.table->Plan());
   if (!plan || plan->method == TableMethod::kLedger) return {};
   return Status(Code::kFailedPrecondition,
-                "version " + std::to_string(*number) +
+                "version " + std::to_string(version.info.number) +
                     " is kept by cuts, which keep nothing of rows that the table could be compared "
                     "with. A state with `method: ledger` can be verified; this one can be compared "
                     "with one built anew: murmur bootstrap FILE --fresh, then murmur diff");
@@ -108,8 +103,10 @@ class ServingState {
       const bool beside_owner = !caught_up.ok() && !options_.repair && HasOwner(*number);
       if (!beside_owner) MURMUR_TRY(caught_up);
     }
-    return OpenVersion(definition_, directory_, *number,
-                       options_.repair ? Access::kWrite : Access::kRead);
+    const Access access = options_.repair ? Access::kWrite : Access::kRead;
+    MURMUR_ASSIGN(auto opened, OpenVersion(definition_, directory_, *number, access));
+    MURMUR_TRY(CheckHasLedger(opened));  // another version may serve by now
+    return opened;
   }
 
   Status Check(uint64_t number) const {
@@ -243,7 +240,10 @@ Status Verify(const Definition& definition, const VerifyOptions& options, Verify
   MURMUR_TRY(OpenStateForReading(definition));  // a state that is not there is not made
   MURMUR_ASSIGN(const auto directory, StateDirectory::Open(StatePath(definition), Access::kWrite,
                                                            StoreOptions(definition)));
-  MURMUR_TRY(CheckHasLedger(definition, *directory));
+  if (const auto number = directory->SettledCurrent(); number.ok() && *number) {
+    MURMUR_ASSIGN(const auto opened, OpenVersion(definition, *directory, **number, Access::kRead));
+    MURMUR_TRY(CheckHasLedger(opened));  // before anything is read
+  }
   {
     Verification first(definition, options, directory.get());
     MURMUR_TRY(first.Run(summary));

@@ -128,6 +128,7 @@ class MongoChanges::Fetching {
     MURMUR_ASSIGN(const bool splits, client_->SplitsLargeChanges());
     const BsonDocument pipeline = Pipeline(projection_, splits);
     fragments_.Clear();
+    CountStreams();
     stream_.reset(mongoc_collection_watch(collection.get(), pipeline.get(), options.get()));
     return Error();
   }
@@ -150,6 +151,18 @@ class MongoChanges::Fetching {
     return options;
   }
 
+  void CountStreams() {
+    const std::unique_ptr<mongoc_apm_callbacks_t, void (*)(mongoc_apm_callbacks_t*)> callbacks(
+        mongoc_apm_callbacks_new(), mongoc_apm_callbacks_destroy);
+    mongoc_apm_set_command_started_cb(
+        callbacks.get(), [](const mongoc_apm_command_started_t* event) {
+          const std::string_view name = mongoc_apm_command_started_get_command_name(event);
+          auto* self = static_cast<Fetching*>(mongoc_apm_command_started_get_context(event));
+          if (name == "aggregate") ++self->opened_;
+        });
+    mongoc_client_set_apm_callbacks(client_->get(), callbacks.get(), this);
+  }
+
   // OK: there is none.
   Status Error() const {
     bson_error_t error;
@@ -167,6 +180,7 @@ class MongoChanges::Fetching {
     const bson_t* token = mongoc_change_stream_get_resume_token(stream_.get());
     if (token == nullptr) return {};
     if (came) {
+      told_by_ = opened_;
       const bson_t* change = nullptr;
       MURMUR_TRY(fragments_.Add(event, &change));
       if (change == nullptr) return {};
@@ -175,6 +189,9 @@ class MongoChanges::Fetching {
       return {};
     }
     if (fragments_.pending()) return {};
+    // A stream that goes on behind a change tells its token until the server has come as far as
+    // that change, and the rest of its transaction is behind it.
+    if (told_by_ != opened_ && ResumeTokenText(token) == position_.token) return {};
     // All up to the token's time is through: what the server has not looked at is behind it.
     MURMUR_ASSIGN(position_.through, ResumeTokenTime(token));
     position_.token = ResumeTokenText(token);
@@ -190,6 +207,10 @@ class MongoChanges::Fetching {
   std::unique_ptr<MongoClient> client_;
   Mongoc<mongoc_change_stream_t> stream_;
   MongoFragments fragments_;
+  // Streams that were opened, and the one that the last change came by. The driver opens them anew
+  // without telling.
+  uint64_t opened_ = 0;
+  uint64_t told_by_ = 0;
 };
 
 // --- what reads

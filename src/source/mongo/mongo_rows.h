@@ -14,9 +14,12 @@ namespace murmur {
 // Belongs to one stream. Threads: one at a time.
 class MongoRows {
  public:
-  // `ns`, "shop.orders", is the rows' object. A row of more than `row_bytes_max` is a dead letter.
+  // `ns`, "shop.orders", is the rows' object. A row of more than `row_bytes_max` is a dead letter,
+  // unless the projection is one of cuts.
   MongoRows(std::string ns, const Projection& projection, uint64_t row_bytes_max)
-      : ns_(std::move(ns)), row_bytes_max_(row_bytes_max), decoder_(projection) {}
+      : ns_(std::move(ns)),
+        row_bytes_max_(projection.before ? UINT64_MAX : row_bytes_max),
+        decoder_(projection) {}
 
   // Views of the batch before are no more from here on. *batch stays until Finish.
   void Begin(RecordBatch* batch);
