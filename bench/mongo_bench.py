@@ -4,8 +4,10 @@ takes as the collection grows tenfold; and what the ledger costs the engine alon
 
 A bootstrap stands beside two cursors of the same driver (mongo_documents.cc): one in the order that
 documents lie in, which can't be taken up again nor be of one moment, and one by _id at a cluster
-time, as the bootstrap itself reads; and beside pymongo reading whole documents, as mongoexport does.
-Contestants take turns, ratios are of one round; an answer that isn't the server's own stops the run.
+time, as the bootstrap itself reads; and beside pymongo reading whole documents, as mongoexport
+does. The state is kept by a ledger, and by cuts, for which the collection keeps images of documents
+before and after each change. Contestants take turns, ratios are of one round; an answer that isn't
+the server's own stops the run.
 """
 
 import collections
@@ -18,7 +20,7 @@ import subprocess
 import sys
 import time
 
-from common import Run, note, print_header, print_title, rates_cell
+from common import Run, note, print_header, print_title
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tests/servers"))
@@ -38,6 +40,7 @@ window: {{every: 1d}}
 aggregates:
   orders: count
   total: sum(total)
+method: {method}
 source: {{mongo: {{uri: "{uri}", database: bench, collection: orders}}}}
 state: {{rocksdb: {{path: {state}}}}}
 """
@@ -46,6 +49,19 @@ NATURAL = "libmongoc, natural order, whole documents"
 BY_ID = "libmongoc, by _id at a cluster time, 3 fields"
 PYMONGO = "pymongo, natural order, whole documents"
 LOOKUP, PLAIN = "libmongoc, updateLookup", "libmongoc, without"
+IMAGES = "libmongoc, images before and after"
+METHODS = ("ledger", "cut")
+
+
+def ours(verb, method):
+    return f"murmur {verb}, {method}"
+
+
+def thousands_cell(runs, events):
+    """As rates_cell, in thousands."""
+    rates = [events / run.seconds / 1e3 for run in runs]
+    cpu = min(run.cpu for run in runs) / events * 1e9
+    return f"{max(rates):.1f} / {statistics.median(rates):.1f} ({cpu:.0f})"
 
 
 class Mongo:
@@ -76,7 +92,7 @@ class Mongo:
         with MongoServer(oplog_mb=OPLOG_MB) as self.server:
             self.server.collection("bench", "orders")
             self.orders = self.server.client()["bench"]["orders"]
-            self.definition.write_text(PIPELINE.format(uri=self.server.uri, state=self.state))
+            self.use("ledger")
             self.fill(0, self.documents)
             if BOOTSTRAP in rows:
                 self.play_bootstrap()
@@ -95,6 +111,13 @@ class Mongo:
         after = os.times()
         return result, Run(result["seconds"], after.children_user - before.children_user
                            + after.children_system - before.children_system)
+
+    def use(self, method):
+        """The state is kept by it from now on."""
+        images = {"enabled": method == "cut"}
+        self.orders.database.command("collMod", "orders", changeStreamPreAndPostImages=images)
+        self.definition.write_text(PIPELINE.format(uri=self.server.uri, state=self.state,
+                                                   method=method))
 
     def fill(self, begin, end):
         result, run = self.ask_tool("fill", begin, end - begin)
@@ -151,8 +174,11 @@ class Mongo:
             self.add(BOOTSTRAP, NATURAL, self.read("natural", "whole"))
             self.add(BOOTSTRAP, BY_ID, self.read("id", FIELDS))
             self.add(BOOTSTRAP, PYMONGO, self.read_by_pymongo())
-            self.add(BOOTSTRAP, "murmur bootstrap", self.bootstrap()[0])
-            shutil.rmtree(self.state)
+            for method in METHODS:
+                self.use(method)
+                self.add(BOOTSTRAP, ours("bootstrap", method), self.bootstrap()[0])
+                shutil.rmtree(self.state)
+        self.use("ledger")
 
     def read(self, order, fields):
         result, run = self.ask_tool("read", order, fields)
@@ -175,22 +201,29 @@ class Mongo:
     # --- live ---
 
     def play_live(self):
+        for method in METHODS:
+            self.use(method)
+            self.play_changes(method)
+        self.use("ledger")
+
+    def play_changes(self, method):
         """The same changes for all, from a copy of the same state."""
         self.bootstrap()
         before = self.bench.work / "mongo_before"
         self.state.rename(before)
         updated, run = self.ask_tool("update", self.changes)
         note(f"updated {self.changes:,} documents in {run.seconds:.1f} s")
+        readers = {LOOKUP: "lookup", PLAIN: "plain"} if method == "ledger" else {IMAGES: "images"}
         os.sync()
         for _ in range(self.options.rounds):
-            for contestant, how in ((LOOKUP, "lookup"), (PLAIN, "plain")):
+            for contestant, how in readers.items():
                 result, run = self.ask_tool("follow", updated["time"], self.changes, how)
                 self.expect(f"the stream, {how}", result["events"], self.changes)
                 self.add(LIVE, contestant, run)
             shutil.copytree(before, self.state)
             run, summary, _ = self.murmur("run", "--until-caught-up")
             self.expect("murmur run", summary["records_this_run"], self.changes)
-            self.add(LIVE, "murmur run", run)
+            self.add(LIVE, ours("run", method), run)
             self.check()
             shutil.rmtree(self.state)
         shutil.rmtree(before)
@@ -227,28 +260,29 @@ class Mongo:
                     + (f" of {self.bytes:.0f} bytes" if self.bytes else "")
                     + f", a replica set of one; murmur with {self.threads} threads, durable",
                     self.options)
-        print("Million documents, changes or rows per second, best / median (CPU ns of each, the"
+        print("Thousand documents, changes or rows per second, best / median (CPU ns of each, the"
               " server's not counted).\n")
         print_header(["rate"])
         counts = {BOOTSTRAP: self.documents, LIVE: self.changes, LEDGER: self.documents}
         for (row, contestant), runs in self.runs.items():
-            print(f"| {row}: {contestant} | {rates_cell(runs, counts[row])} |")
+            print(f"| {row}: {contestant} | {thousands_cell(runs, counts[row])} |")
         print()
-        for row, ours, theirs in ((BOOTSTRAP, "murmur bootstrap", BY_ID),
-                                  (BOOTSTRAP, "murmur bootstrap", NATURAL),
-                                  (BOOTSTRAP, "murmur bootstrap", PYMONGO),
-                                  (LIVE, "murmur run", LOOKUP), (LIVE, "murmur run", PLAIN),
-                                  (LEDGER, "insert", "events"), (LEDGER, "update", "events")):
-            self.print_ratio(row, ours, theirs)
+        pairs = [(BOOTSTRAP, ours("bootstrap", method), cursor)
+                 for method in METHODS for cursor in (BY_ID, NATURAL, PYMONGO)]
+        pairs += [(LIVE, ours("run", "ledger"), LOOKUP), (LIVE, ours("run", "ledger"), PLAIN),
+                  (LIVE, ours("run", "cut"), IMAGES), (LEDGER, "insert", "events"),
+                  (LEDGER, "update", "events")]
+        for pair in pairs:
+            self.print_ratio(*pair)
         if self.peaks:
             print("- memory of a bootstrap, peak RSS: "
                   + ", ".join(f"{documents:,} documents: {peak / 2**20:.0f} MB"
                               for documents, peak in self.peaks.items()))
 
-    def print_ratio(self, row, ours, theirs):
-        pairs = list(zip(self.runs[row, theirs], self.runs[row, ours]))
-        if not pairs:
+    def print_ratio(self, row, we, they):
+        ratios = [their.seconds / our.seconds
+                  for their, our in zip(self.runs[row, they], self.runs[row, we])]
+        if not ratios:
             return
-        ratios = [their.seconds / our.seconds for their, our in pairs]
-        print(f"- {row}, {ours} over {theirs}: median {statistics.median(ratios):.2f}x,"
+        print(f"- {row}, {we} over {they}: median {statistics.median(ratios):.2f}x,"
               f" {min(ratios):.2f}x to {max(ratios):.2f}x")

@@ -7,8 +7,9 @@
 //   mongo_documents read URI DATABASE COLLECTION natural|id whole|FIELD,FIELD
 //       reads all orders by one cursor, and only counts them: in the order they lie in, or by _id
 //       at one cluster time; of each all fields, or those alone
-//   mongo_documents follow URI DATABASE COLLECTION TIME COUNT lookup|plain
-//       counts the COUNT changes behind TIME, with the documents looked up or without
+//   mongo_documents follow URI DATABASE COLLECTION TIME COUNT lookup|images|plain
+//       counts the COUNT changes behind TIME, with the documents looked up, with the images that
+//       the collection keeps of them before and after, or without
 //
 // Each prints {"seconds", "events", "bytes", "time"}; opening the connection is not timed.
 #include <mongoc/mongoc.h>
@@ -233,14 +234,18 @@ Result Read(const Client& client, const Collection& collection, bool by_id,
   return result;
 }
 
-Result Follow(const Collection& collection, uint64_t time, uint64_t count, bool lookup) {
+Result Follow(const Collection& collection, uint64_t time, uint64_t count, std::string_view how) {
   Result result;
   const Bson options(bson_new());
   BSON_APPEND_TIMESTAMP(options.get(), "startAtOperationTime", static_cast<uint32_t>(time >> 32),
                         static_cast<uint32_t>(time) + 1);
   BSON_APPEND_INT32(options.get(), "batchSize", kAnswerChanges);
   BSON_APPEND_INT32(options.get(), "maxAwaitTimeMS", kAwaitMs);
-  if (lookup) BSON_APPEND_UTF8(options.get(), "fullDocument", "updateLookup");
+  if (how == "lookup") BSON_APPEND_UTF8(options.get(), "fullDocument", "updateLookup");
+  if (how == "images") {
+    BSON_APPEND_UTF8(options.get(), "fullDocument", "required");
+    BSON_APPEND_UTF8(options.get(), "fullDocumentBeforeChange", "required");
+  }
   const auto start = steady_clock::now();
   const Bson all(bson_new());
   const Stream stream(mongoc_collection_watch(collection.get(), all.get(), options.get()));
@@ -259,11 +264,12 @@ Result Follow(const Collection& collection, uint64_t time, uint64_t count, bool 
 }
 
 int Usage() {
-  std::fprintf(stderr,
-               "usage: mongo_documents fill URI DATABASE COLLECTION FROM COUNT\n"
-               "       mongo_documents update URI DATABASE COLLECTION COUNT\n"
-               "       mongo_documents read URI DATABASE COLLECTION natural|id whole|FIELD,FIELD\n"
-               "       mongo_documents follow URI DATABASE COLLECTION TIME COUNT lookup|plain\n");
+  std::fprintf(
+      stderr,
+      "usage: mongo_documents fill URI DATABASE COLLECTION FROM COUNT\n"
+      "       mongo_documents update URI DATABASE COLLECTION COUNT\n"
+      "       mongo_documents read URI DATABASE COLLECTION natural|id whole|FIELD,FIELD\n"
+      "       mongo_documents follow URI DATABASE COLLECTION TIME COUNT lookup|images|plain\n");
   return 2;
 }
 
@@ -287,8 +293,7 @@ int main(int argc, char** argv) {
   } else if (verb == "read" && argc == 7) {
     result = Read(client, collection, std::string_view(argv[5]) == "id", argv[6]);
   } else if (verb == "follow" && argc == 8) {
-    result =
-        Follow(collection, Number(argv[5]), Number(argv[6]), std::string_view(argv[7]) == "lookup");
+    result = Follow(collection, Number(argv[5]), Number(argv[6]), argv[7]);
   } else {
     return Usage();
   }
