@@ -31,6 +31,7 @@ BOOTSTRAP, LIVE, LEDGER, MEMORY = ("mongo, bootstrap", "mongo, live", "mongo, le
 FIELDS = "country,total,ordered_at"  # what the pipeline needs
 GROWTH = 10
 LEDGER_ROUNDS_MAX = 3
+MEMORY_LIMIT = "128MiB"  # of which the smaller collection takes all as well
 OPLOG_MB = 8_000
 
 PIPELINE = """name: bench_mongo
@@ -41,6 +42,7 @@ aggregates:
   orders: count
   total: sum(total)
 method: {method}
+memory: {memory}
 source: {{mongo: {{uri: "{uri}", database: bench, collection: orders}}}}
 state: {{rocksdb: {{path: {state}}}}}
 """
@@ -112,12 +114,12 @@ class Mongo:
         return result, Run(result["seconds"], after.children_user - before.children_user
                            + after.children_system - before.children_system)
 
-    def use(self, method):
+    def use(self, method, memory="512MiB"):
         """The state is kept by it from now on."""
         images = {"enabled": method == "cut"}
         self.orders.database.command("collMod", "orders", changeStreamPreAndPostImages=images)
         self.definition.write_text(PIPELINE.format(uri=self.server.uri, state=self.state,
-                                                   method=method))
+                                                   method=method, memory=memory))
 
     def fill(self, begin, end):
         result, run = self.ask_tool("fill", begin, end - begin)
@@ -231,6 +233,7 @@ class Mongo:
     # --- memory ---
 
     def play_memory(self):
+        self.use("ledger", MEMORY_LIMIT)
         for documents in (self.documents, GROWTH * self.documents):
             if documents > self.documents:
                 self.fill(self.documents, documents)
@@ -275,7 +278,7 @@ class Mongo:
         for pair in pairs:
             self.print_ratio(*pair)
         if self.peaks:
-            print("- memory of a bootstrap, peak RSS: "
+            print(f"- memory of a bootstrap, `memory: {MEMORY_LIMIT}`, peak RSS: "
                   + ", ".join(f"{documents:,} documents: {peak / 2**20:.0f} MB"
                               for documents, peak in self.peaks.items()))
 

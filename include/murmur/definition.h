@@ -122,8 +122,16 @@ inline bool HasLive(const Definition& definition) noexcept {
   return definition.live || definition.source;
 }
 
+// The table that `source`, `bootstrap` or `live` names; null: none of them names one.
+const SourceSpec* TableOf(const Definition& definition) noexcept;
+
 // Are its records rows with a life, rather than facts? Those of a table, or of its change log.
 bool IsTable(const Definition& definition) noexcept;
+
+// Are all rows of a table read, rather than only what changes in them?
+inline bool ScansTable(const Definition& definition) noexcept {
+  return !definition.live && TableOf(definition) != nullptr;
+}
 
 // How many workers run it, at least 1.
 uint32_t ThreadsOf(const Definition& definition);

@@ -142,9 +142,13 @@ int BootstrapVerb(const RunArguments& arguments) {
   const std::stop_token stop = StopOnSignals();
   const auto definition = LoadDefinition(arguments.file);
   if (!definition.ok()) return ReportUsage(definition.status());
-  if (!definition->bootstrap && !definition->source) {
+  const bool live_alone = definition->live && !definition->bootstrap;
+  if (!definition->bootstrap && !definition->source && !(live_alone && arguments.fresh)) {
     return Report(Status(Code::kInvalidArgument,
-                         arguments.file + ": no `bootstrap:` or `source:` to read from"));
+                         arguments.file + ": no `bootstrap:` or `source:` to read from" +
+                             (live_alone ? "; murmur run follows `live:`, and with --fresh an "
+                                           "empty version begins where its `start:` says"
+                                         : "")));
   }
   BootstrapOptions options;
   options.stop = stop;

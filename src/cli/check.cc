@@ -66,7 +66,7 @@ int CheckVerb(const std::string& file) {
     return Report(pipeline.status());
   }
   std::string plan = DescribePlan(*definition);
-  if (definition->source) plan += DescribeMethod(*definition);
+  if (ScansTable(*definition)) plan += DescribeMethod(*definition);
   return Report(WriteStdout(plan));
 }
 

@@ -125,8 +125,15 @@ void DiffAggregates(const Json& before, const Json& after, std::vector<std::stri
 
 }  // namespace
 
+const SourceSpec* TableOf(const Definition& definition) noexcept {
+  for (const auto* role : {&definition.source, &definition.bootstrap, &definition.live}) {
+    if (*role && IsTableKind((*role)->kind)) return &**role;
+  }
+  return nullptr;
+}
+
 bool IsTable(const Definition& definition) noexcept {
-  if (definition.source) return true;
+  if (TableOf(definition) != nullptr) return true;
   if (!definition.live) return false;
   const auto format = definition.live->options.find("format");
   return format != definition.live->options.end() && format->second == kDebeziumFormat;

@@ -120,12 +120,17 @@ std::string DescribeTable(const Definition& definition) {
     }
   }
   std::string out = DescribeSource("source", definition.source);
+  if (definition.bootstrap) {
+    out += "rows: as they are when the bootstrap ends; nothing follows them\n";
+  } else if (TableOf(definition) != nullptr && !ScansTable(definition)) {
+    out += "rows: those that are inserted or changed from `start:` on; no others are read\n";
+  }
   out += fmt::format("a change: {}\n", kChanges[static_cast<size_t>(definition.on_change)]);
   const std::string ledger =
       fmt::format("ledger: {} of each row is kept, about {} bytes and the primary key",
                   keeps_rows ? "the fields read" : "a mark",
                   keeps_rows ? 8 * FieldsOf(definition).size() + 1 : 1);
-  const bool may_cut = definition.source && definition.method != MethodChoice::kLedger;
+  const bool may_cut = ScansTable(definition) && definition.method != MethodChoice::kLedger;
   if (!may_cut || !WhyNotCut(definition).empty()) {
     out += fmt::format("method: {}\n", ledger);
   } else {

@@ -68,6 +68,8 @@ struct SourceKind {
   std::vector<SourceOption> options;
 };
 const std::vector<SourceKind>& SourceKinds();
+// Those that may be a `source:`.
+bool IsTableKind(std::string_view name);
 const SourceKind* FindSourceKind(std::string_view role, std::string_view name);
 const SourceOption* FindSourceOption(const SourceKind& kind, std::string_view option);
 

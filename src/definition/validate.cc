@@ -213,7 +213,7 @@ class Validator {
       return;
     }
     if (definition_.method == MethodChoice::kCut) {
-      if (!definition_.source) {
+      if (!ScansTable(definition_)) {
         Add("method", "cut", "needs a scan; expected source: in the definition");
       } else if (const std::string why_not = WhyNotCut(definition_); !why_not.empty()) {
         Add("method", "cut", why_not);
@@ -222,23 +222,27 @@ class Validator {
     const auto refuse = [this](std::string_view role, bool given) {
       if (!given) return;
       Add(std::string(role), "",
-          "does not go with a table, whose rows and what changes in them have one source");
+          "does not go with a table, whose rows and what changes in them have one source; expected "
+          "source: alone");
     };
-    refuse("bootstrap", definition_.bootstrap.has_value());
+    refuse("bootstrap", definition_.bootstrap && (definition_.source || definition_.live));
     refuse("live", definition_.source && definition_.live);
     refuse("replay", definition_.replay.has_value());
   }
 
   void CheckStart() {
     if (!definition_.live) return;
+    const bool is_table = IsTableKind(definition_.live->kind);
     for (const auto& [name, value] : definition_.live->options) {
       const std::string where = fmt::format("live.{}.{}", definition_.live->kind, name);
       if (name == "start") {
         int64_t micros = 0;
-        if (value == "earliest" || value == "latest" || TimeParser().Parse(value, &micros))
-          continue;
+        const bool is_place = is_table ? value == "now" : value == "earliest" || value == "latest";
+        if (is_place || TimeParser().Parse(value, &micros)) continue;
         Add(where, value,
-            "expected earliest, latest, a time as RFC 3339, or offsets such as {0: 1500}");
+            is_table
+                ? "expected now, or a time as RFC 3339"
+                : "expected earliest, latest, a time as RFC 3339, or offsets such as {0: 1500}");
       } else if (name.starts_with("start.") && !ParseUnsigned(value)) {
         Add(where, value, "expected an offset");
       }
@@ -381,17 +385,19 @@ const std::vector<SourceKind>& SourceKinds() {
                                            {.name = "path_style"}, {.name = "access_key"},
                                            {.name = "secret_key"}, {.name = "session_token"}};
   const SourceOption object_format = {.name = "format", .values = {"auto", "jsonl", "parquet"}};
+  const std::vector<SourceOption> mongo = {
+      {.name = "uri", .required = true},
+      {.name = "database", .required = true, .identity = true},
+      {.name = "collection", .required = true, .identity = true}};
   static const auto* kinds = new std::vector<SourceKind>{
-      {"mongo",
-       "source",
-       {{.name = "uri", .required = true},
-        {.name = "database", .required = true, .identity = true},
-        {.name = "collection", .required = true, .identity = true}}},
+      {"mongo", "source", mongo},
       {"jsonl", "bootstrap", {path, {.name = "format"}, handoff, positions}},
       {"parquet", "bootstrap", {path, handoff, positions}},
       {"s3", "bootstrap", Joined({path, object_format, handoff, positions}, store)},
+      {"mongo", "bootstrap", mongo},
       {"kafka", "live",
        Joined(kafka, {{.name = "start"}, {.name = "start.*"}, {.name = "dead_letters"}})},
+      {"mongo", "live", Joined(mongo, {{.name = "start"}})},
       {"kafka", "replay", kafka},
       {"archive", "replay",
        Joined({{.name = "path", .required = true, .identity = true},
@@ -409,6 +415,8 @@ const std::vector<SourceKind>& SourceKinds() {
   };
   return *kinds;
 }
+
+bool IsTableKind(std::string_view name) { return FindSourceKind("source", name) != nullptr; }
 
 const SourceKind* FindSourceKind(std::string_view role, std::string_view name) {
   for (const SourceKind& kind : SourceKinds()) {

@@ -47,7 +47,7 @@ class LedgerCache {
   PendingEntries older_;
   bool has_all_ = false;
   // To read a whole ledger costs as much as to look for some tenths of its rows.
-  static constexpr uint64_t kMissingToRead = 50'000;
+  static constexpr uint64_t kMissingToRead = 25'000;
   static constexpr uint64_t kMissingToReadAgain = 10'000'000;  // one that was too large
 
   uint64_t missing_ = 0;  // since it was read last

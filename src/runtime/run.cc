@@ -13,7 +13,7 @@ namespace {
 constexpr char kBootstrapMode[] = "bootstrap";
 constexpr char kReplayMode[] = "replay";
 
-// Where a definition has no `bootstrap:`, there is nothing before live.
+// With `live:` alone there is nothing before it.
 class NoSnapshot final : public SnapshotSource {
  public:
   explicit NoSnapshot(std::string name) : name_(std::move(name)) {}
@@ -31,6 +31,13 @@ class NoSnapshot final : public SnapshotSource {
   const std::string name_;
 };
 
+Result<std::unique_ptr<SnapshotSource>> MakeBootstrapSource(const Definition& definition) {
+  const bool live_alone = definition.live && !definition.source && !definition.bootstrap;
+  if (!live_alone) return MakeSnapshotSource(definition);
+  return std::unique_ptr<SnapshotSource>(
+      std::make_unique<NoSnapshot>("live:" + definition.live->kind));
+}
+
 Status BootstrapUnlessDone(const Definition& definition, const RunOptions& options,
                            const StateDirectory& directory, RunSummary* summary) {
   MURMUR_ASSIGN(const auto current, directory.Current());
@@ -47,10 +54,6 @@ Status BootstrapUnlessDone(const Definition& definition, const RunOptions& optio
   }
   BootstrapOptions bootstrap;
   static_cast<RunOptions&>(bootstrap) = options;
-  std::optional<NoSnapshot> nothing;
-  if (!definition.source && !definition.bootstrap) {
-    bootstrap.source = &nothing.emplace("live:" + definition.live->kind);
-  }
   return Bootstrap(definition, bootstrap, summary);
 }
 
@@ -62,14 +65,14 @@ Status Bootstrap(const Definition& definition, const BootstrapOptions& options,
   std::unique_ptr<SnapshotSource> owned;
   SnapshotSource* source = options.source;
   if (source == nullptr) {
-    MURMUR_ASSIGN(owned, MakeSnapshotSource(definition));
+    MURMUR_ASSIGN(owned, MakeBootstrapSource(definition));
     source = owned.get();
   }
   Build build;
   build.mode = kBootstrapMode;
   build.beside = options.fresh;
   std::unique_ptr<LiveSource> live;
-  if (definition.source) {
+  if (ScansTable(definition)) {
     MURMUR_ASSIGN(live, MakeLiveSource(definition));
     build.changes = live.get();
   }

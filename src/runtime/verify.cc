@@ -37,6 +37,12 @@ Status CheckVerifiable(const Definition& definition) {
                   "verify is for tables, whose rows can be read again: this definition counts "
                   "events. murmur replay builds a version anew, and murmur diff compares");
   }
+  if (definition.bootstrap) {
+    return Status(Code::kInvalidArgument,
+                  "nothing follows the rows that `bootstrap:` has read, so that others than the "
+                  "table has by now are no mistake. With `source:` they are followed, and verify "
+                  "compares");
+  }
   if (definition.on_change == OnChange::kRetract) return {};
   return Status(Code::kInvalidArgument,
                 "verify compares the state with the rows as they are now; by `on_change: ignore` "
@@ -184,7 +190,7 @@ class Verification {
       : definition_(definition), options_(options), directory_(*directory) {}
 
   Status Run(VerifySummary* summary) {
-    if (definition_.source) {
+    if (ScansTable(definition_)) {
       MURMUR_ASSIGN(rows_, MakeSnapshotSource(definition_));
       MURMUR_ASSIGN(changes_, MakeLiveSource(definition_));
     } else {

@@ -22,19 +22,37 @@ struct SourceKind {
   std::string_view name;
   Result<std::unique_ptr<SnapshotSource>> (*make)(const Definition& definition);
 };
+// Tables, which are read and followed.
+struct TableKind {
+  std::string_view name;
+  Result<std::unique_ptr<SnapshotSource>> (*make_rows)(const Definition& definition);
+  Result<std::unique_ptr<LiveSource>> (*make_changes)(const Definition& definition);
+};
+constexpr TableKind kTables[] = {
+    {"mongo", MakeMongoSnapshot, MakeMongoLive},
+};
+
 constexpr SourceKind kKinds[] = {
     {"jsonl", MakeJsonlSource},
     {"parquet", MakeParquetSource},
     {"s3", MakeS3Source},
 };
 
+Result<const TableKind*> FindTable(std::string_view name) {
+  std::string known;
+  for (const TableKind& kind : kTables) {
+    if (kind.name == name) return &kind;
+    known += (known.empty() ? "" : ", ") + std::string(kind.name);
+  }
+  return Status(Code::kInvalidArgument, fmt::format("no table '{}'; there are: {}", name, known));
+}
+
 }  // namespace
 
 Result<std::unique_ptr<SnapshotSource>> MakeSnapshotSource(const Definition& definition) {
-  if (definition.source) {
-    if (definition.source->kind == "mongo") return MakeMongoSnapshot(definition);
-    return Status(Code::kInvalidArgument,
-                  fmt::format("no table '{}'; there are: mongo", definition.source->kind));
+  if (const SourceSpec* table = TableOf(definition)) {
+    MURMUR_ASSIGN(const TableKind* kind, FindTable(table->kind));
+    return kind->make_rows(definition);
   }
   if (!definition.bootstrap) {
     return Status(Code::kInvalidArgument, "the definition has no bootstrap source");
@@ -69,7 +87,10 @@ bool HandsOffToLive(const Definition& definition) {
 }
 
 Result<std::unique_ptr<LiveSource>> MakeLiveSource(const Definition& definition) {
-  if (definition.source && definition.source->kind == "mongo") return MakeMongoLive(definition);
+  if (const SourceSpec* table = TableOf(definition)) {
+    MURMUR_ASSIGN(const TableKind* kind, FindTable(table->kind));
+    return kind->make_changes(definition);
+  }
   if (!definition.live) {
     return Status(Code::kInvalidArgument, "the definition has no `live:` source");
   }

@@ -157,11 +157,11 @@ class MongoTest(ProgramTest):
             numbers = range(first, min(first + 5000, count))
             self.collection.insert_many([document(self.random, n) for n in numbers])
 
-    def pipeline(self, *, server=None, name="pipeline", source={}, **changes):
+    def pipeline(self, *, server=None, name="pipeline", role="source", source={}, **changes):
         source = {"uri": (server or self.mongo).uri, "database": self.database,
                   "collection": self.name} | source
         entries = DEFINITION | changes
-        lines = ["name: pipeline", f"source: {json.dumps({'mongo': source})}",
+        lines = ["name: pipeline", f"{role}: {json.dumps({'mongo': source})}",
                  f"state: {{rocksdb: {{path: state/{name}}}}}"]
         lines += [f"{key}: {value}" for key, value in entries.items() if value is not None]
         return self.write(f"{name}.yaml", "\n".join(lines) + "\n")
@@ -382,9 +382,95 @@ class LiveTest(MongoTest):
         self.assertEqual(self.dumped(file), dumped)
         self.succeed("bootstrap", file, "--fresh", "--quiet")
         self.check(file)
+        alone = self.pipeline(server=server, name="alone", role="live",
+                              source={"start": "2026-01-01T00:00:00Z"})
+        self.assertIn("oplog", self.fail_with(1, "run", alone, "--until-caught-up").err)
+        self.pipeline(server=server, name="alone", role="live")
+        self.succeed("bootstrap", alone, "--fresh", "--quiet")
+        self.catch_up(alone)
+        self.collection.delete_many({})
+        self.fill(50)
+        self.catch_up(alone)
+        self.check(alone)
 
 
 IMAGES = {"pre_images": True}
+
+
+class AloneTest(MongoTest):
+    """Rows without what comes, and what comes without the rows that were there."""
+
+    def insert(self, first, count):
+        self.collection.insert_many([document(self.random, n) for n in range(first, first + count)])
+
+    def test_rows_alone(self):
+        self.fill(3000)
+        for method in ("ledger", "cut"):
+            with self.subTest(method):
+                self.images(method == "cut")
+                file = self.pipeline(role="bootstrap", name=method, method=method)
+                with Writers(self.mongo, self.collection, seed=5):
+                    self.succeed("bootstrap", file, "--quiet")
+                answer = self.succeed("query", file, "g0", "--format", "json").rows()[0]
+                self.assertEqual(answer["_exact"], "exact")
+                before = self.dumped(file)
+                self.insert(10_000_000 + 1000 * len(method), 100)
+                self.assertIn("COMPLETE already", self.succeed("run", file).err)
+                self.assertEqual(self.dumped(file), before)
+                self.succeed("bootstrap", file, "--fresh", "--quiet")
+                self.check(file)
+
+    def images(self, enabled):
+        self.collection.database.command("collMod", self.name,
+                                         changeStreamPreAndPostImages={"enabled": enabled})
+
+    def test_rows_alone_are_not_verified(self):
+        self.fill(10)
+        file = self.pipeline(role="bootstrap")
+        self.succeed("bootstrap", file, "--quiet")
+        self.assertIn("nothing follows the rows", self.fail_with(2, "verify", file).err)
+
+    def test_changes_alone(self):
+        self.fill(1000)
+        file = self.pipeline(role="live")
+        self.catch_up(file)
+        self.assertEqual(self.dumped(file), {})
+        self.change_some()
+        self.catch_up(file)
+        self.collection.delete_many({"_id": {"$in": [id_of(n) for n in range(200, 1000)]}})
+        self.catch_up(file)
+        self.check(file)
+        self.assertEqual(self.succeed("verify", file, "--quiet").code, 0)
+
+    def change_some(self):
+        """What was there and isn't touched is what has 200 to 1,000 as its number."""
+        for number in range(200):
+            self.collection.update_one({"_id": id_of(number)}, {"$set": {"group": "moved"}})
+        self.collection.delete_many({"_id": {"$in": [id_of(n) for n in range(0, 50)]}})
+        self.insert(1000, 100)
+
+    def test_changes_since_a_time(self):
+        self.fill(1000)
+        time.sleep(1.1)  # a change is as of a second
+        start = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        self.change_some()
+        file = self.pipeline(role="live", source={"start": start})
+        self.catch_up(file)
+        self.collection.delete_many({"_id": {"$in": [id_of(n) for n in range(200, 1000)]}})
+        self.catch_up(file)
+        self.check(file)
+
+    def test_changes_alone_through_kills(self):
+        file = self.pipeline(role="live")
+        self.catch_up(file)
+        with Writers(self.mongo, self.collection, seed=6):
+            for _ in range(5):
+                child = self.start("run", file, "--quiet")
+                time.sleep(self.random.uniform(0.2, 1.0))
+                child.kill()
+                child.wait()
+        self.catch_up(file)
+        self.check(file)
 
 
 class CutLiveTest(LiveTest):

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <string>
 
+#include "base/time_text.h"
 #include "source/mongo/mongo_changes.h"
 #include "source/mongo/mongo_client.h"
 #include "source/mongo/mongo_position.h"
@@ -12,11 +14,18 @@
 namespace murmur {
 namespace {
 
+constexpr std::string_view kStartNow = "now";
+
 // A collection's changes are one split: the oplog is one.
 class MongoLive final : public LiveSource {
  public:
-  MongoLive(std::shared_ptr<MongoClients> clients, uint64_t row_bytes_max)
-      : clients_(std::move(clients)), place_(clients_->place()), row_bytes_max_(row_bytes_max) {}
+  // `start`: where changes begin that no scan goes before; empty: it must have been one.
+  MongoLive(std::shared_ptr<MongoClients> clients, std::optional<std::string> start,
+            uint64_t row_bytes_max)
+      : clients_(std::move(clients)),
+        place_(clients_->place()),
+        start_(std::move(start)),
+        row_bytes_max_(row_bytes_max) {}
 
   std::string_view Name() const noexcept override { return place_.name; }
 
@@ -38,16 +47,21 @@ class MongoLive final : public LiveSource {
   }
 
   Result<PositionMap> Begin(const std::vector<Split>& splits, const HandoffToken& token,
-                            std::stop_token /*stop*/) override {
-    const Position* position = MongoHandoffPosition(place_, token);
-    if (position == nullptr) {
+                            std::stop_token stop) override {
+    Position begin;
+    if (const Position* position = MongoHandoffPosition(place_, token)) {
+      begin = *position;
+    } else if (start_) {
+      MURMUR_ASSIGN(const ClusterTime time, StartTime(stop));
+      begin = MongoPosition{.through = time}.ToString();
+    } else {
       return Status(Code::kFailedPrecondition,
                     place_.text +
                         ": nothing that was read before tells where its changes are to be read "
                         "from. Begin with its rows: murmur bootstrap FILE --fresh");
     }
     PositionMap positions;
-    for (const Split& split : splits) positions[split.id] = *position;
+    for (const Split& split : splits) positions[split.id] = begin;
     return positions;
   }
 
@@ -115,20 +129,39 @@ class MongoLive final : public LiveSource {
     return MongoClients::Ask<ClusterTime>(clients_, stop, ask);
   }
 
+  // All up to it is left out.
+  Result<ClusterTime> StartTime(const std::stop_token& stop) const {
+    if (*start_ == kStartNow) return Now(stop);
+    int64_t micros = 0;
+    if (!TimeParser().Parse(*start_, &micros) || micros <= 0) {
+      return Status(Code::kInvalidArgument,
+                    place_.text + ": start: " + *start_ + " is no time of a change");
+    }
+    // What happened within the first second counts.
+    return MakeClusterTime(static_cast<uint32_t>(micros / 1'000'000), 0) - 1;
+  }
+
   const std::shared_ptr<MongoClients> clients_;
   const MongoPlace& place_;
+  const std::optional<std::string> start_;
   const uint64_t row_bytes_max_;
   const std::shared_ptr<std::atomic<ClusterTime>> goal_ =
       std::make_shared<std::atomic<ClusterTime>>(0);
   bool checked_ = false;  // that the collection can be followed
 };
 
+std::optional<std::string> StartOf(const Definition& definition) {
+  if (!definition.live) return std::nullopt;
+  const auto start = definition.live->options.find("start");
+  return start == definition.live->options.end() ? std::string(kStartNow) : start->second;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<LiveSource>> MakeMongoLive(const Definition& definition) {
-  MURMUR_ASSIGN(auto clients, MongoClients::Make(*definition.source));
-  return std::unique_ptr<LiveSource>(
-      std::make_unique<MongoLive>(std::move(clients), definition.max_record_bytes));
+  MURMUR_ASSIGN(auto clients, MongoClients::Make(*TableOf(definition)));
+  return std::unique_ptr<LiveSource>(std::make_unique<MongoLive>(
+      std::move(clients), StartOf(definition), definition.max_record_bytes));
 }
 
 }  // namespace murmur

@@ -145,7 +145,7 @@ Result<std::unique_ptr<SnapshotSource>> MakeMongoSnapshot(const Definition& defi
 
 Result<std::unique_ptr<SnapshotSource>> MakeMongoSnapshot(const Definition& definition,
                                                           const MongoSnapshotOptions& options) {
-  MURMUR_ASSIGN(auto clients, MongoClients::Make(*definition.source));
+  MURMUR_ASSIGN(auto clients, MongoClients::Make(*TableOf(definition)));
   return std::unique_ptr<SnapshotSource>(
       std::make_unique<MongoSnapshot>(std::move(clients), options));
 }
