@@ -198,6 +198,10 @@ class LiveSource {
   // About how many records lie between two positions of a split; 0: `position` has reached `end`.
   virtual uint64_t Distance(const Position& position, const Position& end) const = 0;
 
+  // The place in the log (RecordBatch::places) up to which all has come at `position`; empty: this
+  // source has no places.
+  virtual Result<std::string> PlaceOf(const Position& /*position*/) const { return std::string(); }
+
   // A stream over `split` behind `after`. Its Read does not wait: `wake` is called, by any thread,
   // when records may have come since a Read was kIdle; at the latest then, it is tried again.
   // Errors, of Open or of a Read: kOutOfRange (the records behind `after` are gone: what is there,

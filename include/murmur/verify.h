@@ -16,9 +16,10 @@ struct VerifyFinding {
     kMissingRow,  // the source has it, the state does not count it
     kStaleRow,    // the state counts it as it is not
     kGhostRow,    // the state counts it, the source does not have it, or it does not count
-    kMissingKey,  // rows that the state counts come to it, and it is not there
-    kWrongKey,    // it is not what those rows come to
-    kGhostKey,    // none of those rows comes to it
+    // Of the rows that the state counts, or by cuts, of those that the source has:
+    kMissingKey,  // some come to it, and it is not there
+    kWrongKey,    // it is not what they come to
+    kGhostKey,    // none comes to it
   };
   Kind kind = Kind::kMissingRow;
   std::string row;  // of a row: names it
@@ -48,8 +49,9 @@ struct VerifyCounts {
 struct VerifySummary {
   uint64_t version = 0;
   bool rows_checked = true;   // false: the source has no rows that can be asked for, see notes
+  bool rows_compared = true;  // false: by cuts, nothing is known of them one by one
   uint64_t rows = 0;          // that the source has
-  uint64_t rows_counted = 0;  // by the state
+  uint64_t rows_counted = 0;  // by the state, where they are compared
   uint64_t keys = 0;          // of the state
   uint64_t unsure_rows = 0;   // that differed and changed each time they were looked at
   VerifyCounts found;
@@ -63,9 +65,9 @@ struct VerifySummary {
 };
 
 // Compares the serving version of a table's state with its ledger, and that with the rows of the
-// source, while both may change. A version that no process writes catches up with the source first;
-// one that a process writes has to follow it.
-// Errors: kCancelled; kInvalidArgument (the definition: no table, or one whose changes don't
+// source, while both may change; one that is kept by cuts, with what the rows come to. A version
+// that no process writes catches up with the source first; one that a process writes has to follow
+// it. Errors: kCancelled; kInvalidArgument (the definition: no table, or one whose changes don't
 // count); kFailedPrecondition (another definition, not complete; to repair: in use by another
 // process); kResourceExhausted (more differs than `memory` has room for); and those of the source.
 // *summary is filled in as far as it went.

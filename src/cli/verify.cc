@@ -81,6 +81,8 @@ std::string SummaryAsJson(const VerifySummary& summary) {
   if (summary.repaired) json["left"] = CountsAsJson(summary.left);
   if (summary.rows_checked) {
     json["rows"] = summary.rows;
+  }
+  if (summary.rows_checked && summary.rows_compared) {
     json["rows_counted"] = summary.rows_counted;
     json["rows_not_compared"] = summary.unsure_rows;
   }
@@ -92,8 +94,10 @@ std::string SummaryAsJson(const VerifySummary& summary) {
 std::string SummaryAsText(const VerifySummary& summary) {
   std::string text = fmt::format("version {}: {}", summary.version, Plural(summary.keys, "key"));
   if (summary.rows_checked) {
-    text += fmt::format(", {}, {} of them counted", Plural(summary.rows, "row"),
-                        WithCommas(summary.rows_counted));
+    text += fmt::format(", {}", Plural(summary.rows, "row"));
+    if (summary.rows_compared) {
+      text += fmt::format(", {} of them counted", WithCommas(summary.rows_counted));
+    }
   }
   const std::string found = CountsAsText(summary.found);
   text += found.empty() ? ": all agree" : ": " + found;

@@ -9,9 +9,17 @@
 
 namespace murmur {
 
-CutMethod::CutMethod(const std::shared_ptr<const Pipeline>& pipeline, CutMap cuts,
+CutMethod::CutMethod(const std::shared_ptr<const Pipeline>& pipeline, CutMap cuts, RowsAsOf as_of,
                      RowDeltas* deltas)
-    : cuts_(std::move(cuts)), deltas_(*deltas), missed_rows_(pipeline->projection()) {}
+    : cuts_(std::move(cuts)),
+      as_of_(as_of),
+      deltas_(*deltas),
+      missed_rows_(pipeline->projection()) {}
+
+void CutMethod::BeginBehind(std::string_view place) {
+  cuts_.Pass(place);
+  cuts_.PassAll(place);
+}
 
 Status CutMethod::Take(const FoldRun& run, SplitWork* work, RecordBatch* batch) {
   return run.is_scan ? TakeRead(work, batch) : TakeChanges(work, batch);
@@ -42,26 +50,27 @@ Status CutMethod::TakeEnd(SplitWork* work, const RecordBatch& batch) {
 Status CutMethod::TakeChanges(SplitWork* work, RecordBatch* batch) {
   std::vector<bool> keep(batch->rows);
   cells_.clear();
+  const bool back = as_of_ == RowsAsOf::kBegin;
   deltas_.BeginTaking();
   for (uint32_t row = 0; row < batch->rows; ++row) {
     const RowChange change = batch->changes[row];
     cuts_.Pass(batch->places[row]);
     if (change == RowChange::kDelete) continue;
     const auto verdict = cuts_.Judge(batch->row_keys[row], batch->places[row]);
-    if (verdict == CutMap::Verdict::kIgnored) continue;
-    const bool counts = verdict == CutMap::Verdict::kCounts;
-    keep[row] = counts && change == RowChange::kPut;
-    if (keep[row]) continue;
-    std::string cells;
+    const bool counts = (verdict == CutMap::Verdict::kCounts) != back;
+    const bool held = verdict == CutMap::Verdict::kHeld;
+    keep[row] = counts && (change == RowChange::kPut) != back;
+    const bool taken = counts && !keep[row];
+    if (!taken && !held) continue;
+    std::string& cells = cells_.emplace_back();
     AppendRow(*batch, row, &cells);
-    if (counts) {
-      MURMUR_TRY(deltas_.Take(cells_.emplace_back(std::move(cells)), batch->offsets[row], row));
-    } else {
+    if (taken) MURMUR_TRY(deltas_.Take(cells, batch->offsets[row], row));
+    if (held) {
       cuts_.Hold({.row = std::string(batch->row_keys[row]),
                   .place = batch->places[row],
                   .change = change,
                   .id = batch->offsets[row],
-                  .cells = std::move(cells)});
+                  .cells = cells});
     }
   }
   deltas_.EndTakingWhatCounted();

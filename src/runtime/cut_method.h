@@ -2,6 +2,10 @@
 // kept of rows: a change counts, or is in what was read, or will be in what is read (cut_map.h).
 // At every commit the state is that of the rows which were read, as of the position of live.
 //
+// A version can also be that of the rows as they were where live began, when live has passed all
+// that was read: a change that counts is left out then, and any other is taken back from what was
+// read.
+//
 // What a row contributes must not depend on when it came: rows with times in the future count, and
 // no window expires (definition/table_method.h).
 #pragma once
@@ -18,13 +22,18 @@
 
 namespace murmur {
 
+// Of which moment the rows are that are counted, once live has passed all that was read.
+enum class RowsAsOf : uint8_t { kPosition, kBegin };  // where live is; where live began
+
 class CutMethod final : public RowMethod {
  public:
   // The deltas outlive it.
-  CutMethod(const std::shared_ptr<const Pipeline>& pipeline, CutMap cuts, RowDeltas* deltas);
+  CutMethod(const std::shared_ptr<const Pipeline>& pipeline, CutMap cuts, RowsAsOf as_of,
+            RowDeltas* deltas);
 
   bool needs_before() const noexcept override { return true; }
   bool settled() const override { return cuts_.settled(); }
+  void BeginBehind(std::string_view place) override;
   void BeginRead(const SplitWork& work) override { cuts_.BeginRead(work.split.id); }
   Status Take(const FoldRun& run, SplitWork* work, RecordBatch* batch) override;
   Status TakeEnd(SplitWork* work, const RecordBatch& batch) override;
@@ -41,6 +50,7 @@ class CutMethod final : public RowMethod {
   void Add(const std::vector<bool>& keep, RecordBatch* batch, SplitProgress* progress);
 
   CutMap cuts_;
+  const RowsAsOf as_of_;
   RowDeltas& deltas_;
   std::vector<LedgerRow> committing_;
 

@@ -4,7 +4,6 @@
 #include <numeric>
 
 #include "runtime/choose_method.h"
-#include "runtime/cut_method.h"
 #include "runtime/key_rebuild.h"
 #include "runtime/table_cursor.h"
 
@@ -52,9 +51,9 @@ std::shared_ptr<RowFold> RowFold::WithLedger(const std::shared_ptr<const Pipelin
 
 std::shared_ptr<RowFold> RowFold::WithCuts(const std::shared_ptr<const Pipeline>& pipeline,
                                            StateTable* table, const FoldOptions& options,
-                                           CutMap cuts) {
+                                           CutMap cuts, RowsAsOf as_of) {
   const auto make = [&](RowDeltas* deltas) {
-    return std::make_unique<CutMethod>(pipeline, std::move(cuts), deltas);
+    return std::make_unique<CutMethod>(pipeline, std::move(cuts), as_of, deltas);
   };
   return std::shared_ptr<RowFold>(new RowFold(pipeline, table, options, make));
 }
@@ -62,7 +61,8 @@ std::shared_ptr<RowFold> RowFold::WithCuts(const std::shared_ptr<const Pipeline>
 Result<std::shared_ptr<RowFold>> RowFold::OfScan(const std::shared_ptr<const Pipeline>& pipeline,
                                                  StateTable* table, const FoldOptions& options,
                                                  const SnapshotSource& source, const ScanPlan& plan,
-                                                 const SnapshotSource::ProgressMap& progress) {
+                                                 const SnapshotSource::ProgressMap& progress,
+                                                 RowsAsOf as_of) {
   if (plan.method == TableMethod::kLedger) {
     return WithLedger(pipeline, table, options, LedgerMethod::Phase::kScanning);
   }
@@ -76,7 +76,7 @@ Result<std::shared_ptr<RowFold>> RowFold::OfScan(const std::shared_ptr<const Pip
   }
   CutMap cuts(std::max<size_t>(kHeldBytesMin, options.delta_bytes / kHeldShare / options.threads));
   MURMUR_TRY(cuts.Load(*table, plan.splits, ranges, done));
-  return WithCuts(pipeline, table, options, std::move(cuts));
+  return WithCuts(pipeline, table, options, std::move(cuts), as_of);
 }
 
 Result<std::shared_ptr<RowFold>> RowFold::OfLive(const std::shared_ptr<const Pipeline>& pipeline,

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "runtime/cut_map.h"
+#include "runtime/cut_method.h"
 #include "runtime/fold_worker.h"
 #include "runtime/ledger_method.h"
 #include "runtime/row_deltas.h"
@@ -34,13 +35,15 @@ class RowFold {
                                              LedgerMethod::Phase phase);
   static std::shared_ptr<RowFold> WithCuts(const std::shared_ptr<const Pipeline>& pipeline,
                                            StateTable* table, const FoldOptions& options,
-                                           CutMap cuts);
+                                           CutMap cuts, RowsAsOf as_of = RowsAsOf::kPosition);
   // Of a scan, and live beside it: by the method of its plan. `source` has taken it up; `progress`:
   // of its splits. Errors: kFailedPrecondition (the definition does not allow the method by now).
+  // kBegin: REQUIRES cuts
   static Result<std::shared_ptr<RowFold>> OfScan(const std::shared_ptr<const Pipeline>& pipeline,
                                                  StateTable* table, const FoldOptions& options,
                                                  const SnapshotSource& source, const ScanPlan& plan,
-                                                 const SnapshotSource::ProgressMap& progress);
+                                                 const SnapshotSource::ProgressMap& progress,
+                                                 RowsAsOf as_of = RowsAsOf::kPosition);
   // Of live alone. Errors: as OfScan.
   static Result<std::shared_ptr<RowFold>> OfLive(const std::shared_ptr<const Pipeline>& pipeline,
                                                  StateTable* table, const FoldOptions& options,
@@ -50,6 +53,9 @@ class RowFold {
 
   // Has live passed all that reads have seen? From there on it needs no more of them.
   bool settled() const;
+
+  // Live has come to `place` of the log in an earlier process. Before anything is counted.
+  void BeginBehind(std::string_view place) { method_->BeginBehind(place); }
 
   // As FoldWorker; `run` says whether the batch is of a scan, and outlives its Detach.
   void BeginRead(const SplitWork& work);

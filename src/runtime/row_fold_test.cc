@@ -165,6 +165,7 @@ class Interleaving {
     bool reads_lie = false;   // they say that they saw what they did not
     bool redelivers = false;  // after a crash live brings an event again that was committed
     size_t held_bytes = 1 << 20;
+    RowsAsOf as_of = RowsAsOf::kPosition;
   };
 
   Interleaving(const std::shared_ptr<const Pipeline>& pipeline, uint64_t seed, Options options)
@@ -176,6 +177,7 @@ class Interleaving {
     See(Below(log_.size() + 1));
     size_t token = options.late_token ? log_.size() : visible_;
     if (options.reorders) token &= ~size_t{1};  // not between the two of a pair
+    begin_ = token;
     Start();
     MoveLive(token);  // captured once, durable before the first row
   }
@@ -183,7 +185,7 @@ class Interleaving {
   // Is the state that of the rows, whenever it has to be?
   bool Run() {
     if (!Steps(120) || !Drain()) return false;
-    if (options_.reorders) return true;
+    if (options_.reorders || options_.as_of == RowsAsOf::kBegin) return true;
     // From here on there is live alone.
     options_.phase = LedgerMethod::Phase::kLive;
     Start();
@@ -227,7 +229,12 @@ class Interleaving {
       Live();
       Commit();
     } while (crashed() || !ScanIsDone() || live_.progress.position != Text(log_.size()));
-    return Stored() == Folded(pipeline_, now_);
+    return Stored() == Folded(pipeline_, TableAsOf(log_.size()));
+  }
+
+  // What the state is to be, with live at this position.
+  std::map<int, Row> TableAsOf(size_t live) const {
+    return TableAt(options_.as_of == RowsAsOf::kBegin ? begin_ : live);
   }
 
   static std::string Text(size_t n) { return std::to_string(n); }
@@ -329,7 +336,7 @@ class Interleaving {
     }
     CutMap cuts(options_.held_bytes);
     EXPECT_EQ(cuts.Load(*opened_, splits, ranges, done), Status());
-    return RowFold::WithCuts(pipeline_, &*table_, options, std::move(cuts));
+    return RowFold::WithCuts(pipeline_, &*table_, options, std::move(cuts), options_.as_of);
   }
 
   // By cuts: of what is left of the split, as of what is visible now.
@@ -459,7 +466,7 @@ class Interleaving {
     const size_t live = std::stoul(live_.progress.position);
     if (live < *end_of_scan_) return true;
     Commit();
-    return crashed() || Stored() == Folded(pipeline_, TableAt(live));
+    return crashed() || Stored() == Folded(pipeline_, TableAsOf(live));
   }
 
   const std::shared_ptr<const Pipeline> pipeline_;
@@ -471,6 +478,7 @@ class Interleaving {
 
   std::vector<Event> log_;
   std::map<int, Row> now_;
+  size_t begin_ = 0;    // of live
   size_t visible_ = 0;  // how much of the log readers see
 
   std::unique_ptr<StateTable> opened_;
@@ -537,6 +545,16 @@ TEST(RowFoldTest, CutsNeedReadsThatSayWhatTheySaw) {
 }
 TEST(RowFoldTest, CutsNeedAnEarlyToken) {
   EXPECT_NE(FirstFailure(500, 1, {.late_token = true, .cut = true}), std::nullopt);
+}
+TEST(RowFoldTest, CutsEndAtTheRowsAsTheyWereAtTheBegin) {
+  EXPECT_EQ(FirstFailure(Runs(), Seed(), {.cut = true, .as_of = RowsAsOf::kBegin}), std::nullopt);
+  EXPECT_EQ(
+      FirstFailure(Runs(), Seed(), {.cut = true, .held_bytes = 300, .as_of = RowsAsOf::kBegin}),
+      std::nullopt);
+}
+TEST(RowFoldTest, CutsAsOfTheBeginNeedReadsBehindIt) {
+  EXPECT_NE(FirstFailure(500, 1, {.late_token = true, .cut = true, .as_of = RowsAsOf::kBegin}),
+            std::nullopt);
 }
 TEST(RowFoldTest, CutsNeedChangesOnce) {
   EXPECT_NE(FirstFailure(500, 1, {.cut = true, .redelivers = true}), std::nullopt);

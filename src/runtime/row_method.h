@@ -27,6 +27,8 @@ class RowMethod {
   // As RowFold::settled, where only the method can tell.
   virtual bool settled() const { return true; }
 
+  // All that changed up to this place of the log came before this process.
+  virtual void BeginBehind(std::string_view /*place*/) {}
   // A read of what is left of a scan's split begins: what it finds is as of now, or of later.
   virtual void BeginRead(const SplitWork& /*work*/) {}
   // Adds what the batch comes to, all but its position. Where a scan's batch can't be counted any

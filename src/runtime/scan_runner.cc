@@ -21,8 +21,12 @@ ScanRunner::ScanRunner(std::shared_ptr<const Pipeline> pipeline, SnapshotSource*
       run_(std::move(pipeline), table, std::move(options)) {}
 
 ScanRunner::ScanRunner(std::shared_ptr<const Pipeline> pipeline, SnapshotSource* source,
-                       StateTable* table, FoldOptions options, Companion* companion)
-    : source_(source), companion_(companion), run_(std::move(pipeline), table, std::move(options)) {
+                       StateTable* table, FoldOptions options, Companion* companion,
+                       CaptureHandoff capture)
+    : source_(source),
+      capture_(std::move(capture)),
+      companion_(companion),
+      run_(std::move(pipeline), table, std::move(options)) {
   run_.is_scan = true;
 }
 

@@ -46,7 +46,7 @@ class ScanRunner {
              FoldOptions options, CaptureHandoff capture = {});
   // Of a table's rows.
   ScanRunner(std::shared_ptr<const Pipeline> pipeline, SnapshotSource* source, StateTable* table,
-             FoldOptions options, Companion* companion);
+             FoldOptions options, Companion* companion, CaptureHandoff capture = {});
 
   // Captures the hand-off token and the plan if the table has none yet, else takes up the plan;
   // reads every split to its end; sets the table's status to complete, or failed with the reason.

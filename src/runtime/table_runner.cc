@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "runtime/capture_behind.h"
 #include "runtime/choose_method.h"
 
 namespace murmur {
@@ -14,20 +15,46 @@ constexpr std::chrono::milliseconds kCatchUpPause{200};
 TableRunner::TableRunner(std::shared_ptr<const Pipeline> pipeline, SnapshotSource* rows,
                          LiveSource* changes, StateTable* table, const FoldOptions& scan,
                          const FoldOptions& live)
+    : TableRunner(std::move(pipeline), rows, changes, table, scan, live, std::nullopt) {}
+
+TableRunner::TableRunner(std::shared_ptr<const Pipeline> pipeline, SnapshotSource* rows,
+                         LiveSource* changes, StateTable* table, const FoldOptions& scan,
+                         const FoldOptions& live, std::optional<LiveSource::PositionMap> as_of)
     : pipeline_(std::move(pipeline)),
       rows_(rows),
       changes_(changes),
       table_(table),
       scan_options_(scan),
       live_options_(live),
-      scan_(pipeline_, rows, table, scan, this) {}
+      as_of_(std::move(as_of)),
+      scan_(pipeline_, rows, table, scan, this, CaptureFor(as_of_)) {}
 
 TableRunner::~TableRunner() { (void)StopFollowing(); }
 
 Status TableRunner::Run(std::stop_token stop) {
+  if (as_of_) MURMUR_TRY(BeginAt(*as_of_));
   Status status = scan_.Run(stop);
   (void)StopFollowing();
   return status;
+}
+
+ScanRunner::CaptureHandoff TableRunner::CaptureFor(
+    const std::optional<LiveSource::PositionMap>& as_of) {
+  if (!as_of) return {};
+  return [this](std::stop_token stop) {
+    return CaptureBehind(rows_, changes_, *as_of_, std::move(stop));
+  };
+}
+
+// Live goes on from where it is.
+Status TableRunner::BeginAt(const LiveSource::PositionMap& positions) {
+  Commit commit;
+  for (const auto& [split, position] : positions) {
+    SplitMove& move = commit.moves.emplace_back();
+    move.split = split;
+    move.to.position = position;
+  }
+  return table_->Apply(commit);
 }
 
 std::shared_ptr<LiveRunner> TableRunner::NewLive() {
@@ -64,12 +91,22 @@ std::optional<double> TableRunner::ScanSeconds() const {
 
 Result<TableMethod> TableRunner::Choose(std::stop_token stop) {
   MURMUR_ASSIGN(const ChosenMethod chosen, ChooseMethod(pipeline_->definition(), rows_, stop));
-  return chosen.method;
+  if (!as_of_ || chosen.method == TableMethod::kCut) return chosen.method;
+  return Status(Code::kFailedPrecondition, "cuts are not possible by now: " + chosen.why);
 }
 
 Result<std::shared_ptr<RowFold>> TableRunner::Begin(const ScanPlan& plan,
                                                     const ProgressMap& progress) {
-  MURMUR_ASSIGN(fold_, RowFold::OfScan(pipeline_, table_, scan_options_, *rows_, plan, progress));
+  MURMUR_ASSIGN(fold_, RowFold::OfScan(pipeline_, table_, scan_options_, *rows_, plan, progress,
+                                       as_of_ ? RowsAsOf::kBegin : RowsAsOf::kPosition));
+  for (const auto& [split, earlier] : progress) {
+    const bool is_scanned =
+        std::any_of(plan.splits.begin(), plan.splits.end(),
+                    [&id = split](const Split& scanned) { return scanned.id == id; });
+    if (is_scanned) continue;
+    MURMUR_ASSIGN(const std::string place, changes_->PlaceOf(earlier.position));
+    fold_->BeginBehind(place);
+  }
   follower_ = std::jthread([this](std::stop_token stop) {
     followed_ = NewLive()->Run(LiveRunner::Until::kStopped, stop);
     if (!stop.stop_requested()) scan_.Abort(followed_);

@@ -30,6 +30,12 @@ class TableRunner final : private ScanRunner::Companion {
   // All outlive the runner. `live`: how live runs; the commits of both go by `scan`.
   TableRunner(std::shared_ptr<const Pipeline> pipeline, SnapshotSource* rows, LiveSource* changes,
               StateTable* table, const FoldOptions& scan, const FoldOptions& live);
+  // By cuts, into a new table, the rows as they were at these positions of live.
+  // Errors of Run, too: kFailedPrecondition (cuts are not possible by now; why), kUnavailable (the
+  // source does not show what had happened by then).
+  TableRunner(std::shared_ptr<const Pipeline> pipeline, SnapshotSource* rows, LiveSource* changes,
+              StateTable* table, const FoldOptions& scan, const FoldOptions& live,
+              std::optional<LiveSource::PositionMap> as_of);
   ~TableRunner() override;
 
   // As ScanRunner::Run; the errors of LiveRunner::Run too.
@@ -45,6 +51,8 @@ class TableRunner final : private ScanRunner::Companion {
   Result<std::shared_ptr<RowFold>> Begin(const ScanPlan& plan,
                                          const ProgressMap& progress) override;
   Status CatchUp(std::stop_token stop) override;
+  ScanRunner::CaptureHandoff CaptureFor(const std::optional<LiveSource::PositionMap>& as_of);
+  Status BeginAt(const LiveSource::PositionMap& positions);
   // How following beside the scan ended.
   Status StopFollowing();
   std::shared_ptr<LiveRunner> NewLive();
@@ -57,6 +65,7 @@ class TableRunner final : private ScanRunner::Companion {
   LiveSource* const changes_;
   StateTable* const table_;
   const FoldOptions scan_options_, live_options_;
+  const std::optional<LiveSource::PositionMap> as_of_;
   std::shared_ptr<RowFold> fold_;  // since Begin
   ScanRunner scan_;
   std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();

@@ -4,10 +4,9 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
-#include <thread>
 
-#include "query/row.h"
+#include "runtime/capture_behind.h"
+#include "runtime/key_findings.h"
 #include "runtime/key_rebuild.h"
 #include "runtime/ledger_entry.h"
 #include "state/value.h"
@@ -16,13 +15,9 @@ namespace murmur {
 namespace {
 
 using FindingKind = VerifyFinding::Kind;
-using Values = std::map<std::string, std::string>;
 
 // Rows that change each time they are looked at are let be.
 constexpr uint32_t kPasses = 3;
-constexpr std::chrono::milliseconds kAskAgainEvery{100};
-constexpr int kAsksMax = 100;
-constexpr size_t kValueOverhead = 150;  // in a map
 
 uint64_t& CountOf(FindingKind kind, VerifyCounts* counts) {
   return counts->findings[static_cast<size_t>(kind)];
@@ -34,40 +29,12 @@ FindingKind KindOf(const RowDifference& difference) {
   return difference.cells ? FindingKind::kStaleRow : FindingKind::kGhostRow;
 }
 
-FindingKind KindOf(const KeyDifference& difference) {
-  if (!difference.stored) return FindingKind::kMissingKey;
-  return difference.expected ? FindingKind::kWrongKey : FindingKind::kGhostKey;
-}
-
 // The entry that brings the row to the truth. A version stays, so that what is older stays old.
 std::optional<std::string> CorrectEntry(const RowDifference& difference) {
   const std::string_view version =
       difference.entry ? VersionOf(*difference.entry) : std::string_view();
   if (!difference.cells && version.empty()) return std::nullopt;
   return NewEntry(/*live=*/true, version, difference.cells);
-}
-
-// Keys with all that they are to have; empty: nothing.
-class Replacements final : public DeltaCursor {
- public:
-  explicit Replacements(const Values& values) : next_(values.begin()), end_(values.end()) {}
-  bool Next(std::string_view* key, std::string_view* value) override {
-    if (next_ == end_) return false;
-    *key = next_->first;
-    *value = next_->second;
-    ++next_;
-    return true;
-  }
-  bool Replaces() const override { return true; }
-
- private:
-  Values::const_iterator next_, end_;
-};
-
-Status TooMuchToRepair() {
-  return Status(Code::kResourceExhausted,
-                "more differs than one commit can repair within `memory`: build the state anew, "
-                "murmur bootstrap FILE --fresh");
 }
 
 }  // namespace
@@ -103,8 +70,9 @@ Status Verifier::CheckRows(std::stop_token stop, VerifySummary* summary) {
     if (unsure_.empty() || pass == kPasses) break;
     follower_->NextSpan();
     MURMUR_ASSIGN(reached_, changes_->Ends(splits_, stop));
-    MURMUR_ASSIGN(const bool reads_behind, ReadsBehind(reached_, stop));
-    if (!reads_behind) break;
+    const auto behind = CaptureBehind(source_, changes_, reached_, stop);
+    if (behind.status().code() == Code::kUnavailable) break;
+    MURMUR_TRY(behind.status());
   }
   summary->unsure_rows = unsure_.size();
   return TellOfRows(summary);
@@ -140,22 +108,6 @@ Status Verifier::CheckRowsOnce(uint32_t pass, std::stop_token stop, VerifySummar
   return {};
 }
 
-// Whether what is read of the source from now on has all that happened up to `reached`: it may come
-// from a server that lags.
-Result<bool> Verifier::ReadsBehind(const LiveSource::PositionMap& reached, std::stop_token stop) {
-  for (int asked = 0; asked < kAsksMax; ++asked) {
-    MURMUR_ASSIGN(const HandoffToken token, source_->CaptureHandoff(stop));
-    MURMUR_ASSIGN(const auto begin, changes_->Begin(splits_, token, stop));
-    const bool is_behind = std::all_of(reached.begin(), reached.end(), [&](const auto& one) {
-      const auto it = begin.find(one.first);
-      return it != begin.end() && changes_->Distance(it->second, one.second) == 0;
-    });
-    if (is_behind) return true;
-    std::this_thread::sleep_for(kAskAgainEvery);
-  }
-  return false;
-}
-
 Status Verifier::Open(std::stop_token stop) {
   snapshot_.reset();
   if (opened_.table) MURMUR_TRY(opened_.table->Close());
@@ -163,15 +115,6 @@ Status Verifier::Open(std::stop_token stop) {
   MURMUR_ASSIGN(opened_, open_(reached_, stop));
   MURMUR_ASSIGN(snapshot_, opened_.table->Snapshot());
   return {};
-}
-
-Result<std::vector<std::string>> Verifier::Shown(const Values& values) const {
-  std::vector<std::string> shown;
-  for (const auto& [key, value] : values) {
-    MURMUR_ASSIGN(const Row row, RenderRow(*opened_.pipeline, key, value));
-    shown.push_back(RowAsJson(*opened_.pipeline, row, ""));
-  }
-  return shown;
 }
 
 Status Verifier::TellOfRows(VerifySummary* summary) const {
@@ -186,11 +129,11 @@ Status Verifier::TellOfRows(VerifySummary* summary) const {
     const auto& [text, entry, cells] = found.difference;
     if (entry && HasCells(*entry)) {
       MURMUR_ASSIGN(const auto values, FoldRow(opened_.pipeline, key, CellsOf(*entry)));
-      MURMUR_ASSIGN(finding.state, Shown(values));
+      MURMUR_ASSIGN(finding.state, ShowValues(*opened_.pipeline, values));
     }
     if (cells) {
       MURMUR_ASSIGN(const auto values, FoldRow(opened_.pipeline, key, *cells));
-      MURMUR_ASSIGN(finding.expected, Shown(values));
+      MURMUR_ASSIGN(finding.expected, ShowValues(*opened_.pipeline, values));
     }
     summary->findings.push_back(std::move(finding));
   }
@@ -198,20 +141,9 @@ Status Verifier::TellOfRows(VerifySummary* summary) const {
 }
 
 Status Verifier::CheckKeys(std::stop_token stop, VerifySummary* summary) {
-  uint64_t told = 0;
-  const auto tell = [&](const KeyDifference& difference) -> Status {
-    VerifyFinding finding{.kind = KindOf(difference), .row = {}, .state = {}, .expected = {}};
-    ++CountOf(finding.kind, &summary->found);
-    if (told++ >= options_.findings_max) return {};
-    const std::string key(difference.key);
-    if (difference.stored) {
-      MURMUR_ASSIGN(finding.state, Shown({{key, std::string(*difference.stored)}}));
-    }
-    if (difference.expected) {
-      MURMUR_ASSIGN(finding.expected, Shown({{key, std::string(*difference.expected)}}));
-    }
-    summary->findings.push_back(std::move(finding));
-    return {};
+  KeyFindings findings(*opened_.pipeline, options_.findings_max, summary);
+  const auto tell = [&findings](const KeyDifference& difference) {
+    return findings.Add(difference);
   };
   return CheckState(opened_.pipeline, *snapshot_, {.table_bytes = options_.table_bytes}, stop, tell,
                     &summary->keys);
@@ -235,15 +167,8 @@ Result<LedgerChanges> Verifier::Corrections() const {
 
 // What keys are to have that have something else, by the ledger as it will be.
 Status Verifier::FindValues(const LedgerChanges& changes, std::stop_token stop,
-                            Values* values) const {
-  uint64_t bytes = 0;
-  const auto add = [&](const KeyDifference& difference) -> Status {
-    std::string value(difference.expected.value_or(std::string_view()));
-    bytes += difference.key.size() + value.size() + kValueOverhead;
-    if (bytes > options_.repair_bytes) return TooMuchToRepair();
-    values->emplace(difference.key, std::move(value));
-    return {};
-  };
+                            KeyRepair* repair) const {
+  const auto add = [repair](const KeyDifference& difference) { return repair->Add(difference); };
   uint64_t keys = 0;
   return CheckState(opened_.pipeline, *snapshot_,
                     {.table_bytes = options_.table_bytes, .changes = &changes}, std::move(stop),
@@ -271,15 +196,12 @@ Status Verifier::AddContributors(LedgerChanges* changes) const {
 
 Status Verifier::Repair(std::stop_token stop) {
   MURMUR_ASSIGN(LedgerChanges changes, Corrections());
-  Values values;
-  MURMUR_TRY(FindValues(changes, stop, &values));
+  KeyRepair repair(options_.repair_bytes);
+  MURMUR_TRY(FindValues(changes, stop, &repair));
   MURMUR_TRY(AddContributors(&changes));
-  Replacements cursor(values);
-  Commit commit;
-  commit.deltas = &cursor;
-  commit.delta_count = values.size();
-  for (const auto& [key, entry] : changes) commit.ledger.push_back({key, entry});
-  MURMUR_TRY(opened_.table->Apply(commit));
+  std::vector<LedgerRow> ledger;
+  for (const auto& [key, entry] : changes) ledger.push_back({key, entry});
+  MURMUR_TRY(repair.Apply(std::move(ledger), opened_.table.get()));
   snapshot_.reset();
   return opened_.table->Close();
 }

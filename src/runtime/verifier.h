@@ -18,6 +18,7 @@
 #include "murmur/source.h"
 #include "murmur/verify.h"
 #include "runtime/change_follower.h"
+#include "runtime/key_findings.h"
 #include "runtime/ledger_fold.h"
 #include "runtime/row_check.h"
 #include "runtime/state_access.h"
@@ -60,14 +61,11 @@ class Verifier {
   Status CheckRows(std::stop_token stop, VerifySummary* summary);
   Status CheckRowsOnce(uint32_t pass, std::stop_token stop, VerifySummary* summary);
   Status Begin(std::stop_token stop);
-  Result<bool> ReadsBehind(const LiveSource::PositionMap& reached, std::stop_token stop);
   Status Open(std::stop_token stop);
   Status CheckKeys(std::stop_token stop, VerifySummary* summary);
   Status TellOfRows(VerifySummary* summary) const;
-  Result<std::vector<std::string>> Shown(const std::map<std::string, std::string>& values) const;
   Result<LedgerChanges> Corrections() const;
-  Status FindValues(const LedgerChanges& changes, std::stop_token stop,
-                    std::map<std::string, std::string>* values) const;
+  Status FindValues(const LedgerChanges& changes, std::stop_token stop, KeyRepair* repair) const;
   Status AddContributors(LedgerChanges* changes) const;
 
   SnapshotSource* const source_;

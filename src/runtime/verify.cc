@@ -8,6 +8,7 @@
 #include <mutex>
 
 #include "runtime/build_version.h"
+#include "runtime/cut_verifier.h"
 #include "runtime/live_owner.h"
 #include "runtime/state_access.h"
 #include "runtime/verifier.h"
@@ -25,6 +26,7 @@ constexpr double kDifferenceShare = 0.1;
 constexpr double kSketchShare = 0.1;
 constexpr double kChangedShare = 0.1;
 constexpr double kRepairShare = 0.1;
+constexpr double kDeltaShare = 0.25;
 
 // How long a process that writes the state may take to move on; how often it is looked at.
 constexpr std::chrono::seconds kMovesWithin{60};
@@ -49,15 +51,22 @@ Status CheckVerifiable(const Definition& definition) {
                 "or `error` they count as they were first seen, which nobody can tell any more");
 }
 
-// Without a ledger nobody knows what the state holds of a row.
-Status CheckHasLedger(const OpenedVersion& version) {
+// Beside the state's versions.
+constexpr char kShadow[] = "/verify";
+// The shadow has a store of its own beside that of the state.
+constexpr double kShadowMemory = 0.5;
+
+Result<TableMethod> MethodOf(const OpenedVersion& version) {
   MURMUR_ASSIGN(const auto plan, version.table->Plan());
-  if (!plan || plan->method == TableMethod::kLedger) return {};
-  return Status(Code::kFailedPrecondition,
-                "version " + std::to_string(version.info.number) +
-                    " is kept by cuts, which keep nothing of rows that the table could be compared "
-                    "with. A state with `method: ledger` can be verified; this one can be compared "
-                    "with one built anew: murmur bootstrap FILE --fresh, then murmur diff");
+  return plan ? plan->method : TableMethod::kLedger;
+}
+
+// What is verified is the version that served when it began, or one like it.
+Status CheckMethod(const OpenedVersion& version, TableMethod method) {
+  MURMUR_ASSIGN(const TableMethod is, MethodOf(version));
+  if (is == method) return {};
+  return Status(Code::kUnavailable, "version " + std::to_string(version.info.number) +
+                                        ", of another method, serves by now: verify again");
 }
 
 void Sleep(std::chrono::milliseconds time, const std::stop_token& stop) {
@@ -70,9 +79,13 @@ void Sleep(std::chrono::milliseconds time, const std::stop_token& stop) {
 // The serving version, opened where it has reached what is asked for.
 class ServingState {
  public:
-  ServingState(const Definition& definition, const VerifyOptions& options,
+  ServingState(const Definition& definition, const VerifyOptions& options, TableMethod method,
                StateDirectory* directory, const LiveSource* changes)
-      : definition_(definition), options_(options), directory_(*directory), changes_(changes) {}
+      : definition_(definition),
+        options_(options),
+        method_(method),
+        directory_(*directory),
+        changes_(changes) {}
 
   Result<OpenedVersion> Open(const LiveSource::PositionMap& reached, const std::stop_token& stop) {
     auto moved_at = steady_clock::now();
@@ -111,7 +124,7 @@ class ServingState {
     }
     const Access access = options_.repair ? Access::kWrite : Access::kRead;
     MURMUR_ASSIGN(auto opened, OpenVersion(definition_, directory_, *number, access));
-    MURMUR_TRY(CheckHasLedger(opened));  // another version may serve by now
+    MURMUR_TRY(CheckMethod(opened, method_));
     return opened;
   }
 
@@ -165,6 +178,7 @@ class ServingState {
 
   const Definition& definition_;
   const VerifyOptions& options_;
+  const TableMethod method_;
   StateDirectory& directory_;
   const LiveSource* const changes_;
 };
@@ -182,12 +196,29 @@ VerifierOptions OptionsOf(const Definition& definition, const VerifyOptions& opt
   return to;
 }
 
+CutVerifierOptions CutOptionsOf(const Definition& definition, const VerifyOptions& options) {
+  Definition half = definition;
+  half.memory_bytes =
+      static_cast<uint64_t>(static_cast<double>(definition.memory_bytes) * kShadowMemory);
+  CutVerifierOptions to;
+  to.shadow_path = StatePath(definition) + kShadow;
+  to.store = StoreOptions(half);
+  to.scan = {.threads = options.threads != 0 ? options.threads : ThreadsOf(definition),
+             .delta_bytes = MemoryShare(half, kDeltaShare),
+             .max_errors = kUnlimited};
+  to.live = to.scan;
+  to.live.threads = 1;
+  to.repair_bytes = MemoryShare(definition, kRepairShare);
+  to.findings_max = options.findings_max;
+  return to;
+}
+
 // One verification, and what it needs of the source.
 class Verification {
  public:
-  Verification(const Definition& definition, const VerifyOptions& options,
+  Verification(const Definition& definition, const VerifyOptions& options, TableMethod method,
                StateDirectory* directory)
-      : definition_(definition), options_(options), directory_(*directory) {}
+      : definition_(definition), options_(options), method_(method), directory_(*directory) {}
 
   Status Run(VerifySummary* summary) {
     if (ScansTable(definition_)) {
@@ -199,25 +230,42 @@ class Verification {
           "the rows can't be asked for, as a change log is all there is of them: only the state "
           "was compared with what it knows of each row");
     }
-    state_.emplace(definition_, options_, &directory_, changes_.get());
-    VerifierOptions how = OptionsOf(definition_, options_);
-    if (options_.on_progress) {
-      how.rows.on_progress = [this](uint64_t rows, uint64_t bytes, uint64_t total) {
-        options_.on_progress(Progress(rows, bytes, total));
-      };
-    }
-    const auto open = [this](const LiveSource::PositionMap& reached, std::stop_token stop) {
-      return state_->Open(reached, stop);
-    };
-    verifier_.emplace(rows_.get(), changes_.get(), open, how);
-    const Status status = verifier_->Run(options_.stop, summary);
+    state_.emplace(definition_, options_, method_, &directory_, changes_.get());
+    const Status status = method_ == TableMethod::kCut ? RunByCuts(summary) : RunByLedger(summary);
     summary->progress = Progress(summary->rows, 0, 0);
     return status;
   }
 
-  Status Repair() { return verifier_->Repair(options_.stop); }
+  Status Repair() { return by_cuts_ ? by_cuts_->Repair() : by_ledger_->Repair(options_.stop); }
 
  private:
+  Status RunByLedger(VerifySummary* summary) {
+    VerifierOptions how = OptionsOf(definition_, options_);
+    how.rows.on_progress = OnProgress();
+    by_ledger_.emplace(rows_.get(), changes_.get(), OpenState(), how);
+    return by_ledger_->Run(options_.stop, summary);
+  }
+
+  Status RunByCuts(VerifySummary* summary) {
+    CutVerifierOptions how = CutOptionsOf(definition_, options_);
+    how.on_progress = OnProgress();
+    by_cuts_.emplace(rows_.get(), changes_.get(), OpenState(), how);
+    return by_cuts_->Run(options_.stop, summary);
+  }
+
+  Verifier::OpenState OpenState() {
+    return [this](const LiveSource::PositionMap& reached, std::stop_token stop) {
+      return state_->Open(reached, stop);
+    };
+  }
+
+  std::function<void(uint64_t, uint64_t, uint64_t)> OnProgress() const {
+    if (!options_.on_progress) return {};
+    return [this](uint64_t rows, uint64_t bytes, uint64_t total) {
+      options_.on_progress(Progress(rows, bytes, total));
+    };
+  }
+
   RunProgress Progress(uint64_t rows, uint64_t bytes, uint64_t bytes_total) const {
     const std::chrono::duration<double> seconds = steady_clock::now() - start_;
     return {.bytes = bytes,
@@ -231,12 +279,14 @@ class Verification {
 
   const Definition& definition_;
   const VerifyOptions& options_;
+  const TableMethod method_;
   StateDirectory& directory_;
   const steady_clock::time_point start_ = steady_clock::now();
   std::unique_ptr<SnapshotSource> rows_;
   std::unique_ptr<LiveSource> changes_;
   std::optional<ServingState> state_;
-  std::optional<Verifier> verifier_;
+  std::optional<Verifier> by_ledger_;
+  std::optional<CutVerifier> by_cuts_;
 };
 
 }  // namespace
@@ -246,19 +296,20 @@ Status Verify(const Definition& definition, const VerifyOptions& options, Verify
   MURMUR_TRY(OpenStateForReading(definition));  // a state that is not there is not made
   MURMUR_ASSIGN(const auto directory, StateDirectory::Open(StatePath(definition), Access::kWrite,
                                                            StoreOptions(definition)));
+  TableMethod method = TableMethod::kLedger;
   if (const auto number = directory->SettledCurrent(); number.ok() && *number) {
     MURMUR_ASSIGN(const auto opened, OpenVersion(definition, *directory, **number, Access::kRead));
-    MURMUR_TRY(CheckHasLedger(opened));  // before anything is read
+    MURMUR_ASSIGN(method, MethodOf(opened));
   }
   {
-    Verification first(definition, options, directory.get());
+    Verification first(definition, options, method, directory.get());
     MURMUR_TRY(first.Run(summary));
     if (!options.repair || summary->agrees()) return {};
     MURMUR_TRY(first.Repair());
   }
   if (options.on_note) options.on_note("repaired; verifying again");
   VerifySummary after;
-  MURMUR_TRY(Verification(definition, options, directory.get()).Run(&after));
+  MURMUR_TRY(Verification(definition, options, method, directory.get()).Run(&after));
   summary->repaired = true;
   summary->left = after.found;
   summary->unsure_rows = after.unsure_rows;

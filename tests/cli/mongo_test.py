@@ -508,12 +508,6 @@ class CutLiveTest(LiveTest):
         self.assertNotIn("method", self.status(file))
         self.succeed("verify", file, "--quiet")
 
-    def test_what_keeps_no_rows_can_not_be_verified(self):
-        self.fill(500)
-        file = self.pipeline()
-        self.succeed("bootstrap", file, "--quiet")
-        self.assertIn("method: ledger", self.fail_with(1, "verify", file, "--quiet").err)
-
     def test_windows_that_expire_need_a_ledger(self):
         self.fill(500)
         file = self.pipeline()
@@ -774,9 +768,7 @@ class RebuildTest(MongoTest):
         self.succeed("verify", file, "--quiet")
 
 
-class VerifyTest(MongoTest):
-    """`murmur verify`: what agrees, what was damaged on purpose, and what only looks so."""
-
+class VerifyingTest(MongoTest):
     def prepare(self, rows=3000, **changes):
         self.fill(rows)
         file = self.pipeline(**changes)
@@ -805,6 +797,10 @@ class VerifyTest(MongoTest):
         self.check(file)
         findings, summary = self.verify(file)
         self.assertEqual((findings, self.found(summary)), ([], {}))
+
+
+class VerifyTest(VerifyingTest):
+    """`murmur verify`: what agrees, what was damaged on purpose, and what only looks so."""
 
     def test_a_good_state_agrees(self):
         file = self.prepare(20_000)
@@ -990,6 +986,105 @@ class VerifyTest(MongoTest):
         file = self.prepare(100)
         self.pipeline(where="amount > 500")
         self.assertIn("where", self.fail_with(1, "verify", file).err)
+
+
+class CutVerifyTest(VerifyingTest):
+    """By cuts, keys are compared with what the rows come to at the same place of the log."""
+
+    OPTIONS = IMAGES
+
+    def test_a_good_state_agrees(self):
+        file = self.prepare(20_000)
+        self.assertEqual(self.status(file)["method"], "cut")
+        findings, summary = self.verify(file, "--threads", "2")
+        self.assertEqual(findings, [])
+        self.assertEqual(summary["rows"], 20_000)
+        self.assertEqual(summary["keys"], len(self.dumped(file)))
+        self.assertNotIn("rows_counted", summary)
+        text = self.succeed("verify", file).out
+        self.assertIn("20,000 rows: all agree", text)
+        self.assertEqual(list((self.directory / "state/pipeline").glob("verify/*")), [])
+
+    def test_it_catches_up_where_no_run_follows(self):
+        file = self.prepare()
+        self.collection.update_many({}, {"$set": {"group": "moved"}})
+        self.collection.delete_many({"kind": "a"})
+        self.verify(file)
+        self.check(file)
+        self.collection.delete_many({})
+        _, summary = self.verify(file)
+        self.assertEqual((summary["rows"], summary["keys"]), (0, 0))
+
+    def test_documents_that_do_not_count_agree(self):
+        file = self.prepare(300, max_errors=5)
+        far = datetime.datetime(2999, 1, 1)
+        self.collection.insert_many([{"_id": "no key", "amount": 500, "at": FIRST_DAY},
+                                     {"_id": "far", "group": "g", "amount": 500, "at": far},
+                                     {"_id": "no time", "group": "g", "amount": 500}])
+        self.verify(file)
+
+    def test_no_false_alarm_while_writers_write(self):
+        file = self.prepare(DOCUMENTS)
+        with Writers(self.mongo, self.collection, self.seed) as writers:
+            self.verify(file, "--threads", "2")
+            child = self.follow(file)
+            for _ in range(10 if LONG else 3):
+                self.verify(file, "--threads", "2")
+        print(f"{writers.written / writers.seconds:.0f} writes a second")
+        child.terminate()
+        child.communicate()
+
+    def test_keys(self):
+        file = self.prepare()
+        actions = {"lose-key": "missing_key", "double-key": "wrong_key",
+                   "invent-key": "ghost_key"}
+        for action, kind in actions.items():
+            with self.subTest(action):
+                self.damage(file, action, 7)
+                findings, summary = self.verify(file, code=1)
+                self.assertEqual(self.found(summary), {kind + "s": 1})
+                self.assertEqual([finding["finding"] for finding in findings], [kind])
+                self.assertEqual(len(findings[0]["state"]), kind != "missing_key")
+                self.assertEqual(len(findings[0]["expected"]), kind != "ghost_key")
+                self.repair(file)
+
+    def test_damage_is_found_and_repaired_while_writers_write(self):
+        file = self.prepare(DOCUMENTS)
+        self.damage(file, "double-key", 3, "invent-key", 1)
+        with Writers(self.mongo, self.collection, self.seed):
+            child = self.follow(file)
+            _, summary = self.verify(file, code=1)
+            self.assertEqual(self.found(summary), {"wrong_keys": 1, "ghost_keys": 1})
+            child.terminate()
+            child.communicate()
+            _, summary = self.verify(file, "--repair")
+            self.assertTrue(summary["repaired"])
+        self.catch_up(file)
+        self.check(file)
+
+    def test_one_that_is_killed_is_in_nobodys_way(self):
+        file = self.prepare(DOCUMENTS)
+        for _ in range(3):
+            self.damage(file, "double-key", 3)
+            child = self.start("verify", file, "--repair")
+            time.sleep(self.random.uniform(0, 0.6) * SLOWNESS)
+            child.kill()
+            child.communicate()
+            self.repair(file)
+
+    def test_two_at_once(self):
+        file = self.prepare(DOCUMENTS)
+        first = self.start("verify", file)
+        shadow = self.directory / "state/pipeline/verify"
+        self.wait_for("it builds", lambda: shadow.exists() or first.poll() is not None)
+        self.assertIn("in use by pid", self.fail_with(1, "verify", file).err)
+        self.assertEqual(first.wait(), 0)
+
+    def test_images_that_are_switched_off(self):
+        file = self.prepare(100)
+        self.collection.database.command("collMod", self.name,
+                                         changeStreamPreAndPostImages={"enabled": False})
+        self.assertIn("changeStreamPreAndPostImages", self.fail_with(1, "verify", file).err)
 
 
 class StormTest(MongoTest):

@@ -84,6 +84,11 @@ class MongoLive final : public LiveSource {
     return seconds > 0 ? seconds + written : written - IncrementOf(from->through);
   }
 
+  Result<std::string> PlaceOf(const Position& position) const override {
+    MURMUR_ASSIGN(const MongoPosition parsed, ParseMongoPosition(position));
+    return murmur::PlaceOf(parsed.through);
+  }
+
   Result<std::unique_ptr<RecordStream>> Open(const Split& /*split*/, const Position& after,
                                              const Projection& projection,
                                              std::function<void()> wake) override {

@@ -1,0 +1,34 @@
+#include "runtime/capture_behind.h"
+
+#include <algorithm>
+#include <chrono>
+#include <string>
+#include <thread>
+
+namespace murmur {
+namespace {
+
+constexpr std::chrono::milliseconds kAskAgainEvery{100};
+constexpr int kAsksMax = 100;
+
+}  // namespace
+
+Result<HandoffToken> CaptureBehind(SnapshotSource* rows, LiveSource* changes,
+                                   const LiveSource::PositionMap& reached, std::stop_token stop) {
+  MURMUR_ASSIGN(const auto splits, changes->Splits(stop));
+  for (int asked = 0; asked < kAsksMax && !stop.stop_requested(); ++asked) {
+    MURMUR_ASSIGN(HandoffToken token, rows->CaptureHandoff(stop));
+    MURMUR_ASSIGN(const auto begin, changes->Begin(splits, token, stop));
+    const bool is_behind = std::all_of(reached.begin(), reached.end(), [&](const auto& one) {
+      const auto it = begin.find(one.first);
+      return it != begin.end() && changes->Distance(it->second, one.second) == 0;
+    });
+    if (is_behind) return token;
+    std::this_thread::sleep_for(kAskAgainEvery);
+  }
+  if (stop.stop_requested()) return Status(Code::kCancelled, "stopped");
+  return Status(Code::kUnavailable, std::string(rows->Name()) +
+                                        ": what answers lags behind what was read of it before");
+}
+
+}  // namespace murmur
