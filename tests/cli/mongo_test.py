@@ -24,7 +24,7 @@ import bson
 import pymongo
 import pymongo.errors
 
-from mongo_server import MongoServer
+from mongo_server import MongoReplicaSet, MongoServer
 from program import LONG, PROGRAM, RUN_SECONDS_MAX, SLOWNESS, ProgramTest, main
 
 DOCUMENTS = 500_000 if LONG else 30_000
@@ -387,6 +387,16 @@ class LiveTest(MongoTest):
 IMAGES = {"pre_images": True}
 
 
+class ByCuts:
+    """The same by cuts."""
+
+    OPTIONS = IMAGES
+
+    def check(self, file):
+        super().check(file)
+        self.assertEqual(self.status(file)["method"], "cut")
+
+
 class AloneTest(MongoTest):
     """Rows without what comes, and what comes without the rows that were there."""
 
@@ -477,14 +487,8 @@ class AloneTest(MongoTest):
         self.check(file)
 
 
-class CutLiveTest(LiveTest):
-    """All of it by cuts: the collection keeps what its documents were."""
-
-    OPTIONS = IMAGES
-
-    def check(self, file):
-        super().check(file)
-        self.assertEqual(self.status(file)["method"], "cut")
+class CutLiveTest(ByCuts, LiveTest):
+    """The collection keeps what its documents were."""
 
     def test_images_that_are_switched_off(self):
         self.fill(500)
@@ -1115,14 +1119,63 @@ class StormTest(MongoTest):
         self.check(file)
 
 
-class CutStormTest(StormTest):
-    """The same by cuts."""
+class CutStormTest(ByCuts, StormTest):
+    pass
 
-    OPTIONS = IMAGES
 
-    def check(self, file):
-        super().check(file)
-        self.assertEqual(self.status(file)["method"], "cut")
+class ElectionTest(MongoTest):
+    """Three servers take over from each other, beside writers, while the scan runs and live
+    follows."""
+
+    def setUp(self):
+        super().setUp()
+        self.server = self.enterContext(MongoReplicaSet())
+        self.collection = self.make(self.server)
+
+    def test_primaries_that_go(self):
+        self.fill(DOCUMENTS)
+        file = self.pipeline(server=self.server)
+        ways = [self.kill_primary, self.pause_primary, self.step_primary_down]
+        with Writers(self.server, self.collection, self.seed) as writers:
+            child = self.start("run", file, "--quiet", "--threads", "2")
+            for number in range(20 if LONG else 4):
+                time.sleep(self.random.uniform(0, 1.5))
+                ways[number % len(ways)]()
+                self.assertIsNone(child.poll(), "it ended")
+                if number % 2:
+                    child.kill()
+                    child.communicate()
+                    child = self.start("run", file, "--quiet", "--threads", "2")
+        print(f"{writers.written / writers.seconds:.0f} writes a second")
+        self.wait_for("all is counted", lambda: self.murmur("status", file).code == 0 and
+                      self.status(file)["mode"] == "live")
+        child.terminate()
+        child.communicate()
+        self.catch_up(file)
+        self.check(file)
+
+    def kill_primary(self):
+        primary = self.server.primary()
+        primary.kill()
+        self.server.primary()
+        primary.start()
+
+    def pause_primary(self):
+        """It doesn't know that another is primary, when it answers again."""
+        primary = self.server.primary()
+        primary.pause()
+        self.wait_for("there is another", lambda: any(
+            node.is_primary() for node in self.server.nodes if node is not primary))
+        time.sleep(self.random.uniform(0, 1))
+        primary.resume()
+
+    def step_primary_down(self):
+        with contextlib.suppress(pymongo.errors.PyMongoError):
+            self.server.primary().admin().admin.command("replSetStepDown", 5, force=True)
+
+
+class CutElectionTest(ByCuts, ElectionTest):
+    pass
 
 
 if __name__ == "__main__":

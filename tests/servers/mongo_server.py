@@ -1,14 +1,18 @@
-"""A real MongoDB server for tests: a replica set of one node, on a free loopback port.
+"""A real MongoDB server for tests: a replica set of one node, on a free loopback port; or of some.
 
     with MongoServer() as mongo:
         orders = mongo.collection("shop", "orders", pre_images=True)
         orders.insert_one({"_id": 1, "total": 250})
         subprocess.run([program, …, mongo.uri])
 
+    with MongoReplicaSet() as mongo:
+        mongo.primary().kill()
+
 It starts in a second, and is killed when the block ends, or with the thread that started it.
 Everything it stores lies in a temporary directory, which goes with it.
 """
 
+import contextlib
 import os
 import pathlib
 import secrets
@@ -51,11 +55,12 @@ class MongoServer:
     tls: it listens with TLS only; `ca_file` vouches for its certificate, and `uri` says so.
     users: who has no name and password may nothing; clients are those of ADMIN, who may
     everything, and `uri` has neither: see `add_user` and `uri_of`.
+    alone: it is a replica set of its own.
     """
 
     def __init__(self, *, oplog_mb=256, snapshot_seconds=600, checkpoint_seconds=60,
-                 fail_points=False, tls=False, users=False, program=PROGRAM):
-        self.program, self.tls, self.users = str(program), tls, users
+                 fail_points=False, tls=False, users=False, alone=True, program=PROGRAM):
+        self.program, self.tls, self.users, self.alone = str(program), tls, users, alone
         self.options = [
             "--oplogSize", str(oplog_mb), "--syncdelay", str(checkpoint_seconds),
             "--setParameter", f"minSnapshotHistoryWindowInSeconds={snapshot_seconds}"]
@@ -101,7 +106,8 @@ class MongoServer:
     # --- its life ---
 
     def start(self):
-        """Starts it where it has ended, with what it stored; returns when it takes writes."""
+        """Starts it where it has ended, with what it stored; returns when it takes writes, if it
+        is alone, else when it answers."""
         with (self.directory / "log").open("ab") as output:
             self.process = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "KILL", *self.command()], stdin=subprocess.DEVNULL,
@@ -109,7 +115,7 @@ class MongoServer:
                 env={"PATH": os.environ["PATH"]})
         give_up = time.monotonic() + START_SECONDS_MAX
         # The driver would wait for half a second after a refused connection.
-        while not self.listens() or not self.is_primary():
+        while not self.listens() or (self.alone and not self.is_primary()):
             if self.process.poll() is not None:
                 raise MongoError(
                     f"{self.program} ended with {self.process.returncode}:\n{self.said()}")
@@ -238,14 +244,14 @@ class MongoServer:
         return True
 
     def is_primary(self):
-        """Whether it takes writes. Makes the replica set of a server that is new."""
+        """Whether it takes writes. Makes the replica set of one that is new and alone."""
         # A server that is new belongs to no replica set, so a client must not ask for one.
         tls = {"tls": True, "tlsCAFile": str(self.ca_file)} if self.tls else {}
         with pymongo.MongoClient(f"mongodb://{self.address}/", directConnection=True,
                                  serverSelectionTimeoutMS=1000, **tls) as client:
             try:
                 hello = client.admin.command("hello")
-                if "isreplicaset" in hello:
+                if self.alone and "isreplicaset" in hello:
                     members = [{"_id": 0, "host": self.address}]
                     client.admin.command("replSetInitiate",
                                          {"_id": REPLICA_SET, "members": members})
@@ -255,3 +261,55 @@ class MongoServer:
 
     def said(self):
         return (self.directory / "log").read_text(errors="replace")[-LOG_SHOWN_BYTES:]
+
+
+class MongoReplicaSet:
+    """Servers of which each has all, and one takes writes: the primary. Used by one thread, but for
+    its clients. options: of MongoServer."""
+
+    NODES = 3
+    # Else nobody is primary for ten seconds behind one that was killed.
+    SETTINGS = {"electionTimeoutMillis": 1000, "heartbeatIntervalMillis": 300}
+
+    def __init__(self, **options):
+        self.nodes = [MongoServer(alone=False, **options) for _ in range(self.NODES)]
+        self.stack = contextlib.ExitStack()
+        self.uri = None
+
+    def __enter__(self):
+        with contextlib.ExitStack() as stack:
+            for node in self.nodes:
+                stack.enter_context(node)
+            addresses = [node.address for node in self.nodes]
+            self.uri = f"mongodb://{','.join(addresses)}/?replicaSet={REPLICA_SET}"
+            members = [{"_id": n, "host": address} for n, address in enumerate(addresses)]
+            with pymongo.MongoClient(f"mongodb://{addresses[0]}/", directConnection=True) as first:
+                first.admin.command("replSetInitiate", {
+                    "_id": REPLICA_SET, "members": members, "settings": self.SETTINGS})
+            self.primary()
+            self.stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *details):
+        return self.stack.__exit__(*details)
+
+    def primary(self):
+        """The one that takes writes; waits until there is one."""
+        give_up = time.monotonic() + START_SECONDS_MAX
+        while time.monotonic() < give_up:
+            for node in self.nodes:
+                if node.process.poll() is None and node.is_primary():
+                    return node
+            time.sleep(0.05)
+        raise MongoError(f"no server of {self.uri} is primary")
+
+    def client(self, **options):
+        client = pymongo.MongoClient(self.uri, **{
+            "serverSelectionTimeoutMS": REQUEST_SECONDS_MAX * 1000,
+            "socketTimeoutMS": REQUEST_SECONDS_MAX * 1000} | options)
+        self.stack.callback(client.close)
+        return client
+
+    def collection(self, database, name, pre_images=False):
+        options = {"changeStreamPreAndPostImages": {"enabled": True}} if pre_images else {}
+        return self.client()[database].create_collection(name, **options)
