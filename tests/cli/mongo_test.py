@@ -1104,7 +1104,8 @@ class StormTest(MongoTest):
         self.fill(DOCUMENTS)
         file = self.pipeline(server=server)
         restarts = set(self.random.sample(range(KILLS), RESTARTS))
-        with Writers(server, self.collection, self.seed) as writers:
+        # They wait while it restarts.
+        with Writers(server, self.collection, self.seed, 2 * WRITES_PER_SECOND, 4) as writers:
             for kill in range(KILLS):
                 child = self.start("run", file, "--quiet", "--threads", "2")
                 time.sleep(self.random.uniform(0.1, 2.5 if kill % 2 else 0.8))
