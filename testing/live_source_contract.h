@@ -106,7 +106,7 @@ class LiveSourceContract : public testing::TestWithParam<LiveCase> {
     return reading;
   }
   // One Read.
-  static Result<ReadState> Read(Reading* reading) {
+  Result<ReadState> Read(Reading* reading) {
     MURMUR_ASSIGN(const ReadState state, reading->stream->Read({}, &reading->batch));
     EXPECT_NE(state, ReadState::kEnd) << "a live stream has no end";
     if (state != ReadState::kRecords) return state;
@@ -115,11 +115,16 @@ class LiveSourceContract : public testing::TestWithParam<LiveCase> {
       EXPECT_TRUE(reading->offsets.insert(reading->batch.offsets[row]).second);
     }
     EXPECT_FALSE(reading->batch.after.empty());
+    const auto place = source_->PlaceOf(reading->batch.after);
+    EXPECT_TRUE(place.ok()) << place.status().ToString();
+    if (place.ok()) {
+      EXPECT_EQ(*place, reading->batch.seen);
+    }
     reading->positions.emplace_back(reading->batch.after, reading->ids.size());
     return state;
   }
   // Reads until there are `count` ids.
-  static void ReadUntil(Reading* reading, size_t count) {
+  void ReadUntil(Reading* reading, size_t count) {
     const auto give_up = std::chrono::steady_clock::now() + kPatience;
     while (reading->ids.size() < count) {
       const auto state = Read(reading);
@@ -129,7 +134,7 @@ class LiveSourceContract : public testing::TestWithParam<LiveCase> {
     }
   }
   // Reads until nothing comes any more.
-  static Status ReadAll(Reading* reading) {
+  Status ReadAll(Reading* reading) {
     for (auto quiet = std::chrono::steady_clock::now() + std::chrono::seconds(1);
          std::chrono::steady_clock::now() < quiet;) {
       MURMUR_ASSIGN(const ReadState state, Read(reading));

@@ -210,6 +210,9 @@ class ManyCollections final : public LiveSource {
   uint64_t Distance(const Position& position, const Position& end) const override {
     return sources_.begin()->second->Distance(position, end);
   }
+  Result<std::string> PlaceOf(const Position& position) const override {
+    return sources_.begin()->second->PlaceOf(position);
+  }
   Result<std::unique_ptr<RecordStream>> Open(const Split& split, const Position& after,
                                              const Projection& projection,
                                              std::function<void()> wake) override {
