@@ -534,6 +534,37 @@ TEST(RowFoldTest, AnOrderIsNeeded) {
   EXPECT_NE(FirstFailure(500, 1, {.reorders = true}), std::nullopt);
 }
 
+// So many rows that live reads the ledger into memory, and goes by that from then on.
+TEST(RowFoldTest, WhatIsKeptOfTheLedgerInMemoryFollowsItsCommits) {
+  constexpr int kMany = 60'000;
+  const auto pipeline = PipelineOf(kRetract);
+  const StateSchema schema{.monoids = pipeline->Monoids(), .buckets = pipeline->buckets()};
+  const auto table = *OpenMemoryTable(MakeMemoryStore({}, schema), schema);
+  FoldOptions options;
+  options.commit_every = std::chrono::hours(1);
+  const auto fold = RowFold::WithLedger(pipeline, table.get(), options, LedgerMethod::Phase::kLive);
+  FoldRun run(pipeline, table.get(), options);
+  SplitWork work{.split = {.id = kLiveSplit}, .progress = {}, .committed = {}};
+  RecordBatch batch(pipeline->projection());
+  int batches = 0;
+  const auto set_all = [&](int from, const std::optional<Row>& row) {
+    for (int first = from; first < kMany; first += static_cast<int>(kBatchRows)) {
+      Rows rows(*pipeline);
+      const int end = std::min(kMany, first + static_cast<int>(kBatchRows));
+      for (int key = first; key < end; ++key) rows.Add(key, row);
+      rows.FillInto(&batch, std::to_string(++batches));
+      ASSERT_EQ(fold->Count(&run, &work, &batch), Status());
+    }
+    ASSERT_EQ(fold->CommitAll(), Status());
+  };
+  const Row last{.group = 1, .amount = 90, .day = 1};
+  set_all(0, Row{.group = 0, .amount = 70, .day = 0});
+  set_all(0, Row{.group = 1, .amount = 80, .day = 0});
+  set_all(0, last);
+  set_all(1, std::nullopt);
+  EXPECT_EQ(Dump(*table), Folded(pipeline, {{0, last}}));
+}
+
 TEST(RowFoldTest, CutsEndAtTheRowsAsTheyAre) {
   EXPECT_EQ(FirstFailure(Runs(), Seed(), {.cut = true}), std::nullopt);
 }
