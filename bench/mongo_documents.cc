@@ -280,7 +280,6 @@ uint64_t Number(const char* text) { return std::strtoull(text, nullptr, 10); }
 int main(int argc, char** argv) {
   if (argc < 6) return Usage();
   const std::string_view verb = argv[1];
-  mongoc_log_set_handler(nullptr, nullptr);
   mongoc_init();
   const Client client(mongoc_client_new(argv[2]));
   if (client == nullptr) Fail(argv[2], "no uri");

@@ -69,9 +69,9 @@ constexpr std::array<uint32_t, 36> kMayWorkLater = {
 void InitOnce() {
   static std::once_flag once;
   std::call_once(once, [] {
+    mongoc_init();
     // Its warnings would go to standard output or error; what matters comes as an error.
     mongoc_log_set_handler(nullptr, nullptr);
-    mongoc_init();
   });
 }
 
