@@ -1,11 +1,9 @@
 #include "runtime/build_version.h"
 
 #include <algorithm>
-#include <condition_variable>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <thread>
 
 #include "definition/stored.h"
 #include "runtime/live_owner.h"
@@ -15,6 +13,7 @@
 #include "runtime/summary.h"
 #include "runtime/switch_version.h"
 #include "runtime/table_runner.h"
+#include "runtime/ticker.h"
 
 namespace murmur {
 namespace {
@@ -130,22 +129,16 @@ class Reporter {
   Reporter(const RunOptions& options, const FoldProgress& scan, RunningTable* table,
            steady_clock::time_point start) {
     if (!options.on_progress) return;
-    thread_ = std::jthread([&options, &scan, table, start](std::stop_token stop) {
-      std::mutex mutex;
-      std::condition_variable_any wake;
-      std::unique_lock lock(mutex);
-      while (!wake.wait_for(lock, stop, kProgressEvery, [] { return false; }) &&
-             !stop.stop_requested()) {
-        for (const std::string& note : table->TakeNotes()) {
-          if (options.on_note) options.on_note(note);
-        }
-        options.on_progress(ProgressOf(scan, start));
+    ticker_.emplace(kProgressEvery, [&options, &scan, table, start] {
+      for (const std::string& note : table->TakeNotes()) {
+        if (options.on_note) options.on_note(note);
       }
+      options.on_progress(ProgressOf(scan, start));
     });
   }
 
  private:
-  std::jthread thread_;
+  std::optional<Ticker> ticker_;
 };
 
 // Runs a ScanRunner or a TableRunner, telling of its progress.

@@ -13,17 +13,21 @@ constexpr int kAsksMax = 100;
 
 }  // namespace
 
+bool HasReached(const LiveSource& changes, const LiveSource::PositionMap& positions,
+                const LiveSource::PositionMap& reached) {
+  return std::all_of(reached.begin(), reached.end(), [&](const auto& one) {
+    const auto it = positions.find(one.first);
+    return it != positions.end() && changes.Distance(it->second, one.second) == 0;
+  });
+}
+
 Result<HandoffToken> CaptureBehind(SnapshotSource* rows, LiveSource* changes,
                                    const LiveSource::PositionMap& reached, std::stop_token stop) {
   MURMUR_ASSIGN(const auto splits, changes->Splits(stop));
   for (int asked = 0; asked < kAsksMax && !stop.stop_requested(); ++asked) {
     MURMUR_ASSIGN(HandoffToken token, rows->CaptureHandoff(stop));
     MURMUR_ASSIGN(const auto begin, changes->Begin(splits, token, stop));
-    const bool is_behind = std::all_of(reached.begin(), reached.end(), [&](const auto& one) {
-      const auto it = begin.find(one.first);
-      return it != begin.end() && changes->Distance(it->second, one.second) == 0;
-    });
-    if (is_behind) return token;
+    if (HasReached(*changes, begin, reached)) return token;
     std::this_thread::sleep_for(kAskAgainEvery);
   }
   if (stop.stop_requested()) return Status(Code::kCancelled, "stopped");

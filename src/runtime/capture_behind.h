@@ -9,6 +9,10 @@
 
 namespace murmur {
 
+// Whether `positions` of `changes` are at those of `reached`, or behind them.
+bool HasReached(const LiveSource& changes, const LiveSource::PositionMap& positions,
+                const LiveSource::PositionMap& reached);
+
 // As rows->CaptureHandoff, once that lies behind `reached`, positions of `changes`.
 // Errors: kUnavailable (for ten seconds it did not), and those of both.
 Result<HandoffToken> CaptureBehind(SnapshotSource* rows, LiveSource* changes,

@@ -1,35 +1,15 @@
 #include "runtime/cut_verifier.h"
 
 #include <chrono>
-#include <condition_variable>
-#include <mutex>
-#include <thread>
 #include <utility>
 
 #include "runtime/paged_cursor.h"
+#include "runtime/ticker.h"
 
 namespace murmur {
 namespace {
 
 constexpr std::chrono::milliseconds kProgressEvery{200};
-
-// Tells of progress now and then, until it is destroyed.
-class Teller {
- public:
-  explicit Teller(std::function<void()> tell)
-      : thread_([tell = std::move(tell)](std::stop_token stop) {
-          std::mutex mutex;
-          std::condition_variable_any wake;
-          std::unique_lock lock(mutex);
-          while (!wake.wait_for(lock, stop, kProgressEvery, [] { return false; }) &&
-                 !stop.stop_requested()) {
-            tell();
-          }
-        }) {}
-
- private:
-  std::jthread thread_;
-};
 
 }  // namespace
 
@@ -67,7 +47,7 @@ Status CutVerifier::BuildShadow(std::stop_token stop, VerifySummary* summary) {
                      options_.live, positions_);
   const FoldProgress& progress = runner.progress();
   {
-    const Teller teller([this, &progress] {
+    const Ticker ticker(kProgressEvery, [this, &progress] {
       if (options_.on_progress) {
         options_.on_progress(progress.records, progress.bytes, progress.bytes_total);
       }

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "query/row.h"
+#include "runtime/table_cursor.h"
 
 namespace murmur {
 namespace {
@@ -15,23 +16,6 @@ FindingKind KindOf(const KeyDifference& difference) {
   if (!difference.stored) return FindingKind::kMissingKey;
   return difference.expected ? FindingKind::kWrongKey : FindingKind::kGhostKey;
 }
-
-// Keys with all that they are to have; empty: nothing.
-class Replacements final : public DeltaCursor {
- public:
-  explicit Replacements(const KeyValues& values) : next_(values.begin()), end_(values.end()) {}
-  bool Next(std::string_view* key, std::string_view* value) override {
-    if (next_ == end_) return false;
-    *key = next_->first;
-    *value = next_->second;
-    ++next_;
-    return true;
-  }
-  bool Replaces() const override { return true; }
-
- private:
-  KeyValues::const_iterator next_, end_;
-};
 
 }  // namespace
 
@@ -73,7 +57,7 @@ Status KeyRepair::Add(const KeyDifference& difference) {
 }
 
 Status KeyRepair::Apply(std::vector<LedgerRow> ledger, StateTable* table) const {
-  Replacements cursor(values_);
+  ValuesCursor cursor(values_, /*replaces=*/true);
   Commit commit;
   commit.deltas = &cursor;
   commit.delta_count = values_.size();

@@ -156,6 +156,16 @@ bool HasLivePositions(const ProgressMap& progress, const std::optional<ScanPlan>
   });
 }
 
+Status StorePositions(const LiveSource::PositionMap& positions, StateTable* table) {
+  Commit commit;
+  for (const auto& [split, position] : positions) {
+    SplitMove& move = commit.moves.emplace_back();
+    move.split = split;
+    move.to.position = position;
+  }
+  return table->Apply(commit);
+}
+
 LiveRunner::LiveRunner(std::shared_ptr<const Pipeline> pipeline, LiveSource* source,
                        StateTable* table, FoldOptions options, std::shared_ptr<RowFold> rows)
     : source_(source), run_(std::move(pipeline), table, std::move(options)) {
@@ -245,13 +255,7 @@ Status LiveRunner::BeginAt(const LiveSource::PositionMap& positions, bool by_tok
     notes_.push_back(std::string("live begins where ") +
                      (by_token ? "what was read before it ends: " : "`start:` says: ") + where);
   }
-  Commit commit;
-  for (const auto& [split, position] : positions) {
-    SplitMove& move = commit.moves.emplace_back();
-    move.split = split;
-    move.to.position = position;
-  }
-  return run_.table->Apply(commit);
+  return StorePositions(positions, run_.table);
 }
 
 // Between a snapshot that knows no live position and a `start:` nobody can tell what counts twice,

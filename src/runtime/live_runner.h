@@ -46,6 +46,9 @@ using ProgressMap = SnapshotSource::ProgressMap;
 // Does the progress of a version say where live goes on? `plan` is that of its scan.
 bool HasLivePositions(const ProgressMap& progress, const std::optional<ScanPlan>& plan);
 
+// One commit that moves splits without any to these positions. Errors: those of Apply.
+Status StorePositions(const LiveSource::PositionMap& positions, StateTable* table);
+
 class LiveRunner {
  public:
   enum class Until { kStopped, kCaughtUp };

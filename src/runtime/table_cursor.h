@@ -40,6 +40,25 @@ class TableCursor final : public DeltaCursor {
   std::string value_;
 };
 
+// Values by key: added to what the keys have, or instead of it.
+class ValuesCursor final : public DeltaCursor {
+ public:
+  ValuesCursor(const std::map<std::string, std::string>& values, bool replaces)
+      : next_(values.begin()), end_(values.end()), replaces_(replaces) {}
+  bool Next(std::string_view* key, std::string_view* value) override {
+    if (next_ == end_) return false;
+    *key = next_->first;
+    *value = next_->second;
+    ++next_;
+    return true;
+  }
+  bool Replaces() const override { return replaces_; }
+
+ private:
+  std::map<std::string, std::string>::const_iterator next_, end_;
+  const bool replaces_;
+};
+
 // The groups of a table, and values that stand instead of what some keys have.
 class ReplacingCursor final : public DeltaCursor {
  public:

@@ -14,11 +14,6 @@ constexpr std::chrono::milliseconds kCatchUpPause{200};
 
 TableRunner::TableRunner(std::shared_ptr<const Pipeline> pipeline, SnapshotSource* rows,
                          LiveSource* changes, StateTable* table, const FoldOptions& scan,
-                         const FoldOptions& live)
-    : TableRunner(std::move(pipeline), rows, changes, table, scan, live, std::nullopt) {}
-
-TableRunner::TableRunner(std::shared_ptr<const Pipeline> pipeline, SnapshotSource* rows,
-                         LiveSource* changes, StateTable* table, const FoldOptions& scan,
                          const FoldOptions& live, std::optional<LiveSource::PositionMap> as_of)
     : pipeline_(std::move(pipeline)),
       rows_(rows),
@@ -32,7 +27,7 @@ TableRunner::TableRunner(std::shared_ptr<const Pipeline> pipeline, SnapshotSourc
 TableRunner::~TableRunner() { (void)StopFollowing(); }
 
 Status TableRunner::Run(std::stop_token stop) {
-  if (as_of_) MURMUR_TRY(BeginAt(*as_of_));
+  if (as_of_) MURMUR_TRY(StorePositions(*as_of_, table_));  // live goes on from there
   Status status = scan_.Run(stop);
   (void)StopFollowing();
   return status;
@@ -44,17 +39,6 @@ ScanRunner::CaptureHandoff TableRunner::CaptureFor(
   return [this](std::stop_token stop) {
     return CaptureBehind(rows_, changes_, *as_of_, std::move(stop));
   };
-}
-
-// Live goes on from where it is.
-Status TableRunner::BeginAt(const LiveSource::PositionMap& positions) {
-  Commit commit;
-  for (const auto& [split, position] : positions) {
-    SplitMove& move = commit.moves.emplace_back();
-    move.split = split;
-    move.to.position = position;
-  }
-  return table_->Apply(commit);
 }
 
 std::shared_ptr<LiveRunner> TableRunner::NewLive() {

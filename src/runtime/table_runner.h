@@ -28,14 +28,12 @@ namespace murmur {
 class TableRunner final : private ScanRunner::Companion {
  public:
   // All outlive the runner. `live`: how live runs; the commits of both go by `scan`.
-  TableRunner(std::shared_ptr<const Pipeline> pipeline, SnapshotSource* rows, LiveSource* changes,
-              StateTable* table, const FoldOptions& scan, const FoldOptions& live);
-  // By cuts, into a new table, the rows as they were at these positions of live.
-  // Errors of Run, too: kFailedPrecondition (cuts are not possible by now; why), kUnavailable (the
-  // source does not show what had happened by then).
+  // `as_of`: by cuts, into a new table, the rows as they were at these positions of live. Then Run
+  // also has the errors kFailedPrecondition (cuts are not possible by now; why) and kUnavailable
+  // (the source does not show what had happened by then).
   TableRunner(std::shared_ptr<const Pipeline> pipeline, SnapshotSource* rows, LiveSource* changes,
               StateTable* table, const FoldOptions& scan, const FoldOptions& live,
-              std::optional<LiveSource::PositionMap> as_of);
+              std::optional<LiveSource::PositionMap> as_of = {});
   ~TableRunner() override;
 
   // As ScanRunner::Run; the errors of LiveRunner::Run too.
@@ -52,7 +50,6 @@ class TableRunner final : private ScanRunner::Companion {
                                          const ProgressMap& progress) override;
   Status CatchUp(std::stop_token stop) override;
   ScanRunner::CaptureHandoff CaptureFor(const std::optional<LiveSource::PositionMap>& as_of);
-  Status BeginAt(const LiveSource::PositionMap& positions);
   // How following beside the scan ended.
   Status StopFollowing();
   std::shared_ptr<LiveRunner> NewLive();

@@ -8,6 +8,7 @@
 #include <mutex>
 
 #include "runtime/build_version.h"
+#include "runtime/capture_behind.h"
 #include "runtime/cut_verifier.h"
 #include "runtime/live_owner.h"
 #include "runtime/state_access.h"
@@ -94,7 +95,8 @@ class ServingState {
     for (;;) {
       MURMUR_ASSIGN(auto opened, OpenNow(stop));
       MURMUR_ASSIGN(const auto positions, PositionsOf(opened, reached));
-      if (HasReached(positions, reached)) return opened;
+      // Where nothing is to be reached, there may be no changes.
+      if (reached.empty() || HasReached(*changes_, positions, reached)) return opened;
       MURMUR_TRY(opened.table->Close());
       if (stop.stop_requested()) return Status(Code::kCancelled, "stopped");
       if (positions != before) moved_at = steady_clock::now();
@@ -160,14 +162,6 @@ class ServingState {
       if (it != progress.end()) positions[split] = it->second.position;
     }
     return positions;
-  }
-
-  bool HasReached(const LiveSource::PositionMap& positions,
-                  const LiveSource::PositionMap& reached) const {
-    return std::all_of(reached.begin(), reached.end(), [&](const auto& one) {
-      const auto it = positions.find(one.first);
-      return it != positions.end() && changes_->Distance(it->second, one.second) == 0;
-    });
   }
 
   static Status DoesNotMove() {

@@ -156,8 +156,15 @@ class MongoTest(ProgramTest):
 
     def fill(self, count):
         for first in range(0, count, 5000):
-            numbers = range(first, min(first + 5000, count))
-            self.collection.insert_many([document(self.random, n) for n in numbers])
+            self.fill_more(first, min(5000, count - first))
+
+    def fill_more(self, first, count):
+        self.collection.insert_many(
+            [document(self.random, n) for n in range(first, first + count)])
+
+    def switch_images(self, enabled):
+        self.collection.database.command(
+            "collMod", self.name, changeStreamPreAndPostImages={"enabled": enabled})
 
     def pipeline(self, *, server=None, name="pipeline", role="source", source={}, **changes):
         source = {"uri": (server or self.mongo).uri, "database": self.database,
@@ -327,10 +334,6 @@ class LiveTest(MongoTest):
         self.catch_up(file)
         self.assertEqual(self.dumped(file), {})
 
-    def fill_more(self, first, count):
-        self.collection.insert_many(
-            [document(self.random, n) for n in range(first, first + count)])
-
     def test_a_run_follows_and_answers(self):
         self.fill(1000)
         file = self.pipeline()
@@ -402,29 +405,22 @@ class ByCuts:
 class AloneTest(MongoTest):
     """Rows without what comes, and what comes without the rows that were there."""
 
-    def insert(self, first, count):
-        self.collection.insert_many([document(self.random, n) for n in range(first, first + count)])
-
     def test_rows_alone(self):
         self.fill(3000)
         for method in ("ledger", "cut"):
             with self.subTest(method):
-                self.images(method == "cut")
+                self.switch_images(method == "cut")
                 file = self.pipeline(role="bootstrap", name=method, method=method)
                 with Writers(self.mongo, self.collection, seed=5):
                     self.succeed("bootstrap", file, "--quiet")
                 answer = self.succeed("query", file, "g0", "--format", "json").rows()[0]
                 self.assertEqual(answer["_exact"], "exact")
                 before = self.dumped(file)
-                self.insert(10_000_000 + 1000 * len(method), 100)
+                self.fill_more(10_000_000 + 1000 * len(method), 100)
                 self.assertIn("COMPLETE already", self.succeed("run", file).err)
                 self.assertEqual(self.dumped(file), before)
                 self.succeed("bootstrap", file, "--fresh", "--quiet")
                 self.check(file)
-
-    def images(self, enabled):
-        self.collection.database.command("collMod", self.name,
-                                         changeStreamPreAndPostImages={"enabled": enabled})
 
     def test_rows_alone_are_not_verified(self):
         self.fill(10)
@@ -449,7 +445,7 @@ class AloneTest(MongoTest):
         for number in range(200):
             self.collection.update_one({"_id": id_of(number)}, {"$set": {"group": "moved"}})
         self.collection.delete_many({"_id": {"$in": [id_of(n) for n in range(0, 50)]}})
-        self.insert(1000, 100)
+        self.fill_more(1000, 100)
 
     def test_changes_since_a_time(self):
         self.fill(1000)
@@ -507,10 +503,6 @@ class CutLiveTest(ByCuts, LiveTest):
         self.succeed("bootstrap", file, "--fresh", "--quiet")
         self.check(file)
 
-    def switch_images(self, enabled):
-        self.collection.database.command(
-            "collMod", self.name, changeStreamPreAndPostImages={"enabled": enabled})
-
     def test_who_wants_a_ledger_gets_one(self):
         self.fill(500)
         file = self.pipeline(method="ledger")
@@ -541,8 +533,7 @@ class CheckTest(MongoTest):
                       said)
         outcome = self.fail_with(1, "bootstrap", self.pipeline(method="cut"), "--quiet")
         self.assertIn("collMod", outcome.err)
-        self.collection.database.command(
-            "collMod", self.name, changeStreamPreAndPostImages={"enabled": True})
+        self.switch_images(True)
         self.assertIn("kept by cuts", self.method())
         self.assertIn("by a ledger: ", self.method(aggregates="{largest: max(amount)}"))
         self.assertIn("by a ledger: ", self.method(method="ledger"))
@@ -808,21 +799,21 @@ class VerifyingTest(MongoTest):
         findings, summary = self.verify(file)
         self.assertEqual((findings, self.found(summary)), ([], {}))
 
+    def check_each(self, file, number, actions):
+        """What each action does is found as the kind of finding that is named, and repaired."""
+        for action, kind in actions.items():
+            with self.subTest(action):
+                self.damage(file, action, number)
+                findings, summary = self.verify(file, code=1)
+                self.assertEqual(self.found(summary), {kind + "s": 1})
+                self.assertEqual([finding["finding"] for finding in findings], [kind])
+                self.assertEqual(len(findings[0]["state"]), not kind.startswith("missing"))
+                self.assertEqual(len(findings[0]["expected"]), not kind.startswith("ghost"))
+                self.repair(file)
 
-class VerifyTest(VerifyingTest):
-    """`murmur verify`: what agrees, what was damaged on purpose, and what only looks so."""
 
-    def test_a_good_state_agrees(self):
-        file = self.prepare(20_000)
-        findings, summary = self.verify(file, "--threads", "2")
-        self.assertEqual(findings, [])
-        self.assertEqual(summary["rows"], 20_000)
-        matching = {"amount": {"$gt": LEAST}}
-        self.assertEqual(summary["rows_counted"], self.collection.count_documents(matching))
-        self.assertEqual(summary["keys"], len(self.dumped(file)))
-        text = self.succeed("verify", file).out
-        self.assertIn("20,000 rows", text)
-        self.assertIn("all agree", text)
+class VerifyTests:
+    """By either method."""
 
     def test_an_empty_collection_agrees(self):
         file = self.prepare(1)
@@ -845,6 +836,28 @@ class VerifyTest(VerifyingTest):
                                      {"_id": "filtered", "group": "g", "amount": 0},
                                      {"_id": "no time", "group": "g", "amount": 500}])
         self.verify(file)
+
+    def test_keys(self):
+        file = self.prepare()
+        actions = {"lose-key": "missing_key", "double-key": "wrong_key",
+                   "invent-key": "ghost_key"}
+        self.check_each(file, 7, actions)
+
+
+class VerifyTest(VerifyTests, VerifyingTest):
+    """`murmur verify`: what agrees, what was damaged on purpose, and what only looks so."""
+
+    def test_a_good_state_agrees(self):
+        file = self.prepare(20_000)
+        findings, summary = self.verify(file, "--threads", "2")
+        self.assertEqual(findings, [])
+        self.assertEqual(summary["rows"], 20_000)
+        matching = {"amount": {"$gt": LEAST}}
+        self.assertEqual(summary["rows_counted"], self.collection.count_documents(matching))
+        self.assertEqual(summary["keys"], len(self.dumped(file)))
+        text = self.succeed("verify", file).out
+        self.assertIn("20,000 rows", text)
+        self.assertIn("all agree", text)
 
     def test_expired_windows_agree(self):
         file = self.prepare(1000)
@@ -893,15 +906,7 @@ class VerifyTest(VerifyingTest):
         file = self.prepare()
         actions = {"forget-row": "missing_row", "change-row": "stale_row",
                    "invent-row": "ghost_row"}
-        for action, kind in actions.items():
-            with self.subTest(action):
-                self.damage(file, action, 40)
-                findings, summary = self.verify(file, code=1)
-                self.assertEqual(self.found(summary), {kind + "s": 1})
-                self.assertEqual([finding["finding"] for finding in findings], [kind])
-                self.assertEqual(len(findings[0]["state"]), kind != "missing_row")
-                self.assertEqual(len(findings[0]["expected"]), kind != "ghost_row")
-                self.repair(file)
+        self.check_each(file, 40, actions)
 
     def test_rows_that_the_ledger_alone_has_otherwise(self):
         file = self.prepare()
@@ -912,20 +917,6 @@ class VerifyTest(VerifyingTest):
                 found = self.found(summary)
                 self.assertEqual(sum(n for kind, n in found.items() if kind.endswith("_rows")), 1)
                 self.assertGreaterEqual(found["wrong_keys"], 1)
-                self.repair(file)
-
-    def test_keys(self):
-        file = self.prepare()
-        actions = {"lose-key": "missing_key", "double-key": "wrong_key",
-                   "invent-key": "ghost_key"}
-        for action, kind in actions.items():
-            with self.subTest(action):
-                self.damage(file, action, 7)
-                findings, summary = self.verify(file, code=1)
-                self.assertEqual(self.found(summary), {kind + "s": 1})
-                self.assertEqual([finding["finding"] for finding in findings], [kind])
-                self.assertEqual(len(findings[0]["state"]), kind != "missing_key")
-                self.assertEqual(len(findings[0]["expected"]), kind != "ghost_key")
                 self.repair(file)
 
     def test_much_damage_at_once(self):
@@ -998,10 +989,8 @@ class VerifyTest(VerifyingTest):
         self.assertIn("where", self.fail_with(1, "verify", file).err)
 
 
-class CutVerifyTest(VerifyingTest):
+class CutVerifyTest(ByCuts, VerifyTests, VerifyingTest):
     """By cuts, keys are compared with what the rows come to at the same place of the log."""
-
-    OPTIONS = IMAGES
 
     def test_a_good_state_agrees(self):
         file = self.prepare(20_000)
@@ -1015,24 +1004,6 @@ class CutVerifyTest(VerifyingTest):
         self.assertIn("20,000 rows: all agree", text)
         self.assertEqual(list((self.directory / "state/pipeline").glob("verify/*")), [])
 
-    def test_it_catches_up_where_no_run_follows(self):
-        file = self.prepare()
-        self.collection.update_many({}, {"$set": {"group": "moved"}})
-        self.collection.delete_many({"kind": "a"})
-        self.verify(file)
-        self.check(file)
-        self.collection.delete_many({})
-        _, summary = self.verify(file)
-        self.assertEqual((summary["rows"], summary["keys"]), (0, 0))
-
-    def test_documents_that_do_not_count_agree(self):
-        file = self.prepare(300, max_errors=5)
-        far = datetime.datetime(2999, 1, 1)
-        self.collection.insert_many([{"_id": "no key", "amount": 500, "at": FIRST_DAY},
-                                     {"_id": "far", "group": "g", "amount": 500, "at": far},
-                                     {"_id": "no time", "group": "g", "amount": 500}])
-        self.verify(file)
-
     def test_no_false_alarm_while_writers_write(self):
         file = self.prepare(DOCUMENTS)
         with Writers(self.mongo, self.collection, self.seed) as writers:
@@ -1043,20 +1014,6 @@ class CutVerifyTest(VerifyingTest):
         print(f"{writers.written / writers.seconds:.0f} writes a second")
         child.terminate()
         child.communicate()
-
-    def test_keys(self):
-        file = self.prepare()
-        actions = {"lose-key": "missing_key", "double-key": "wrong_key",
-                   "invent-key": "ghost_key"}
-        for action, kind in actions.items():
-            with self.subTest(action):
-                self.damage(file, action, 7)
-                findings, summary = self.verify(file, code=1)
-                self.assertEqual(self.found(summary), {kind + "s": 1})
-                self.assertEqual([finding["finding"] for finding in findings], [kind])
-                self.assertEqual(len(findings[0]["state"]), kind != "missing_key")
-                self.assertEqual(len(findings[0]["expected"]), kind != "ghost_key")
-                self.repair(file)
 
     def test_damage_is_found_and_repaired_while_writers_write(self):
         file = self.prepare(DOCUMENTS)
@@ -1092,8 +1049,7 @@ class CutVerifyTest(VerifyingTest):
 
     def test_images_that_are_switched_off(self):
         file = self.prepare(100)
-        self.collection.database.command("collMod", self.name,
-                                         changeStreamPreAndPostImages={"enabled": False})
+        self.switch_images(False)
         self.assertIn("changeStreamPreAndPostImages", self.fail_with(1, "verify", file).err)
 
 

@@ -22,27 +22,13 @@
 #include "runtime/ledger_entry.h"
 #include "runtime/ledger_fold.h"
 #include "runtime/state_access.h"
+#include "runtime/table_cursor.h"
 #include "state/value.h"
 
 namespace murmur {
 namespace {
 
 using Values = std::map<std::string, std::string>;
-
-class MapCursor final : public DeltaCursor {
- public:
-  explicit MapCursor(const Values& deltas) : next_(deltas.begin()), end_(deltas.end()) {}
-  bool Next(std::string_view* key, std::string_view* value) override {
-    if (next_ == end_) return false;
-    *key = next_->first;
-    *value = next_->second;
-    ++next_;
-    return true;
-  }
-
- private:
-  Values::const_iterator next_, end_;
-};
 
 class Damage {
  public:
@@ -81,7 +67,7 @@ class Damage {
   }
 
   Status Apply() {
-    MapCursor cursor(deltas_);
+    ValuesCursor cursor(deltas_, /*replaces=*/false);
     Commit commit;
     commit.deltas = &cursor;
     commit.delta_count = deltas_.size();
