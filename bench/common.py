@@ -36,12 +36,12 @@ def print_header(columns):
     print("|---|" + "---|" * len(columns))
 
 
-def rates_cell(runs, events):
-    """Million events a second, best / median (CPU ns an event)."""
+def rates_cell(runs, events, unit=1e6, digits=2):
+    """Million events a second, or of another unit, best / median (CPU ns an event)."""
     if not runs:
         return ""
-    rates = [events / run.seconds / 1e6 for run in runs]
+    rates = [events / run.seconds / unit for run in runs]
     cpu = min(run.cpu for run in runs) / events * 1e9
     settle = [run.settle for run in runs if run.settle is not None]
-    return (f"{max(rates):.2f} / {statistics.median(rates):.2f} ({cpu:.0f})"
+    return (f"{max(rates):.{digits}f} / {statistics.median(rates):.{digits}f} ({cpu:.0f})"
             + (f", then compacts {min(settle):.1f} s" if settle else ""))

@@ -20,7 +20,7 @@ import subprocess
 import sys
 import time
 
-from common import Run, note, print_header, print_title
+from common import Run, note, print_header, print_title, rates_cell
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tests/servers"))
@@ -59,13 +59,6 @@ def ours(verb, method):
     return f"murmur {verb}, {method}"
 
 
-def thousands_cell(runs, events):
-    """As rates_cell, in thousands."""
-    rates = [events / run.seconds / 1e3 for run in runs]
-    cpu = min(run.cpu for run in runs) / events * 1e9
-    return f"{max(rates):.1f} / {statistics.median(rates):.1f} ({cpu:.0f})"
-
-
 class Mongo:
     def __init__(self, bench):
         self.bench, self.options = bench, bench.options
@@ -94,7 +87,6 @@ class Mongo:
         with MongoServer(oplog_mb=OPLOG_MB) as self.server:
             self.server.collection("bench", "orders")
             self.orders = self.server.client()["bench"]["orders"]
-            self.use("ledger")
             self.fill(0, self.documents)
             if BOOTSTRAP in rows:
                 self.play_bootstrap()
@@ -180,7 +172,6 @@ class Mongo:
                 self.use(method)
                 self.add(BOOTSTRAP, ours("bootstrap", method), self.bootstrap()[0])
                 shutil.rmtree(self.state)
-        self.use("ledger")
 
     def read(self, order, fields):
         result, run = self.ask_tool("read", order, fields)
@@ -206,7 +197,6 @@ class Mongo:
         for method in METHODS:
             self.use(method)
             self.play_changes(method)
-        self.use("ledger")
 
     def play_changes(self, method):
         """The same changes for all, from a copy of the same state."""
@@ -268,7 +258,7 @@ class Mongo:
         print_header(["rate"])
         counts = {BOOTSTRAP: self.documents, LIVE: self.changes, LEDGER: self.documents}
         for (row, contestant), runs in self.runs.items():
-            print(f"| {row}: {contestant} | {thousands_cell(runs, counts[row])} |")
+            print(f"| {row}: {contestant} | {rates_cell(runs, counts[row], 1e3, 1)} |")
         print()
         pairs = [(BOOTSTRAP, ours("bootstrap", method), cursor)
                  for method in METHODS for cursor in (BY_ID, NATURAL, PYMONGO)]

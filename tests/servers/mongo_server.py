@@ -45,6 +45,17 @@ class MongoError(Exception):
     pass
 
 
+def connect(uri, **options):
+    return pymongo.MongoClient(uri, **{
+        "serverSelectionTimeoutMS": REQUEST_SECONDS_MAX * 1000,
+        "socketTimeoutMS": REQUEST_SECONDS_MAX * 1000} | options)
+
+
+def create_collection(client, database, name, pre_images):
+    options = {"changeStreamPreAndPostImages": {"enabled": True}} if pre_images else {}
+    return client[database].create_collection(name, **options)
+
+
 class MongoServer:
     """Used by one thread, but for its clients. Without `users` there is no user and no password.
 
@@ -169,10 +180,7 @@ class MongoServer:
     def client(self, **options):
         """A new pymongo client, which lives through restarts; closed with the server at the latest.
         options: of pymongo.MongoClient."""
-        uri = self.uri_of(*ADMIN) if self.users else self.uri
-        client = pymongo.MongoClient(uri, **{
-            "serverSelectionTimeoutMS": REQUEST_SECONDS_MAX * 1000,
-            "socketTimeoutMS": REQUEST_SECONDS_MAX * 1000} | options)
+        client = connect(self.uri_of(*ADMIN) if self.users else self.uri, **options)
         self.clients.append(client)
         return client
 
@@ -190,8 +198,7 @@ class MongoServer:
 
     def collection(self, database, name, pre_images=False):
         """Makes an empty collection; with pre_images, change streams can tell what was before."""
-        options = {"changeStreamPreAndPostImages": {"enabled": True}} if pre_images else {}
-        return self.admin()[database].create_collection(name, **options)
+        return create_collection(self.admin(), database, name, pre_images)
 
     def now(self):
         """The cluster time: of the newest change, or later."""
@@ -304,12 +311,9 @@ class MongoReplicaSet:
         raise MongoError(f"no server of {self.uri} is primary")
 
     def client(self, **options):
-        client = pymongo.MongoClient(self.uri, **{
-            "serverSelectionTimeoutMS": REQUEST_SECONDS_MAX * 1000,
-            "socketTimeoutMS": REQUEST_SECONDS_MAX * 1000} | options)
+        client = connect(self.uri, **options)
         self.stack.callback(client.close)
         return client
 
     def collection(self, database, name, pre_images=False):
-        options = {"changeStreamPreAndPostImages": {"enabled": True}} if pre_images else {}
-        return self.client()[database].create_collection(name, **options)
+        return create_collection(self.client(), database, name, pre_images)
