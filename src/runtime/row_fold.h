@@ -54,7 +54,7 @@ class RowFold {
   // Has live passed all that reads have seen? From there on it needs no more of them.
   bool settled() const;
 
-  // Live has come to `place` of the log in an earlier process. Before anything is counted.
+  // Live begins behind `place` of the log. Before anything is counted.
   void BeginBehind(std::string_view place) { method_->BeginBehind(place); }
 
   // As FoldWorker; `run` says whether the batch is of a scan, and outlives its Detach.

@@ -27,7 +27,7 @@ class RowMethod {
   // As RowFold::settled, where only the method can tell.
   virtual bool settled() const { return true; }
 
-  // All that changed up to this place of the log came before this process.
+  // What changed up to this place of the log has come, or is in all reads.
   virtual void BeginBehind(std::string_view /*place*/) {}
   // A read of what is left of a scan's split begins: what it finds is as of now, or of later.
   virtual void BeginRead(const SplitWork& /*work*/) {}

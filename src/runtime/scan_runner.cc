@@ -131,7 +131,7 @@ Status ScanRunner::Prepare(std::stop_token stop) {
   MURMUR_ASSIGN(const auto done, Progress());
   for (const Split& split : plan_.splits) AddWork(split, done);
   if (companion_ == nullptr) return {};
-  MURMUR_ASSIGN(run_.rows, companion_->Begin(plan_, done));
+  MURMUR_ASSIGN(run_.rows, companion_->Begin(plan_, done, stop));
   return {};
 }
 

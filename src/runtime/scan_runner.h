@@ -36,7 +36,8 @@ class ScanRunner {
     // The scan begins: its token and its plan are stored. Returns what it folds into.
     using ProgressMap = SnapshotSource::ProgressMap;
     virtual Result<std::shared_ptr<RowFold>> Begin(const ScanPlan& plan,
-                                                   const ProgressMap& progress) = 0;
+                                                   const ProgressMap& progress,
+                                                   std::stop_token stop) = 0;
     // Everything has been read: returns when the version may be complete.
     virtual Status CatchUp(std::stop_token stop) = 0;
   };

@@ -80,22 +80,35 @@ Result<TableMethod> TableRunner::Choose(std::stop_token stop) {
 }
 
 Result<std::shared_ptr<RowFold>> TableRunner::Begin(const ScanPlan& plan,
-                                                    const ProgressMap& progress) {
+                                                    const ProgressMap& progress,
+                                                    std::stop_token stop) {
   MURMUR_ASSIGN(fold_, RowFold::OfScan(pipeline_, table_, scan_options_, *rows_, plan, progress,
                                        as_of_ ? RowsAsOf::kBegin : RowsAsOf::kPosition));
-  for (const auto& [split, earlier] : progress) {
-    const bool is_scanned =
-        std::any_of(plan.splits.begin(), plan.splits.end(),
-                    [&id = split](const Split& scanned) { return scanned.id == id; });
-    if (is_scanned) continue;
-    MURMUR_ASSIGN(const std::string place, changes_->PlaceOf(earlier.position));
+  MURMUR_ASSIGN(const auto positions, LivePositions(plan, progress, stop));
+  for (const auto& [split, position] : positions) {
+    MURMUR_ASSIGN(const std::string place, changes_->PlaceOf(position));
     fold_->BeginBehind(place);
   }
-  follower_ = std::jthread([this](std::stop_token stop) {
-    followed_ = NewLive()->Run(LiveRunner::Until::kStopped, stop);
-    if (!stop.stop_requested()) scan_.Abort(followed_);
+  follower_ = std::jthread([this](std::stop_token stopped) {
+    followed_ = NewLive()->Run(LiveRunner::Until::kStopped, stopped);
+    if (!stopped.stop_requested()) scan_.Abort(followed_);
   });
   return fold_;
+}
+
+// Where live goes on, or will begin.
+Result<LiveSource::PositionMap> TableRunner::LivePositions(const ScanPlan& plan,
+                                                           const ProgressMap& progress,
+                                                           std::stop_token stop) {
+  if (!HasLivePositions(progress, plan)) {
+    MURMUR_ASSIGN(const auto token, table_->Token());
+    MURMUR_ASSIGN(const auto splits, changes_->Splits(stop));
+    return changes_->Begin(splits, token.value_or(HandoffToken()), stop);
+  }
+  LiveSource::PositionMap positions;
+  for (const auto& [split, earlier] : progress) positions[split] = earlier.position;
+  for (const Split& split : plan.splits) positions.erase(split.id);
+  return positions;
 }
 
 Status TableRunner::StopFollowing() {

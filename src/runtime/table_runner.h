@@ -46,10 +46,12 @@ class TableRunner final : private ScanRunner::Companion {
 
  private:
   Result<TableMethod> Choose(std::stop_token stop) override;
-  Result<std::shared_ptr<RowFold>> Begin(const ScanPlan& plan,
-                                         const ProgressMap& progress) override;
+  Result<std::shared_ptr<RowFold>> Begin(const ScanPlan& plan, const ProgressMap& progress,
+                                         std::stop_token stop) override;
   Status CatchUp(std::stop_token stop) override;
   ScanRunner::CaptureHandoff CaptureFor(const std::optional<LiveSource::PositionMap>& as_of);
+  Result<LiveSource::PositionMap> LivePositions(const ScanPlan& plan, const ProgressMap& progress,
+                                                std::stop_token stop);
   // How following beside the scan ended.
   Status StopFollowing();
   std::shared_ptr<LiveRunner> NewLive();

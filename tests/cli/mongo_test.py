@@ -488,6 +488,17 @@ class AloneTest(MongoTest):
 class CutLiveTest(ByCuts, LiveTest):
     """The collection keeps what its documents were."""
 
+    def test_a_bootstrap_does_not_wait_for_an_idle_server(self):
+        self.fill(500)
+        # From here on no stream of the collection tells of anything, but for a mark every ten
+        # seconds.
+        self.collection.database["other"].insert_one({"_id": 1})
+        file = self.pipeline()
+        begin = time.monotonic()
+        self.succeed("bootstrap", file, "--quiet")
+        self.assertLess(time.monotonic() - begin, 8)
+        self.check(file)
+
     def test_images_that_are_switched_off(self):
         self.fill(500)
         file = self.pipeline()
