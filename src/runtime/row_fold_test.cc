@@ -616,44 +616,61 @@ TEST(RowVersionTest, ChangesFollowTheSnapshotThatFoundTheRow) {
   EXPECT_TRUE(IsOlderRowVersion(Version("", "1"), Version("", "2")));
 }
 
-// One batch, or a batch of each event, come to the same.
+struct VersionedEvent {
+  int key;
+  std::optional<Row> row;
+  std::string version;
+};
+
+// What live makes of them, in batches of `at_once`.
+Contents Followed(const std::shared_ptr<const Pipeline>& pipeline,
+                  const std::vector<VersionedEvent>& events, size_t at_once) {
+  const StateSchema schema{.monoids = pipeline->Monoids(), .buckets = pipeline->buckets()};
+  const auto table = *OpenMemoryTable(MakeMemoryStore({}, schema), schema);
+  FoldOptions options;
+  const auto rows = RowFold::WithLedger(pipeline, table.get(), options, LedgerMethod::Phase::kLive);
+  FoldRun live(pipeline, table.get(), options);
+  SplitWork work;
+  work.split.id = kLiveSplit;
+  for (size_t i = 0; i < events.size(); i += at_once) {
+    Rows some(*pipeline);
+    for (size_t k = i; k < std::min(i + at_once, events.size()); ++k) {
+      some.Add(events[k].key, events[k].row);
+      some.SetVersion(events[k].version);
+    }
+    RecordBatch batch(pipeline->projection());
+    some.FillInto(&batch, std::to_string(i));
+    EXPECT_EQ(rows->Count(&live, &work, &batch), Status());
+  }
+  EXPECT_EQ(rows->CommitAll(), Status());
+  return Dump(*table);
+}
+
 TEST(RowFoldTest, EventsOfSeveralLogsDontDependOnBatches) {
   const auto pipeline = PipelineOf(kRetract);
   std::mt19937_64 random(Seed());
   for (int run = 0; run < Runs(); ++run) {
-    std::vector<std::tuple<int, std::optional<Row>, std::string>> events;
+    std::vector<VersionedEvent> events;
     for (int i = 0; i < 12; ++i) {
       std::optional<Row> row;
       if (random() % 3 != 0) row = Row{.amount = 30 + i};
       const std::string log = std::vector<std::string>{"", "a", "b"}[random() % 3];
       const bool versioned = random() % 5 != 0;
-      events.emplace_back(static_cast<int>(random() % 2), row,
-                          versioned ? Version(log, std::to_string(random() % 9)) : "");
+      events.push_back({static_cast<int>(random() % 2), row,
+                        versioned ? Version(log, std::to_string(random() % 9)) : ""});
     }
-    const auto fold = [&](size_t at_once) {
-      const StateSchema schema{.monoids = pipeline->Monoids(), .buckets = pipeline->buckets()};
-      const auto table = *OpenMemoryTable(MakeMemoryStore({}, schema), schema);
-      FoldOptions options;
-      const auto rows =
-          RowFold::WithLedger(pipeline, table.get(), options, LedgerMethod::Phase::kLive);
-      FoldRun live(pipeline, table.get(), options);
-      SplitWork work;
-      work.split.id = kLiveSplit;
-      for (size_t i = 0; i < events.size(); i += at_once) {
-        Rows some(*pipeline);
-        for (size_t k = i; k < std::min(i + at_once, events.size()); ++k) {
-          some.Add(std::get<0>(events[k]), std::get<1>(events[k]));
-          some.SetVersion(std::get<2>(events[k]));
-        }
-        RecordBatch batch(pipeline->projection());
-        some.FillInto(&batch, std::to_string(i));
-        EXPECT_EQ(rows->Count(&live, &work, &batch), Status());
-      }
-      EXPECT_EQ(rows->CommitAll(), Status());
-      return Dump(*table);
-    };
-    ASSERT_EQ(fold(1), fold(12)) << run;
-    ASSERT_EQ(fold(1), fold(5)) << run;
+    ASSERT_EQ(Followed(pipeline, events, 1), Followed(pipeline, events, 12)) << run;
+    ASSERT_EQ(Followed(pipeline, events, 1), Followed(pipeline, events, 5)) << run;
+  }
+}
+
+TEST(RowFoldTest, OlderChangesOfARowThatIsGoneDontCount) {
+  const auto pipeline = PipelineOf(kRetract);
+  const Row row{.amount = 40};
+  const std::vector<VersionedEvent> events{
+      {1, row, Version("a", "2")}, {1, std::nullopt, ""}, {1, row, Version("a", "1")}};
+  for (const size_t at_once : {1, 2, 3}) {
+    EXPECT_EQ(Followed(pipeline, events, at_once), Folded(pipeline, {})) << at_once;
   }
 }
 
