@@ -71,6 +71,10 @@ rocksdb::Options MakeOptions(const DatabaseOptions& from) {
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(kBloomBitsPerKey));
   table.block_cache = rocksdb::NewLRUCache(from.resources.cache_bytes, kCacheShardBits);
   table.cache_index_and_filter_blocks = true;  // within the memory limit
+  // In parts: a small cache holds what is asked for, and who writes a table holds one part of it.
+  table.partition_filters = true;
+  table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
+  table.metadata_block_size = kBlockBytes;
   table.block_size = kBlockBytes;
   table.format_version = 5;
   table.checksum = rocksdb::kXXH3;
