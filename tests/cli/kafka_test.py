@@ -484,7 +484,7 @@ class RestartTest(KafkaTest):
     def test_kills_at_random_moments_lose_and_double_nothing(self):
         with Load(self, per_second=3000, transactions=True) as load:
             for _ in range(KILLS):
-                time.sleep(self.random.uniform(0, 1.5))
+                time.sleep(self.random.uniform(0, 1.5) * min(SLOWNESS, 3))
                 self.kill_the_run()
                 self.delete_what_is_counted()
                 self.run_again()
@@ -935,6 +935,7 @@ class PartitionsTest(KafkaTest):
         self.end(child)
         self.check(file)
 
+    @unittest.skipIf(SLOWNESS > 1, "a sanitizer takes several times the memory")
     def test_many_partitions_share_what_may_be_fetched_ahead(self):
         # More than is fetched at all, for a fold that is slower than the fetching.
         self.topic = "ahead"

@@ -1048,7 +1048,8 @@ class CutVerifyTest(ByCuts, VerifyTests, VerifyingTest):
             time.sleep(self.random.uniform(0, 0.6) * SLOWNESS)
             child.kill()
             child.communicate()
-            self.repair(file)
+            self.verify(file, "--repair")  # unless it was done before the kill
+            self.check(file)
 
     def test_two_at_once(self):
         file = self.prepare(DOCUMENTS)
