@@ -31,7 +31,7 @@ BOOTSTRAP, LIVE, LEDGER, MEMORY = ("mongo, bootstrap", "mongo, live", "mongo, le
 FIELDS = "country,total,ordered_at"  # what the pipeline needs
 GROWTH = 10
 LEDGER_ROUNDS_MAX = 3
-MEMORY_LIMIT = "128MiB"  # of which the smaller collection takes all as well
+MEMORY_LIMIT = "128MiB"
 OPLOG_MB = 8_000
 
 PIPELINE = """name: bench_mongo
