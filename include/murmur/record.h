@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <cstring>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -28,7 +29,7 @@ enum class Kind : uint8_t {
   kBool = 1,     // i is 0 or 1
   kInt = 2,      // i
   kDouble = 3,   // d; may be NaN or infinite where the source has such (Parquet)
-  kDecimal = 4,  // *dec / 10^scale
+  kDecimal = 4,  // decimal() / 10^scale
   kString = 5,   // s, len: UTF-8, may hold NUL
   kTime = 6,     // i: microseconds since the Unix epoch, UTC
   kJson = 7,     // s, len: an object or array as JSON text
@@ -52,12 +53,16 @@ struct Cell {
     int64_t i;
     double d;
     const char* s;
-    const Int128* dec;  // 16-byte aligned
+    const Int128* dec;  // 16-byte aligned; of a decimal that is kWide
   };
   uint32_t len = 0;  // bytes of s
   Kind kind = Kind::kNull;
-  uint8_t scale = 0;  // decimals of *dec, 0 to 38
-  uint16_t reserved = 0;
+  uint8_t scale = 0;  // digits after the point of a decimal, 0 to 38
+  uint8_t flags = 0;
+  uint8_t reserved = 0;
+
+  static constexpr uint8_t kWide = 1;     // the decimal's digits are *dec, else i
+  static constexpr uint8_t kRounded = 2;  // the double nearest to a number of more than 38 digits
 
   Cell() noexcept : i(0) {}
   static Cell Null() noexcept { return Cell(); }
@@ -72,17 +77,26 @@ struct Cell {
   }
   static Cell String(std::string_view v) noexcept { return Text(v, Kind::kString); }
   static Cell Json(std::string_view v) noexcept { return Text(v, Kind::kJson); }
+  // Keeps the pointer, not the value: *v lives as long as the cell.
   static Cell Decimal(const Int128* v, uint8_t scale) noexcept {
     Cell c;
     c.dec = v;
     c.scale = scale;
+    c.flags = kWide;
     c.kind = Kind::kDecimal;
+    return c;
+  }
+  static Cell SmallDecimal(int64_t v, uint8_t scale) noexcept {
+    Cell c = Number(v, Kind::kDecimal);
+    c.scale = scale;
     return c;
   }
 
   bool is_null() const noexcept { return kind == Kind::kNull; }
   // REQUIRES: kString or kJson
   std::string_view text() const noexcept { return {s, len}; }
+  // The digits of the decimal, point left out. REQUIRES: kDecimal
+  Int128 decimal() const noexcept { return (flags & kWide) != 0 ? *dec : Int128{i}; }
 
  private:
   static Cell Number(int64_t v, Kind kind) noexcept {
@@ -120,6 +134,15 @@ struct TimeSpan {
 
 enum class TimeUnit : uint8_t { kNone, kSeconds, kMillis, kMicros, kNanos };
 
+// The type of a column that the data do not tell.
+struct DeclaredType {
+  Kind kind = Kind::kDecimal;  // kDecimal or kTime
+  int precision = 0;           // kDecimal: all digits, 1 to 38
+  int scale = 0;               // kDecimal: those after the point, 0 to precision
+  TimeUnit unit = TimeUnit::kNone;  // kTime: of numbers
+  bool operator==(const DeclaredType&) const = default;
+};
+
 // One field that a pipeline needs.
 struct FieldRequest {
   FieldPath path;
@@ -127,8 +150,13 @@ struct FieldRequest {
   // kTime. A value that is no time stays what it is, and the fold makes the record a dead letter.
   bool as_time = false;
   TimeUnit unit = TimeUnit::kNone;
-  // A fractional number that a double can't hold to the last digit comes as kDecimal.
+  // A number that is written in digits (JSON; not a binary double) comes as what is written: with a
+  // fraction as kDecimal, without one as kInt, or as kDecimal beyond 64 bits. What 38 digits can't
+  // hold comes as the nearest double, marked Cell::kRounded.
   bool exact_decimals = false;
+  // What `columns:` says of the field. A decoder may leave it to the fold to read text as this
+  // type; only one that has bytes for such a value must turn them into it.
+  std::optional<DeclaredType> declared;
   bool operator==(const FieldRequest&) const = default;
 };
 

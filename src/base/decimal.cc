@@ -1,15 +1,141 @@
 #include "base/decimal.h"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <cmath>
+#include <cstdlib>
+#include <utility>
 
 namespace murmur {
 namespace {
 
-constexpr int kDigitsMax = 38;
+constexpr int kDigitsMax = kDecimalDigitsMax;
 constexpr int kExponentMax = 100000;
 
+using UInt128 = unsigned __int128;
+
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+
+constexpr Int128 PowerOf10(int exponent) {
+  Int128 power = 1;
+  for (; exponent > 0; --exponent) power *= 10;
+  return power;
+}
+constexpr auto kPowers = [] {
+  std::array<Int128, kDigitsMax + 1> powers{};
+  for (int i = 0; i <= kDigitsMax; ++i) powers[static_cast<size_t>(i)] = PowerOf10(i);
+  return powers;
+}();
+
+bool Fits(Int128 v) { return v < kPowers[kDigitsMax] && v > -kPowers[kDigitsMax]; }
+
+UInt128 Magnitude(Int128 v) { return v < 0 ? 0 - static_cast<UInt128>(v) : static_cast<UInt128>(v); }
+
+// A sign and 256 bits: the product of any two decimals, and any two brought to one scale, fit.
+class Wide {
+ public:
+  static Wide Product(Int128 a, Int128 b) {
+    const UInt128 x = Magnitude(a);
+    const UInt128 y = Magnitude(b);
+    constexpr UInt128 kLow = ~uint64_t{0};
+    const UInt128 low = (x & kLow) * (y & kLow);
+    const UInt128 middle1 = (x >> 64) * (y & kLow);
+    const UInt128 middle2 = (x & kLow) * (y >> 64);
+    const UInt128 carry = (low >> 64) + (middle1 & kLow) + (middle2 & kLow);
+    Wide out;
+    out.low_ = (low & kLow) | (carry << 64);
+    out.high_ = (x >> 64) * (y >> 64) + (middle1 >> 64) + (middle2 >> 64) + (carry >> 64);
+    out.negative_ = (a < 0) != (b < 0);
+    return out;
+  }
+
+  friend Wide operator+(const Wide& a, const Wide& b) {
+    if (a.negative_ != b.negative_) {
+      return a.CompareMagnitude(b) >= 0 ? a.Minus(b) : b.Minus(a);
+    }
+    Wide out = a;
+    out.low_ += b.low_;
+    out.high_ += b.high_ + (out.low_ < b.low_ ? 1 : 0);
+    return out;
+  }
+  bool zero() const { return low_ == 0 && high_ == 0; }
+  int Compare(const Wide& b) const {
+    if (zero() && b.zero()) return 0;
+    if (negative_ != b.negative_) return negative_ ? -1 : 1;
+    return negative_ ? -CompareMagnitude(b) : CompareMagnitude(b);
+  }
+
+  // Divides by 10 and returns the digit that is left.
+  int DropDigit() {
+    UInt128 rest = 0;
+    UInt128 quotient[2] = {};
+    for (int limb = 3; limb >= 0; --limb) {
+      const UInt128 word = limb >= 2 ? high_ : low_;
+      rest = rest << 64 | ((word >> (64 * (limb & 1))) & ~uint64_t{0});
+      quotient[limb / 2] = quotient[limb / 2] << 64 | rest / 10;
+      rest %= 10;
+    }
+    low_ = quotient[0];
+    high_ = quotient[1];
+    return static_cast<int>(rest);
+  }
+
+  // *this / 10^scale as a decimal, without trailing zeros where it is too long with them.
+  DecimalResult ToDecimal(int scale) const {
+    Wide rest = *this;
+    for (int at = scale; at >= 0; --at) {
+      if (rest.high_ == 0 && rest.low_ < static_cast<UInt128>(kPowers[kDigitsMax]) &&
+          at <= kDigitsMax) {
+        const auto unscaled = static_cast<Int128>(rest.low_);
+        return {.value = {negative_ ? -unscaled : unscaled, at}};
+      }
+      if (rest.DropDigit() != 0) break;
+    }
+    return {.fits = false, .value = {}, .nearest = ToDouble(scale)};
+  }
+
+ private:
+  int CompareMagnitude(const Wide& b) const {
+    if (high_ != b.high_) return high_ < b.high_ ? -1 : 1;
+    return low_ == b.low_ ? 0 : low_ < b.low_ ? -1 : 1;
+  }
+  // REQUIRES: |*this| >= |b|
+  Wide Minus(const Wide& b) const {
+    Wide out = *this;
+    out.low_ -= b.low_;
+    out.high_ -= b.high_ + (low_ < b.low_ ? 1 : 0);
+    return out;
+  }
+  double ToDouble(int scale) const {
+    std::string text;
+    for (Wide rest = *this; !rest.zero();) text += static_cast<char>('0' + rest.DropDigit());
+    text += negative_ ? "-" : "";
+    std::reverse(text.begin(), text.end());
+    text += "e-" + std::to_string(scale);
+    return std::strtod(text.c_str(), nullptr);
+  }
+
+  UInt128 low_ = 0;
+  UInt128 high_ = 0;
+  bool negative_ = false;
+};
+
+// Both at the larger of the two scales.
+std::pair<Wide, Wide> Align(Decimal a, Decimal b) {
+  const int scale = std::max(a.scale, b.scale);
+  return {Wide::Product(a.unscaled, kPowers[static_cast<size_t>(scale - a.scale)]),
+          Wide::Product(b.unscaled, kPowers[static_cast<size_t>(scale - b.scale)])};
+}
+
+// The same in 128 bits; false: they don't hold it.
+bool AlignNarrow(Decimal* a, Decimal* b) {
+  Decimal* coarse = a->scale < b->scale ? a : b;
+  const int scale = std::max(a->scale, b->scale);
+  const Int128 power = kPowers[static_cast<size_t>(scale - coarse->scale)];
+  coarse->scale = scale;
+  return !__builtin_mul_overflow(coarse->unscaled, power, &coarse->unscaled);
+}
 
 }  // namespace
 
@@ -126,6 +252,113 @@ bool Rescale(Int128 unscaled, int from, int to, Int128* out) {
   }
   *out = unscaled;
   return true;
+}
+
+DecimalResult AddDecimals(Decimal a, Decimal b) {
+  Decimal x = a;
+  Decimal y = b;
+  Int128 sum;
+  if (AlignNarrow(&x, &y) && !__builtin_add_overflow(x.unscaled, y.unscaled, &sum) && Fits(sum)) {
+    return {.value = {sum, x.scale}};
+  }
+  const auto [wide_a, wide_b] = Align(a, b);
+  return (wide_a + wide_b).ToDecimal(std::max(a.scale, b.scale));
+}
+
+DecimalResult MultiplyDecimals(Decimal a, Decimal b) {
+  const int scale = a.scale + b.scale;
+  Int128 product;
+  if (scale <= kDigitsMax && !__builtin_mul_overflow(a.unscaled, b.unscaled, &product) &&
+      Fits(product)) {
+    return {.value = {product, scale}};
+  }
+  return Wide::Product(a.unscaled, b.unscaled).ToDecimal(scale);
+}
+
+int CompareDecimals(Decimal a, Decimal b) {
+  Decimal x = a;
+  Decimal y = b;
+  if (AlignNarrow(&x, &y)) return (x.unscaled > y.unscaled) - (x.unscaled < y.unscaled);
+  const auto [wide_a, wide_b] = Align(a, b);
+  return wide_a.Compare(wide_b);
+}
+
+Decimal RemainderOfDecimals(Decimal a, Decimal b) {
+  const int scale = std::max(a.scale, b.scale);
+  const auto divisor = Magnitude(b.unscaled);
+  const bool coarse_divisor = b.scale < scale;
+  // By the divisor at the common scale where 128 bits hold that; else |b| > |a|, and `a` is left.
+  UInt128 modulus = divisor;
+  for (int at = b.scale; coarse_divisor && at < scale; ++at) {
+    if (__builtin_mul_overflow(modulus, UInt128{10}, &modulus)) return a;
+  }
+  // a * 10^k mod m, digit by digit: ten times a rest may overflow 128 bits, so it is added up.
+  UInt128 rest = Magnitude(a.unscaled) % modulus;
+  for (int at = a.scale; at < scale; ++at) {
+    const UInt128 once = rest;
+    for (int i = 0; i < 9; ++i) rest = rest >= modulus - once ? rest - (modulus - once) : rest + once;
+  }
+  const auto value = static_cast<Int128>(rest);
+  return {a.unscaled < 0 ? -value : value, scale};
+}
+
+bool RoundDecimal(Decimal v, int64_t digits, Rounding rounding, Decimal* out) {
+  *out = v;
+  if (digits >= v.scale) return true;
+  const int64_t dropped = v.scale - digits;
+  Int128 quotient = 0;
+  Int128 rest = v.unscaled;
+  if (dropped <= kDigitsMax) {
+    quotient = v.unscaled / kPowers[static_cast<size_t>(dropped)];
+    rest = v.unscaled % kPowers[static_cast<size_t>(dropped)];
+  }
+  const bool negative = v.unscaled < 0;
+  bool away = rest != 0 && (rounding == Rounding::kFloor ? negative : !negative);
+  if (rounding == Rounding::kHalfAwayFromZero) {
+    away = dropped <= kDigitsMax &&
+           Magnitude(rest) * 2 >= static_cast<UInt128>(kPowers[static_cast<size_t>(dropped)]);
+  }
+  if (away) quotient += negative ? -1 : 1;
+  if (quotient == 0) {
+    *out = {};
+    return true;
+  }
+  if (digits < -kDigitsMax) return false;
+  const Int128 power = digits < 0 ? kPowers[static_cast<size_t>(-digits)] : 1;
+  *out = {0, digits < 0 ? 0 : static_cast<int>(digits)};
+  return !__builtin_mul_overflow(quotient, power, &out->unscaled) && Fits(out->unscaled);
+}
+
+double NearestDouble(Int128 unscaled, int scale) {
+  // Source: W. D. Clinger, "How to Read Floating Point Numbers Accurately": a quotient of two exact
+  // doubles is correctly rounded.
+  constexpr Int128 kExact = Int128{1} << 53;
+  constexpr int kExactPowers = 22;
+  if (unscaled <= kExact && unscaled >= -kExact && scale <= kExactPowers) {
+    return static_cast<double>(static_cast<int64_t>(unscaled)) /
+           static_cast<double>(kPowers[static_cast<size_t>(scale)]);
+  }
+  const std::string text = FormatDecimal(unscaled, scale);
+  double v = 0;
+  std::from_chars(text.data(), text.data() + text.size(), v);
+  return v;
+}
+
+bool ShortestDecimal(double v, Decimal* out) {
+  if (!std::isfinite(v)) return false;
+  // Two decimals of at most 15 digits never share a double, so one that reads back is the text.
+  constexpr double kUniqueMax = 1e15;
+  for (const int scale : {0, 2}) {
+    const double power = scale == 0 ? 1 : 100;
+    const double scaled = std::nearbyint(v * power);
+    if (std::fabs(scaled) < kUniqueMax && scaled / power == v) {
+      *out = {static_cast<Int128>(scaled), scale};
+      return true;
+    }
+  }
+  char text[32];
+  const char* end = std::to_chars(text, text + sizeof text, v).ptr;
+  return ParseDecimal({text, static_cast<size_t>(end - text)}, &out->unscaled, &out->scale);
 }
 
 }  // namespace murmur

@@ -21,4 +21,36 @@ bool DecimalEqualsDouble(Int128 unscaled, int scale, double d);
 // *out = unscaled / 10^from at scale `to`; false if digits would be lost or it does not fit.
 bool Rescale(Int128 unscaled, int from, int to, Int128* out);
 
+inline constexpr int kDecimalDigitsMax = 38;  // digits of a decimal, and of its fraction
+
+// unscaled / 10^scale. |unscaled| < 10^38, 0 <= scale <= 38.
+struct Decimal {
+  Int128 unscaled = 0;
+  int scale = 0;
+};
+
+// Exact arithmetic. A result that needs more than kDecimalDigitsMax digits, trailing zeros left
+// out, does not fit: then `nearest` alone is set.
+struct DecimalResult {
+  bool fits = true;
+  Decimal value;
+  double nearest = 0;  // where it does not fit: the double nearest to the exact result
+};
+DecimalResult AddDecimals(Decimal a, Decimal b);
+DecimalResult MultiplyDecimals(Decimal a, Decimal b);
+// The rest of the truncated quotient; has the sign of `a`. REQUIRES: b is not zero
+Decimal RemainderOfDecimals(Decimal a, Decimal b);
+// Negative, zero or positive, as a < b, a = b or a > b.
+int CompareDecimals(Decimal a, Decimal b);
+
+enum class Rounding { kHalfAwayFromZero, kFloor, kCeiling };
+// The multiple of 10^-digits that is nearest to `v`, or next below or above it; `digits` may be
+// negative. False: it does not fit.
+bool RoundDecimal(Decimal v, int64_t digits, Rounding rounding, Decimal* out);
+
+// The double nearest to the decimal.
+double NearestDouble(Int128 unscaled, int scale);
+// The shortest decimal that reads back as `v`. False: not finite, or it does not fit.
+bool ShortestDecimal(double v, Decimal* out);
+
 }  // namespace murmur

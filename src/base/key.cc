@@ -82,7 +82,7 @@ void AppendDouble(double v, std::string* out) {
 }
 
 void AppendDecimal(const Cell& cell, std::string* out) {
-  Int128 unscaled = *cell.dec;
+  Int128 unscaled = cell.decimal();
   int scale = cell.scale;
   StripTrailingZeros(&unscaled, &scale);
   if (scale == 0 && unscaled >= INT64_MIN && unscaled <= INT64_MAX) {

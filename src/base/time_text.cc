@@ -193,7 +193,7 @@ void ConvertToTime(TimeUnit unit, TimeParser* parser, Cell* cell) noexcept {
   if (cell->kind == Kind::kInt) {
     converted = ScaledToMicros(cell->i, 0, units_per_second, &micros);
   } else if (cell->kind == Kind::kDecimal) {
-    converted = ScaledToMicros(*cell->dec, cell->scale, units_per_second, &micros);
+    converted = ScaledToMicros(cell->decimal(), cell->scale, units_per_second, &micros);
   } else if (cell->kind == Kind::kDouble) {
     converted = DoubleToMicros(cell->d, units_per_second, &micros);
   }

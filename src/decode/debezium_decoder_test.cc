@@ -45,7 +45,7 @@ std::string ToText(const Cell& cell) {
     case Kind::kInt: return std::to_string(cell.i);
     case Kind::kTime: return FormatTime(cell.i);
     case Kind::kDouble: return fmt::format("double {}", cell.d);
-    case Kind::kDecimal: return "decimal " + FormatDecimal(*cell.dec, cell.scale);
+    case Kind::kDecimal: return "decimal " + FormatDecimal(cell.decimal(), cell.scale);
     case Kind::kString: return fmt::format("'{}'", cell.text());
     case Kind::kJson: return fmt::format("json {}", cell.text());
   }

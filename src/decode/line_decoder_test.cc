@@ -32,7 +32,7 @@ std::string ToText(const Cell& cell) {
     case Kind::kInt: return fmt::format("int {}", cell.i);
     case Kind::kTime: return fmt::format("time {}", cell.i);
     case Kind::kDouble: return fmt::format("double {:x}", std::bit_cast<uint64_t>(cell.d));
-    case Kind::kDecimal: return "decimal " + FormatDecimal(*cell.dec, cell.scale);
+    case Kind::kDecimal: return "decimal " + FormatDecimal(cell.decimal(), cell.scale);
     case Kind::kString: return fmt::format("string {}", cell.text());
     case Kind::kJson: return fmt::format("json {}", cell.text());
   }

@@ -90,7 +90,7 @@ arrow::Result<std::shared_ptr<arrow::Array>> BuildArray(
       return numbers(arrow::TimestampBuilder(type, arrow::default_memory_pool()), integer);
     case arrow::Type::DECIMAL256:
       return numbers(arrow::Decimal256Builder(type),
-                     [](const Cell& cell) { return ToArrow(*cell.dec); });
+                     [](const Cell& cell) { return ToArrow(cell.decimal()); });
     case arrow::Type::STRING: return BuildText(column, rows);
     case arrow::Type::BINARY: {  // an object or list: only whether it is null matters
       arrow::BinaryBuilder builder;

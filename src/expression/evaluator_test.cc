@@ -27,7 +27,7 @@ std::string Text(const Cell& cell) {
     case Kind::kBool: return cell.i != 0 ? "true" : "false";
     case Kind::kInt: return std::to_string(cell.i);
     case Kind::kDouble: return fmt::format("{}f", cell.d);
-    case Kind::kDecimal: return FormatDecimal(*cell.dec, cell.scale) + "d";
+    case Kind::kDecimal: return FormatDecimal(cell.decimal(), cell.scale) + "d";
     case Kind::kTime: return FormatTime(cell.i);
     case Kind::kString:
     case Kind::kJson: return fmt::format("'{}'", cell.text());

@@ -10,14 +10,39 @@ namespace {
 using expression::Node;
 using expression::NodeType;
 
-// Gives each field its index.
-void CollectFields(Node* node, std::vector<FieldPath>* fields) {
-  if (node->type == NodeType::kField) {
-    const auto found = std::find(fields->begin(), fields->end(), node->path);
-    node->field = static_cast<size_t>(found - fields->begin());
-    if (found == fields->end()) fields->push_back(node->path);
+bool IsAnyOf(std::string_view name, std::initializer_list<std::string_view> names) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+// How argument `index` of a call is taken whose own value is taken as `own`.
+Numbers NumbersOfArgument(const Node& call, size_t index, Numbers own) {
+  if (IsAnyOf(call.function, {"=", "!=", "<", "<=", ">", ">=", "in"})) return Numbers::kWritten;
+  if (call.function == "if" && index == 0) return Numbers::kNearest;
+  if (call.function == "cast") {
+    const auto& type = std::get<std::string>(call.args[1].literal);
+    const bool number = type == "int64" || type == "double" || type.starts_with("decimal");
+    return number ? own : Numbers::kNearest;
   }
-  for (Node& arg : node->args) CollectFields(&arg, fields);
+  const bool of_numbers =
+      IsAnyOf(call.function, {"+", "-", "*", "/", "%", "neg", "if", "coalesce", "abs", "sign",
+                              "floor", "ceil", "round", "sqrt", "exp", "ln", "log10", "log2",
+                              "power"});
+  return of_numbers ? own : Numbers::kNearest;
+}
+
+// Says how each node is taken, and gives each field its index.
+void Resolve(Node* node, Numbers numbers, std::vector<FieldUse>* fields) {
+  node->numbers = numbers;
+  if (node->type == NodeType::kField) {
+    const FieldUse use{.path = node->path, .exact = numbers != Numbers::kNearest};
+    const auto found = std::find(fields->begin(), fields->end(), use);
+    node->field = static_cast<size_t>(found - fields->begin());
+    if (found == fields->end()) fields->push_back(use);
+  }
+  if (node->type != NodeType::kCall) return;
+  for (size_t i = 0; i < node->args.size(); ++i) {
+    Resolve(&node->args[i], NumbersOfArgument(*node, i, numbers), fields);
+  }
 }
 
 }  // namespace
@@ -25,21 +50,23 @@ void CollectFields(Node* node, std::vector<FieldPath>* fields) {
 Expression::Expression() : impl_(std::make_unique<Impl>()) {}
 Expression::~Expression() = default;
 
-Result<std::shared_ptr<const Expression>> Expression::Parse(std::string_view text) {
+Result<std::shared_ptr<const Expression>> Expression::Parse(std::string_view text, Numbers numbers) {
   const std::shared_ptr<Expression> parsed(new Expression);
   MURMUR_ASSIGN(parsed->impl_->root, expression::ParseNode(text));
-  CollectFields(&parsed->impl_->root, &parsed->impl_->fields);
+  Resolve(&parsed->impl_->root, numbers, &parsed->impl_->fields);
   parsed->impl_->canonical = expression::ToText(parsed->impl_->root);
   // It is stored, and must be readable again: parentheses that it needs count as depth too.
   MURMUR_TRY(expression::ParseNode(parsed->impl_->canonical));
   return std::shared_ptr<const Expression>(parsed);
 }
 
-const std::vector<FieldPath>& Expression::fields() const noexcept { return impl_->fields; }
+const std::vector<FieldUse>& Expression::fields() const noexcept { return impl_->fields; }
 
 const FieldPath* Expression::as_field() const noexcept {
-  return impl_->root.type == NodeType::kField ? &impl_->fields[0] : nullptr;
+  return impl_->root.type == NodeType::kField ? &impl_->root.path : nullptr;
 }
+
+Numbers Expression::numbers() const noexcept { return impl_->root.numbers; }
 
 const std::string& Expression::canonical() const noexcept { return impl_->canonical; }
 

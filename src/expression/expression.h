@@ -2,15 +2,15 @@
 //
 //   country = 'US' and (amount * 2 >= 10 or page in ('/a', '/b')) and lower(user.name) is not null
 //
-// Parsed to an Arrow compute expression; Arrow's functions do the work, on Arrow arrays made from
-// the columns of a batch. A bare field is a column as it is and never comes here.
+// A tree of steps, each of which fills a column of the batch: arithmetic, comparisons, logic and
+// times are ours; text and rare functions are Arrow's. A bare field is a column as it is and never
+// comes here.
 //
-// A row's result depends on that row's own values only, never on its neighbours: rows are evaluated
-// in groups of equal input types, so that a JSON field that is an integer here and a float there
-// gives the same results in any batch. `/` on numbers is always floating-point division; `+ - *` on
-// integers are checked, and an overflow is that row's error.
+// A row's result depends on that row's own values only, never on its neighbours: a JSON field that
+// is an integer here and a float there gives the same results in any batch.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -21,21 +21,41 @@
 
 namespace murmur {
 
+// How numbers that are written in digits (JSON, text, a literal) are taken; docs/definition.md,
+// "Numbers with a fraction".
+enum class Numbers : uint8_t {
+  kNearest,  // as the nearest double
+  kWritten,  // as the decimal that is written; what 38 digits can't hold is a double. In comparisons
+  // As kWritten, a binary double as its shortest text; what 38 digits can't hold is an error. In
+  // sums of decimals.
+  kDecimal,
+};
+
+// A field that an expression reads.
+struct FieldUse {
+  FieldPath path;
+  bool exact = false;  // FieldRequest::exact_decimals
+  bool operator==(const FieldUse&) const = default;
+};
+
 // A parsed expression. Immutable; share freely between threads.
 class Expression {
  public:
   // Errors: kInvalidArgument with "column N: …": what was found, what was expected, did-you-mean
   // for unknown functions.
-  static Result<std::shared_ptr<const Expression>> Parse(std::string_view text);
+  static Result<std::shared_ptr<const Expression>> Parse(std::string_view text,
+                                                         Numbers numbers = Numbers::kNearest);
 
   ~Expression();
 
   // The fields it reads, in order of first use, no duplicates.
-  const std::vector<FieldPath>& fields() const noexcept;
+  const std::vector<FieldUse>& fields() const noexcept;
   // Non-null if the whole expression is one field.
   const FieldPath* as_field() const noexcept;
   // The text in canonical form: equal expressions, equal text.
   const std::string& canonical() const noexcept;
+  // How its value is taken.
+  Numbers numbers() const noexcept;
 
  private:
   friend class Evaluator;

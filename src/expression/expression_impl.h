@@ -11,7 +11,7 @@ namespace murmur {
 
 struct Expression::Impl {
   expression::Node root;
-  std::vector<FieldPath> fields;
+  std::vector<FieldUse> fields;
   std::string canonical;
 };
 

@@ -256,9 +256,11 @@ class Parser {
       }
       return ErrorAt(column, fmt::format("the integer {} does not fit 64 bits", text));
     }
-    double value = 0;
-    if (std::from_chars(text.data(), end, value).ec == std::errc()) {
-      return MakeLiteral(value, column);
+    Fraction fraction;
+    if (std::from_chars(text.data(), end, fraction.nearest).ec == std::errc()) {
+      Decimal decimal;
+      if (ParseDecimal(text, &decimal.unscaled, &decimal.scale)) fraction.decimal = decimal;
+      return MakeLiteral(fraction, column);
     }
     return ErrorAt(column, fmt::format("the number {} is outside the range of a double", text));
   }

@@ -103,6 +103,19 @@ std::string CallText(const Node& node) {
   return node.function + ListText(node.args, 0);
 }
 
+// The double's shortest text where it is the number that was written, else all of its digits.
+std::string FractionText(const Fraction& fraction) {
+  char buffer[32];
+  const char* end = std::to_chars(buffer, buffer + sizeof buffer, fraction.nearest).ptr;
+  std::string out(buffer, end);
+  Decimal shortest;
+  if (fraction.decimal && (!ShortestDecimal(fraction.nearest, &shortest) ||
+                           CompareDecimals(shortest, *fraction.decimal) != 0)) {
+    out = FormatDecimal(fraction.decimal->unscaled, fraction.decimal->scale);
+  }
+  return out.find_first_of(".e") == std::string::npos ? out + ".0" : out;
+}
+
 }  // namespace
 
 std::string ToText(const FieldPath& path) {
@@ -127,10 +140,7 @@ std::string ToText(const Literal& literal) {
   if (const auto* b = std::get_if<bool>(&literal)) return *b ? "true" : "false";
   if (const auto* i = std::get_if<int64_t>(&literal)) return std::to_string(*i);
   if (const auto* s = std::get_if<std::string>(&literal)) return Quote(*s, '\'');
-  char buffer[32];
-  const auto end = std::to_chars(buffer, buffer + sizeof(buffer), std::get<double>(literal)).ptr;
-  std::string out(buffer, end);
-  return out.find_first_of(".e") == std::string::npos ? out + ".0" : out;
+  return FractionText(std::get<Fraction>(literal));
 }
 
 std::string ToText(const Node& node) {

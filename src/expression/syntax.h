@@ -2,11 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
 
+#include "base/decimal.h"
+#include "expression/expression.h"
 #include "murmur/record.h"
 #include "murmur/status.h"
 
@@ -16,7 +19,16 @@ inline constexpr size_t kExpressionBytesMax = 64 << 10;  // the longest expressi
 inline constexpr uint32_t kExpressionDepthMax = 100;  // the deepest nesting of calls and brackets
 inline constexpr int kDecimalDigits = 37;             // of decimals inside an expression
 
-using Literal = std::variant<std::monostate, bool, int64_t, double, std::string>;
+// A number with a fraction or an exponent, as it was written.
+struct Fraction {
+  double nearest = 0;
+  std::optional<Decimal> decimal;  // the digits that are written, where 38 hold them
+  bool operator==(const Fraction& other) const {
+    return nearest == other.nearest && decimal.has_value() == other.decimal.has_value() &&
+           (!decimal || CompareDecimals(*decimal, *other.decimal) == 0);
+  }
+};
+using Literal = std::variant<std::monostate, bool, int64_t, Fraction, std::string>;
 
 enum class NodeType : uint8_t { kLiteral, kField, kCall };
 
@@ -28,6 +40,7 @@ struct Node {
   Literal literal;         // kLiteral
   FieldPath path;          // kField
   size_t field = 0;        // kField: its index in Expression::fields()
+  Numbers numbers = Numbers::kNearest;  // how this node's value is taken
   std::string function;    // kCall
   std::vector<Node> args;  // kCall
   size_t column = 1;       // where it begins in the text, from 1, in bytes

@@ -8,6 +8,11 @@
 namespace murmur {
 namespace {
 
+template <class Value>
+void AppendFixed(const Value& value, std::string* out) {
+  out->append(reinterpret_cast<const char*>(&value), sizeof value);
+}
+
 void AppendCell(const Cell& cell, std::string* out) {
   out->push_back(static_cast<char>(cell.kind));
   switch (cell.kind) {
@@ -15,10 +20,10 @@ void AppendCell(const Cell& cell, std::string* out) {
     case Kind::kBool:
     case Kind::kInt:
     case Kind::kTime: PutSigned(cell.i, out); break;
-    case Kind::kDouble: out->append(reinterpret_cast<const char*>(&cell.d), sizeof(cell.d)); break;
+    case Kind::kDouble: AppendFixed(cell.d, out); break;
     case Kind::kDecimal:
       out->push_back(static_cast<char>(cell.scale));
-      out->append(reinterpret_cast<const char*>(cell.dec), sizeof(Int128));
+      AppendFixed(cell.decimal(), out);
       break;
     case Kind::kString:
     case Kind::kJson: PutBytes(cell.text(), out); break;

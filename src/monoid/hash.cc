@@ -29,7 +29,7 @@ uint64_t HashDouble(double v) noexcept {
 }
 
 uint64_t HashDecimal(const Cell& cell) noexcept {
-  Int128 unscaled = *cell.dec;
+  Int128 unscaled = cell.decimal();
   int scale = cell.scale;
   StripTrailingZeros(&unscaled, &scale);
   if (scale == 0 && unscaled >= INT64_MIN && unscaled <= INT64_MAX) {

@@ -38,15 +38,8 @@ void AppendEscape(unsigned char c, std::string* json) {
 
 }  // namespace
 
-double NearestDouble(Int128 unscaled, int scale) {
-  const std::string text = FormatDecimal(unscaled, scale);
-  double v = 0;
-  std::from_chars(text.data(), text.data() + text.size(), v);
-  return v;
-}
-
 bool DecimalToInteger(const Cell& cell, int64_t* integer) {
-  Int128 unscaled = *cell.dec;
+  Int128 unscaled = cell.decimal();
   int scale = cell.scale;
   StripTrailingZeros(&unscaled, &scale);
   if (scale != 0 || unscaled < INT64_MIN || unscaled > INT64_MAX) return false;

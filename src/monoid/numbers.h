@@ -4,11 +4,10 @@
 #include <string>
 #include <vector>
 
+#include "base/decimal.h"
 #include "murmur/record.h"
 
 namespace murmur {
-
-double NearestDouble(Int128 unscaled, int scale);
 
 // Whether the decimal is an integer of 64 bits, and which.
 bool DecimalToInteger(const Cell& cell, int64_t* integer);
@@ -18,7 +17,7 @@ bool DecimalToInteger(const Cell& cell, int64_t* integer);
 inline double ToDouble(const Cell& cell) {
   if (cell.kind == Kind::kDouble) return cell.d;
   if (cell.kind == Kind::kInt) return static_cast<double>(cell.i);
-  return NearestDouble(*cell.dec, cell.scale);
+  return NearestDouble(cell.decimal(), cell.scale);
 }
 
 // The shortest text that reads back as `v`: "2", "0.1", "1e+22".

@@ -71,7 +71,7 @@ class Sum final : public SumBase {
     ForEachValue<ExactSum>(input, states, [&states](ExactSum& sum, const Cell& cell) {
       if (cell.kind == Kind::kInt) return sum.AddInt(cell.i, states.arena);
       if (cell.kind == Kind::kDouble) return sum.AddDouble(cell.d, states.arena);
-      Int128 unscaled = *cell.dec;
+      Int128 unscaled = cell.decimal();
       int scale = cell.scale;
       StripTrailingZeros(&unscaled, &scale);
       if (scale != 0) return sum.AddDouble(NearestDouble(unscaled, scale), states.arena);
@@ -112,7 +112,7 @@ class DecimalSum final : public SumBase {
       const Cell& cell = CellAt(column, row);
       if (cell.is_null() || ToUnits(cell, &units)) continue;
       const std::string text =
-          cell.kind == Kind::kDecimal ? FormatDecimal(*cell.dec, cell.scale) : NumberText(cell.d);
+          cell.kind == Kind::kDecimal ? FormatDecimal(cell.decimal(), cell.scale) : NumberText(cell.d);
       bad->push_back({row, DeadReason::kNumberOverflow,
                       text + " has more than " + std::to_string(decimals_) +
                           " decimals, or more than 38 digits"});
@@ -147,7 +147,7 @@ class DecimalSum final : public SumBase {
       *units = Int128{cell.i} * power_;
       return true;
     }
-    if (cell.kind == Kind::kDecimal) return Rescale(*cell.dec, cell.scale, decimals_, units);
+    if (cell.kind == Kind::kDecimal) return Rescale(cell.decimal(), cell.scale, decimals_, units);
     return DoubleToUnits(cell.d, units);
   }
 

@@ -40,7 +40,7 @@ std::string Describe(const Cell& cell) {
       std::snprintf(text, sizeof text, "double %.17g", cell.d);
       return text;
     }
-    case Kind::kDecimal: return "decimal " + FormatDecimal(*cell.dec, cell.scale);
+    case Kind::kDecimal: return "decimal " + FormatDecimal(cell.decimal(), cell.scale);
     case Kind::kString: return "string " + std::string(cell.text());
     case Kind::kTime: return "time " + std::to_string(cell.i);
     case Kind::kJson: return "json " + std::string(cell.text());

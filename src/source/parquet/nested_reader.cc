@@ -243,7 +243,7 @@ class ValueReader {
       case Kind::kDouble:
         json_ += std::isfinite(cell.d) ? fmt::format("{}", cell.d) : "null";
         break;
-      case Kind::kDecimal: json_ += FormatDecimal(*cell.dec, cell.scale); break;
+      case Kind::kDecimal: json_ += FormatDecimal(cell.decimal(), cell.scale); break;
       case Kind::kTime: AppendQuoted(FormatTime(cell.i)); break;
       case Kind::kString: AppendQuoted(cell.text()); break;
       case Kind::kJson: json_ += cell.text(); break;

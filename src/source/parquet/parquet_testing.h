@@ -74,7 +74,7 @@ inline std::string CellText(const Cell& cell) {
     case Kind::kBool:
     case Kind::kInt: value = std::to_string(cell.i); break;
     case Kind::kDouble: value = std::to_string(cell.d); break;
-    case Kind::kDecimal: value = FormatDecimal(*cell.dec, cell.scale); break;
+    case Kind::kDecimal: value = FormatDecimal(cell.decimal(), cell.scale); break;
     case Kind::kTime: value = FormatTime(cell.i); break;
     case Kind::kString:
     case Kind::kJson: value = cell.text(); break;

@@ -1,0 +1,126 @@
+// One operation of an expression over the rows of a batch. Steps form the tree that an Evaluator
+// runs from its leaves to its root.
+//
+// A step looks at one row at a time, by the kinds that the row's values have; loops for the one
+// kind that a column has in nearly every batch are only faster.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/decimal.h"
+#include "expression/expression.h"
+#include "expression/syntax.h"
+#include "murmur/record.h"
+
+namespace murmur::expression {
+
+// The rows of one batch for which the expression has failed. The first failure of a row stands.
+class Failures {
+ public:
+  // `expression` is what the details begin with.
+  explicit Failures(std::string expression) : expression_(std::move(expression)) {}
+
+  void Start(uint32_t rows, std::vector<EvaluationError>* errors) {
+    failed_.assign(rows, false);
+    errors_ = errors;
+    any_ = false;
+  }
+  bool any() const noexcept { return any_; }
+  bool Has(uint32_t row) const { return failed_[row]; }
+  void Add(uint32_t row, DeadReason reason, std::string_view what);
+
+ private:
+  const std::string expression_;
+  std::vector<bool> failed_;
+  std::vector<EvaluationError>* errors_ = nullptr;
+  bool any_ = false;
+};
+
+struct Frame {
+  RecordBatch& batch;
+  Failures& failures;
+};
+
+class Step {
+ public:
+  Step() = default;
+  Step(const Step&) = delete;
+  Step& operator=(const Step&) = delete;
+  virtual ~Step() = default;
+
+  // The value of each row: plain cells, valid until the next call. A row that fails is null.
+  virtual const Column& Run(Frame& frame) = 0;
+};
+using StepPtr = std::unique_ptr<Step>;
+using Steps = std::vector<StepPtr>;
+
+// A step that fills a column of its own.
+class ColumnStep : public Step {
+ public:
+  const Column& Run(Frame& frame) final {
+    out_.kinds = 0;
+    frame_ = &frame;
+    Fill(frame);
+    return out_;
+  }
+
+ protected:
+  // Puts a value for each row of the batch.
+  virtual void Fill(Frame& frame) = 0;
+
+  void Put(uint32_t row, const Cell& cell) {
+    out_.cells[row] = cell;
+    out_.kinds |= KindBit(cell.kind);
+  }
+  void PutDecimal(uint32_t row, const Decimal& value);
+  void PutNull(uint32_t row) { Put(row, Cell()); }
+  void Fail(uint32_t row, DeadReason reason, std::string_view what) {
+    frame_->failures.Add(row, reason, what);
+    PutNull(row);
+  }
+  void FailType(uint32_t row, std::string_view what) { Fail(row, DeadReason::kWrongType, what); }
+
+  Column out_;
+
+ private:
+  std::vector<Int128> wide_;  // decimals beyond 64 bits; made when the first one shows
+  Frame* frame_ = nullptr;
+};
+
+inline bool IsNumber(Kind kind) { return (KindBit(kind) & kNumberKinds) != 0; }
+
+// The decimal that a number is; false: a double that is none.
+// REQUIRES: cell is a number
+bool ToDecimal(const Cell& cell, Decimal* out);
+// REQUIRES: cell is a number
+double ToDouble(const Cell& cell);
+// As the fold's comparisons order them: decimals and integers exactly, with a double as doubles.
+// REQUIRES: both are numbers, and none is NaN
+int CompareNumbers(const Cell& a, const Cell& b);
+
+// Each takes a call of its functions; `args` are the steps of its arguments, null for literals that
+// are part of the function: a type, a count of digits.
+StepPtr MakeFieldStep(size_t column, Numbers numbers);
+StepPtr MakeLiteralStep(const Literal& literal, Numbers numbers);
+StepPtr MakeArithmeticStep(const Node& node, Steps args);      // + - * / %
+StepPtr MakeUnaryNumberStep(const Node& node, Steps args);     // neg abs sign floor ceil round
+StepPtr MakeDoubleFunctionStep(const Node& node, Steps args);  // sqrt exp ln log10 log2 power
+StepPtr MakeDecimalCastStep(const Node& node, Steps args);     // cast(x as decimal(n))
+StepPtr MakeToDoubleStep(Steps args);  // numbers as doubles, all else as it is
+StepPtr MakeCompareStep(const Node& node, Steps args);         // = != < <= > >=
+StepPtr MakeInStep(const Node& node, Steps args);
+StepPtr MakeLogicStep(const Node& node, Steps args);           // and or not "is null"
+StepPtr MakeChoiceStep(const Node& node, Steps args);          // if coalesce
+StepPtr MakeToTimeStep(Steps args);    // text as time, all else as it is
+StepPtr MakeToTimeTextStep(Steps args);  // times as text, all else as it is
+StepPtr MakeTimePartStep(const Node& node, Steps args);  // year, month, …, date
+// Null if the function is none of these.
+StepPtr MakeStep(const Node& node, const std::vector<size_t>& inputs);
+
+// What Arrow computes: a function of ours with Arrow's name, or one of Arrow's own.
+StepPtr MakeArrowStep(const Node& node, Steps args);
+
+}  // namespace murmur::expression
