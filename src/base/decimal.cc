@@ -353,6 +353,7 @@ bool ShortestDecimal(double v, Decimal* out) {
     const double scaled = std::nearbyint(v * power);
     if (std::fabs(scaled) < kUniqueMax && scaled / power == v) {
       *out = {static_cast<Int128>(scaled), scale};
+      StripTrailingZeros(&out->unscaled, &out->scale);
       return true;
     }
   }

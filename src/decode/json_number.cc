@@ -7,16 +7,6 @@
 namespace murmur {
 namespace {
 
-// Digits from the first that is not 0, without the exponent.
-int SignificantDigits(std::string_view text) {
-  int digits = 0;
-  for (const char c : text) {
-    if (c == 'e' || c == 'E') break;
-    if (IsJsonDigit(c) && (digits > 0 || c != '0')) ++digits;
-  }
-  return digits;
-}
-
 // Is a number that no double comes near too small, rather than too large? Its scientific exponent
 // says: that of the first digit that is not 0, plus the written one.
 bool IsTiny(std::string_view text) {
@@ -56,16 +46,16 @@ bool ParseDouble(std::string_view text, Cell* cell) {
 }  // namespace
 
 bool ParseJsonNumber(std::string_view text, bool exact, TextArena* arena, Cell* cell) {
-  if (text.find_first_of(".eE") == text.npos) return ParseInteger(text, cell);
-  if (exact && SignificantDigits(text) > kDoubleDigits) {
-    Int128 unscaled;
-    int scale;
-    if (ParseDecimal(text, &unscaled, &scale)) {
-      *cell = Cell::Decimal(arena->StoreDecimal(unscaled), static_cast<uint8_t>(scale));
-      return true;
-    }
+  const bool fraction = text.find_first_of(".eE") != text.npos;
+  if (!fraction && ParseInteger(text, cell)) return true;
+  if (!exact) return fraction && ParseDouble(text, cell);
+  Int128 unscaled;
+  int scale;
+  if (!ParseDecimal(text, &unscaled, &scale)) {
+    if (!ParseDouble(text, cell)) return false;
+    cell->flags = Cell::kRounded;
+    return true;
   }
-  return ParseDouble(text, cell);
+  *cell = MakeDecimalCell(unscaled, scale, arena);
+  return true;
 }
-
-}  // namespace murmur

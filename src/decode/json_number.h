@@ -1,5 +1,5 @@
 // JSON numbers → cells. No dot and no exponent: kInt. Otherwise the nearest double, or with `exact`
-// a kDecimal where more than kDoubleDigits significant digits are written.
+// what is written (FieldRequest::exact_decimals).
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@ inline constexpr int kDoubleDigits = 15;   // any decimal of so many digits surv
 inline constexpr int kIntegerDigits = 18;  // any integer of so many digits fits an int64
 
 // The general case. REQUIRES: `text` is the whole of a JSON number.
-// False: an integer outside int64, or a fraction outside double.
+// False: an integer outside int64 that is not `exact`, or a number outside double.
 bool ParseJsonNumber(std::string_view text, bool exact, TextArena* arena, Cell* cell);
 
 // The value of the `size` <= 8 characters at `p`: `integer_digits` digits, and if these are not
@@ -38,10 +38,10 @@ inline uint64_t ReadDigits8(const char* p, int integer_digits, int size) noexcep
 }
 
 // The common case: no exponent, no more digits than surely fit, `p` at the number. Returns its end,
-// or null if it is another case, or no number.
+// or null if it is another case, or no number. With `exact` a fraction is a decimal.
 // Source: W. D. Clinger, "How to Read Floating Point Numbers Accurately": a quotient of two exact
 // doubles is correctly rounded.
-inline const char* ReadShortNumber(const char* p, Cell* cell) noexcept {
+inline const char* ReadShortNumber(const char* p, bool exact, Cell* cell) noexcept {
   constexpr double kPowers[] = {1,   1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
                                 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
   const bool negative = *p == '-';
@@ -65,6 +65,10 @@ inline const char* ReadShortNumber(const char* p, Cell* cell) noexcept {
   if (end == point) {
     const auto value = static_cast<int64_t>(mantissa);
     *cell = Cell::Int(negative ? -value : value);
+  } else if (exact) {
+    const auto value = static_cast<int64_t>(mantissa);
+    *cell = Cell::SmallDecimal(negative ? -value : value,
+                               static_cast<uint8_t>(digits - integer_digits));
   } else {
     const double value = static_cast<double>(mantissa) / kPowers[digits - integer_digits];
     *cell = Cell::Double(negative ? -value : value);

@@ -184,7 +184,7 @@ const char* JsonReader::ReadChildren(const char* p, const FieldNode& node, int d
                                                                  const FieldRequest& field,
                                                                  Cell* cell) {
   if (!field.as_time) [[likely]] {
-    const char* end = ReadShortNumber(p, cell);
+    const char* end = ReadShortNumber(p, field.exact_decimals, cell);
     if (end != nullptr) [[likely]]
       return end;
   }

@@ -59,4 +59,13 @@ class TextArena {
   size_t left_ = 0;
 };
 
+// A decimal of up to 38 digits.
+inline Cell MakeDecimalCell(Int128 unscaled, int scale, TextArena* arena) {
+  const auto digits = static_cast<uint8_t>(scale);
+  if (unscaled >= INT64_MIN && unscaled <= INT64_MAX) {
+    return Cell::SmallDecimal(static_cast<int64_t>(unscaled), digits);
+  }
+  return Cell::Decimal(arena->StoreDecimal(unscaled), digits);
+}
+
 }  // namespace murmur

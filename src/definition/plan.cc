@@ -71,7 +71,7 @@ std::set<std::string> FieldsOf(const Definition& definition) {
   for (const std::string& expression : expressions) {
     const auto parsed = Expression::Parse(expression);
     if (!parsed.ok()) continue;  // an empty one
-    for (const FieldPath& field : (*parsed)->fields()) fields.insert(field.ToString());
+    for (const FieldUse& field : (*parsed)->fields()) fields.insert(field.path.ToString());
   }
   return fields;
 }

@@ -1,5 +1,5 @@
-// From a syntax tree to an Arrow compute expression, for one combination of input types. Included
-// by .cc files only: it brings Arrow's headers.
+// From a tree of calls that Arrow computes to an Arrow compute expression, for one combination of
+// input types. Included by .cc files only: it brings Arrow's headers.
 //
 // Types inside an expression: null, boolean, int64, double, decimal256(37, scale), utf8, timestamp
 // in µs without zone (UTC), and binary, which stands for objects and lists: they have no use but

@@ -36,14 +36,15 @@ std::string Text(const Cell& cell) {
 }
 
 // The result of each row as text; an error as "!reason".
-std::vector<std::string> EvaluateRows(std::string_view text, const std::vector<Row>& rows) {
-  const auto parsed = Expression::Parse(text);
+std::vector<std::string> EvaluateRows(std::string_view text, const std::vector<Row>& rows,
+                                      Numbers numbers = Numbers::kNearest) {
+  const auto parsed = Expression::Parse(text, numbers);
   if (!parsed.ok()) return {parsed.status().ToString()};
   Projection projection;
   std::vector<size_t> inputs;
-  for (const FieldPath& field : (*parsed)->fields()) {
+  for (const FieldUse& field : (*parsed)->fields()) {
     inputs.push_back(projection.fields.size());
-    projection.fields.push_back({.path = field});
+    projection.fields.push_back({.path = field.path, .exact_decimals = field.exact});
   }
   Evaluator evaluator(*parsed, inputs);
   RecordBatch batch(projection);
@@ -111,13 +112,13 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         Case{"i + 1", "8"}, Case{"i - 10", "-3"}, Case{"i * 6", "42"}, Case{"i / 2", "3.5f"},
         Case{"6 / 3", "2f"}, Case{"1 / 0", "inff"}, Case{"i % 4", "3"}, Case{"neg % 4", "-3"},
-        Case{"i % 0", "!expression"}, Case{"d % 2", "0.5f"}, Case{"dec % 2", "!wrong_type"},
+        Case{"i % 0", "!expression"}, Case{"d % 2", "0.5f"}, Case{"dec % 2", "1.99d"}, Case{"dec % 0", "!expression"},
         Case{"-i", "-7"}, Case{"-d", "-2.5f"}, Case{"-dec", "-19.99d"}, Case{"i + d", "9.5f"},
         Case{"big + 1", "!number_overflow"}, Case{"big * 2", "!number_overflow"},
         Case{"big + 1.0", "9.223372036854776e+18f"}, Case{"dec + 1", "20.99d"},
         Case{"dec * 3", "59.97d"}, Case{"dec * dec", "399.6001d"}, Case{"dec - dec", "0.00d"},
         Case{"dec + d", "22.49f"}, Case{"dec / 2", "9.995f"},
-        Case{"huge * 100", "!number_overflow"}, Case{"i + s", "!wrong_type"},
+        Case{"huge * 100", "1e+39f"}, Case{"i + s", "!wrong_type"},
         Case{"i + null", "null"}, Case{"missing * 2", "null"}, Case{"i + yes", "!wrong_type"},
         Case{"2 + 3 * 4", "14"}, Case{"(2 + 3) * 4", "20"}, Case{"t + 1", "!wrong_type"}));
 
@@ -161,11 +162,11 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"if(missing, 1, 2)", "2"}, Case{"if(yes, null, 2)", "null"},
         Case{"if(yes, i, d)", "7f"}, Case{"if(yes, i, s)", "!wrong_type"}, Case{"abs(neg)", "7"},
         Case{"abs(-2.5)", "2.5f"}, Case{"floor(d)", "2f"}, Case{"ceil(d)", "3f"},
-        Case{"floor(dec)", "19.00d"}, Case{"round(d)", "3f"}, Case{"round(-2.5)", "-3f"},
-        Case{"round(dec, 1)", "20.00d"}, Case{"round(3.14159, 2)", "3.14f"}, Case{"sqrt(16)", "4f"},
+        Case{"floor(dec)", "19d"}, Case{"round(d)", "3f"}, Case{"round(-2.5)", "-3f"},
+        Case{"round(dec, 1)", "20.0d"}, Case{"round(3.14159, 2)", "3.14f"}, Case{"sqrt(16)", "4f"},
         Case{"ln(1)", "0f"}, Case{"power(2, 10)", "1024f"}, Case{"sign(neg)", "-1"},
         Case{"lower(i)", "!wrong_type"}, Case{"lower(missing)", "null"},
-        Case{"abs(s)", "!wrong_type"}, Case{"user.name", "'ann'"}, Case{"obj", "!wrong_type"},
+        Case{"abs(s)", "!wrong_type"}, Case{"user.name", "'ann'"},
         Case{"lower(obj)", "!wrong_type"}, Case{"utf8_capitalize('abc')", "'Abc'"},
         Case{"max_element_wise(i, 9)", "9"}, Case{"utf8_length(missing)", "null"},
         Case{"list_value_length(s)", "!wrong_type"}));
@@ -201,6 +202,51 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"cast(dec as decimal(37))", "!number_overflow"},
         Case{"cast(yes as decimal(2))", "!wrong_type"}, Case{"cast(null as int64)", "null"},
         Case{"cast(huge as int64)", "!number_overflow"}));
+
+// Of records with the numbers 1.1, 3, 2.52, 6 and 0.1 in digits, and with binary doubles of them.
+Row Digits() {
+  return {{"p", Cell::SmallDecimal(11, 1)},   {"q", Cell::Int(3)},
+          {"r", Cell::SmallDecimal(252, 2)},  {"six", Cell::Int(6)},
+          {"bp", Cell::Double(1.1)},          {"br", Cell::Double(2.52)},
+          {"big", Cell::Int(INT64_MAX)},      {"far", Cell::Double(1e300)},
+          {"nan", Cell::Double(std::nan(""))}, {"wide", Cell::Decimal(&kHuge, 0)}};
+}
+
+class EvaluateDecimal : public ::testing::TestWithParam<Case> {};
+TEST_P(EvaluateDecimal, GivesTheValue) {
+  EXPECT_THAT(EvaluateRows(GetParam().text, {Digits()}, Numbers::kDecimal),
+              ElementsAre(GetParam().result));
+}
+INSTANTIATE_TEST_SUITE_P(
+    InASumOfDecimals, EvaluateDecimal,
+    ::testing::Values(
+        Case{"p * q", "3.3d"}, Case{"p + 0.2", "1.3d"}, Case{"bp * q", "3.3d"},
+        Case{"bp + 0.2", "1.3d"}, Case{"round(br * six, 2)", "15.12d"},
+        Case{"r * (1 - 0.05) * (1 + 0.04)", "2.489760d"}, Case{"-p", "-1.1d"},
+        Case{"big + 1", "9223372036854775808d"}, Case{"big * big", "85070591730234615847396907784232501249d"},
+        Case{"big * big * 10", "!number_overflow"},
+        Case{"wide * wide", "!number_overflow"}, Case{"far + p", "!number_overflow"},
+        Case{"nan * p", "nanf"}, Case{"p / 2", "0.55f"}, Case{"p * q / 2", "1.65f"},
+        Case{"if(p > 1, p, 0)", "1.1d"}, Case{"if(p > 1.1, p, bp)", "1.1d"},
+        Case{"coalesce(none, p)", "1.1d"}, Case{"cast(p as decimal(3))", "1.100d"},
+        Case{"cast(br * six as decimal(1))", "15.1d"}, Case{"round(1.005, 2)", "1.01d"},
+        Case{"round(-2.5)", "-3d"}, Case{"round(1250, -2)", "1300"}, Case{"floor(-p)", "-2d"},
+        Case{"p * 0.12345678901234567890123456789", "0.135802467913580246791358024679d"},
+        Case{"cast(p * 100 as int64)", "110"}, Case{"p - 'x'", "!wrong_type"}));
+
+class EvaluateTest : public ::testing::TestWithParam<Case> {};
+TEST_P(EvaluateTest, Holds) {
+  EXPECT_THAT(EvaluateRows(GetParam().text, {Digits()}), ElementsAre(GetParam().result));
+}
+INSTANTIATE_TEST_SUITE_P(
+    InAComparison, EvaluateTest,
+    ::testing::Values(
+        Case{"p * q = 3.3", "true"}, Case{"bp * q = 3.3", "false"}, Case{"bp = 1.1", "true"},
+        Case{"p = bp", "true"}, Case{"p + 0.2 = 1.3", "true"}, Case{"p in (1, 1.10)", "true"},
+        Case{"p between 1.1 and 1.1", "true"}, Case{"r * 100 = 252", "true"},
+        Case{"wide * wide > 1e70", "true"}, Case{"far > wide", "true"},
+        Case{"big + 1 > big", "true"}, Case{"nan = nan", "false"}, Case{"nan != p", "true"},
+        Case{"1.00000000000000000001 > 1", "true"}, Case{"p % 0.2 = 0.1", "true"}));
 
 TEST(Evaluator, MixedTypesInOneColumnAreEachTakenAsTheyAre) {
   const std::vector<Row> rows = {
@@ -239,7 +285,7 @@ TEST(Evaluator, DictionaryColumnsAreReadThroughTheirDictionary) {
   const auto parsed = Expression::Parse("upper(a)");
   ASSERT_TRUE(parsed.ok());
   Evaluator evaluator(*parsed, {0});
-  RecordBatch batch(Projection{{{.path = (*parsed)->fields()[0]}}});
+  RecordBatch batch(Projection{{{.path = (*parsed)->fields()[0].path}}});
   const std::vector<Cell> dictionary = {Cell::String("x"), Cell::String("y")};
   batch.rows = 3;
   batch.columns[0].dictionary_id = 1;

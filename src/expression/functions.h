@@ -14,17 +14,11 @@ namespace murmur::expression {
 // How a call becomes Arrow calls.
 enum class Shape : unsigned char {
   kDirect,     // arrow_name of the arguments, default options
-  kDouble,     // the same, numbers as doubles first
   kSubstring,  // substring, left, right
   kReplace,    // arrow_name with ReplaceSubstringOptions
   kMatch,      // arrow_name with MatchSubstringOptions
   kConcat,
-  kCoalesce,
-  kIf,
-  kRound,
-  kDayOfWeek,
-  kDate,
-  kCast,
+  kOurs,  // it does not: a step of ours computes it (step.h), or it is a cast
 };
 
 struct Function {

@@ -324,10 +324,11 @@ class Parser {
     ++at_;  // the parenthesis
     std::vector<Node> args;
     while (!AtSymbol(")")) {
-      const bool cast_type = function.shape == Shape::kCast && args.size() == 1;
+      const bool cast = function.name == "cast";
+      const bool cast_type = cast && args.size() == 1;
       MURMUR_ASSIGN(Node arg, cast_type ? ParseCastType() : ParseOr());
       args.push_back(std::move(arg));
-      const bool as = function.shape == Shape::kCast && args.size() == 1 && TakeWord("as");
+      const bool as = cast && args.size() == 1 && TakeWord("as");
       if (!as && !AtSymbol(")") && !TakeSymbol(",")) return Unexpected("',' or ')'");
     }
     ++at_;

@@ -116,9 +116,8 @@ StepPtr MakeLogicStep(const Node& node, Steps args);           // and or not "is
 StepPtr MakeChoiceStep(const Node& node, Steps args);          // if coalesce
 StepPtr MakeToTimeStep(Steps args);    // text as time, all else as it is
 StepPtr MakeToTimeTextStep(Steps args);  // times as text, all else as it is
+bool IsTimePart(std::string_view function);
 StepPtr MakeTimePartStep(const Node& node, Steps args);  // year, month, …, date
-// Null if the function is none of these.
-StepPtr MakeStep(const Node& node, const std::vector<size_t>& inputs);
 
 // What Arrow computes: a function of ours with Arrow's name, or one of Arrow's own.
 StepPtr MakeArrowStep(const Node& node, Steps args);

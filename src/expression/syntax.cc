@@ -106,7 +106,7 @@ std::string CallText(const Node& node) {
 // The double's shortest text where it is the number that was written, else all of its digits.
 std::string FractionText(const Fraction& fraction) {
   char buffer[32];
-  const char* end = std::to_chars(buffer, buffer + sizeof buffer, fraction.nearest).ptr;
+  char* const end = std::to_chars(buffer, buffer + sizeof buffer, fraction.nearest).ptr;
   std::string out(buffer, end);
   Decimal shortest;
   if (fraction.decimal && (!ShortestDecimal(fraction.nearest, &shortest) ||

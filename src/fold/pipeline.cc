@@ -19,15 +19,15 @@ Result<std::shared_ptr<const Pipeline>> Pipeline::Compile(const Definition& defi
                           .keep = definition.window->keep ? definition.window->keep->count() : -1};
   }
   if (!definition.where.empty()) {
-    MURMUR_ASSIGN(pipeline->where_, pipeline->AddExpression(definition.where, false));
+    MURMUR_ASSIGN(pipeline->where_, pipeline->AddExpression(definition.where));
   }
   if (!definition.id.empty()) {
-    MURMUR_ASSIGN(pipeline->id_, pipeline->AddExpression(definition.id, false));
+    MURMUR_ASSIGN(pipeline->id_, pipeline->AddExpression(definition.id));
   }
   for (const KeyList& list : definition.rollups) {
     Rollup& rollup = pipeline->rollups_.emplace_back();
     for (const KeyPart& part : list) {
-      MURMUR_ASSIGN(const Operand operand, pipeline->AddExpression(part.expression, false));
+      MURMUR_ASSIGN(const Operand operand, pipeline->AddExpression(part.expression));
       rollup.parts.push_back({part.name, operand});
     }
   }
@@ -45,8 +45,9 @@ Status Pipeline::AddAggregate(const AggregateSpec& spec) {
   }
   Aggregate aggregate{.name = spec.name, .monoid = nullptr, .args = {}};
   MURMUR_ASSIGN(aggregate.monoid, function->make(spec.parameters));
+  const auto numbers = aggregate.monoid->ExactDecimals() ? Numbers::kDecimal : Numbers::kNearest;
   for (const std::string& text : spec.expressions) {
-    MURMUR_ASSIGN(const Operand operand, AddExpression(text, aggregate.monoid->ExactDecimals()));
+    MURMUR_ASSIGN(const Operand operand, AddExpression(text, numbers));
     aggregate.args.push_back(operand);
   }
   time_required_ = time_required_ || function->needs_time;
@@ -54,18 +55,16 @@ Status Pipeline::AddAggregate(const AggregateSpec& spec) {
   return {};
 }
 
-Result<Operand> Pipeline::AddExpression(std::string_view text, bool exact_decimals) {
-  MURMUR_ASSIGN(auto expression, Expression::Parse(text));
+Result<Operand> Pipeline::AddExpression(std::string_view text, Numbers numbers) {
+  MURMUR_ASSIGN(auto expression, Expression::Parse(text, numbers));
   if (const FieldPath* field = expression->as_field()) {
-    return Operand{.computed = false, .index = AddField(*field, exact_decimals)};
+    return Operand{.computed = false, .index = AddField({*field, numbers != Numbers::kNearest})};
   }
   ComputedColumn column{.expression = expression, .inputs = {}};
-  for (const FieldPath& field : expression->fields()) {
-    column.inputs.push_back(AddField(field, exact_decimals));
-  }
+  for (const FieldUse& field : expression->fields()) column.inputs.push_back(AddField(field));
   const auto same = std::find_if(computed_.begin(), computed_.end(), [&](const auto& other) {
     return other.expression->canonical() == expression->canonical() &&
-           other.inputs == column.inputs;
+           other.expression->numbers() == numbers && other.inputs == column.inputs;
   });
   const auto index = static_cast<size_t>(same - computed_.begin());
   if (same == computed_.end()) computed_.push_back(std::move(column));
@@ -74,14 +73,14 @@ Result<Operand> Pipeline::AddExpression(std::string_view text, bool exact_decima
 
 // The event time is one column whoever reads it. Any other field is read twice where one reader
 // wants exact decimals and another doesn't: the one may not change what the other sees.
-size_t Pipeline::AddField(const FieldPath& path, bool exact_decimals) {
+size_t Pipeline::AddField(const FieldUse& use) {
   const auto same = std::find_if(
       projection_.fields.begin(), projection_.fields.end(), [&](const FieldRequest& field) {
-        return field.path == path && (field.as_time || field.exact_decimals == exact_decimals);
+        return field.path == use.path && (field.as_time || field.exact_decimals == use.exact);
       });
   const auto index = static_cast<size_t>(same - projection_.fields.begin());
   if (same == projection_.fields.end()) {
-    projection_.fields.push_back({.path = path, .exact_decimals = exact_decimals});
+    projection_.fields.push_back({.path = use.path, .exact_decimals = use.exact});
   }
   return index;
 }

@@ -66,8 +66,8 @@ class Pipeline {
 
  private:
   Pipeline() = default;
-  Result<Operand> AddExpression(std::string_view text, bool exact_decimals);
-  size_t AddField(const FieldPath& path, bool exact_decimals);
+  Result<Operand> AddExpression(std::string_view text, Numbers numbers = Numbers::kNearest);
+  size_t AddField(const FieldUse& use);
   Status AddAggregate(const AggregateSpec& spec);
 
   Definition definition_;

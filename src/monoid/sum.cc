@@ -4,7 +4,7 @@
 // decimal=N is for those who want it exact.
 //
 // sum(x, decimal=N): the exact sum of x * 10^N, given as text with N decimals. A double stands for
-// its shortest decimal text.
+// its shortest decimal text. Null if a NaN or an infinity contributed.
 //
 // Bytes: an ExactSum (exact_sum.h), in units of 1 or of 10^-N.
 #include "base/decimal.h"
@@ -44,11 +44,15 @@ class SumBase : public NamedMonoid {
   bool Read(std::string_view encoded, EncodedSum* sum) const {
     if (!ReadSum(&encoded, sum) || !encoded.empty()) return false;
     const bool nothing = sum->doubles == 0 && sum->finite() && sum->bytes.empty();
-    return !nothing && (!integers_ || (sum->doubles == 0 && sum->finite() && sum->position >= 0));
+    return !nothing && (!integers_ || (OnlyIntegers(*sum) && sum->position >= 0));
   }
 
  private:
-  const bool integers_;  // nothing but integers is ever added
+  static bool OnlyIntegers(const EncodedSum& sum) {
+    return sum.doubles == sum.apart[0] + sum.apart[1] + sum.apart[2];
+  }
+
+  const bool integers_;  // what is added is integers, NaN and infinities
 };
 
 UInt128 Magnitude(Int128 v) {
@@ -110,18 +114,19 @@ class DecimalSum final : public SumBase {
     Int128 units;
     for (uint32_t row = 0; row < input.rows; ++row) {
       const Cell& cell = CellAt(column, row);
-      if (cell.is_null() || ToUnits(cell, &units)) continue;
-      const std::string text =
-          cell.kind == Kind::kDecimal ? FormatDecimal(cell.decimal(), cell.scale) : NumberText(cell.d);
+      if (cell.is_null() || IsNotFinite(cell)) continue;
+      const bool rounded = (cell.flags & Cell::kRounded) != 0 && cell.kind == Kind::kDouble;
+      if (!rounded && ToUnits(cell, &units)) continue;
       bad->push_back({row, DeadReason::kNumberOverflow,
-                      text + " has more than " + std::to_string(decimals_) +
-                          " decimals, or more than 38 digits"});
+                      (rounded ? "it" : Text(cell)) + " has more than " +
+                          std::to_string(decimals_) + " decimals, or more than 38 digits"});
     }
   }
 
   void AddBatch(const LiftInput& input, const StateSpan& states, Scratch*) const override {
     ForEachValue<ExactSum>(input, states, [&](ExactSum& sum, const Cell& cell) {
       Int128 units;
+      if (IsNotFinite(cell)) return sum.AddDouble(cell.d, states.arena);
       if (!ToUnits(cell, &units)) return;  // Check has refused it
       sum.AddScaled(Magnitude(units), 0, units < 0, states.arena);
     });
@@ -130,6 +135,10 @@ class DecimalSum final : public SumBase {
   Status Render(std::string_view encoded, int64_t, std::string* json) const override {
     EncodedSum sum;
     if (!encoded.empty() && !Read(encoded, &sum)) return Damaged();
+    if (!sum.finite()) {
+      *json += "null";
+      return Status();
+    }
     std::string digits = sum.sum().IntegerText();
     const size_t sign = digits.front() == '-' ? 1 : 0;
     const auto decimals = static_cast<size_t>(decimals_);
@@ -142,28 +151,23 @@ class DecimalSum final : public SumBase {
   }
 
  private:
+  static bool IsNotFinite(const Cell& cell) {
+    return cell.kind == Kind::kDouble && !std::isfinite(cell.d);
+  }
+  static std::string Text(const Cell& cell) {
+    return cell.kind == Kind::kDecimal ? FormatDecimal(cell.decimal(), cell.scale)
+                                       : NumberText(cell.d);
+  }
+
   bool ToUnits(const Cell& cell, Int128* units) const {
     if (cell.kind == Kind::kInt) {
       *units = Int128{cell.i} * power_;
       return true;
     }
     if (cell.kind == Kind::kDecimal) return Rescale(cell.decimal(), cell.scale, decimals_, units);
-    return DoubleToUnits(cell.d, units);
-  }
-
-  bool DoubleToUnits(double v, Int128* units) const {
-    // Two decimals of at most 15 digits never share a double, so one that reads back is the text.
-    constexpr double kUniqueMax = 1e15;
-    const double power = static_cast<double>(power_);
-    const double scaled = std::nearbyint(v * power);
-    if (std::fabs(scaled) < kUniqueMax && scaled / power == v) {
-      *units = static_cast<int64_t>(scaled);
-      return true;
-    }
-    Int128 unscaled;
-    int scale;
-    return ParseDecimal(NumberText(v), &unscaled, &scale) &&
-           Rescale(unscaled, scale, decimals_, units);
+    Decimal shortest;
+    return ShortestDecimal(cell.d, &shortest) &&
+           Rescale(shortest.unscaled, shortest.scale, decimals_, units);
   }
 
   const int decimals_;

@@ -227,12 +227,33 @@ TEST(SumTest, ADoubleWithTooManyDecimalsIsRefused) {
   input.args = {&argument, 1};
   std::vector<Monoid::BadRow> bad;
   monoid->Check(input, &bad);
-  ASSERT_EQ(bad.size(), 3u);
+  ASSERT_EQ(bad.size(), 2u);  // an infinity is no number that has too many
   EXPECT_EQ(bad[0].row, 0u);
   EXPECT_EQ(bad[0].reason, DeadReason::kNumberOverflow);
   EXPECT_EQ(bad[0].detail, "0.125 has more than 2 decimals, or more than 38 digits");
-  EXPECT_EQ(bad[1].row, 3u);
-  EXPECT_EQ(bad[2].row, 4u);
+  EXPECT_EQ(bad[1].row, 4u);
+}
+
+TEST(SumTest, ADecimalSumWithANumberThatIsNotFiniteIsNull) {
+  const MonoidParams two = {{"decimal", "2"}};
+  EXPECT_EQ(Aggregate("sum", Cells({kInfinity, 1.25}), two), "null");
+  EXPECT_EQ(Aggregate("sum", Cells({std::nan(""), 1.25}), two), "null");
+}
+
+TEST(SumTest, ANumberOfMoreThan38DigitsIsNotSummedAsItsNearestDouble) {
+  const auto monoid = FindMonoid("sum")->make({{"decimal", "18"}}).value();
+  Column column;
+  column.cells = {Cell::Double(0.125), Cell::Double(0.125)};
+  column.cells[1].flags = Cell::kRounded;
+  column.SetKindsFromCells(2);
+  const Column* argument = &column;
+  LiftInput input;
+  input.rows = 2;
+  input.args = {&argument, 1};
+  std::vector<Monoid::BadRow> bad;
+  monoid->Check(input, &bad);
+  ASSERT_EQ(bad.size(), 1u);
+  EXPECT_EQ(bad[0].row, 1u);
 }
 
 TEST(SumTest, NothingIsNullForMeanAndVariance) {

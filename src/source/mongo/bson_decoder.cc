@@ -210,15 +210,15 @@ bool BsonDecoder::ReadDecimal(const bson_iter_t* value, const FieldRequest& fiel
   Int128 unscaled;
   uint8_t scale;
   if (FitDecimal(parts, &unscaled, &scale)) {
-    *cell = Cell::Decimal(arena_.StoreDecimal(unscaled), scale);
+    *cell = MakeDecimalCell(unscaled, scale, &arena_);
     return true;
-  }
-  if (field.exact_decimals) {
-    return Refuse(DeadReason::kNumberOverflow, field, "a decimal that 38 digits can't hold");
   }
   char text[BSON_DECIMAL128_STRING];
   bson_decimal128_to_string(&decimal, text);
-  if (ParseJsonNumber(text, /*exact=*/false, &arena_, cell)) return true;
+  if (ParseJsonNumber(text, /*exact=*/false, &arena_, cell)) {
+    cell->flags = Cell::kRounded;
+    return true;
+  }
   return Refuse(DeadReason::kNumberOverflow, field, "a decimal outside the range of doubles");
 }
 

@@ -1,0 +1,349 @@
+// Comparisons, logic of three values, and choices.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <unordered_set>
+
+#include "base/time_text.h"
+#include "expression/step.h"
+
+namespace murmur::expression {
+namespace {
+
+bool IsText(const Cell& cell) { return cell.kind == Kind::kString; }
+bool IsTime(const Cell& cell) { return cell.kind == Kind::kTime; }
+
+// Whether values of two kinds can stand beside each other, as texts and times do, and numbers.
+bool Mix(const Cell& a, const Cell& b) {
+  if (a.kind == Kind::kJson || b.kind == Kind::kJson) return false;
+  if (IsNumber(a.kind) || IsNumber(b.kind)) return IsNumber(a.kind) && IsNumber(b.kind);
+  const bool times = (IsTime(a) || IsText(a)) && (IsTime(b) || IsText(b));
+  return times || a.kind == b.kind;
+}
+
+std::string NoTime(std::string_view text) { return fmt::format("'{}' is no time", text); }
+
+// Texts beside a time are times. False: *cell is none.
+bool ReadTime(TimeParser* parser, Cell* cell) {
+  int64_t micros;
+  if (!IsText(*cell)) return true;
+  if (!parser->Parse(cell->text(), &micros)) return false;
+  *cell = Cell::Time(micros);
+  return true;
+}
+
+// How two values of one row compare, or why they can't.
+class Comparer {
+ public:
+  enum class Outcome { kOrdered, kUnordered, kNull, kWrongTypes, kNoTime };
+
+  // kOrdered: *order is negative, zero or positive. kUnordered: one is NaN.
+  Outcome Compare(Cell a, Cell b, int* order) {
+    if (a.is_null() || b.is_null()) return Outcome::kNull;
+    if (!Mix(a, b)) return Outcome::kWrongTypes;
+    if (IsNumber(a.kind)) {
+      if (IsNan(a) || IsNan(b)) return Outcome::kUnordered;
+      *order = CompareNumbers(a, b);
+      return Outcome::kOrdered;
+    }
+    if (IsText(a) && IsText(b)) {
+      *order = a.text().compare(b.text());
+      return Outcome::kOrdered;
+    }
+    if (IsText(a) || IsText(b)) {
+      wrong_text_ = IsText(a) ? a.text() : b.text();
+      if (!ReadTime(&parser_, &a) || !ReadTime(&parser_, &b)) return Outcome::kNoTime;
+    }
+    *order = (a.i > b.i) - (a.i < b.i);
+    return Outcome::kOrdered;
+  }
+  // Of the last kNoTime.
+  std::string_view wrong_text() const { return wrong_text_; }
+
+ private:
+  static bool IsNan(const Cell& cell) { return cell.kind == Kind::kDouble && cell.d != cell.d; }
+
+  TimeParser parser_;
+  std::string_view wrong_text_;
+};
+
+class ComparingStep : public ColumnStep {
+ protected:
+  using Outcome = Comparer::Outcome;
+  // Compares; false: the row has failed.
+  bool Compare(uint32_t row, const Cell& a, const Cell& b, Outcome* outcome, int* order) {
+    *outcome = comparer_.Compare(a, b, order);
+    if (*outcome == Outcome::kWrongTypes) {
+      FailType(row, fmt::format("can't compare {} and {}", KindName(a.kind), KindName(b.kind)));
+      return false;
+    }
+    if (*outcome == Outcome::kNoTime) {
+      Fail(row, DeadReason::kExpression, NoTime(comparer_.wrong_text()));
+      return false;
+    }
+    return true;
+  }
+
+ private:
+  Comparer comparer_;
+};
+
+class CompareStep final : public ComparingStep {
+ public:
+  CompareStep(const Node& node, Steps args)
+      : args_(std::move(args)),
+        when_less_(node.function[0] == '<' || node.function == "!="),
+        when_equal_(node.function.ends_with('=') && node.function != "!="),
+        when_greater_(node.function[0] == '>' || node.function == "!="),
+        when_unordered_(node.function == "!=") {}
+
+ private:
+  void Fill(Frame& frame) override {
+    const Column& left = args_[0]->Run(frame);
+    const Column& right = args_[1]->Run(frame);
+    const bool integers = left.kinds == KindBit(Kind::kInt) && right.kinds == left.kinds;
+    if (integers) return OfIntegers(frame.batch.rows, left, right);
+    for (uint32_t row = 0; row < frame.batch.rows; ++row) {
+      Outcome outcome;
+      int order = 0;
+      if (!Compare(row, left.cells[row], right.cells[row], &outcome, &order)) continue;
+      if (outcome == Outcome::kNull) {
+        PutNull(row);
+      } else {
+        Put(row, Cell::Bool(outcome == Outcome::kUnordered ? when_unordered_ : Holds(order)));
+      }
+    }
+  }
+  void OfIntegers(uint32_t rows, const Column& left, const Column& right) {
+    for (uint32_t row = 0; row < rows; ++row) {
+      const int64_t a = left.cells[row].i;
+      const int64_t b = right.cells[row].i;
+      out_.cells[row] = Cell::Bool(Holds((a > b) - (a < b)));
+    }
+    out_.kinds = KindBit(Kind::kBool);
+  }
+  bool Holds(int order) const {
+    return order < 0 ? when_less_ : order == 0 ? when_equal_ : when_greater_;
+  }
+
+  const Steps args_;
+  const bool when_less_;
+  const bool when_equal_;
+  const bool when_greater_;
+  const bool when_unordered_;
+};
+
+// x in (a, b, …). A list of literals of one kind is looked up where x is of that kind.
+class InStep final : public ComparingStep {
+ public:
+  InStep(const Node& node, Steps args) : args_(std::move(args)) {
+    for (size_t i = 1; i < node.args.size(); ++i) {
+      const Literal& literal = node.args[i].literal;
+      if (node.args[i].type != NodeType::kLiteral) continue;
+      if (const auto* text = std::get_if<std::string>(&literal)) texts_.insert(*text);
+      if (const auto* integer = std::get_if<int64_t>(&literal)) integers_.insert(*integer);
+      literals_ += std::holds_alternative<std::string>(literal) ||
+                           std::holds_alternative<int64_t>(literal)
+                       ? 1
+                       : 0;
+    }
+    const bool literals = literals_ + 1 == node.args.size();
+    all_texts_ = literals && integers_.empty();
+    all_integers_ = literals && texts_.empty();
+  }
+
+ private:
+  void Fill(Frame& frame) override {
+    const Column& values = args_[0]->Run(frame);
+    std::vector<const Column*> list;
+    for (size_t i = 1; i < args_.size(); ++i) list.push_back(&args_[i]->Run(frame));
+    for (uint32_t row = 0; row < frame.batch.rows; ++row) {
+      const Cell& value = values.cells[row];
+      if (value.is_null()) {
+        PutNull(row);
+      } else if (all_texts_ && IsText(value)) {
+        key_.assign(value.text());
+        Put(row, Cell::Bool(texts_.contains(key_)));
+      } else if (all_integers_ && value.kind == Kind::kInt) {
+        Put(row, Cell::Bool(integers_.contains(value.i)));
+      } else {
+        Search(row, value, list);
+      }
+    }
+  }
+
+  void Search(uint32_t row, const Cell& value, const std::vector<const Column*>& list) {
+    bool found = false;
+    bool null = false;
+    for (const Column* column : list) {
+      Outcome outcome;
+      int order = 0;
+      if (!Compare(row, value, column->cells[row], &outcome, &order)) return;
+      found = found || (outcome == Outcome::kOrdered && order == 0);
+      null = null || outcome == Outcome::kNull;
+    }
+    Put(row, found || !null ? Cell::Bool(found) : Cell());
+  }
+
+  const Steps args_;
+  std::unordered_set<std::string> texts_;
+  std::unordered_set<int64_t> integers_;
+  std::string key_;
+  size_t literals_ = 0;
+  bool all_texts_ = false;
+  bool all_integers_ = false;
+};
+
+// and, or: of null and the value that decides, that value; else null.
+class AndOrStep final : public ColumnStep {
+ public:
+  AndOrStep(const Node& node, Steps args)
+      : function_(node.function), decides_(node.function == "or"), args_(std::move(args)) {}
+
+ private:
+  void Fill(Frame& frame) override {
+    std::vector<const Column*> columns;
+    for (const StepPtr& arg : args_) columns.push_back(&arg->Run(frame));
+    for (uint32_t row = 0; row < frame.batch.rows; ++row) Put(row, columns);
+  }
+  void Put(uint32_t row, const std::vector<const Column*>& columns) {
+    bool decided = false;
+    bool null = false;
+    for (const Column* column : columns) {
+      const Cell& cell = column->cells[row];
+      if (!cell.is_null() && cell.kind != Kind::kBool) {
+        return FailType(row, fmt::format("'{}' takes true or false, found {}", function_,
+                                         KindName(cell.kind)));
+      }
+      null = null || cell.is_null();
+      decided = decided || (!cell.is_null() && (cell.i != 0) == decides_);
+    }
+    ColumnStep::Put(row, decided || !null ? Cell::Bool(decided == decides_) : Cell());
+  }
+
+  const std::string function_;
+  const bool decides_;
+  const Steps args_;
+};
+
+class NotStep final : public ColumnStep {
+ public:
+  explicit NotStep(Steps args) : args_(std::move(args)) {}
+
+ private:
+  void Fill(Frame& frame) override {
+    const Column& column = args_[0]->Run(frame);
+    for (uint32_t row = 0; row < frame.batch.rows; ++row) {
+      const Cell& cell = column.cells[row];
+      if (cell.is_null()) {
+        PutNull(row);
+      } else if (cell.kind == Kind::kBool) {
+        Put(row, Cell::Bool(cell.i == 0));
+      } else {
+        FailType(row, fmt::format("'not' takes true or false, found {}", KindName(cell.kind)));
+      }
+    }
+  }
+  const Steps args_;
+};
+
+class IsNullStep final : public ColumnStep {
+ public:
+  explicit IsNullStep(Steps args) : args_(std::move(args)) {}
+
+ private:
+  void Fill(Frame& frame) override {
+    const Column& column = args_[0]->Run(frame);
+    for (uint32_t row = 0; row < frame.batch.rows; ++row) {
+      Put(row, Cell::Bool(column.cells[row].is_null()));
+    }
+  }
+  const Steps args_;
+};
+
+// if, coalesce: one of several values, in a kind that fits all of them.
+class ChoiceStep final : public ColumnStep {
+ public:
+  ChoiceStep(const Node& node, Steps args)
+      : function_(node.function),
+        one_kind_(node.numbers != Numbers::kDecimal),
+        args_(std::move(args)) {}
+
+ private:
+  void Fill(Frame& frame) override {
+    std::vector<const Column*> columns;
+    for (const StepPtr& arg : args_) columns.push_back(&arg->Run(frame));
+    for (uint32_t row = 0; row < frame.batch.rows; ++row) Choose(row, columns);
+  }
+
+  void Choose(uint32_t row, const std::vector<const Column*>& columns) {
+    size_t first = 0;
+    if (function_ == "if") {
+      const Cell& condition = columns[0]->cells[row];
+      if (!condition.is_null() && condition.kind != Kind::kBool) {
+        return FailType(row, fmt::format("'if' takes true or false, found {}",
+                                         KindName(condition.kind)));
+      }
+      first = 1;
+      if (!Unify(row, columns, first)) return;
+      return Put(row, values_[!condition.is_null() && condition.i != 0 ? 0 : 1]);
+    }
+    if (!Unify(row, columns, first)) return;
+    const auto found = std::find_if(values_.begin(), values_.end(),
+                                    [](const Cell& cell) { return !cell.is_null(); });
+    Put(row, found == values_.end() ? Cell() : *found);
+  }
+
+  // The row's values from column `first` on, brought to one kind. False: they have none.
+  bool Unify(uint32_t row, const std::vector<const Column*>& columns, size_t first) {
+    values_.clear();
+    const Cell* typed = nullptr;
+    bool any_time = false;
+    bool any_double = false;
+    for (size_t i = first; i < columns.size(); ++i) {
+      const Cell& cell = columns[i]->cells[row];
+      values_.push_back(cell);
+      if (cell.is_null()) continue;
+      if (typed == nullptr) typed = &cell;
+      any_time = any_time || IsTime(cell);
+      any_double = any_double || cell.kind == Kind::kDouble;
+      if (Mix(*typed, cell)) continue;
+      FailType(row, fmt::format("'{}' can't mix {} and {}", function_, KindName(typed->kind),
+                                KindName(cell.kind)));
+      return false;
+    }
+    for (Cell& cell : values_) {
+      if (any_time && !ReadTime(&parser_, &cell)) {
+        Fail(row, DeadReason::kExpression, NoTime(cell.text()));
+        return false;
+      }
+      if (any_double && one_kind_ && !cell.is_null()) cell = Cell::Double(ToDouble(cell));
+    }
+    return true;
+  }
+
+  const std::string function_;
+  const bool one_kind_;  // a sum of decimals takes each number as it is
+  const Steps args_;
+  std::vector<Cell> values_;
+  TimeParser parser_;
+};
+
+}  // namespace
+
+StepPtr MakeCompareStep(const Node& node, Steps args) {
+  return std::make_unique<CompareStep>(node, std::move(args));
+}
+StepPtr MakeInStep(const Node& node, Steps args) {
+  return std::make_unique<InStep>(node, std::move(args));
+}
+StepPtr MakeLogicStep(const Node& node, Steps args) {
+  if (node.function == "not") return std::make_unique<NotStep>(std::move(args));
+  if (node.function == "is null") return std::make_unique<IsNullStep>(std::move(args));
+  return std::make_unique<AndOrStep>(node, std::move(args));
+}
+StepPtr MakeChoiceStep(const Node& node, Steps args) {
+  return std::make_unique<ChoiceStep>(node, std::move(args));
+}
+
+}  // namespace murmur::expression
