@@ -35,6 +35,14 @@ struct TimeSpec {
   bool operator==(const TimeSpec&) const = default;
 };
 
+// What `columns:` says of a field: text that is of this type is read as it, anything else but null
+// is a dead letter.
+struct ColumnSpec {
+  FieldPath field;
+  DeclaredType type;
+  bool operator==(const ColumnSpec&) const = default;
+};
+
 // Tumbling windows [offset + n*every, offset + (n+1)*every), aligned to the Unix epoch in UTC.
 struct WindowSpec {
   std::chrono::seconds every{0};
@@ -85,6 +93,7 @@ struct Definition {
   // What counts, and how: the identity of the state, except `replay`. A change makes another state.
   std::vector<KeyList> rollups;  // at least one
   std::string id;                // expression; empty: object and offset name a record
+  std::vector<ColumnSpec> columns;  // types that the data do not tell
   std::optional<TimeSpec> time;
   std::optional<WindowSpec> window;
   std::string where;  // expression; empty: every record
@@ -136,6 +145,14 @@ inline bool ScansTable(const Definition& definition) noexcept {
 // How many workers run it, at least 1.
 uint32_t ThreadsOf(const Definition& definition);
 
+// The rules by which a record contributes: what numbers, times and expressions mean. It goes up
+// whenever a record would contribute something else than before, and belongs to the identity: a
+// version of older rules is read, and never written to.
+inline constexpr int kRulesNumber = 2;
+
+// The rules number in an identity, as DefinitionIdentity wrote it; 1, where it has none.
+int RulesOfIdentity(std::string_view identity);
+
 // The identity part as canonical JSON (keys sorted, no spaces): equal definitions, equal text.
 // Window.keep is not part of it. A source's identity is its kind and the options that say what is
 // read (path, handoff), not how.
@@ -167,6 +184,7 @@ class DefinitionBuilder {
   // Bare fields, or "name = expression". Each call adds a rollup.
   DefinitionBuilder& Key(std::vector<std::string> parts);
   DefinitionBuilder& Id(std::string expression);
+  DefinitionBuilder& Column(std::string_view field, std::string_view type);  // "decimal(12,2)"
   DefinitionBuilder& Time(std::string_view field, TimeUnit unit = TimeUnit::kNone);
   DefinitionBuilder& Window(std::chrono::seconds every);
   DefinitionBuilder& Keep(std::chrono::seconds keep);

@@ -251,7 +251,7 @@ bool Rescale(Int128 unscaled, int from, int to, Int128* out) {
     if (__builtin_mul_overflow(unscaled, Int128{10}, &unscaled)) return false;
   }
   *out = unscaled;
-  return true;
+  return Fits(unscaled);
 }
 
 DecimalResult AddDecimals(Decimal a, Decimal b) {

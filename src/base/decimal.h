@@ -18,7 +18,7 @@ bool ParseDecimal(std::string_view text, Int128* unscaled, int* scale);
 // Whether the double is exactly the decimal. False where the comparison would need more than 128
 // bits.
 bool DecimalEqualsDouble(Int128 unscaled, int scale, double d);
-// *out = unscaled / 10^from at scale `to`; false if digits would be lost or it does not fit.
+// *out = unscaled / 10^from at scale `to`; false if digits would be lost, or it has more than 38.
 bool Rescale(Int128 unscaled, int from, int to, Int128* out);
 
 inline constexpr int kDecimalDigitsMax = 38;  // digits of a decimal, and of its fraction

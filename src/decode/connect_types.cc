@@ -14,7 +14,6 @@ namespace {
 using nlohmann::json;
 using Form = ConnectType::Form;
 
-constexpr int kDecimalDigitsMax = 38;
 constexpr int64_t kMicrosPerDay = int64_t{86400} * 1000000;
 
 const Int128 kDecimalLimit = [] {

@@ -59,3 +59,5 @@ bool ParseJsonNumber(std::string_view text, bool exact, TextArena* arena, Cell* 
   *cell = MakeDecimalCell(unscaled, scale, arena);
   return true;
 }
+
+}  // namespace murmur

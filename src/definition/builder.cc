@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "definition/column_type.h"
 #include "definition/problems.h"
 #include "expression/expression.h"
 #include "expression/lexer.h"
@@ -41,6 +42,20 @@ DefinitionBuilder& DefinitionBuilder::Key(std::vector<std::string> parts) {
 
 DefinitionBuilder& DefinitionBuilder::Id(std::string expression) {
   definition_.id = std::move(expression);
+  return *this;
+}
+
+DefinitionBuilder& DefinitionBuilder::Column(std::string_view field, std::string_view type) {
+  auto path = ParseFieldPath(field);
+  const auto parsed = ParseColumnType(type);
+  if (!path.ok()) {
+    problems_.push_back(fmt::format("columns: '{}': {}", field, path.status().message()));
+  } else if (!parsed) {
+    problems_.push_back(
+        fmt::format("columns.{}: '{}': expected {}", field, type, kColumnTypeUsage));
+  } else {
+    definition_.columns.push_back({std::move(path).value(), *parsed});
+  }
   return *this;
 }
 

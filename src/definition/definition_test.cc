@@ -8,6 +8,7 @@
 #include <random>
 
 #include "definition/problems.h"
+#include "definition/stored.h"
 #include "definition/units.h"
 
 namespace murmur {
@@ -186,7 +187,7 @@ f:15:8: 'kafak': is no kind of live source; expected kafka or mongo; did you mea
 f:16:13: 'many': expected a number or unlimited
 f:17:9: '1MB': expected 64MiB to 1024TiB
 f:18:10: '5000': expected 0 to 1024
-f:19:1: 'serve': is no key of a definition; expected name, key, id, time, window, where, null_key, aggregates, source, on_change, method, bootstrap, live, replay, overlap, state, max_errors, threads, memory, max_record, max_ahead, commit_every)golden");
+f:19:1: 'serve': is no key of a definition; expected name, key, id, columns, time, window, where, null_key, aggregates, source, on_change, method, bootstrap, live, replay, overlap, state, max_errors, threads, memory, max_record, max_ahead, commit_every)golden");
 }
 
 TEST(ParseDefinition, AWindowNeedsTime) {
@@ -273,6 +274,37 @@ TEST(Validate, NamesTheValueWithoutAFile) {
                               "did you mean 'count'?")));
 }
 
+TEST(ParseDefinition, ColumnsHaveTypesInEveryStyleOfYaml) {
+  const std::string head = "name: n\nkey: a\naggregates: {c: count}\nbootstrap: {jsonl: {path: x}}\n";
+  const DeclaredType price{.kind = Kind::kDecimal, .precision = 12, .scale = 2};
+  const DeclaredType created{.kind = Kind::kTime, .unit = TimeUnit::kMicros};
+  const DeclaredType count{.kind = Kind::kDecimal, .precision = 5};
+  for (const char* columns :
+       {"columns: {price: decimal(12,2), n.c: decimal(5, 0), created: {time: us}}",
+        "columns: {price: \"decimal(12, 2)\", n.c: decimal(5), created: time(us)}",
+        "columns:\n  price: decimal(12,2)\n  n.c: decimal(5,0)\n  created: {time: us}"}) {
+    const Definition d = MustParse(head + columns);
+    ASSERT_EQ(d.columns.size(), 3u) << columns;
+    EXPECT_EQ(d.columns[0].type, price) << columns;
+    EXPECT_EQ(d.columns[1].field.ToString(), "n.c");
+    EXPECT_EQ(d.columns[1].type, count) << columns;
+    EXPECT_EQ(d.columns[2].type, created) << columns;
+    EXPECT_NE(DefinitionIdentity(d), DefinitionIdentity(MustParse(head)));
+    EXPECT_EQ(RestoreDefinition(MustParse(head), StoreDefinition(d)).value().columns, d.columns);
+  }
+  for (const char* type : {"decimal", "decimal(0,0)", "decimal(39,2)", "decimal(2,3)", "decimal(x,2)",
+                           "decimal(12,2", "int", "{time: d}", "{time: x}", "[1]", "{unit: us}"}) {
+    const auto parsed = ParseDefinition(head + "columns: {price: " + type + "}", "f", ".");
+    EXPECT_THAT(parsed.status().ToString(), HasSubstr("expected decimal(precision,scale)")) << type;
+  }
+}
+
+TEST(Identity, KnowsTheRulesItWasWrittenBy) {
+  EXPECT_EQ(RulesOfIdentity(DefinitionIdentity(MustParse(kPageViews))), kRulesNumber);
+  EXPECT_EQ(RulesOfIdentity(R"({"key":[]})"), 1);
+  EXPECT_EQ(RulesOfIdentity("damaged"), 1);
+}
+
 TEST(Identity, DependsOnWhatCountsAndNotOnHowItRuns) {
   const Definition base = MustParse(kPageViews);
   const std::string identity = DefinitionIdentity(base);
@@ -281,7 +313,7 @@ TEST(Identity, DependsOnWhatCountsAndNotOnHowItRuns) {
             R"json({"call":"sum(amount)","monoid":"sum.v1","name":"revenue"},)json"
             R"json({"call":"distinct(user)","monoid":"distinct.v1(precision=12)",)json"
             R"json("name":"visitors"}],"bootstrap":{"kind":"jsonl","path":"data/*.jsonl.gz"},)json"
-            R"json("key":[[{"expression":"page","name":"page"}]],"null_key":"reject",)json"
+            R"json("key":[[{"expression":"page","name":"page"}]],"null_key":"reject","rules":2,)json"
             R"json("time":{"field":"ts","unit":""},"where":"country = 'US'",)json"
             R"json("window":{"every":"1d","offset":"0s"}})json");
   Definition same = base;

@@ -5,6 +5,7 @@
 #include <set>
 #include <thread>
 
+#include "definition/column_type.h"
 #include "definition/problems.h"
 #include "definition/units.h"
 #include "expression/expression.h"
@@ -19,17 +20,6 @@ using Json = nlohmann::json;  // objects are sorted by key
 std::string Canonical(const std::string& expression) {
   const auto parsed = Expression::Parse(expression);
   return parsed.ok() ? (*parsed)->canonical() : expression;
-}
-
-std::string_view UnitName(TimeUnit unit) {
-  switch (unit) {
-    case TimeUnit::kNone: return "";
-    case TimeUnit::kSeconds: return "s";
-    case TimeUnit::kMillis: return "ms";
-    case TimeUnit::kMicros: return "us";
-    case TimeUnit::kNanos: return "ns";
-  }
-  return "";
 }
 
 Json KeyIdentity(const std::vector<KeyList>& rollups) {
@@ -145,14 +135,18 @@ uint32_t ThreadsOf(const Definition& definition) {
 }
 
 std::string DefinitionIdentity(const Definition& definition) {
-  Json identity = {{"key", KeyIdentity(definition.rollups)},
+  Json identity = {{"rules", kRulesNumber},
+                   {"key", KeyIdentity(definition.rollups)},
                    {"null_key", definition.keep_null_keys ? "keep" : "reject"},
                    {"aggregates", Json::array()}};
+  for (const ColumnSpec& column : definition.columns) {
+    identity["columns"][column.field.ToString()] = FormatColumnType(column.type);
+  }
   if (!definition.id.empty()) identity["id"] = Canonical(definition.id);
   if (!definition.where.empty()) identity["where"] = Canonical(definition.where);
   if (definition.time) {
     identity["time"] = {{"field", definition.time->field.ToString()},
-                        {"unit", UnitName(definition.time->unit)}};
+                        {"unit", TimeUnitName(definition.time->unit)}};
   }
   if (definition.window) {
     identity["window"] = {{"every", FormatDuration(definition.window->every)},
@@ -174,12 +168,22 @@ std::string DefinitionIdentity(const Definition& definition) {
   return identity.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
+int RulesOfIdentity(std::string_view identity) {
+  const Json json = Json::parse(identity, nullptr, /*allow_exceptions=*/false);
+  return json.is_object() && json.contains("rules") && json["rules"].is_number_integer()
+             ? json["rules"].get<int>()
+             : 1;
+}
+
 std::vector<std::string> DiffIdentities(std::string_view before, std::string_view after) {
   std::vector<std::string> lines;
   if (before == after) return lines;
   Json old_one = Json::parse(before, nullptr, /*allow_exceptions=*/false);
   Json new_one = Json::parse(after, nullptr, /*allow_exceptions=*/false);
   if (!old_one.is_object() || !new_one.is_object()) return {"the stored identity can't be read"};
+  for (Json* identity : {&old_one, &new_one}) {
+    if (!identity->contains("rules")) (*identity)["rules"] = 1;
+  }
   const Json none = Json::array();
   DiffAggregates(old_one.value("aggregates", none), new_one.value("aggregates", none), &lines);
   old_one.erase("aggregates");

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "definition/column_type.h"
 #include "definition/problems.h"
 #include "definition/table_method.h"
 #include "definition/units.h"
@@ -38,6 +39,15 @@ std::string DescribeWindow(const Definition& definition) {
   out += window.keep ? fmt::format(", kept {} behind the newest", FormatDuration(*window.keep))
                      : ", kept for ever";
   return out;
+}
+
+std::string DescribeColumns(const Definition& definition) {
+  std::vector<std::string> shown;
+  for (const ColumnSpec& column : definition.columns) {
+    shown.push_back(
+        fmt::format("{} is {}", column.field.ToString(), FormatColumnType(column.type)));
+  }
+  return shown.empty() ? std::string() : fmt::format("columns: {}\n", fmt::join(shown, ", "));
 }
 
 std::string DescribeTraits(const MonoidTraits& traits) {
@@ -163,6 +173,7 @@ std::string DescribePlan(const Definition& definition) {
   out +=
       fmt::format("null in a key: {}\n", definition.keep_null_keys ? "a key like any other"
                                                                    : "the record is a dead letter");
+  out += DescribeColumns(definition);
   out += fmt::format("window: {}\n", DescribeWindow(definition));
   if (!definition.where.empty()) out += fmt::format("where: {}\n", Canonical(definition.where));
   out += fmt::format("record id: {}\n",

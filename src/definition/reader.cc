@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include "base/time_text.h"
+#include "definition/column_type.h"
 #include "definition/problems.h"
 #include "definition/units.h"
 #include "expression/expression.h"
@@ -254,6 +255,7 @@ class Reader {
             {text("name", "a name", &definition_.name),
              {"key", [this](const YAML::Node& n) { ReadKey(n); }},
              text("id", "an expression", &definition_.id),
+             {"columns", [this](const YAML::Node& n) { ReadColumns(n); }},
              {"time", [this](const YAML::Node& n) { ReadTime(n); }},
              {"window", [this](const YAML::Node& n) { ReadWindow(n); }},
              text("where", "an expression", &definition_.where),
@@ -366,12 +368,40 @@ class Reader {
     Refuse("time", node, "time: expected {field, unit} or a field");
   }
 
-  static std::optional<TimeUnit> ParseTimeUnit(std::string_view text) {
-    if (text == "s") return TimeUnit::kSeconds;
-    if (text == "ms") return TimeUnit::kMillis;
-    if (text == "us") return TimeUnit::kMicros;
-    if (text == "ns") return TimeUnit::kNanos;
-    return std::nullopt;
+  void ReadColumns(const YAML::Node& node) {
+    Remember("columns", node);
+    if (!node.IsMap()) return Refuse("columns", node, "columns: expected {field: type}");
+    std::string field;
+    std::string cut;  // "decimal(12", of "decimal(12,2)", which YAML cuts in a flow map
+    for (const auto& entry : node) {
+      const std::string key = entry.first.IsScalar() ? entry.first.Scalar() : "";
+      const bool rest = !cut.empty() && entry.second.IsNull();
+      if (!rest) field = key;
+      const std::string text = rest ? cut + ',' + key : ColumnTypeText(entry.second);
+      cut = text.find('(') != text.npos && !text.ends_with(')') ? text : "";
+      if (cut.empty()) ReadColumn(entry.first.Mark(), field, text);
+    }
+    if (!cut.empty()) ReadColumn(node.Mark(), field, cut);
+  }
+
+  void ReadColumn(const YAML::Mark& mark, const std::string& field, const std::string& text) {
+    const auto path = ParseFieldPath(field);
+    const auto type = ParseColumnType(text);
+    if (!path.ok()) {
+      AddAt(mark, field, fmt::format("expected a field: {}", path.status().message()));
+    } else if (!type) {
+      AddAt(mark, text,
+            fmt::format("is no type of the column {}; expected {}", field, kColumnTypeUsage));
+    } else {
+      definition_.columns.push_back({*path, *type});
+    }
+  }
+
+  // {time: us} as "time(us)".
+  static std::string ColumnTypeText(const YAML::Node& node) {
+    if (node.IsScalar()) return node.Scalar();
+    if (!node.IsMap() || node.size() != 1 || !node["time"] || !node["time"].IsScalar()) return "";
+    return fmt::format("time({})", node["time"].Scalar());
   }
 
   void ReadTimeField(const std::string& where, const YAML::Node& node) {

@@ -3,6 +3,8 @@
 #include <nlohmann/json.hpp>
 #include <variant>
 
+#include "definition/column_type.h"
+
 namespace murmur {
 namespace {
 
@@ -56,6 +58,23 @@ AggregateSpec RestoreAggregate(const Json& json) {
   return spec;
 }
 
+Json StoreColumns(const std::vector<ColumnSpec>& columns) {
+  Json list = Json::array();
+  for (const ColumnSpec& column : columns) {
+    list.push_back({StorePath(column.field), FormatColumnType(column.type)});
+  }
+  return list;
+}
+
+void RestoreColumns(const Json& json, Definition* definition) {
+  definition->columns.clear();
+  if (!json.contains("columns")) return;
+  for (const Json& column : json.at("columns")) {
+    const auto type = ParseColumnType(column.at(1).get<std::string>());
+    if (type) definition->columns.push_back({RestorePath(column.at(0)), *type});
+  }
+}
+
 void RestoreTimes(const Json& json, Definition* definition) {
   definition->time.reset();
   definition->window.reset();
@@ -82,6 +101,7 @@ std::string StoreDefinition(const Definition& definition) {
                {"on_change", static_cast<uint8_t>(definition.on_change)},
                {"id", definition.id},
                {"where", definition.where},
+               {"columns", StoreColumns(definition.columns)},
                {"aggregates", Json::array()}};
   for (const AggregateSpec& spec : definition.aggregates) {
     json["aggregates"].push_back(StoreAggregate(spec));
@@ -115,6 +135,7 @@ Result<Definition> RestoreDefinition(const Definition& now, std::string_view sto
     for (const Json& spec : json.at("aggregates")) {
       definition.aggregates.push_back(RestoreAggregate(spec));
     }
+    RestoreColumns(json, &definition);
     RestoreTimes(json, &definition);
   } catch (const Json::exception& e) {
     return Status(Code::kDataLoss, std::string("the version's definition is damaged: ") + e.what());

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/time_text.h"
+#include "definition/column_type.h"
 #include "definition/problems.h"
 #include "definition/table_method.h"
 #include "definition/units.h"
@@ -45,6 +46,7 @@ class Validator {
     CheckKeys();
     CheckOptionalExpression("id", definition_.id);
     CheckOptionalExpression("where", definition_.where);
+    CheckColumns();
     CheckTime();
     CheckAggregates();
     CheckSource("source", definition_.source);
@@ -108,6 +110,21 @@ class Validator {
       Add(where, part.expression, "an expression in a key needs a name: {name: expression}");
     } else if (!IsOutputName(part.name)) {
       Add(where, part.name, kOutputNameRule);
+    }
+  }
+
+  void CheckColumns() {
+    for (size_t i = 0; i < definition_.columns.size(); ++i) {
+      const ColumnSpec& column = definition_.columns[i];
+      const std::string type = FormatColumnType(column.type);
+      if (ParseColumnType(type) != column.type) {
+        Add("columns", type, fmt::format("expected {}", kColumnTypeUsage));
+      }
+      const auto same = [&](const ColumnSpec& other) { return other.field == column.field; };
+      const auto earlier = definition_.columns.begin() + static_cast<ptrdiff_t>(i);
+      if (std::any_of(definition_.columns.begin(), earlier, same)) {
+        Add("columns", column.field.ToString(), "stands twice");
+      }
     }
   }
 

@@ -286,7 +286,7 @@ class DecimalCastStep final : public ColumnStep {
   void PutScaled(uint32_t row, Decimal value) {
     Decimal out;
     if (RoundDecimal(value, scale_, Rounding::kHalfAwayFromZero, &out) &&
-        Rescale(out.unscaled, out.scale, scale_, &out.unscaled) && InRange(out.unscaled)) {
+        Rescale(out.unscaled, out.scale, scale_, &out.unscaled)) {
       return PutDecimal(row, {out.unscaled, scale_});
     }
     Fail(row, DeadReason::kNumberOverflow, kTooManyDigits);
@@ -297,16 +297,12 @@ class DecimalCastStep final : public ColumnStep {
     if (!ParseDecimal(text, &value.unscaled, &value.scale)) {
       return Fail(row, DeadReason::kExpression, fmt::format("'{}' is no decimal", text));
     }
-    if (!Rescale(value.unscaled, value.scale, scale_, &value.unscaled) ||
-        !InRange(value.unscaled)) {
+    if (!Rescale(value.unscaled, value.scale, scale_, &value.unscaled)) {
       return Fail(row, DeadReason::kExpression,
                   fmt::format("'{}' has more than {} decimals, or more than {} digits", text,
                               scale_, kDecimalDigitsMax));
     }
     PutDecimal(row, {value.unscaled, scale_});
-  }
-  static bool InRange(Int128 unscaled) {
-    return FormatInt128(unscaled < 0 ? -unscaled : unscaled).size() <= kDecimalDigitsMax;
   }
 
   const Steps args_;

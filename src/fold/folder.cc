@@ -28,6 +28,7 @@ std::string NameOf(const Pipeline& pipeline, const Operand& operand) {
 
 Folder::Folder(std::shared_ptr<const Pipeline> pipeline)
     : pipeline_(std::move(pipeline)),
+      declared_(pipeline_->projection()),
       table_(std::make_unique<GroupTable>(pipeline_->Monoids())),
       computed_(pipeline_->computed().size()),
       fates_(kBatchRows),
@@ -53,6 +54,9 @@ void Folder::Fold(const Context& context, RecordBatch* batch, SplitProgress* pro
 
   std::fill_n(fates_.begin(), batch->rows, Fate::kCount);
   all_count_ = true;
+  declared_.Apply(batch, [&](uint32_t row, std::string detail) {
+    Kill(*batch, row, DeadReason::kWrongType, std::move(detail));
+  });
   if (pipeline_->where()) {
     ApplyWhere(batch);
     Compact(batch, progress);

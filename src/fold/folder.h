@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "fold/declared_columns.h"
 #include "fold/group_table.h"
 #include "fold/key_builder.h"
 #include "fold/pipeline.h"
@@ -82,6 +83,7 @@ class Folder {
   };
 
   std::shared_ptr<const Pipeline> pipeline_;
+  DeclaredColumns declared_;
   std::unique_ptr<GroupTable> table_;
   KeyBuilder keys_;
   std::deque<Evaluator> evaluators_;

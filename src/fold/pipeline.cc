@@ -9,8 +9,11 @@ Result<std::shared_ptr<const Pipeline>> Pipeline::Compile(const Definition& defi
   pipeline->definition_ = definition;
   if (definition.time) {
     pipeline->time_column_ = 0;
-    pipeline->projection_.fields.push_back(
-        {.path = definition.time->field, .as_time = true, .unit = definition.time->unit});
+    FieldRequest field{
+        .path = definition.time->field, .as_time = true, .unit = definition.time->unit};
+    const auto declared = pipeline->DeclaredOf(field.path);
+    if (declared && field.unit == TimeUnit::kNone) field.unit = declared->unit;
+    pipeline->projection_.fields.push_back(std::move(field));
   }
   if (definition.window) {
     pipeline->time_required_ = true;
@@ -71,16 +74,27 @@ Result<Operand> Pipeline::AddExpression(std::string_view text, Numbers numbers) 
   return Operand{.computed = true, .index = index};
 }
 
-// The event time is one column whoever reads it. Any other field is read twice where one reader
-// wants exact decimals and another doesn't: the one may not change what the other sees.
+std::optional<DeclaredType> Pipeline::DeclaredOf(const FieldPath& path) const {
+  for (const ColumnSpec& column : definition_.columns) {
+    if (column.field == path) return column.type;
+  }
+  return std::nullopt;
+}
+
+// The event time is one column whoever reads it, and so is a field whose type is declared. Any
+// other is read twice where one reader wants exact decimals and another doesn't: the one may not
+// change what the other sees.
 size_t Pipeline::AddField(const FieldUse& use) {
+  const auto declared = DeclaredOf(use.path);
+  const bool exact = use.exact || declared.has_value();
   const auto same = std::find_if(
       projection_.fields.begin(), projection_.fields.end(), [&](const FieldRequest& field) {
-        return field.path == use.path && (field.as_time || field.exact_decimals == use.exact);
+        return field.path == use.path && (field.as_time || field.exact_decimals == exact);
       });
   const auto index = static_cast<size_t>(same - projection_.fields.begin());
   if (same == projection_.fields.end()) {
-    projection_.fields.push_back({.path = use.path, .exact_decimals = use.exact});
+    projection_.fields.push_back(
+        {.path = use.path, .exact_decimals = exact, .declared = declared});
   }
   return index;
 }

@@ -68,6 +68,7 @@ class Pipeline {
   Pipeline() = default;
   Result<Operand> AddExpression(std::string_view text, Numbers numbers = Numbers::kNearest);
   size_t AddField(const FieldUse& use);
+  std::optional<DeclaredType> DeclaredOf(const FieldPath& path) const;
   Status AddAggregate(const AggregateSpec& spec);
 
   Definition definition_;

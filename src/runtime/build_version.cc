@@ -250,6 +250,7 @@ Result<SwapSummary> LetServe(const Definition& definition, const RunOptions& opt
 }  // namespace
 
 Status CheckIdentity(const Definition& definition, const VersionInfo& info) {
+  MURMUR_TRY(CheckRules(info));
   const auto differences = DiffIdentities(info.identity, DefinitionIdentity(definition));
   if (differences.empty()) return {};
   std::string message = "the definition is not the one that version " +

@@ -1,5 +1,7 @@
 #include "runtime/state_access.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <filesystem>
 
@@ -47,6 +49,18 @@ Result<std::unique_ptr<StateDirectory>> OpenStateForReading(const Definition& de
   return directory;
 }
 
+Status CheckRules(const VersionInfo& info) {
+  const int rules = RulesOfIdentity(info.identity);
+  if (rules == kRulesNumber) return {};
+  return Status(
+      Code::kFailedPrecondition,
+      fmt::format("version {} of this state counts by {} rules (number {}; this program has {}): "
+                  "it can be read, not written to, as what a record contributes has changed. "
+                  "Build it anew beside the old one, which serves until then: murmur bootstrap "
+                  "FILE --fresh, or murmur replay FILE",
+                  info.number, rules < kRulesNumber ? "older" : "newer", rules, kRulesNumber));
+}
+
 Result<OpenedVersion> OpenVersion(const Definition& definition, const StateDirectory& directory,
                                   uint64_t number, Access access) {
   OpenedVersion opened;
@@ -55,6 +69,7 @@ Result<OpenedVersion> OpenVersion(const Definition& definition, const StateDirec
   // How long windows are kept may change without a new version.
   if (own.window && definition.window) own.window->keep = definition.window->keep;
   MURMUR_ASSIGN(opened.pipeline, Pipeline::Compile(own));
+  if (access == Access::kWrite) MURMUR_TRY(CheckRules(opened.info));
   if (access == Access::kWrite) MURMUR_TRY(CheckKeep(*opened.pipeline, directory, number));
   MURMUR_ASSIGN(opened.table, directory.OpenVersion(number, access, SchemaOf(*opened.pipeline)));
   return opened;

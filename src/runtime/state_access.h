@@ -22,6 +22,11 @@ StateSchema SchemaOf(const Pipeline& pipeline);
 // Errors: kNotFound: there is no state yet; says what to run.
 Result<std::unique_ptr<StateDirectory>> OpenStateForReading(const Definition& definition);
 
+// Whether records may be counted into a version: not where it counts by older rules (kRulesNumber),
+// as what was added by those can't be taken back by these.
+// Errors: kFailedPrecondition, with the remedy.
+Status CheckRules(const VersionInfo& info);
+
 struct OpenedVersion {
   VersionInfo info;
   std::shared_ptr<const Pipeline> pipeline;  // of the version's own definition

@@ -4,6 +4,7 @@
 
 #include <cstring>
 
+#include "base/decimal.h"
 #include "murmur/key.h"
 
 namespace murmur::parquet_source {
@@ -19,7 +20,6 @@ constexpr Refusal kFarTime{DeadReason::kNumberOverflow,
 
 constexpr int64_t kMicrosPerDay = 86400ll * 1000000;
 constexpr int64_t kJulianDayOfEpoch = 2440588;
-constexpr int kDecimalDigitsMax = 38;
 
 constexpr Int128 PowerOfTen(int exponent) {
   Int128 power = 1;

@@ -1,0 +1,94 @@
+#include "fold/declared_columns.h"
+
+#include <fmt/format.h>
+
+#include "base/decimal.h"
+#include "base/utf8.h"
+
+namespace murmur {
+namespace {
+
+constexpr size_t kShownBytes = 60;
+
+// The number that a cell is, or whose text it is.
+bool ToDecimal(const Cell& cell, Decimal* value) {
+  switch (cell.kind) {
+    case Kind::kInt: *value = {cell.i, 0}; return true;
+    case Kind::kDecimal: *value = {cell.decimal(), cell.scale}; return true;
+    case Kind::kDouble:
+      return (cell.flags & Cell::kRounded) == 0 && ShortestDecimal(cell.d, value);
+    case Kind::kString: {
+      std::string_view text = cell.text();
+      if (text.starts_with('+')) text.remove_prefix(1);
+      return ParseDecimal(text, &value->unscaled, &value->scale);
+    }
+    default: return false;
+  }
+}
+
+bool ReadDecimal(const DeclaredType& type, Cell* cell, Int128* decimal) {
+  Decimal value;
+  Int128 limit = 1;
+  for (int i = 0; i < type.precision; ++i) limit *= 10;
+  if (!ToDecimal(*cell, &value) ||
+      !Rescale(value.unscaled, value.scale, type.scale, &value.unscaled) ||
+      value.unscaled >= limit || value.unscaled <= -limit) {
+    return false;
+  }
+  *decimal = value.unscaled;
+  *cell = Cell::Decimal(decimal, static_cast<uint8_t>(type.scale));
+  return true;
+}
+
+std::string TypeName(const DeclaredType& type) {
+  if (type.kind == Kind::kTime) return "time";
+  return fmt::format("decimal({},{})", type.precision, type.scale);
+}
+
+std::string Describe(const FieldRequest& field, const Cell& cell) {
+  const std::string shown =
+      cell.kind == Kind::kString ? fmt::format("'{}'", CutUtf8(cell.text(), kShownBytes))
+                                 : fmt::format("a value that is {}", KindName(cell.kind));
+  const bool number = (KindBit(cell.kind) & kNumberKinds) != 0;
+  return fmt::format("{}: {} is no {}, which `columns` says it is{}", field.path.ToString(), shown,
+                     TypeName(*field.declared),
+                     number && field.declared->kind == Kind::kTime &&
+                             field.declared->unit == TimeUnit::kNone
+                         ? "; a number needs a unit: {time: ms}"
+                         : "");
+}
+
+}  // namespace
+
+DeclaredColumns::DeclaredColumns(const Projection& projection) : projection_(projection) {
+  for (size_t i = 0; i < projection.fields.size(); ++i) {
+    const FieldRequest& field = projection.fields[i];
+    if (!field.declared || field.as_time) continue;
+    Target& target = targets_.emplace_back(Target{.column = i});
+    if (field.declared->kind == Kind::kDecimal) target.decimals.resize(kBatchRows);
+  }
+}
+
+bool DeclaredColumns::Read(const FieldRequest& field, Cell* cell, Int128* decimal) {
+  if (field.declared->kind == Kind::kDecimal) return ReadDecimal(*field.declared, cell, decimal);
+  if (cell->kind != Kind::kTime) ConvertToTime(field.declared->unit, &time_parser_, cell);
+  return cell->kind == Kind::kTime;
+}
+
+void DeclaredColumns::Apply(RecordBatch* batch, const Refuse& refuse) {
+  for (Target& target : targets_) {
+    const FieldRequest& field = projection_.fields[target.column];
+    Column& column = batch->columns[target.column];
+    column.Materialize(batch->rows);
+    for (uint32_t row = 0; row < batch->rows; ++row) {
+      Cell& cell = column.cells[row];
+      Int128* decimal = target.decimals.empty() ? nullptr : &target.decimals[row];
+      if (cell.is_null() || Read(field, &cell, decimal)) continue;
+      refuse(row, Describe(field, cell));
+      cell = Cell();
+    }
+    column.SetKindsFromCells(batch->rows);
+  }
+}
+
+}  // namespace murmur

@@ -1,0 +1,37 @@
+// Reads columns as the types that the definition declares for them (`columns:`).
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/time_text.h"
+#include "murmur/record.h"
+
+namespace murmur {
+
+// Belongs to one worker.
+class DeclaredColumns {
+ public:
+  // `projection` outlives this.
+  explicit DeclaredColumns(const Projection& projection);
+
+  // Turns the cells of declared columns into kDecimal of the declared scale, or kTime; null stays.
+  // Calls refuse(row, detail) for a value that is not of its type, whose cell becomes null. What
+  // was turned once stays what it is when it is turned again. Decimals live until the next call.
+  using Refuse = std::function<void(uint32_t row, std::string detail)>;
+  void Apply(RecordBatch* batch, const Refuse& refuse);
+
+ private:
+  struct Target {
+    size_t column = 0;
+    std::vector<Int128> decimals = {};  // kBatchRows: those of the batch
+  };
+  bool Read(const FieldRequest& field, Cell* cell, Int128* decimal);
+
+  const Projection& projection_;
+  std::vector<Target> targets_;
+  TimeParser time_parser_;
+};
+
+}  // namespace murmur
