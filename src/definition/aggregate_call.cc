@@ -186,10 +186,6 @@ void CheckAggregate(const AggregateSpec& spec, std::string_view where, const Cal
                      function->expressions, function->usage)});
     return;
   }
-  for (size_t i = 0; i < spec.expressions.size(); ++i) {
-    CheckExpression(spec.expressions[i], where, offsets == nullptr ? 0 : offsets->expressions[i],
-                    problems);
-  }
   for (const auto& [name, value] : spec.parameters) {
     const auto& known = function->parameters;
     if (std::find(known.begin(), known.end(), name) != known.end()) continue;
@@ -201,6 +197,11 @@ void CheckAggregate(const AggregateSpec& spec, std::string_view where, const Cal
   const auto monoid = function->make(spec.parameters);
   if (!monoid.ok()) {
     problems->push_back({place, 0, spec.ToString(), std::string(monoid.status().message())});
+  }
+  const bool decimals = monoid.ok() && (*monoid)->ExactDecimals();
+  for (size_t i = 0; i < spec.expressions.size(); ++i) {
+    CheckExpression(spec.expressions[i], where, offsets == nullptr ? 0 : offsets->expressions[i],
+                    problems, decimals ? Numbers::kDecimal : Numbers::kNearest);
   }
 }
 

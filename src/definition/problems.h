@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "expression/expression.h"
 #include "murmur/definition.h"
 
 namespace murmur {
@@ -37,7 +38,7 @@ std::vector<Problem> FindProblems(const Definition& definition);
 
 // Adds what is wrong with an expression found at `offset` of the value at `where`.
 void CheckExpression(std::string_view text, std::string_view where, size_t offset,
-                     std::vector<Problem>* problems);
+                     std::vector<Problem>* problems, Numbers numbers = Numbers::kNearest);
 
 // How a call was written: where in its text each expression stands.
 struct CallOffsets {

@@ -351,8 +351,8 @@ std::string Describe(const Problem& problem) {
 }
 
 void CheckExpression(std::string_view text, std::string_view where, size_t offset,
-                     std::vector<Problem>* problems) {
-  const auto parsed = Expression::Parse(text);
+                     std::vector<Problem>* problems, Numbers numbers) {
+  const auto parsed = Expression::Parse(text, numbers);
   if (parsed.ok()) return;
   // "column N: what", N from 1.
   const std::string message(parsed.status().message());

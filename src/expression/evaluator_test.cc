@@ -248,6 +248,12 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"big + 1 > big", "true"}, Case{"nan = nan", "false"}, Case{"nan != p", "true"},
         Case{"1.00000000000000000001 > 1", "true"}, Case{"p % 0.2 = 0.1", "true"}));
 
+TEST(Evaluator, ALiteralOfMoreThan38DigitsIsNoDecimal) {
+  const std::string text = "x * 0." + std::string(39, '1');
+  EXPECT_FALSE(Expression::Parse(text, Numbers::kDecimal).ok());
+  EXPECT_TRUE(Expression::Parse(text).ok());
+}
+
 TEST(Evaluator, MixedTypesInOneColumnAreEachTakenAsTheyAre) {
   const std::vector<Row> rows = {
       {{"x", Cell::Int(1)}},      {{"x", Cell::Double(1.5)}},   {},

@@ -1,5 +1,7 @@
 #include "expression/expression.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "expression/expression_impl.h"
@@ -30,19 +32,28 @@ Numbers NumbersOfArgument(const Node& call, size_t index, Numbers own) {
   return of_numbers ? own : Numbers::kNearest;
 }
 
-// Says how each node is taken, and gives each field its index.
-void Resolve(Node* node, Numbers numbers, std::vector<FieldUse>* fields) {
+// Says how each node is taken, and gives each field its index. Errors: kInvalidArgument, a literal
+// of more digits than a sum of decimals can take.
+Status Resolve(Node* node, Numbers numbers, std::vector<FieldUse>* fields) {
   node->numbers = numbers;
+  const auto* fraction = std::get_if<expression::Fraction>(&node->literal);
+  if (fraction != nullptr && !fraction->decimal && numbers == Numbers::kDecimal) {
+    return expression::ErrorAt(
+        node->column, fmt::format("a number of more than {} digits, which a sum of decimals can't "
+                                  "take",
+                                  kDecimalDigitsMax));
+  }
   if (node->type == NodeType::kField) {
     const FieldUse use{.path = node->path, .exact = numbers != Numbers::kNearest};
     const auto found = std::find(fields->begin(), fields->end(), use);
     node->field = static_cast<size_t>(found - fields->begin());
     if (found == fields->end()) fields->push_back(use);
   }
-  if (node->type != NodeType::kCall) return;
+  if (node->type != NodeType::kCall) return {};
   for (size_t i = 0; i < node->args.size(); ++i) {
-    Resolve(&node->args[i], NumbersOfArgument(*node, i, numbers), fields);
+    MURMUR_TRY(Resolve(&node->args[i], NumbersOfArgument(*node, i, numbers), fields));
   }
+  return {};
 }
 
 }  // namespace
@@ -53,7 +64,7 @@ Expression::~Expression() = default;
 Result<std::shared_ptr<const Expression>> Expression::Parse(std::string_view text, Numbers numbers) {
   const std::shared_ptr<Expression> parsed(new Expression);
   MURMUR_ASSIGN(parsed->impl_->root, expression::ParseNode(text));
-  Resolve(&parsed->impl_->root, numbers, &parsed->impl_->fields);
+  MURMUR_TRY(Resolve(&parsed->impl_->root, numbers, &parsed->impl_->fields));
   parsed->impl_->canonical = expression::ToText(parsed->impl_->root);
   // It is stored, and must be readable again: parentheses that it needs count as depth too.
   MURMUR_TRY(expression::ParseNode(parsed->impl_->canonical));
