@@ -30,10 +30,24 @@ enum class Kind : uint8_t {
   kDouble = 3,   // d; may be NaN or infinite where the source has such (Parquet)
   kDecimal = 4,  // *dec / 10^scale
   kString = 5,   // s, len: UTF-8, may hold NUL
-  kTime = 6,     // i: microseconds since the Unix epoch, UTC
+  kTime = 6,     // i: microseconds since the Unix epoch, UTC; or one of the two infinities
   kJson = 7,     // s, len: an object or array as JSON text
 };
 inline constexpr size_t kKindCount = 8;
+
+// Times after and before all others, as PostgreSQL has them.
+inline constexpr int64_t kTimeInfinity = INT64_MAX;
+inline constexpr int64_t kTimeMinusInfinity = INT64_MIN;
+constexpr bool IsInfiniteTime(int64_t micros) noexcept {
+  return micros == kTimeInfinity || micros == kTimeMinusInfinity;
+}
+
+// An event time lies in the years 0001 to 9999.
+inline constexpr int64_t kEventTimeMin = -62135596800000000;  // 0001-01-01T00:00:00Z
+inline constexpr int64_t kEventTimeMax = 253402300799999999;  // 9999-12-31T23:59:59.999999Z
+constexpr bool IsEventTime(int64_t micros) noexcept {
+  return micros >= kEventTimeMin && micros <= kEventTimeMax;
+}
 
 // A set of kinds, one bit each.
 using KindSet = uint32_t;

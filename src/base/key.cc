@@ -4,8 +4,10 @@
 
 #include <bit>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 
+#include "base/civil_time.h"
 #include "base/decimal.h"
 
 namespace murmur {
@@ -188,24 +190,13 @@ Result<DecodedKey> DecodeKey(std::string_view key, bool windowed) {
 }
 
 std::string FormatTime(int64_t micros) {
-  constexpr int64_t kMicrosPerDay = 86400LL * 1000000;
-  const int64_t day = BucketRule::FloorDiv(micros, kMicrosPerDay);
-  const auto in_day = static_cast<int64_t>(Int128{micros} - Int128{day} * kMicrosPerDay);
-  // Source: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", civil_from_days; int64
-  // microseconds reach farther than std::chrono::year.
-  const int64_t shifted = day + 719468;
-  const int64_t era = BucketRule::FloorDiv(shifted, 146097);
-  const int64_t of_era = shifted - era * 146097;
-  const int64_t year_of_era = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-  const int64_t of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-  const int64_t shifted_month = (5 * of_year + 2) / 153;
-  const int64_t month = shifted_month < 10 ? shifted_month + 3 : shifted_month - 9;
-  const int64_t date = of_year - (153 * shifted_month + 2) / 5 + 1;
-  const int64_t year = year_of_era + era * 400 + (month <= 2 ? 1 : 0);
-  const int64_t second = in_day / 1000000;
-  std::string out = fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", year, month, date,
-                                second / 3600, second / 60 % 60, second % 60);
-  if (const int64_t fraction = in_day % 1000000; fraction != 0) {
+  if (micros == kTimeInfinity) return "infinity";
+  if (micros == kTimeMinusInfinity) return "-infinity";
+  const CivilDate date = DateOf(micros);
+  std::string out = fmt::format("{}{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", date.year < 0 ? "-" : "",
+                                std::abs(date.year), date.month, date.day, HourOf(micros),
+                                MinuteOf(micros), SecondOf(micros));
+  if (const int64_t fraction = MicrosOfDay(micros) % kMicrosPerSecond; fraction != 0) {
     out += fmt::format(".{:06}", fraction);
     while (out.back() == '0') out.pop_back();
   }

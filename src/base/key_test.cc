@@ -223,8 +223,14 @@ TEST(FormatTimeTest, IsRfc3339WithOnlyTheFractionThatIsThere) {
   EXPECT_EQ(FormatTime(1500000), "1970-01-01T00:00:01.5Z");
   EXPECT_EQ(FormatTime(-1), "1969-12-31T23:59:59.999999Z");
   // What int64 microseconds can hold at all; computed with Python integers.
-  EXPECT_EQ(FormatTime(INT64_MIN), "-290308-12-21T19:59:05.224192Z");
-  EXPECT_EQ(FormatTime(INT64_MAX), "294247-01-10T04:00:54.775807Z");
+  EXPECT_EQ(FormatTime(INT64_MIN + 1), "-290308-12-21T19:59:05.224193Z");
+  EXPECT_EQ(FormatTime(INT64_MAX - 1), "294247-01-10T04:00:54.775806Z");
+  EXPECT_EQ(FormatTime(-62198755200000000), "-0001-01-01T00:00:00Z");
+}
+
+TEST(FormatTimeTest, TheInfinitiesAreWrittenAsPostgresqlWritesThem) {
+  EXPECT_EQ(FormatTime(kTimeInfinity), "infinity");
+  EXPECT_EQ(FormatTime(kTimeMinusInfinity), "-infinity");
 }
 
 }  // namespace
