@@ -132,13 +132,14 @@ struct TimeSpan {
   bool operator==(const TimeSpan&) const = default;
 };
 
-enum class TimeUnit : uint8_t { kNone, kSeconds, kMillis, kMicros, kNanos };
+enum class TimeUnit : uint8_t { kNone, kSeconds, kMillis, kMicros, kNanos, kDays };  // stored
 
 // One field that a pipeline needs.
 struct FieldRequest {
   FieldPath path;
-  // The field is the event time: the decoder turns RFC 3339 text, or a number in `unit`, into
-  // kTime. A value that is no time stays what it is, and the fold makes the record a dead letter.
+  // The field is the event time: the decoder turns a text that is a time, or a number in `unit`,
+  // into kTime. A value that is no time stays what it is, and the fold makes the record a dead
+  // letter.
   bool as_time = false;
   TimeUnit unit = TimeUnit::kNone;
   // A fractional number that a double can't hold to the last digit comes as kDecimal.
@@ -182,7 +183,7 @@ enum class DeadReason : uint8_t {
   kUndecodable,     // not JSON, or no object
   kMissingKey,      // a key field is null or missing
   kWrongType,       // a field's type does not fit its use
-  kBadTime,         // no usable event time under a window
+  kBadTime,         // no event time of the years 0001 to 9999
   kFutureTime,      // more than max_ahead in the future
   kNumberOverflow,  // a number outside its range
   kInvalidUtf8,
