@@ -6,6 +6,7 @@
 #include "base/civil_time.h"
 #include "base/decimal.h"
 #include "base/time_forms.h"
+#include "murmur/key.h"
 
 namespace murmur {
 namespace {
@@ -87,7 +88,7 @@ int64_t ScaledToMicros(Int128 value, int scale, UnitSize unit) {
   if (__builtin_mul_overflow(value, Int128{unit.micros}, &micros)) {
     return value < 0 ? kTimeMinusInfinity : kTimeInfinity;
   }
-  return SaturateTime(FloorDivide(micros, divisor));
+  return SaturateTime(divisor == 1 ? micros : FloorDivide(micros, divisor));
 }
 
 // floor(value units) in microseconds; false if it is no number. Whole units are scaled as integers,
@@ -169,7 +170,12 @@ bool ConvertNumberToTime(std::string_view text, TimeUnit unit, Cell* cell) noexc
 }
 
 int64_t TimeOfUnits(int64_t value, TimeUnit unit) noexcept {
-  return ScaledToMicros(value, 0, SizeOf(unit));
+  const UnitSize size = SizeOf(unit);
+  int64_t micros = 0;
+  if (__builtin_mul_overflow(value, size.micros, &micros)) {
+    return value < 0 ? kTimeMinusInfinity : kTimeInfinity;
+  }
+  return SaturateTime(BucketRule::FloorDiv(micros, size.divisor));
 }
 
 void ConvertToTime(TimeUnit unit, TimeParser* parser, Cell* cell) noexcept {

@@ -27,7 +27,7 @@ class TimeParser {
   bool UseDate(const char* text) noexcept;
   bool ParseDate(const char* text) noexcept;
 
-  char date_[10] = {};  // "2026-03-01"
+  char date_[10] = {'1', '9', '7', '0', '-', '0', '1', '-', '0', '1'};
   int64_t date_micros_ = 0;
 };
 

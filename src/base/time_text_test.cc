@@ -201,6 +201,12 @@ TEST(TimeParser, ReadsWhatFormatTimeWrites) {
   }
 }
 
+TEST(TimeParser, ANewOneTakesNoNulBytesForADate) {
+  EXPECT_EQ(Parse(std::string(10, '\0')), std::nullopt);
+  EXPECT_EQ(Parse(std::string(10, '\0') + "T00:00:00Z"), std::nullopt);
+  EXPECT_EQ(Parse("1970-01-01"), 0);
+}
+
 TEST(ParseEventTime, TakesTheYears1To9999) {
   EXPECT_EQ(ParseEventTime("0001-01-01"), kEventTimeMin);
   EXPECT_EQ(ParseEventTime("9999-12-31T23:59:59.999999"), kEventTimeMax);

@@ -5,6 +5,7 @@
 #include <set>
 #include <thread>
 
+#include "base/time_text.h"
 #include "definition/problems.h"
 #include "definition/units.h"
 #include "expression/expression.h"
@@ -19,17 +20,6 @@ using Json = nlohmann::json;  // objects are sorted by key
 std::string Canonical(const std::string& expression) {
   const auto parsed = Expression::Parse(expression);
   return parsed.ok() ? (*parsed)->canonical() : expression;
-}
-
-std::string_view UnitName(TimeUnit unit) {
-  switch (unit) {
-    case TimeUnit::kNone: return "";
-    case TimeUnit::kSeconds: return "s";
-    case TimeUnit::kMillis: return "ms";
-    case TimeUnit::kMicros: return "us";
-    case TimeUnit::kNanos: return "ns";
-  }
-  return "";
 }
 
 Json KeyIdentity(const std::vector<KeyList>& rollups) {
@@ -152,7 +142,8 @@ std::string DefinitionIdentity(const Definition& definition) {
   if (!definition.where.empty()) identity["where"] = Canonical(definition.where);
   if (definition.time) {
     identity["time"] = {{"field", definition.time->field.ToString()},
-                        {"unit", UnitName(definition.time->unit)}};
+                        {"unit", TimeUnitName(definition.time->unit)}};
+    if (definition.time->optional) identity["time"]["optional"] = "true";
   }
   if (definition.window) {
     identity["window"] = {{"every", FormatDuration(definition.window->every)},

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/civil_time.h"
 #include "definition/problems.h"
 #include "definition/table_method.h"
 #include "definition/units.h"
@@ -29,12 +30,27 @@ std::string DescribeKey(const KeyList& parts) {
   return fmt::format("{}", fmt::join(shown, ", "));
 }
 
+// On which day of the week windows of whole weeks begin.
+std::string DescribeWeek(const WindowSpec& window) {
+  constexpr std::chrono::seconds kDay{86400};
+  constexpr int64_t kDaysOfWeek = 7;
+  constexpr std::string_view kNames[] = {"Monday", "Tuesday",  "Wednesday", "Thursday",
+                                         "Friday", "Saturday", "Sunday"};
+  constexpr int64_t kMondayOffset = 4;  // the epoch is a Thursday
+  if (window.every % (kDaysOfWeek * kDay) != std::chrono::seconds(0)) return "";
+  const int first = DayOfWeekOfDays(window.offset / kDay) - 1;
+  std::string out = fmt::format(", beginning on {}", kNames[first]);
+  if (first != 0) out += fmt::format(" (offset: {}d for Monday)", kMondayOffset);
+  return out;
+}
+
 std::string DescribeWindow(const Definition& definition) {
   if (!definition.window) return "none: all time";
   const WindowSpec& window = *definition.window;
   std::string out = fmt::format("{} each, by {}", FormatDuration(window.every),
                                 definition.time->field.ToString());
   if (window.offset.count() != 0) out += fmt::format(", offset {}", FormatDuration(window.offset));
+  out += DescribeWeek(window);
   out += window.keep ? fmt::format(", kept {} behind the newest", FormatDuration(*window.keep))
                      : ", kept for ever";
   return out;

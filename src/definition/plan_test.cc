@@ -37,6 +37,28 @@ live: {kafka: {brokers: "${MURMUR_TEST_BROKERS}", topic: t}}
   }
 }
 
+TEST(DescribePlan, TellsOnWhichDayWindowsOfWeeksBegin) {
+  const auto window = [](const std::string& text) {
+    const auto definition = ParseDefinition(
+        "name: n\nkey: a\ntime: t\naggregates: {n: count}\n"
+        "window: {" +
+            text + "}\nbootstrap: {jsonl: {path: d}}",
+        "f", ".");
+    EXPECT_TRUE(definition.ok()) << definition.status().ToString();
+    const std::string plan = DescribePlan(*definition);
+    const size_t begin = plan.find("window: ");
+    return plan.substr(begin, plan.find('\n', begin) - begin);
+  };
+  EXPECT_EQ(window("every: 7d"),
+            "window: 7d each, by t, beginning on Thursday (offset: 4d for Monday), kept for ever");
+  EXPECT_EQ(window("every: 1w, offset: 4d"),
+            "window: 7d each, by t, offset 4d, beginning on Monday, kept for ever");
+  EXPECT_EQ(window("every: 14d, offset: 10d12h"),
+            "window: 14d each, by t, offset 10d12h, beginning on Sunday (offset: 4d for Monday), "
+            "kept for ever");
+  EXPECT_EQ(window("every: 2d"), "window: 2d each, by t, kept for ever");
+}
+
 TEST(DescribePlan, AUriIsShownWhereItHoldsNoSecret) {
   constexpr std::string_view kSecret = "s3cret";
   for (const auto& [uri, shown] : std::map<std::string, bool>{
