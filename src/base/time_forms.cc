@@ -422,6 +422,7 @@ bool ParseTimeForm(std::string_view text, int64_t* micros) noexcept {
 }
 
 std::string WhyNoTime(std::string_view text) {
+  if (IsTime(text)) return "it lies outside the years 0001 to 9999";
   if (IsAmbiguousDate(text)) {
     return "which is the day and which the month can't be told; expected year, month, day, such as "
            "2026-03-01";

@@ -34,7 +34,7 @@ class TimeParser {
 // A time of the years 0001 to 9999, as a person writes one in a definition or on the command line.
 std::optional<int64_t> ParseEventTime(std::string_view text) noexcept;
 
-// One clause why `text`, which is no time, is none, and what was expected: for a person.
+// One clause why `text`, which is no event time, is none, and what was expected: for a person.
 std::string WhyNoTime(std::string_view text);
 
 // Turns the digits of a number into a kTime, exactly: "1772366400.123456" in seconds. False if

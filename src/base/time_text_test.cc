@@ -224,6 +224,7 @@ TEST(WhyNoTime, TellsWhatWasNotUnderstood) {
   EXPECT_THAT(WhyNoTime("1772366400"), HasSubstr("number in quotes"));
   EXPECT_THAT(WhyNoTime("hello: world"), HasSubstr("expected RFC 3339"));
   EXPECT_THAT(WhyNoTime(""), HasSubstr("expected RFC 3339"));
+  EXPECT_THAT(WhyNoTime("10000-01-01"), HasSubstr("outside the years 0001 to 9999"));
 }
 
 Cell Convert(Cell cell, TimeUnit unit) {

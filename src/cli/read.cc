@@ -33,9 +33,7 @@ Status ParseTime(const char* option, const std::string& text, std::optional<int6
   *micros = ParseEventTime(text);
   if (!*micros) {
     return Status(Code::kInvalidArgument,
-                  fmt::format("{} '{}': expected a time as RFC 3339, such as "
-                              "2026-03-01 or 2026-03-01T12:00:00Z",
-                              option, text));
+                  fmt::format("{} '{}': is no time: {}", option, text, WhyNoTime(text)));
   }
   return {};
 }

@@ -380,8 +380,9 @@ TEST(ParseDefinition, TimesAreReadInEveryFormWithinTheYears1To9999) {
     EXPECT_EQ(MustParse(overlap(until)).overlap_until, 1772366400000000) << until;
   }
   for (const char* until : {"infinity", "10000-01-01", "01/02/2026"}) {
-    EXPECT_THAT(ErrorsOf(overlap(until)), HasSubstr("overlap.until")) << until;
-    EXPECT_THAT(ErrorsOf(overlap(until)), HasSubstr("expected earliest, latest, a time")) << until;
+    EXPECT_THAT(ErrorsOf(overlap(until)), HasSubstr("': expected earliest, latest, a time"))
+        << until;
+    EXPECT_THAT(ErrorsOf(overlap(until)), HasSubstr("': expected a time as RFC 3339")) << until;
   }
 }
 

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/civil_time.h"
+#include "base/time_text.h"
 #include "definition/problems.h"
 #include "definition/table_method.h"
 #include "definition/units.h"
@@ -28,6 +29,15 @@ std::string DescribeKey(const KeyList& parts) {
                                             : fmt::format("{} = {}", part.name, expression));
   }
   return fmt::format("{}", fmt::join(shown, ", "));
+}
+
+std::string DescribeTime(const Definition& definition) {
+  if (!definition.time) return "";
+  const std::string_view unit = TimeUnitName(definition.time->unit);
+  return fmt::format("time: {}{}; a record without a usable one {}\n",
+                     definition.time->field.ToString(),
+                     unit.empty() ? "" : fmt::format(" in {}", unit),
+                     definition.time->optional ? "counts all the same" : "is a dead letter");
 }
 
 // On which day of the week windows of whole weeks begin.
@@ -179,6 +189,7 @@ std::string DescribePlan(const Definition& definition) {
   out +=
       fmt::format("null in a key: {}\n", definition.keep_null_keys ? "a key like any other"
                                                                    : "the record is a dead letter");
+  out += DescribeTime(definition);
   out += fmt::format("window: {}\n", DescribeWindow(definition));
   if (!definition.where.empty()) out += fmt::format("where: {}\n", Canonical(definition.where));
   out += fmt::format("record id: {}\n",

@@ -28,13 +28,24 @@ live: {kafka: {brokers: "${MURMUR_TEST_BROKERS}", topic: t}}
   const std::string plan = DescribePlan(*definition);
   for (const char* line :
        {"pipeline: views\n", "counts per: page\n", "counts per: page, land = lower(country)\n",
-        "counts per: everything together\n", "window: 1d each, by ts, kept 90d behind the newest\n",
-        "where: amount > 1\n", "  total = sum(amount * 2): ", "[sum.v1; mergeable in any order",
+        "counts per: everything together\n",
+        "time: ts; a record without a usable one is a dead letter\n",
+        "window: 1d each, by ts, kept 90d behind the newest\n", "where: amount > 1\n",
+        "  total = sum(amount * 2): ", "[sum.v1; mergeable in any order",
         "fields read: amount, country, page, ts\n", "bootstrap: jsonl (path=data)\n",
         "live: kafka (brokers=${MURMUR_TEST_BROKERS}, topic=t)\n", "state: rocksdb at ./state\n",
         "memory 512MiB; record 16MiB; 1d ahead; commit every 1s, 100ms live\n"}) {
     EXPECT_THAT(plan, HasSubstr(line));
   }
+}
+
+TEST(DescribePlan, TellsOfAnOptionalTime) {
+  const auto definition = ParseDefinition(
+      "name: n\nkey: a\ntime: {field: t, unit: d, optional: true}\naggregates: {n: count}", "f",
+      ".");
+  ASSERT_TRUE(definition.ok()) << definition.status().ToString();
+  EXPECT_THAT(DescribePlan(*definition),
+              HasSubstr("time: t in d; a record without a usable one counts all the same\n"));
 }
 
 TEST(DescribePlan, TellsOnWhichDayWindowsOfWeeksBegin) {
