@@ -345,8 +345,16 @@ bool ParseDayFirst(std::string_view text, int64_t* micros) {
   return rest.empty() && Compose(written, micros);
 }
 
+// UTC, Z, +0100, with nothing behind it.
+bool TakeShortZone(Rest* rest, int* offset_seconds) {
+  int name = 0;
+  *offset_seconds = 0;
+  return rest->TakeName(kUtcNames, &name) || rest->Take('Z') || TakeOffset(rest, offset_seconds);
+}
+
 // Name of the month, day: Sun Feb  1 10:00:00 2026; Sun Feb 01 10:00:00 UTC 2026;
-// Sun Feb 1 10:00:00 2026 +0000; Sun Feb 01 2026 10:00:00 GMT+0000 (Coordinated Universal Time).
+// Sun Feb 01 10:00:00 +0000 2026; Sun Feb 1 10:00:00 2026 +0000; Sun Feb 01 2026 10:00:00 GMT+0000
+// (Coordinated Universal Time).
 bool ParseMonthFirst(std::string_view text, int64_t* micros) {
   Rest rest(text);
   Written written;
@@ -355,20 +363,20 @@ bool ParseMonthFirst(std::string_view text, int64_t* micros) {
   if (!TakeMonth(&rest, &written.date.month) || !rest.Take(' ')) return false;
   rest.Take(' ');
   if (!rest.TakeDigits(1, 2, &written.date.day) || !rest.Take(' ')) return false;
-  const bool year_first = rest.CountDigits() == 4;
-  if (year_first && (!rest.TakeDigits(4, &year) || !rest.Take(' '))) return false;
+  const bool year_first = rest.TakeDigits(4, &year);
+  if (year_first && !rest.Take(' ')) return false;
   if (!TakeClock(&rest, &written)) return false;
+  // The zone stands before or behind the year.
+  bool zone = false;
   if (!year_first) {
-    int name = 0;
     if (!rest.Take(' ')) return false;
-    const bool zone = rest.TakeName(kUtcNames, &name) || rest.Take('Z') ||
-                      (IsSign(rest.front()) && TakeOffset(&rest, &written.offset_seconds));
-    if (zone && !rest.Take(' ')) return false;
+    zone = !IsDigit(rest.front());
+    if (zone && !(TakeShortZone(&rest, &written.offset_seconds) && rest.Take(' '))) return false;
     if (!rest.TakeDigits(4, &year)) return false;
-    if (zone && !rest.empty()) return false;
   }
+  if (!zone && !TakeZone(&rest, &written.offset_seconds)) return false;
   written.date.year = year;
-  return TakeZone(&rest, &written.offset_seconds) && rest.empty() && Compose(written, micros);
+  return rest.empty() && Compose(written, micros);
 }
 
 bool ParseInfinity(std::string_view text, int64_t* micros) {

@@ -85,6 +85,7 @@ def forms(time, random):
         yield "Apache", f"{time.day:02}/{name}/{time.year:04}:{clock(time)} {offset_text(zone, '')}", second
         yield "compact, zone", f"{date(time, '')}T{clock(time, '')}{offset_text(zone, '')}", second
         yield "git", f"{weekday} {name} {time.day} {clock(time)} {time.year:04} {offset_text(zone, '')}", second
+        yield "Ruby, zone before the year", f"{weekday} {name} {time.day:02} {clock(time)} {offset_text(zone, '')} {time.year:04}", second
         yield "JavaScript", f"{weekday} {name} {time.day:02} {time.year:04} {clock(time)} GMT{offset_text(zone, '')} (A Zone)", second
         yield "RFC 5322", f"{weekday}, {time.day:02} {name} {time.year:04} {clock(time)} {offset_text(zone, '')}", second
         if time.year >= 1000:
