@@ -31,7 +31,8 @@ using KeyList = std::vector<KeyPart>;
 
 struct TimeSpec {
   FieldPath field;
-  TimeUnit unit = TimeUnit::kNone;  // kNone: RFC 3339 text, or a typed timestamp
+  TimeUnit unit = TimeUnit::kNone;  // kNone: a text that is a time, or a typed timestamp
+  bool optional = false;            // a record without a usable one counts all the same
   bool operator==(const TimeSpec&) const = default;
 };
 
@@ -186,6 +187,7 @@ class DefinitionBuilder {
   DefinitionBuilder& Id(std::string expression);
   DefinitionBuilder& Column(std::string_view field, std::string_view type);  // "decimal(12,2)"
   DefinitionBuilder& Time(std::string_view field, TimeUnit unit = TimeUnit::kNone);
+  DefinitionBuilder& OptionalTime(std::string_view field, TimeUnit unit = TimeUnit::kNone);
   DefinitionBuilder& Window(std::chrono::seconds every);
   DefinitionBuilder& Keep(std::chrono::seconds keep);
   DefinitionBuilder& WindowOffset(std::chrono::seconds offset);

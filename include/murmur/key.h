@@ -63,12 +63,13 @@ struct BucketRule {
   int64_t keep = -1;  // -1: for ever
 
   bool windowed() const noexcept { return every > 0; }
-  // The bucket that holds `micros`.
+  // The bucket that holds `micros`; of an event time it fits kBucketBytes.
   int64_t Bucket(int64_t micros) const noexcept {
     const int64_t second = FloorDiv(micros, 1000000);
     return FloorDiv(second - offset, every);
   }
-  int64_t StartSeconds(int64_t bucket) const noexcept { return offset + bucket * every; }
+  // µs; an infinity where the bucket of another definition begins beyond 64 bits.
+  int64_t StartMicros(int64_t bucket) const noexcept;
   // The first bucket that is not expired when the newest event time is `newest_micros`: a bucket
   // is expired when its end is older than the newest event time minus keep.
   int64_t FirstKept(int64_t newest_micros) const noexcept {
@@ -83,7 +84,7 @@ struct BucketRule {
   bool operator==(const BucketRule&) const = default;
 };
 
-// "2026-03-01T00:00:00Z"; microseconds are added where they are not 0.
+// "2026-03-01T00:00:00Z"; microseconds are added where they are not 0. "infinity", "-infinity".
 std::string FormatTime(int64_t micros);
 
 }  // namespace murmur

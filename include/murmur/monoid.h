@@ -158,6 +158,9 @@ struct MonoidFunction {
   // Errors: kInvalidArgument, naming the parameter and what it may be.
   std::function<Result<std::unique_ptr<Monoid>>(const MonoidParams&)> make;
   bool needs_time = false;  // refused by a definition without `time`
+  // What it gives depends on event times where the definition has them, so that they can't be
+  // optional.
+  bool uses_time = false;
 };
 
 // Every registered function by name; the built-in ones are always there.

@@ -146,7 +146,7 @@ struct TimeSpan {
   bool operator==(const TimeSpan&) const = default;
 };
 
-enum class TimeUnit : uint8_t { kNone, kSeconds, kMillis, kMicros, kNanos };
+enum class TimeUnit : uint8_t { kNone, kSeconds, kMillis, kMicros, kNanos, kDays };  // stored
 
 // The type of a column that the data do not tell.
 struct DeclaredType {
@@ -160,8 +160,9 @@ struct DeclaredType {
 // One field that a pipeline needs.
 struct FieldRequest {
   FieldPath path;
-  // The field is the event time: the decoder turns RFC 3339 text, or a number in `unit`, into
-  // kTime. A value that is no time stays what it is, and the fold makes the record a dead letter.
+  // The field is the event time: the decoder turns a text that is a time, or a number in `unit`,
+  // into kTime. A value that is no time stays what it is, and the fold makes the record a dead
+  // letter.
   bool as_time = false;
   TimeUnit unit = TimeUnit::kNone;
   // A number that is written in digits (JSON; not a binary double) comes as what is written: with a
@@ -210,7 +211,7 @@ enum class DeadReason : uint8_t {
   kUndecodable,     // not JSON, or no object
   kMissingKey,      // a key field is null or missing
   kWrongType,       // a field's type does not fit its use
-  kBadTime,         // no usable event time under a window
+  kBadTime,         // no event time of the years 0001 to 9999
   kFutureTime,      // more than max_ahead in the future
   kNumberOverflow,  // a number outside its range
   kInvalidUtf8,

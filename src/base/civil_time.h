@@ -15,6 +15,15 @@ namespace murmur {
 inline constexpr int64_t kMicrosPerSecond = 1000000;
 inline constexpr int64_t kMicrosPerDay = 86400 * kMicrosPerSecond;
 
+// Finite times lie within ± this limit, about the years -290307 to 294246: there 64 bits end, and
+// there lie the numbers that PostgreSQL's and Debezium's infinities are written as.
+inline constexpr int64_t kFiniteTimeLimit = 9223371244800000000;  // 294247-01-01T00:00:00Z
+constexpr int64_t SaturateTime(Int128 micros) noexcept {
+  if (micros >= kFiniteTimeLimit) return kTimeInfinity;
+  if (micros <= -kFiniteTimeLimit) return kTimeMinusInfinity;
+  return static_cast<int64_t>(micros);
+}
+
 struct CivilDate {
   int64_t year = 0;  // astronomical: 0 is 1 BC
   int month = 0;     // 1 to 12

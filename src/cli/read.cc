@@ -30,14 +30,11 @@ RowFormat RowFormatOf(Format format, RowFormat json) {
 
 Status ParseTime(const char* option, const std::string& text, std::optional<int64_t>* micros) {
   if (text.empty()) return {};
-  int64_t value = 0;
-  if (TimeParser parser; !parser.Parse(text, &value)) {
+  *micros = ParseEventTime(text);
+  if (!*micros) {
     return Status(Code::kInvalidArgument,
-                  fmt::format("{} '{}': expected a time as RFC 3339, such as "
-                              "2026-03-01 or 2026-03-01T12:00:00Z",
-                              option, text));
+                  fmt::format("{} '{}': is no time: {}", option, text, WhyNoTime(text)));
   }
-  *micros = value;
   return {};
 }
 

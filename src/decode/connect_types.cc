@@ -14,7 +14,6 @@ namespace {
 using nlohmann::json;
 using Form = ConnectType::Form;
 
-constexpr int64_t kMicrosPerDay = int64_t{86400} * 1000000;
 
 const Int128 kDecimalLimit = [] {
   Int128 limit = 1;
@@ -33,6 +32,7 @@ constexpr std::pair<std::string_view, Form> kForms[] = {
     {"io.debezium.time.NanoTimestamp", Form::kNanos},
     {"io.debezium.time.ZonedTimestamp", Form::kTimeText},
     {"io.debezium.time.IsoTimestamp", Form::kTimeText},
+    {"io.debezium.time.IsoDate", Form::kTimeText},
 };
 
 json Parsed(std::string_view text) {
@@ -125,13 +125,7 @@ bool ConnectValues::Convert(const ConnectType& type, Cell* cell) {
     case Form::kDecimal:
       return cell->kind != Kind::kString || SetDecimal(cell->text(), type.scale, cell);
     case Form::kVariableDecimal: return cell->kind != Kind::kJson || SetVariableDecimal(cell);
-    case Form::kDays: {
-      int64_t micros;
-      if (cell->kind == Kind::kInt && !__builtin_mul_overflow(cell->i, kMicrosPerDay, &micros)) {
-        *cell = Cell::Time(micros);
-      }
-      return true;
-    }
+    case Form::kDays: ConvertToTime(TimeUnit::kDays, &time_parser_, cell); return true;
     case Form::kMillis: ConvertToTime(TimeUnit::kMillis, &time_parser_, cell); return true;
     case Form::kMicros: ConvertToTime(TimeUnit::kMicros, &time_parser_, cell); return true;
     case Form::kNanos: ConvertToTime(TimeUnit::kNanos, &time_parser_, cell); return true;

@@ -262,10 +262,37 @@ TEST(DebeziumDecoderTest, TimesByTheirSchema) {
     EXPECT_EQ(decoded("io.debezium.time.ZonedTimestamp", R"("2026-03-01T13:00:00+01:00")", field),
               "put 1: 2026-03-01T12:00:00Z");
     EXPECT_EQ(decoded("io.debezium.time.Date", "20513", field), "put 1: 2026-03-01T00:00:00Z");
+    EXPECT_EQ(decoded("io.debezium.time.IsoDate", R"("2026-03-01Z")", field),
+              "put 1: 2026-03-01T00:00:00Z");
+    EXPECT_EQ(decoded("io.debezium.time.IsoTimestamp", R"("2026-03-01T12:00:00Z")", field),
+              "put 1: 2026-03-01T12:00:00Z");
   }
   EXPECT_EQ(decoded("io.debezium.time.MicroTime", "5", Field("t")), "put 1: 5");
 }
+TEST(DebeziumDecoderTest, InfiniteTimesByTheirSchema) {
+  const auto decoded = [&](const std::string& name, const std::string& value) {
+    return Decoder({Field("t")})
+        .Decode("1", WithSchema(fmt::format(R"({{"type":"int64","name":"{}","field":"t"}})", name),
+                                Envelope("c", fmt::format(R"({{"t":{}}})", value))));
+  };
+  for (const char* name : {"io.debezium.time.MicroTimestamp", "io.debezium.time.Timestamp"}) {
+    EXPECT_EQ(decoded(name, "9223372036825200000"), "put 1: infinity");
+    EXPECT_EQ(decoded(name, "9223371331200000000"), "put 1: infinity");
+    EXPECT_EQ(decoded(name, "-9223372036832400000"), "put 1: -infinity");
+  }
+  EXPECT_EQ(decoded("io.debezium.time.Date", "2147483647"), "put 1: infinity");
+  EXPECT_EQ(decoded("io.debezium.time.Date", "-2147483648"), "put 1: -infinity");
+  EXPECT_EQ(decoded("io.debezium.time.ZonedTimestamp", R"("infinity")"), "put 1: infinity");
+  EXPECT_EQ(decoded("io.debezium.time.ZonedTimestamp", R"("-infinity")"), "put 1: -infinity");
+  // A far time is a number of nanoseconds as good as any other.
+  EXPECT_EQ(decoded("io.debezium.time.NanoTimestamp", "9223372036854775807"),
+            "put 1: 2262-04-11T23:47:16.854775Z");
+}
 TEST(DebeziumDecoderTest, TimesWithoutASchema) {
+  EXPECT_EQ(Decoder({Time("t", TimeUnit::kDays)}).Decode("1", Envelope("c", R"({"t":20513})")),
+            "put 1: 2026-03-01T00:00:00Z");
+  EXPECT_EQ(Decoder({Time("t")}).Decode("1", Envelope("c", R"({"t":"2026-03-05Z"})")),
+            "put 1: 2026-03-05T00:00:00Z");
   EXPECT_EQ(Decoder({Time("t", TimeUnit::kMicros)})
                 .Decode("1", Envelope("c", R"({"t":1772366400123456})")),
             "put 1: 2026-03-01T12:00:00.123456Z");

@@ -148,8 +148,12 @@ TEST(JsonLines, DecimalsStayExactWhereAsked) {
   field.exact_decimals = true;
   EXPECT_EQ(Value("0.1234567890123456789", field), "decimal 0.1234567890123456789");
   EXPECT_EQ(Value("12345678901234567.5e-3", field), "decimal 12345678901234.5675");
-  EXPECT_EQ(Value("0.5", field), ToText(Cell::Double(0.5)));
-  EXPECT_EQ(Value("0.00000000000000000001", field), ToText(Cell::Double(1e-20)));
+  EXPECT_EQ(Value("0.5", field), "decimal 0.5");
+  EXPECT_EQ(Value("0.00000000000000000001", field), "decimal 0.00000000000000000001");
+  EXPECT_EQ(Value("7", field), Value("7"));
+  EXPECT_EQ(Value("18446744073709551615", field), "decimal 18446744073709551615");
+  EXPECT_EQ(Value("1e-39", field), ToText(Cell::Double(1e-39)));  // beyond 38 digits
+  EXPECT_EQ(Value("1e999", field), "dead number_overflow");
 }
 
 TEST(JsonLines, DoublesAreTheNearestOnes) {

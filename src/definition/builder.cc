@@ -62,10 +62,16 @@ DefinitionBuilder& DefinitionBuilder::Column(std::string_view field, std::string
 DefinitionBuilder& DefinitionBuilder::Time(std::string_view field, TimeUnit unit) {
   auto path = ParseFieldPath(field);
   if (path.ok()) {
-    definition_.time = TimeSpec{std::move(path).value(), unit};
+    definition_.time = TimeSpec{.field = std::move(path).value(), .unit = unit};
   } else {
     problems_.push_back(fmt::format("time: '{}': {}", field, path.status().message()));
   }
+  return *this;
+}
+
+DefinitionBuilder& DefinitionBuilder::OptionalTime(std::string_view field, TimeUnit unit) {
+  Time(field, unit);
+  if (definition_.time) definition_.time->optional = true;
   return *this;
 }
 

@@ -2,22 +2,13 @@
 
 #include <fmt/format.h>
 
-#include <array>
 #include <charconv>
 
 #include "base/decimal.h"
+#include "base/time_text.h"
 
 namespace murmur {
 namespace {
-
-struct Unit {
-  std::string_view name;
-  TimeUnit unit;
-};
-constexpr auto kUnits = std::to_array<Unit>({{"s", TimeUnit::kSeconds},
-                                             {"ms", TimeUnit::kMillis},
-                                             {"us", TimeUnit::kMicros},
-                                             {"ns", TimeUnit::kNanos}});
 
 std::string_view Trim(std::string_view text) {
   while (text.starts_with(' ')) text.remove_prefix(1);
@@ -68,20 +59,6 @@ std::string FormatColumnType(const DeclaredType& type) {
   if (type.kind == Kind::kDecimal) return fmt::format("decimal({},{})", type.precision, type.scale);
   if (type.unit == TimeUnit::kNone) return "time";
   return fmt::format("time({})", TimeUnitName(type.unit));
-}
-
-std::optional<TimeUnit> ParseTimeUnit(std::string_view text) {
-  for (const Unit& unit : kUnits) {
-    if (unit.name == text) return unit.unit;
-  }
-  return std::nullopt;
-}
-
-std::string_view TimeUnitName(TimeUnit unit) {
-  for (const Unit& candidate : kUnits) {
-    if (candidate.unit == unit) return candidate.name;
-  }
-  return "";
 }
 
 }  // namespace murmur

@@ -10,14 +10,10 @@
 namespace murmur {
 
 inline constexpr std::string_view kColumnTypeUsage =
-    "decimal(precision,scale) with a precision of 1 to 38, time, or {time: s, ms, us or ns}";
+    "decimal(precision,scale) with a precision of 1 to 38, time, or {time: s, ms, us, ns or d}";
 
 // Empty if it is no such type.
 std::optional<DeclaredType> ParseColumnType(std::string_view text);
 std::string FormatColumnType(const DeclaredType& type);
-
-// "s", "ms", …
-std::optional<TimeUnit> ParseTimeUnit(std::string_view text);
-std::string_view TimeUnitName(TimeUnit unit);  // empty: none
 
 }  // namespace murmur

@@ -293,7 +293,7 @@ TEST(ParseDefinition, ColumnsHaveTypesInEveryStyleOfYaml) {
     EXPECT_EQ(RestoreDefinition(MustParse(head), StoreDefinition(d)).value().columns, d.columns);
   }
   for (const char* type : {"decimal", "decimal(0,0)", "decimal(39,2)", "decimal(2,3)", "decimal(x,2)",
-                           "decimal(12,2", "int", "{time: d}", "{time: x}", "[1]", "{unit: us}"}) {
+                           "decimal(12,2", "int", "{time: x}", "[1]", "{unit: us}"}) {
     const auto parsed = ParseDefinition(head + "columns: {price: " + type + "}", "f", ".");
     EXPECT_THAT(parsed.status().ToString(), HasSubstr("expected decimal(precision,scale)")) << type;
   }
@@ -349,6 +349,72 @@ TEST(Identity, OrderOfAggregatesMattersAsItIsTheOrderOfTheStoredValues) {
   EXPECT_THAT(DiffIdentities(DefinitionIdentity(base), DefinitionIdentity(swapped)),
               ElementsAre("aggregates, their order: views, revenue, visitors → revenue, views, "
                           "visitors"));
+}
+
+TEST(Identity, AnOptionalTimeIsAnotherState) {
+  const Definition base =
+      MustParse("name: n\nkey: a\ntime: {field: t, unit: d}\naggregates: {c: count}");
+  Definition optional = base;
+  optional.time->optional = true;
+  EXPECT_THAT(DiffIdentities(DefinitionIdentity(base), DefinitionIdentity(optional)),
+              ElementsAre("time.optional: none → true"));
+  // What was written without the word is not optional.
+  EXPECT_THAT(DefinitionIdentity(base), HasSubstr(R"("time":{"field":"t","unit":"d"})"));
+}
+
+TEST(StoredDefinition, KeepsAnOptionalTimeAndItsUnit) {
+  Definition definition = MustParse(
+      "name: n\nkey: a\ntime: {field: t, unit: d, optional: true}\naggregates: {c: count}");
+  const std::string stored = StoreDefinition(definition);
+  definition.time.reset();
+  const auto restored = RestoreDefinition(definition, stored);
+  ASSERT_TRUE(restored.ok()) << restored.status().ToString();
+  EXPECT_EQ(restored->time, (TimeSpec{FieldPath{{"t"}}, TimeUnit::kDays, true}));
+}
+
+TEST(ParseDefinition, TheBuilderHasOptionalTimes) {
+  const auto built = DefinitionBuilder("n")
+                         .Key({"a"})
+                         .OptionalTime("t", TimeUnit::kDays)
+                         .Aggregate("c", "count")
+                         .Build();
+  ASSERT_TRUE(built.ok()) << built.status().ToString();
+  EXPECT_EQ(built->time, (TimeSpec{FieldPath{{"t"}}, TimeUnit::kDays, true}));
+}
+
+TEST(ParseDefinition, AnOptionalTimeIsRefusedWhereEveryRecordNeedsOne) {
+  const auto errors = [](const std::string& rest) {
+    return ErrorsOf("name: n\nkey: a\nid: i\ntime: {field: t, optional: true}\n" + rest);
+  };
+  EXPECT_EQ(errors("aggregates: {c: count, m: max(t)}"), "no error");
+  EXPECT_THAT(errors("window: {every: 1d}\naggregates: {c: count}"),
+              HasSubstr("a window needs the time of every record"));
+  EXPECT_THAT(errors("aggregates: {c: first(x)}"),
+              HasSubstr("aggregates.c: first goes by the time of every record"));
+  EXPECT_THAT(errors("aggregates: {c: last(x)}"), HasSubstr("aggregates.c: last goes by the time"));
+  EXPECT_THAT(errors("aggregates: {c: 'decayed_sum(x, 1d)'}"),
+              HasSubstr("aggregates.c: decayed_sum goes by the time of every record"));
+  EXPECT_THAT(errors("aggregates: {c: count}\nbootstrap: {jsonl: {path: d}}\n"
+                     "live: {kafka: {brokers: b, topic: t}}\n"
+                     "overlap: {by: id, until: '2026-03-02T00:00:00Z'}"),
+              HasSubstr("an overlap needs the time of every record"));
+}
+
+TEST(ParseDefinition, TimesAreReadInEveryFormWithinTheYears1To9999) {
+  const auto overlap = [](const std::string& until) {
+    return "name: n\nkey: a\nid: i\ntime: t\naggregates: {c: count}\n"
+           "bootstrap: {jsonl: {path: d}}\nlive: {kafka: {brokers: b, topic: t, start: '" +
+           until + "'}}\noverlap: {by: id, until: '" + until + "'}";
+  };
+  for (const char* until : {"2026-03-01T12:00:00Z", "2026-03-01 12:00:00+00", "20260301T120000Z",
+                            "Sun, 01 Mar 2026 12:00:00 GMT"}) {
+    EXPECT_EQ(MustParse(overlap(until)).overlap_until, 1772366400000000) << until;
+  }
+  for (const char* until : {"infinity", "10000-01-01", "01/02/2026"}) {
+    EXPECT_THAT(ErrorsOf(overlap(until)), HasSubstr("': expected earliest, latest, a time"))
+        << until;
+    EXPECT_THAT(ErrorsOf(overlap(until)), HasSubstr("': expected a time as RFC 3339")) << until;
+  }
 }
 
 TEST(Units, DurationsAndSizesReadBack) {

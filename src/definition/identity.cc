@@ -5,6 +5,7 @@
 #include <set>
 #include <thread>
 
+#include "base/time_text.h"
 #include "definition/column_type.h"
 #include "definition/problems.h"
 #include "definition/units.h"
@@ -147,6 +148,7 @@ std::string DefinitionIdentity(const Definition& definition) {
   if (definition.time) {
     identity["time"] = {{"field", definition.time->field.ToString()},
                         {"unit", TimeUnitName(definition.time->unit)}};
+    if (definition.time->optional) identity["time"]["optional"] = "true";
   }
   if (definition.window) {
     identity["window"] = {{"every", FormatDuration(definition.window->every)},

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <set>
 
+#include "base/civil_time.h"
+#include "base/time_text.h"
 #include "definition/column_type.h"
 #include "definition/problems.h"
 #include "definition/table_method.h"
@@ -30,12 +32,36 @@ std::string DescribeKey(const KeyList& parts) {
   return fmt::format("{}", fmt::join(shown, ", "));
 }
 
+std::string DescribeTime(const Definition& definition) {
+  if (!definition.time) return "";
+  const std::string_view unit = TimeUnitName(definition.time->unit);
+  return fmt::format("time: {}{}; a record without a usable one {}\n",
+                     definition.time->field.ToString(),
+                     unit.empty() ? "" : fmt::format(" in {}", unit),
+                     definition.time->optional ? "counts all the same" : "is a dead letter");
+}
+
+// On which day of the week windows of whole weeks begin.
+std::string DescribeWeek(const WindowSpec& window) {
+  constexpr std::chrono::seconds kDay{86400};
+  constexpr int64_t kDaysOfWeek = 7;
+  constexpr std::string_view kNames[] = {"Monday", "Tuesday",  "Wednesday", "Thursday",
+                                         "Friday", "Saturday", "Sunday"};
+  constexpr int64_t kMondayOffset = 4;  // the epoch is a Thursday
+  if (window.every % (kDaysOfWeek * kDay) != std::chrono::seconds(0)) return "";
+  const int first = DayOfWeekOfDays(window.offset / kDay) - 1;
+  std::string out = fmt::format(", beginning on {}", kNames[first]);
+  if (first != 0) out += fmt::format(" (offset: {}d for Monday)", kMondayOffset);
+  return out;
+}
+
 std::string DescribeWindow(const Definition& definition) {
   if (!definition.window) return "none: all time";
   const WindowSpec& window = *definition.window;
   std::string out = fmt::format("{} each, by {}", FormatDuration(window.every),
                                 definition.time->field.ToString());
   if (window.offset.count() != 0) out += fmt::format(", offset {}", FormatDuration(window.offset));
+  out += DescribeWeek(window);
   out += window.keep ? fmt::format(", kept {} behind the newest", FormatDuration(*window.keep))
                      : ", kept for ever";
   return out;
@@ -174,6 +200,7 @@ std::string DescribePlan(const Definition& definition) {
       fmt::format("null in a key: {}\n", definition.keep_null_keys ? "a key like any other"
                                                                    : "the record is a dead letter");
   out += DescribeColumns(definition);
+  out += DescribeTime(definition);
   out += fmt::format("window: {}\n", DescribeWindow(definition));
   if (!definition.where.empty()) out += fmt::format("where: {}\n", Canonical(definition.where));
   out += fmt::format("record id: {}\n",

@@ -28,13 +28,46 @@ live: {kafka: {brokers: "${MURMUR_TEST_BROKERS}", topic: t}}
   const std::string plan = DescribePlan(*definition);
   for (const char* line :
        {"pipeline: views\n", "counts per: page\n", "counts per: page, land = lower(country)\n",
-        "counts per: everything together\n", "window: 1d each, by ts, kept 90d behind the newest\n",
-        "where: amount > 1\n", "  total = sum(amount * 2): ", "[sum.v1; mergeable in any order",
+        "counts per: everything together\n",
+        "time: ts; a record without a usable one is a dead letter\n",
+        "window: 1d each, by ts, kept 90d behind the newest\n", "where: amount > 1\n",
+        "  total = sum(amount * 2): ", "[sum.v1; mergeable in any order",
         "fields read: amount, country, page, ts\n", "bootstrap: jsonl (path=data)\n",
         "live: kafka (brokers=${MURMUR_TEST_BROKERS}, topic=t)\n", "state: rocksdb at ./state\n",
         "memory 512MiB; record 16MiB; 1d ahead; commit every 1s, 100ms live\n"}) {
     EXPECT_THAT(plan, HasSubstr(line));
   }
+}
+
+TEST(DescribePlan, TellsOfAnOptionalTime) {
+  const auto definition = ParseDefinition(
+      "name: n\nkey: a\ntime: {field: t, unit: d, optional: true}\naggregates: {n: count}", "f",
+      ".");
+  ASSERT_TRUE(definition.ok()) << definition.status().ToString();
+  EXPECT_THAT(DescribePlan(*definition),
+              HasSubstr("time: t in d; a record without a usable one counts all the same\n"));
+}
+
+TEST(DescribePlan, TellsOnWhichDayWindowsOfWeeksBegin) {
+  const auto window = [](const std::string& text) {
+    const auto definition = ParseDefinition(
+        "name: n\nkey: a\ntime: t\naggregates: {n: count}\n"
+        "window: {" +
+            text + "}\nbootstrap: {jsonl: {path: d}}",
+        "f", ".");
+    EXPECT_TRUE(definition.ok()) << definition.status().ToString();
+    const std::string plan = DescribePlan(*definition);
+    const size_t begin = plan.find("window: ");
+    return plan.substr(begin, plan.find('\n', begin) - begin);
+  };
+  EXPECT_EQ(window("every: 7d"),
+            "window: 7d each, by t, beginning on Thursday (offset: 4d for Monday), kept for ever");
+  EXPECT_EQ(window("every: 1w, offset: 4d"),
+            "window: 7d each, by t, offset 4d, beginning on Monday, kept for ever");
+  EXPECT_EQ(window("every: 14d, offset: 10d12h"),
+            "window: 14d each, by t, offset 10d12h, beginning on Sunday (offset: 4d for Monday), "
+            "kept for ever");
+  EXPECT_EQ(window("every: 2d"), "window: 2d each, by t, kept for ever");
 }
 
 TEST(DescribePlan, AUriIsShownWhereItHoldsNoSecret) {

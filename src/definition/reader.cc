@@ -359,13 +359,17 @@ class Reader {
   void ReadTime(const YAML::Node& node) {
     TimeSpec& time = definition_.time.emplace();
     if (!node.IsMap()) return ReadTimeField("time", node);
-    ReadMap("time", node, "a field or {field, unit}",
+    ReadMap("time", node, "a field or {field, unit, optional}",
             {{"field", [this](const YAML::Node& n) { ReadTimeField("time.field", n); }},
-             {"unit", [this, &time](const YAML::Node& n) {
-                ReadValue("time.unit", n, "s, ms, us or ns", ParseTimeUnit, &time.unit);
+             {"unit",
+              [this, &time](const YAML::Node& n) {
+                ReadValue("time.unit", n, kTimeUnitNames, ParseTimeUnit, &time.unit);
+              }},
+             {"optional", [this, &time](const YAML::Node& n) {
+                ReadValue("time.optional", n, "true or false", ParseBool, &time.optional);
               }}});
     if (places_.contains("time.field")) return;
-    Refuse("time", node, "time: expected {field, unit} or a field");
+    Refuse("time", node, "time: expected {field, unit, optional} or a field");
   }
 
   void ReadColumns(const YAML::Node& node) {
@@ -402,6 +406,12 @@ class Reader {
     if (node.IsScalar()) return node.Scalar();
     if (!node.IsMap() || node.size() != 1 || !node["time"] || !node["time"].IsScalar()) return "";
     return fmt::format("time({})", node["time"].Scalar());
+  }
+
+  static std::optional<bool> ParseBool(std::string_view text) {
+    if (text == "true") return true;
+    if (text == "false") return false;
+    return std::nullopt;
   }
 
   void ReadTimeField(const std::string& where, const YAML::Node& node) {
@@ -452,15 +462,10 @@ class Reader {
               }},
              {"until", [this](const YAML::Node& n) {
                 ReadValue("overlap.until", n, "a time as RFC 3339, such as 2026-03-01T12:00:00Z",
-                          ParseTime, &definition_.overlap_until);
+                          ParseEventTime, &definition_.overlap_until);
               }}});
     if (places_.contains("overlap.by") && places_.contains("overlap.until")) return;
     Refuse("overlap", node, "overlap: expected {by: id, until: a time}");
-  }
-
-  static std::optional<int64_t> ParseTime(std::string_view text) {
-    int64_t micros = 0;
-    return TimeParser().Parse(text, &micros) ? std::optional<int64_t>(micros) : std::nullopt;
   }
 
   void ReadNullKey(const YAML::Node& node) {

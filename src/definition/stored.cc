@@ -80,7 +80,8 @@ void RestoreTimes(const Json& json, Definition* definition) {
   definition->window.reset();
   if (json.contains("time")) {
     definition->time = {.field = RestorePath(json.at("time").at("field")),
-                        .unit = static_cast<TimeUnit>(json.at("time").at("unit").get<uint8_t>())};
+                        .unit = static_cast<TimeUnit>(json.at("time").at("unit").get<uint8_t>()),
+                        .optional = json.at("time").value("optional", false)};
   }
   if (json.contains("window")) {
     const Json& window = json.at("window");
@@ -108,7 +109,8 @@ std::string StoreDefinition(const Definition& definition) {
   }
   if (definition.time) {
     json["time"] = {{"field", StorePath(definition.time->field)},
-                    {"unit", static_cast<uint8_t>(definition.time->unit)}};
+                    {"unit", static_cast<uint8_t>(definition.time->unit)},
+                    {"optional", definition.time->optional}};
   }
   if (definition.window) {
     json["window"] = {{"every", definition.window->every.count()},

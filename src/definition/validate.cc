@@ -135,6 +135,8 @@ class Validator {
     if (!definition_.window) return;
     if (!definition_.time) {
       Add("window", "", "needs the time of a record; expected time: field beside it");
+    } else if (definition_.time->optional) {
+      Add("time.optional", "true", "a window needs the time of every record; expected false");
     }
     const WindowSpec& window = *definition_.window;
     CheckSpan("window.every", window.every, std::chrono::seconds(1));
@@ -177,6 +179,14 @@ class Validator {
       if (function != nullptr && function->needs_time && !definition_.time) {
         Add(where, aggregate.function,
             "needs the time of a record; expected time: field in the definition");
+      }
+      const bool by_time =
+          function != nullptr && (function->needs_time || function->uses_time) && definition_.time;
+      if (by_time && definition_.time->optional) {
+        Add("time.optional", "true",
+            fmt::format("{}: {} goes by the time of every record; expected false{}", where,
+                        aggregate.function,
+                        function->needs_time ? "" : ", or no time: for the order of the records"));
       }
     }
   }
@@ -253,9 +263,8 @@ class Validator {
     for (const auto& [name, value] : definition_.live->options) {
       const std::string where = fmt::format("live.{}.{}", definition_.live->kind, name);
       if (name == "start") {
-        int64_t micros = 0;
         const bool is_place = is_table ? value == "now" : value == "earliest" || value == "latest";
-        if (is_place || TimeParser().Parse(value, &micros)) continue;
+        if (is_place || ParseEventTime(value)) continue;
         Add(where, value,
             is_table
                 ? "expected now, or a time as RFC 3339"
@@ -273,6 +282,8 @@ class Validator {
     }
     if (!definition_.time) {
       Add("overlap", "", "needs the time of a record; expected time: field in the definition");
+    } else if (definition_.time->optional) {
+      Add("time.optional", "true", "an overlap needs the time of every record; expected false");
     }
     if (!definition_.live || (!definition_.bootstrap && !definition_.replay)) {
       Add("overlap", "",

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 
+#include "base/time_text.h"
 #include "fold/id_reader.h"
 
 namespace murmur {
 namespace {
 
+constexpr int64_t kNoTime = INT64_MIN;  // of a record that may have none
 constexpr KindSet kTimeOnly = KindBit(Kind::kTime);
 
 std::string Shown(const Cell& cell) {
@@ -17,6 +19,23 @@ std::string Shown(const Cell& cell) {
     case Kind::kDouble: return std::to_string(cell.d);
     default: return std::string(KindName(cell.kind));
   }
+}
+
+std::string WhyBadTime(const Cell& cell, TimeUnit unit) {
+  switch (cell.kind) {
+    case Kind::kNull: return "it is null or missing";
+    case Kind::kTime: return FormatTime(cell.i) + " lies outside the years 0001 to 9999";
+    case Kind::kString: return Shown(cell) + ": " + WhyNoTime(cell.text());
+    case Kind::kInt:
+    case Kind::kDouble:
+    case Kind::kDecimal:
+      return Shown(cell) + (unit == TimeUnit::kNone
+                                ? "; a number needs a unit: time: {field: …, unit: ms}"
+                                : "; expected a number of up to 38 digits");
+    case Kind::kBool:
+    case Kind::kJson: break;
+  }
+  return Shown(cell) + "; expected RFC 3339, or a number with a unit";
 }
 
 std::string NameOf(const Pipeline& pipeline, const Operand& operand) {
@@ -137,28 +156,35 @@ void Folder::ApplyWhere(RecordBatch* batch) {
   }
 }
 
-void Folder::CheckTimes(const RecordBatch& batch, const Context& context) {
-  if (!pipeline_->time_column()) return;
+// Fills in times_; a record without a usable time is dead, or has kNoTime.
+void Folder::ReadTimes(const RecordBatch& batch) {
   const Column& column = batch.columns[*pipeline_->time_column()];
-  for (uint32_t row = 0; row < batch.rows; ++row) times_[row] = column.cells[row].i;
-  if (column.kinds != kTimeOnly || column.dictionary_id != 0) {
+  bool all_good = column.kinds == kTimeOnly && column.dictionary_id == 0;
+  if (all_good) {
     for (uint32_t row = 0; row < batch.rows; ++row) {
-      const Cell& cell = CellAt(column, row);
-      times_[row] = cell.kind == Kind::kTime ? cell.i : INT64_MIN;
-      if (cell.kind == Kind::kTime || !pipeline_->time_required()) continue;
-      const TimeUnit unit = pipeline_->definition().time->unit;
-      const bool number = (KindBit(cell.kind) & kNumberKinds) != 0;
-      Kill(batch, row, DeadReason::kBadTime,
-           NameOf(*pipeline_, {.computed = false, .index = *pipeline_->time_column()}) +
-               ": no usable event time: " + Shown(cell) +
-               (number && unit == TimeUnit::kNone
-                    ? "; a number needs a unit: time: {field: …, unit: ms}"
-                    : "; expected RFC 3339 or epoch with a unit"));
+      times_[row] = column.cells[row].i;
+      all_good &= IsEventTime(times_[row]);
     }
   }
+  if (all_good) return;
+  for (uint32_t row = 0; row < batch.rows; ++row) {
+    const Cell& cell = CellAt(column, row);
+    const bool good = cell.kind == Kind::kTime && IsEventTime(cell.i);
+    times_[row] = good ? cell.i : kNoTime;
+    if (good || fates_[row] != Fate::kCount || !pipeline_->time_required()) continue;
+    Kill(batch, row, DeadReason::kBadTime,
+         NameOf(*pipeline_, {.computed = false, .index = *pipeline_->time_column()}) +
+             ": no usable event time: " + WhyBadTime(cell, pipeline_->definition().time->unit));
+  }
+}
+
+void Folder::CheckTimes(const RecordBatch& batch, const Context& context) {
+  if (!pipeline_->time_column()) return;
+  ReadTimes(batch);
   if (!context.times.unbounded()) {
     for (uint32_t row = 0; row < batch.rows; ++row) {
-      if (context.times.Contains(times_[row]) || fates_[row] != Fate::kCount) continue;
+      const bool inside = times_[row] != kNoTime && context.times.Contains(times_[row]);
+      if (inside || fates_[row] != Fate::kCount) continue;
       fates_[row] = Fate::kFiltered;
       all_count_ = false;
     }
@@ -233,15 +259,15 @@ void Folder::FindBuckets(const RecordBatch& batch, const Context& context) {
   const int64_t first_kept = rule.FirstKept(context.newest_known);
   const int64_t every = rule.every * 1000000;
   int64_t bucket = 0;
-  int64_t start =
-      0;  // of `bucket`, µs; times arrive nearly in order, so that it often serves again
+  // Of `bucket`, µs. Times arrive nearly in order, so that it often serves again.
+  int64_t start = 0;
   int64_t end = 0;
   for (uint32_t row = 0; row < batch.rows; ++row) {
     const int64_t time = times_[row];
     if (time < start || time >= end) {
       if (fates_[row] != Fate::kCount) continue;
       bucket = rule.Bucket(time);
-      start = rule.StartSeconds(bucket) * 1000000;
+      start = rule.StartMicros(bucket);
       end = start + every;
     }
     buckets_[row] = bucket;

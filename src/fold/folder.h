@@ -56,6 +56,7 @@ class Folder {
   void Kill(const RecordBatch& batch, uint32_t row, DeadReason reason, std::string detail);
   void EvaluateComputed(RecordBatch* batch, bool where);
   void ApplyWhere(RecordBatch* batch);
+  void ReadTimes(const RecordBatch& batch);
   void CheckTimes(const RecordBatch& batch, const Context& context);
   void CheckKeys(const RecordBatch& batch);
   void CheckArguments(const RecordBatch& batch);

@@ -171,6 +171,76 @@ TEST(FolderTest, WhatCantBeCountedIsADeadLetterWithItsReasonAndBytes) {
   EXPECT_THAT(f.dead[0].raw, HasSubstr("yesterday"));
 }
 
+TEST(FolderTest, ATimeThatCantBeReadIsADeadLetterWithoutAWindowToo) {
+  Fixture f("key: [u]\ntime: t\naggregates: {n: count, last: last(page)}\n");
+  f.Fold({R"({"u":"a","t":"2026-03-01T09:00:00Z","page":"newest"})",
+          R"({"u":"a","t":"yesterday","page":"unread"})", R"({"u":"a","page":"without"})",
+          R"({"u":"a","t":1772359300000,"page":"a number"})",
+          R"({"u":"a","t":"2026-02-01 10:00:00+00","page":"oldest"})"});
+  ASSERT_EQ(f.dead.size(), 3u);
+  for (const DeadLetter& letter : f.dead) EXPECT_EQ(letter.reason, DeadReason::kBadTime);
+  EXPECT_THAT(f.dead[0].detail, HasSubstr("'yesterday'"));
+  EXPECT_THAT(f.dead[1].detail, HasSubstr("null or missing"));
+  EXPECT_THAT(f.dead[2].detail, HasSubstr("unit"));
+  EXPECT_EQ(f.RecordsOf({Cell::String("a")}, {}), 2);
+}
+
+TEST(FolderTest, AnOptionalTimeLetsARecordWithoutOneCount) {
+  Fixture f("key: [u]\ntime: {field: t, optional: true}\naggregates: {n: count, m: max(t)}\n");
+  f.Fold({R"({"u":"a","t":"2026-03-01T09:00:00Z"})", R"({"u":"a","t":"yesterday"})",
+          R"({"u":"a","t":"infinity"})", R"({"u":"a"})"});
+  EXPECT_TRUE(f.dead.empty());
+  EXPECT_EQ(f.RecordsOf({Cell::String("a")}, {}), 4);
+  EXPECT_EQ(f.progress.newest_time, 1772355600000000);
+}
+
+TEST(FolderTest, ARecordWithoutATimeIsInNoRangeOfTimes) {
+  for (const TimeSpan& times : {TimeSpan{.until = 1'800'000'000'000'000}, TimeSpan{.from = 0}}) {
+    Fixture f("key: [u]\ntime: {field: t, optional: true}\naggregates: {n: count}\n");
+    f.context.times = times;
+    f.Fold({R"({"u":"a","t":"2026-03-01T09:00:00Z"})", R"({"u":"a","t":"?"})", R"({"u":"a"})"});
+    EXPECT_TRUE(f.dead.empty());
+    EXPECT_EQ(f.progress.filtered, 2u);
+    EXPECT_EQ(f.RecordsOf({Cell::String("a")}, {}), 1);
+  }
+}
+
+TEST(FolderTest, ATimeOutsideTheYears1To9999IsADeadLetter) {
+  Fixture f("key: [u]\ntime: {field: t, unit: us}\nwindow: {every: 1s}\naggregates: {n: count}\n");
+  const std::vector<std::string> far = {"-9223372036832400000",
+                                        "9223372036825200000",
+                                        "9223372036854775807",
+                                        "-9223372036854775808",
+                                        "1e30",
+                                        "-62135596800000001",
+                                        "253402300800000000",
+                                        "\"infinity\"",
+                                        "\"-infinity\"",
+                                        "\"0000-12-31T23:59:59Z\"",
+                                        "\"10000-01-01\""};
+  std::vector<std::string> records;
+  for (const std::string& time : far) records.push_back(R"({"u":"a","t":)" + time + "}");
+  records.push_back(R"({"u":"a","t":-62135596800000000})");
+  records.push_back(R"({"u":"a","t":253402300799999999})");
+  f.Fold(records);
+  ASSERT_EQ(f.dead.size(), far.size());
+  for (const DeadLetter& letter : f.dead) {
+    EXPECT_EQ(letter.reason, DeadReason::kBadTime);
+    EXPECT_THAT(letter.detail, HasSubstr("outside the years 0001 to 9999"));
+  }
+  EXPECT_EQ(f.RecordsOf({Cell::String("a")}, -62135596800), 1);
+  EXPECT_EQ(f.RecordsOf({Cell::String("a")}, 253402300799), 1);
+}
+
+TEST(FolderTest, AnInfiniteTimeIsAKeyAndAValueLikeAnyOther) {
+  Fixture f("key: [t]\ntime: {field: t, optional: true}\naggregates: {n: count, s: set(t)}\n");
+  f.Fold({R"({"t":"infinity"})", R"({"t":"-infinity"})", R"({"t":"infinity"})"});
+  EXPECT_TRUE(f.dead.empty());
+  EXPECT_EQ(f.RecordsOf({Cell::Time(kTimeInfinity)}, {}), 2);
+  EXPECT_EQ(f.RecordsOf({Cell::Time(kTimeMinusInfinity)}, {}), 1);
+  EXPECT_EQ(f.progress.newest_time, INT64_MIN);
+}
+
 TEST(FolderTest, ARecordThatWhereRefusesIsNeverADeadLetter) {
   Fixture f(
       "key: [page]\nwhere: kind = 'view'\naggregates: {s: sum(amount), t: sum(amount * 2)}\n");

@@ -9,6 +9,7 @@ Result<std::shared_ptr<const Pipeline>> Pipeline::Compile(const Definition& defi
   pipeline->definition_ = definition;
   if (definition.time) {
     pipeline->time_column_ = 0;
+    pipeline->time_required_ = !definition.time->optional;
     FieldRequest field{
         .path = definition.time->field, .as_time = true, .unit = definition.time->unit};
     const auto declared = pipeline->DeclaredOf(field.path);
@@ -16,7 +17,6 @@ Result<std::shared_ptr<const Pipeline>> Pipeline::Compile(const Definition& defi
     pipeline->projection_.fields.push_back(std::move(field));
   }
   if (definition.window) {
-    pipeline->time_required_ = true;
     pipeline->buckets_ = {.every = definition.window->every.count(),
                           .offset = definition.window->offset.count(),
                           .keep = definition.window->keep ? definition.window->keep->count() : -1};
@@ -53,7 +53,6 @@ Status Pipeline::AddAggregate(const AggregateSpec& spec) {
     MURMUR_ASSIGN(const Operand operand, AddExpression(text, numbers));
     aggregate.args.push_back(operand);
   }
-  time_required_ = time_required_ || function->needs_time;
   aggregates_.push_back(std::move(aggregate));
   return {};
 }

@@ -56,7 +56,7 @@ class Pipeline {
   const std::vector<Aggregate>& aggregates() const noexcept { return aggregates_; }
   // The batch column of the event time.
   const std::optional<size_t>& time_column() const noexcept { return time_column_; }
-  // A record without usable time is a dead letter.
+  // A record without a usable time is a dead letter: the definition does not call it optional.
   bool time_required() const noexcept { return time_required_; }
   const BucketRule& buckets() const noexcept { return buckets_; }
   // What names a record; empty: its object and offset.

@@ -69,13 +69,14 @@ class FirstLast final : public ExtremeMonoid {
 }  // namespace
 
 MonoidFunction FirstFunction() {
-  return {.name = "first",
-          .parameters = {},
-          .usage = "first(x)",
-          .description = "The value of the earliest event that has one.",
-          .make = [](const MonoidParams&) {
-            return std::make_unique<FirstLast>("first.v1", Keep::kLeast);
-          }};
+  return {
+      .name = "first",
+      .parameters = {},
+      .usage = "first(x)",
+      .description = "The value of the earliest event that has one.",
+      .make =
+          [](const MonoidParams&) { return std::make_unique<FirstLast>("first.v1", Keep::kLeast); },
+      .uses_time = true};
 }
 
 MonoidFunction LastFunction() {
@@ -83,9 +84,11 @@ MonoidFunction LastFunction() {
           .parameters = {},
           .usage = "last(x)",
           .description = "The value of the latest event that has one.",
-          .make = [](const MonoidParams&) {
-            return std::make_unique<FirstLast>("last.v1", Keep::kGreatest);
-          }};
+          .make =
+              [](const MonoidParams&) {
+                return std::make_unique<FirstLast>("last.v1", Keep::kGreatest);
+              },
+          .uses_time = true};
 }
 
 }  // namespace murmur

@@ -100,9 +100,12 @@ Result<std::vector<std::string>> Prefixes(const Pipeline& pipeline, const QueryR
   return prefixes;
 }
 
+constexpr int64_t kBucketMin = -kBucketBias;
+constexpr int64_t kBucketEnd = kBucketBias - 1;  // behind the last that an event time can have
+
 struct BucketRange {
-  int64_t from = -kBucketBias;
-  int64_t until = kBucketBias - 1;  // exclusive
+  int64_t from = kBucketMin;
+  int64_t until = kBucketEnd;  // exclusive
 };
 
 Result<BucketRange> Buckets(const Pipeline& pipeline, const StateSnapshot& snapshot,
@@ -125,8 +128,12 @@ Result<BucketRange> Buckets(const Pipeline& pipeline, const StateSnapshot& snaps
     range = {.from = last - count + 1, .until = last + 1};
   }
   if (request.from) range.from = std::max(range.from, rule.Bucket(*request.from));
-  if (request.until) range.until = std::min(range.until, rule.Bucket(*request.until - 1) + 1);
-  return range;
+  if (request.until) {
+    const int64_t last_micros = std::max(*request.until, INT64_MIN + 1) - 1;
+    range.until = std::min(range.until, rule.Bucket(last_micros) + 1);
+  }
+  return BucketRange{.from = std::clamp(range.from, kBucketMin, kBucketEnd),
+                     .until = std::clamp(range.until, kBucketMin, kBucketEnd)};
 }
 
 // Visits the prefix's windows in the range; a pipeline without windows has one.

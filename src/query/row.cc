@@ -27,9 +27,8 @@ Result<Row> RenderRow(const Pipeline& pipeline, std::string_view key, std::strin
   MURMUR_ASSIGN(const DecodedKey decoded, DecodeKey(key, pipeline.buckets().windowed()));
   MURMUR_ASSIGN(Row row, RenderTotal(pipeline, key, value));
   if (pipeline.buckets().windowed()) {
-    const int64_t start = pipeline.buckets().StartSeconds(decoded.bucket);
     row.window.clear();
-    AppendJsonString(FormatTime(start * 1000000), &row.window);
+    AppendJsonString(FormatTime(pipeline.buckets().StartMicros(decoded.bucket)), &row.window);
   }
   return row;
 }

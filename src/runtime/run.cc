@@ -116,7 +116,12 @@ Status Replay(const Definition& definition, const ReplayOptions& options, RunSum
                     .beside = true,
                     .swap = options.swap,
                     .replace = range.ToString().empty() || options.partial};
-  return BuildVersion(pipeline, options, build, source, summary);
+  const Status status = BuildVersion(pipeline, options, build, source, summary);
+  if (!range.times.unbounded() && definition.time->optional) {
+    summary->notes.push_back(
+        "records without a usable time are left out, as the range is one of times");
+  }
+  return status;
 }
 
 }  // namespace murmur

@@ -36,7 +36,10 @@ bool ParseOffsets(std::string_view text, std::map<int64_t, int64_t>* offsets) {
 Status ParseBorder(const char* option, std::string_view open, std::string_view text, int64_t* time,
                    std::map<int64_t, int64_t>* offsets) {
   if (text.empty() || text == open) return {};
-  if (TimeParser parser; parser.Parse(text, time)) return {};
+  if (const auto micros = ParseEventTime(text)) {
+    *time = *micros;
+    return {};
+  }
   if (ParseOffsets(text, offsets)) return {};
   return Status(Code::kInvalidArgument,
                 fmt::format("{} '{}': expected a time as RFC 3339, such as 2026-03-01T12:00:00Z, "

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <map>
 #include <optional>
@@ -56,8 +57,10 @@ class Start {
                                                 const std::stop_token& stop) const {
     const auto it = spec_.options.find("start");
     if (it == spec_.options.end()) return std::optional<OffsetMap>();
-    if (int64_t micros = 0; TimeParser().Parse(it->second, &micros)) {
-      MURMUR_ASSIGN(auto offsets, client.OffsetsAt(partitions, micros / 1000, stop));
+    if (const auto micros = ParseEventTime(it->second)) {
+      // Kafka takes times below 0 for names of offsets.
+      const int64_t millis = std::max<int64_t>(0, *micros / 1000);
+      MURMUR_ASSIGN(auto offsets, client.OffsetsAt(partitions, millis, stop));
       return std::optional<OffsetMap>(std::move(offsets));
     }
     if (it->second != "earliest" && it->second != "latest") {

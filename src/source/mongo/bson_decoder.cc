@@ -191,11 +191,7 @@ bool BsonDecoder::ReadString(std::string_view text, const FieldRequest& field, C
 }
 
 bool BsonDecoder::ReadDate(int64_t millis, const FieldRequest& field, Cell* cell) {
-  int64_t micros;
-  if (__builtin_mul_overflow(millis, int64_t{1000}, &micros)) {
-    return Refuse(DeadReason::kBadTime, field, "a date that 64 bits of microseconds can't hold");
-  }
-  *cell = Cell::Time(micros);
+  *cell = Cell::Time(TimeOfUnits(millis, TimeUnit::kMillis));
   return true;
 }
 

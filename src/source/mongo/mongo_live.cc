@@ -137,13 +137,13 @@ class MongoLive final : public LiveSource {
   // All up to it is left out.
   Result<ClusterTime> StartTime(const std::stop_token& stop) const {
     if (*start_ == kStartNow) return Now(stop);
-    int64_t micros = 0;
-    if (!TimeParser().Parse(*start_, &micros) || micros <= 0) {
+    const auto micros = ParseEventTime(*start_);
+    if (!micros || *micros <= 0 || *micros / 1'000'000 > UINT32_MAX) {
       return Status(Code::kInvalidArgument,
                     place_.text + ": start: " + *start_ + " is no time of a change");
     }
     // What happened within the first second counts.
-    return MakeClusterTime(static_cast<uint32_t>(micros / 1'000'000), 0) - 1;
+    return MakeClusterTime(static_cast<uint32_t>(*micros / 1'000'000), 0) - 1;
   }
 
   const std::shared_ptr<MongoClients> clients_;

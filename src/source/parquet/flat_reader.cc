@@ -9,6 +9,7 @@
 #include <atomic>
 #include <utility>
 
+#include "base/civil_time.h"
 #include "murmur/arena.h"
 #include "source/parquet/field_reader.h"
 
@@ -79,7 +80,7 @@ struct TimeValue {
   static constexpr Kind kKind = Kind::kTime;
   const Refusal* operator()(int64_t value, uint32_t, Cell* cell) const {
     if constexpr (unit == TimeUnit::kMicros) {
-      *cell = Cell::Time(value);
+      *cell = Cell::Time(SaturateTime(value));
       return nullptr;
     }
     return TimeCell(value, unit, cell);

@@ -4,7 +4,9 @@
 
 #include <cstring>
 
+#include "base/civil_time.h"
 #include "base/decimal.h"
+#include "base/time_text.h"
 #include "murmur/key.h"
 
 namespace murmur::parquet_source {
@@ -18,7 +20,6 @@ constexpr Refusal kLargeDecimal{DeadReason::kNumberOverflow, "is a decimal of mo
 constexpr Refusal kFarTime{DeadReason::kNumberOverflow,
                            "is a time that 64 bits of microseconds can't hold"};
 
-constexpr int64_t kMicrosPerDay = 86400ll * 1000000;
 constexpr int64_t kJulianDayOfEpoch = 2440588;
 
 constexpr Int128 PowerOfTen(int exponent) {
@@ -98,16 +99,12 @@ const Refusal* DecimalCell(const uint8_t* bytes, uint32_t size, int scale, Int12
 }
 
 const Refusal* TimeCell(int64_t since_epoch, TimeUnit unit, Cell* cell) {
-  int64_t micros;
-  if (!ToMicros(since_epoch, unit, &micros)) return &kFarTime;
-  *cell = Cell::Time(micros);
+  *cell = Cell::Time(TimeOfUnits(since_epoch, unit));
   return nullptr;
 }
 
 const Refusal* DateCell(int32_t days_since_epoch, Cell* cell) {
-  int64_t micros;
-  if (__builtin_mul_overflow(int64_t{days_since_epoch}, kMicrosPerDay, &micros)) return &kFarTime;
-  *cell = Cell::Time(micros);
+  *cell = Cell::Time(TimeOfUnits(days_since_epoch, TimeUnit::kDays));
   return nullptr;
 }
 
@@ -115,12 +112,8 @@ const Refusal* Int96Cell(const uint32_t words[3], Cell* cell) {
   int64_t nanos;
   std::memcpy(&nanos, words, sizeof(nanos));
   const int64_t day = static_cast<int32_t>(words[2]) - kJulianDayOfEpoch;
-  int64_t micros;
-  if (__builtin_mul_overflow(day, kMicrosPerDay, &micros) ||
-      __builtin_add_overflow(micros, BucketRule::FloorDiv(nanos, 1000), &micros)) {
-    return &kFarTime;
-  }
-  *cell = Cell::Time(micros);
+  const Int128 micros = Int128{day} * kMicrosPerDay + BucketRule::FloorDiv(nanos, 1000);
+  *cell = Cell::Time(SaturateTime(micros));
   return nullptr;
 }
 
