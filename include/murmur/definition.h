@@ -143,6 +143,9 @@ inline bool ScansTable(const Definition& definition) noexcept {
   return !definition.live && TableOf(definition) != nullptr;
 }
 
+// Is `live` a topic that Debezium writes?
+bool IsDebezium(const Definition& definition) noexcept;
+
 // How many workers run it, at least 1.
 uint32_t ThreadsOf(const Definition& definition);
 

@@ -169,6 +169,8 @@ struct FieldRequest {
   // fraction as kDecimal, without one as kInt, or as kDecimal beyond 64 bits. What 38 digits can't
   // hold comes as the nearest double, marked Cell::kRounded.
   bool exact_decimals = false;
+  // Text may stand for a number: in sums of decimals over Debezium's rows.
+  bool decimal_text = false;
   // What `columns:` says of the field. A decoder may leave it to the fold to read text as this
   // type; only one that has bytes for such a value must turn them into it.
   std::optional<DeclaredType> declared;

@@ -224,7 +224,7 @@ class DebeziumDecoder final : public ChangeDecoder {
       return false;
     }
     if (is_document_) values_.Unwrap(cell);
-    if (field.exact_decimals && cell->kind == Kind::kString) ReadDecimal(cell);
+    if (field.decimal_text && cell->kind == Kind::kString) ReadDecimal(cell);
     if (field.as_time) ConvertToTime(field.unit, &time_parser_, cell);
     return true;
   }

@@ -35,6 +35,7 @@ FieldRequest Time(const std::string& name, TimeUnit unit = TimeUnit::kNone) {
 FieldRequest Exact(const std::string& name) {
   FieldRequest field = Field(name);
   field.exact_decimals = true;
+  field.decimal_text = true;
   return field;
 }
 

@@ -123,11 +123,14 @@ const SourceSpec* TableOf(const Definition& definition) noexcept {
   return nullptr;
 }
 
-bool IsTable(const Definition& definition) noexcept {
-  if (TableOf(definition) != nullptr) return true;
+bool IsDebezium(const Definition& definition) noexcept {
   if (!definition.live) return false;
   const auto format = definition.live->options.find("format");
   return format != definition.live->options.end() && format->second == kDebeziumFormat;
+}
+
+bool IsTable(const Definition& definition) noexcept {
+  return TableOf(definition) != nullptr || IsDebezium(definition);
 }
 
 uint32_t ThreadsOf(const Definition& definition) {

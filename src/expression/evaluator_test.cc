@@ -44,7 +44,7 @@ std::vector<std::string> EvaluateRows(std::string_view text, const std::vector<R
   std::vector<size_t> inputs;
   for (const FieldUse& field : (*parsed)->fields()) {
     inputs.push_back(projection.fields.size());
-    projection.fields.push_back({.path = field.path, .exact_decimals = field.exact});
+    projection.fields.push_back({.path = field.path});
   }
   Evaluator evaluator(*parsed, inputs);
   RecordBatch batch(projection);

@@ -44,7 +44,7 @@ Status Resolve(Node* node, Numbers numbers, std::vector<FieldUse>* fields) {
                                   kDecimalDigitsMax));
   }
   if (node->type == NodeType::kField) {
-    const FieldUse use{.path = node->path, .exact = numbers != Numbers::kNearest};
+    const FieldUse use{.path = node->path, .numbers = numbers};
     const auto found = std::find(fields->begin(), fields->end(), use);
     node->field = static_cast<size_t>(found - fields->begin());
     if (found == fields->end()) fields->push_back(use);

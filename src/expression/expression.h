@@ -34,7 +34,7 @@ enum class Numbers : uint8_t {
 // A field that an expression reads.
 struct FieldUse {
   FieldPath path;
-  bool exact = false;  // FieldRequest::exact_decimals
+  Numbers numbers = Numbers::kNearest;
   bool operator==(const FieldUse&) const = default;
 };
 

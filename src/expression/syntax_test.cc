@@ -154,7 +154,7 @@ TEST(Syntax, FieldsAreListedOnceInOrderOfFirstUse) {
   const auto parsed = Expression::Parse("b + a.x * b > a.x and c is null");
   ASSERT_TRUE(parsed.ok());
   std::vector<std::string> fields;
-  for (const auto& [field, exact] : (*parsed)->fields()) fields.push_back(field.ToString());
+  for (const auto& [field, numbers] : (*parsed)->fields()) fields.push_back(field.ToString());
   EXPECT_THAT(fields, ElementsAre("b", "a.x", "c"));
   EXPECT_EQ((*parsed)->as_field(), nullptr);
   const auto field = Expression::Parse("(a.x)");

@@ -60,7 +60,7 @@ Status Pipeline::AddAggregate(const AggregateSpec& spec) {
 Result<Operand> Pipeline::AddExpression(std::string_view text, Numbers numbers) {
   MURMUR_ASSIGN(auto expression, Expression::Parse(text, numbers));
   if (const FieldPath* field = expression->as_field()) {
-    return Operand{.computed = false, .index = AddField({*field, numbers != Numbers::kNearest})};
+    return Operand{.computed = false, .index = AddField({*field, numbers})};
   }
   ComputedColumn column{.expression = expression, .inputs = {}};
   for (const FieldUse& field : expression->fields()) column.inputs.push_back(AddField(field));
@@ -85,15 +85,17 @@ std::optional<DeclaredType> Pipeline::DeclaredOf(const FieldPath& path) const {
 // change what the other sees.
 size_t Pipeline::AddField(const FieldUse& use) {
   const auto declared = DeclaredOf(use.path);
-  const bool exact = use.exact || declared.has_value();
+  const bool exact = use.numbers != Numbers::kNearest || declared.has_value();
+  const bool decimal_text = use.numbers == Numbers::kDecimal && !declared && IsDebezium(definition_);
   const auto same = std::find_if(
       projection_.fields.begin(), projection_.fields.end(), [&](const FieldRequest& field) {
-        return field.path == use.path && (field.as_time || field.exact_decimals == exact);
+        const bool alike = field.exact_decimals == exact && field.decimal_text == decimal_text;
+        return field.path == use.path && (field.as_time || alike);
       });
   const auto index = static_cast<size_t>(same - projection_.fields.begin());
   if (same == projection_.fields.end()) {
     projection_.fields.push_back(
-        {.path = use.path, .exact_decimals = exact, .declared = declared});
+        {.path = use.path, .exact_decimals = exact, .decimal_text = decimal_text, .declared = declared});
   }
   return index;
 }

@@ -93,6 +93,23 @@ class OlderStateTest(ProgramTest):
         self.assertEqual(status["records"], len(events))
         self.assertEqual(status["dead_letters_by_reason"], {"undecodable": 1, "bad_time": 1})
 
+    def test_one_of_older_rules_is_not_written_to_and_built_anew_beside(self):
+        file = self.unpack("f45f1c3-facts")
+        self.key = "page"
+        before, dumped = self.files(), self.dumped(file)
+        for verb in (["bootstrap", file], ["verify", file]):
+            refused = self.murmur(*verb)
+            self.assertNotEqual(refused.code, 0, verb)
+        self.assertIn("older rules", self.murmur("bootstrap", file).err)
+        self.assertIn("bootstrap FILE --fresh", self.murmur("bootstrap", file).err)
+        self.assertEqual(self.files(), before)
+        self.succeed("bootstrap", file, "--fresh")
+        self.assertEqual(self.dumped(file), dumped)
+        self.succeed("bootstrap", file)
+        self.succeed("rollback", file)
+        self.assertEqual(self.dumped(file), dumped)
+        self.assertIn("older rules", self.fail_with(1, "bootstrap", file).err)
+
     def test_rows_of_a_table_that_changed(self):
         file = self.unpack("f45f1c3-rows")
         self.key = "customer"
