@@ -2,22 +2,13 @@
 
 #include <algorithm>
 
+#include "base/shown.h"
 #include "fold/id_reader.h"
 
 namespace murmur {
 namespace {
 
 constexpr KindSet kTimeOnly = KindBit(Kind::kTime);
-
-std::string Shown(const Cell& cell) {
-  constexpr size_t kShownBytes = 60;
-  switch (cell.kind) {
-    case Kind::kString: return "'" + std::string(cell.text().substr(0, kShownBytes)) + "'";
-    case Kind::kInt: return std::to_string(cell.i);
-    case Kind::kDouble: return std::to_string(cell.d);
-    default: return std::string(KindName(cell.kind));
-  }
-}
 
 std::string NameOf(const Pipeline& pipeline, const Operand& operand) {
   if (operand.computed) return pipeline.computed()[operand.index].expression->canonical();
@@ -183,7 +174,7 @@ void Folder::CheckKeys(const RecordBatch& batch) {
                "key " + part.name + " is null or missing; null_key: keep would count it");
         } else {
           Kill(batch, row, DeadReason::kWrongType,
-               "key " + part.name + ": expected a single value, found an " + Shown(cell));
+               "key " + part.name + ": expected a single value, found " + Shown(cell));
         }
       }
     }
@@ -212,7 +203,7 @@ void Folder::CheckArguments(const RecordBatch& batch) {
         if ((KindBit(cell.kind) & accepted) != 0) continue;
         Kill(batch, row, DeadReason::kWrongType,
              aggregate.name + ": " + NameOf(*pipeline_, aggregate.args[i]) + " is " + Shown(cell) +
-                 ", a " + std::string(KindName(cell.kind)) + ", which this aggregate can't take");
+                 ", which this aggregate can't take");
       }
     }
     bad_rows_.clear();
