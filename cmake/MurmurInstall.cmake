@@ -27,7 +27,6 @@ install(FILES
   ${PROJECT_BINARY_DIR}/MurmurConfigVersion.cmake
   ${CMAKE_CURRENT_LIST_DIR}/FindArrowWheel.cmake
   ${CMAKE_CURRENT_LIST_DIR}/FindIsal.cmake
-  ${CMAKE_CURRENT_LIST_DIR}/FindRdKafka.cmake
   DESTINATION ${package_dir})
 
 if(TARGET murmur)

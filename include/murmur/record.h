@@ -273,6 +273,8 @@ struct RecordBatch {
   // Fills in `id` and `raw` of a row's dead letter, as text.
   std::function<void(uint32_t number, DeadLetter* letter)> describe;
   std::vector<uint32_t> numbers;  // filled in by the fold
+  // The names of the fields that these records may have, as paths; where `raw` does not hold them.
+  std::function<std::vector<std::string>()> field_names;
 
   explicit RecordBatch(const Projection& projection)
       : columns(projection.fields.size()), offsets(kBatchRows), raw(kBatchRows) {}
@@ -282,6 +284,7 @@ struct RecordBatch {
     rows = 0;
     bytes = 0;
     dead_letters.clear();
+    field_names = nullptr;
     for (Column& column : columns) {
       column.kinds = 0;
       column.dictionary_id = 0;

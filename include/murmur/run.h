@@ -43,7 +43,8 @@ struct RunOptions {
   // Called about five times a second, one call at a time, by a thread of the run or by the
   // caller's, and once at the end.
   std::function<void(const RunProgress&)> on_progress;
-  // Told, in the same way, what a user should know at once: where live begins.
+  // Told, in the same way, what a user should know at once: where live begins, the first dead
+  // letter of a kind.
   std::function<void(const std::string&)> on_note;
   // Reads this instead of what the definition names. Outlives the call.
   SnapshotSource* source = nullptr;
@@ -68,6 +69,13 @@ struct LiveOptions : RunOptions {
   bool until_caught_up = false;  // ends when everything is counted that is there when it starts
 };
 
+// A field of the definition that no record of the version had a value for: misspelt, perhaps.
+struct UnknownField {
+  std::string name;
+  uint64_t records = 0;      // that it was looked for in
+  std::string did_you_mean;  // a field that they have; empty: none is near
+};
+
 struct RunSummary {
   uint64_t version = 0;
   bool already_complete = false;     // nothing was to be read
@@ -76,7 +84,8 @@ struct RunSummary {
   std::vector<std::string> notes;    // what a user should know of the source: what was left out
   std::optional<uint64_t> replaced;  // the version that the swap replaced
   bool swapped = false;              // this run made the version the serving one
-  std::vector<uint64_t> dropped;     // old versions that went with the swap
+  std::vector<UnknownField> unknown_fields;
+  std::vector<uint64_t> dropped;  // old versions that went with the swap
   RunProgress progress;
   std::array<uint64_t, kDeadReasonCount> dead_letters_by_reason{};
   uint64_t filtered = 0;

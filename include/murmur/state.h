@@ -24,6 +24,13 @@
 
 namespace murmur {
 
+// A field of the pipeline that no record had a value for.
+struct AbsentField {
+  std::string name;
+  std::string like;  // a field that those records have, and that may be meant; empty: none is near
+  bool operator==(const AbsentField&) const = default;
+};
+
 // How far one split is read, and what came of it; all counters since the split's start.
 struct SplitProgress {
   Position position;  // empty: at the start
@@ -35,6 +42,8 @@ struct SplitProgress {
   uint64_t duplicates = 0;  // dropped: a record with their id had been read
   std::array<uint64_t, kDeadReasonCount> dead{};
   int64_t newest_time = INT64_MIN;  // µs; of the records counted
+  // Of the records that could be decoded, in order of name; none: there was no such record.
+  std::optional<std::vector<AbsentField>> absent;
   bool operator==(const SplitProgress&) const = default;
 };
 

@@ -24,10 +24,4 @@ bool IsUtf8(std::string_view text) noexcept {
   return true;
 }
 
-std::string_view CutUtf8(std::string_view text, size_t bytes) noexcept {
-  if (text.size() <= bytes) return text;
-  while (bytes > 0 && (static_cast<unsigned char>(text[bytes]) & 0xC0) == 0x80) --bytes;
-  return text.substr(0, bytes);
-}
-
 }  // namespace murmur

@@ -3,10 +3,12 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
+#include "base/shown.h"
 #include "cli/commands.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/signals.h"
+#include "fold/absent_fields.h"
 #include "murmur/run.h"
 
 namespace murmur::cli {
@@ -35,6 +37,29 @@ ordered_json DeadByReason(const RunSummary& summary) {
   return reasons;
 }
 
+ordered_json UnknownFields(const RunSummary& summary) {
+  ordered_json list = ordered_json::array();
+  for (const UnknownField& field : summary.unknown_fields) {
+    ordered_json one = {{"name", field.name}, {"records", field.records}};
+    if (!field.did_you_mean.empty()) one["did_you_mean"] = field.did_you_mean;
+    list.push_back(std::move(one));
+  }
+  return list;
+}
+
+void NoteUnknownFields(const Definition& definition, const RunSummary& summary) {
+  for (const UnknownField& field : summary.unknown_fields) {
+    Note("  WARNING: " +
+         DescribeAbsent({.name = field.name, .like = field.did_you_mean}, field.records));
+  }
+  const uint64_t records = summary.progress.records;
+  const bool may_lie_outside = !summary.range.empty();  // what does is filtered too
+  if (records > 0 && summary.filtered == records && !may_lie_outside) {
+    Note(fmt::format("  WARNING: `where: {}` refused all {} records: the answer is empty",
+                     definition.where, WithCommas(records)));
+  }
+}
+
 std::string SummaryAsJson(const RunSummary& summary, const Status& status) {
   const RunProgress& p = summary.progress;
   ordered_json json = {
@@ -57,8 +82,9 @@ std::string SummaryAsJson(const RunSummary& summary, const Status& status) {
   };
   if (!summary.inexact.empty()) json["at_least_once"] = summary.inexact;
   if (!summary.notes.empty()) json["notes"] = summary.notes;
+  if (!summary.unknown_fields.empty()) json["unknown_fields"] = UnknownFields(summary);
   if (!status.ok()) json["failure"] = status.message();
-  return json.dump() + "\n";
+  return JsonText(json) + "\n";
 }
 
 void NoteSummary(const Definition& definition, const RunSummary& summary, const Status& status) {
@@ -76,6 +102,7 @@ void NoteSummary(const Definition& definition, const RunSummary& summary, const 
   } else {
     Note((status.code() == Code::kCancelled ? "STOPPED " : "FAILED ") + counted);
   }
+  NoteUnknownFields(definition, summary);
   for (const std::string& note : summary.notes) Note("  " + note);
   if (!summary.inexact.empty()) Note("  at least once: " + summary.inexact);
   if (summary.swapped && summary.replaced) {
@@ -98,6 +125,37 @@ void NoteSummary(const Definition& definition, const RunSummary& summary, const 
 }  // namespace
 
 namespace {
+
+std::string CommandOf(const char* label, const RunArguments& arguments) {
+  std::string command = fmt::format("murmur {} {}", label, arguments.file);
+  if (arguments.until_caught_up) command += " --until-caught-up";
+  if (arguments.fresh) command += " --fresh";
+  if (!arguments.from.empty()) command += " --from " + arguments.from;
+  if (!arguments.to.empty()) command += " --to " + arguments.to;
+  if (arguments.no_swap) command += " --no-swap";
+  if (arguments.partial) command += " --partial";
+  return command;
+}
+
+// The same command mends what has passed by itself; else something has to change first, which the
+// error names.
+std::string HowToGoOn(Code code, bool too_many_dead, const std::string& command) {
+  constexpr char kGood[] = "What was committed is good; ";
+  switch (code) {
+    case Code::kCancelled:
+    case Code::kAborted:
+    case Code::kUnavailable: return kGood + ("go on with: " + command);
+    case Code::kNotFound:
+    case Code::kPermissionDenied:
+    case Code::kResourceExhausted: return kGood + ("when that is mended, go on with: " + command);
+    case Code::kFailedPrecondition:
+      if (!too_many_dead) break;
+      return kGood +
+             ("to leave such records out, go on with: " + command + " --max-errors unlimited");
+    default: break;
+  }
+  return kGood + std::string("the same command fails again until that is mended");
+}
 
 // What bootstrap and replay have in common: run, progress, summary.
 template <class Options, class Run>
@@ -123,17 +181,15 @@ int BuildVerb(const RunArguments& arguments, const Definition& definition, const
       return Report(written);
     }
   }
+  const int code = Report(status);
   if (!status.ok() && began && !arguments.quiet) {
-    std::string command = fmt::format("murmur {} {}", label, arguments.file);
-    if (arguments.until_caught_up) command += " --until-caught-up";
-    if (arguments.fresh) command += " --fresh";
-    if (!arguments.from.empty()) command += " --from " + arguments.from;
-    if (!arguments.to.empty()) command += " --to " + arguments.to;
-    if (arguments.no_swap) command += " --no-swap";
-    if (arguments.partial) command += " --partial";
-    Note("What was committed is good; go on with: " + command);
+    const bool live = summary.progress.lag_records.has_value();
+    const uint64_t allowed =
+        max_errors->value_or(definition.max_errors.value_or(live ? kUnlimited : 0));
+    Note(HowToGoOn(status.code(), summary.progress.dead_letters > allowed,
+                   CommandOf(label, arguments)));
   }
-  return Report(status);
+  return code;
 }
 
 }  // namespace

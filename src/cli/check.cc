@@ -6,12 +6,15 @@
 #include <stop_token>
 #include <thread>
 
+#include "base/shown.h"
 #include "cli/commands.h"
 #include "cli/output.h"
 #include "definition/plan.h"
+#include "fold/absent_fields.h"
 #include "fold/pipeline.h"
 #include "murmur/definition.h"
 #include "runtime/choose_method.h"
+#include "runtime/sample.h"
 #include "source/source_registry.h"
 
 namespace murmur::cli {
@@ -57,15 +60,52 @@ std::string DescribeMethod(const Definition& definition) {
   return fmt::format("a new state will be kept by a ledger: {}\n", chosen->why);
 }
 
+// Records of files are there to be looked at.
+bool IsReadHere(const Definition& definition) {
+  if (!definition.bootstrap || ScansTable(definition)) return false;
+  const SourceSpec& source = *definition.bootstrap;
+  return source.kind == "jsonl" || source.kind == "parquet";
+}
+
+std::string DescribeSample(const std::shared_ptr<const Pipeline>& pipeline) {
+  const Definition& definition = pipeline->definition();
+  const Deadline deadline(kAnswerTime);
+  const auto sample = [&]() -> Result<FieldSample> {
+    MURMUR_ASSIGN(const auto source, MakeSnapshotSource(definition));
+    auto looked = SampleRecords(pipeline, source.get(), deadline.up());
+    MURMUR_TRY(source->Close());
+    return looked;
+  }();
+  if (sample.status().code() == Code::kCancelled) {
+    return fmt::format("the source was looked at, and gave no record for {} s\n",
+                       kAnswerTime.count());
+  }
+  if (!sample.ok()) return fmt::format("the source: {}\n", Escaped(sample.status().message()));
+  const uint64_t records = sample->looked_at + sample->undecodable;
+  std::string text = fmt::format("the first {} records: {} would count\n", WithCommas(records),
+                                 WithCommas(sample->counted));
+  for (const AbsentField& field : sample->absent) {
+    text += fmt::format("  WARNING: {}\n", DescribeAbsent(field, sample->looked_at));
+  }
+  if (sample->filtered == sample->looked_at && sample->filtered > 0) {
+    text += "  WARNING: `where` refused all of them\n";
+  }
+  if (sample->dead > 0) {
+    text += fmt::format("  WARNING: {} would be dead letters; the first: {}\n",
+                        WithCommas(sample->dead), Escaped(sample->first_dead));
+  }
+  return text;
+}
+
 }  // namespace
 
 int CheckVerb(const std::string& file) {
   const auto definition = LoadDefinition(file);
   if (!definition.ok()) return ReportUsage(definition.status());
-  if (const auto pipeline = Pipeline::Compile(*definition); !pipeline.ok()) {
-    return Report(pipeline.status());
-  }
+  const auto pipeline = Pipeline::Compile(*definition);
+  if (!pipeline.ok()) return Report(pipeline.status());
   std::string plan = DescribePlan(*definition);
+  if (IsReadHere(*definition)) plan += DescribeSample(*pipeline);
   if (ScansTable(*definition)) plan += DescribeMethod(*definition);
   return Report(WriteStdout(plan));
 }

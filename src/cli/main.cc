@@ -1,11 +1,15 @@
 // The program: reads the command line, calls the verb.
+#include <fmt/format.h>
 #include <malloc.h>
 
 #include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <exception>
 #include <functional>
 #include <map>
 
 #include "cli/commands.h"
+#include "cli/output.h"
 #include "murmur/run.h"
 
 namespace murmur::cli {
@@ -116,6 +120,27 @@ void AddVersionVerbs(CLI::App* app, VersionArguments* arguments, Verb* verb) {
   diff->callback(run(DiffVerb));
 }
 
+int ReportBug(const char* what) {
+  return Report(Status(Code::kInternal,
+                       fmt::format("unexpected: {}\nThis is a bug of Murmur, not of your data: "
+                                   "please report it, with the definition and this message. What "
+                                   "was committed is good.",
+                                   what)));
+}
+
+// An exception in a thread of its own passes no catch.
+[[noreturn]] void OnTerminate() {
+  if (const auto exception = std::current_exception()) {
+    try {
+      std::rethrow_exception(exception);
+    } catch (const std::exception& error) {
+      std::_Exit(ReportBug(error.what()));
+    } catch (...) {
+    }
+  }
+  std::abort();
+}
+
 int Main(int argc, char** argv) {
   CLI::App app(
       "Murmur keeps exact aggregates over data you already have: counts, sums, distinct\n"
@@ -125,7 +150,10 @@ int Main(int argc, char** argv) {
   app.require_subcommand(1);
   Verb verb;
   std::string check_file;
-  AddVerb(&app, "check", "Validate a definition and print the plan; touches nothing", &check_file)
+  AddVerb(&app, "check",
+          "Validate a definition and print the plan, with a look at the first records of files;\n"
+          "writes nothing",
+          &check_file)
       ->callback([&] { verb = [&] { return CheckVerb(check_file); }; });
 
   RunArguments run;
@@ -206,5 +234,12 @@ int Main(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   mallopt(M_ARENA_MAX, murmur::cli::kMallocArenas);
-  return murmur::cli::Main(argc, argv);
+  // libmongoc's counters, which nobody reads, are a file for each process, left behind by a kill.
+  ::setenv("MONGOC_DISABLE_SHM", "1", /*overwrite=*/0);
+  std::set_terminate(murmur::cli::OnTerminate);
+  try {
+    return murmur::cli::Main(argc, argv);
+  } catch (const std::exception& error) {
+    return murmur::cli::ReportBug(error.what());
+  }
 }

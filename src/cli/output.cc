@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "base/shown.h"
 #include "cli/commands.h"
 #include "cli/signals.h"
 
@@ -27,17 +28,32 @@ Status WriteStdout(std::string_view text) {
 
 bool StderrIsTerminal() { return ::isatty(STDERR_FILENO) == 1; }
 
-void Note(std::string_view line) {
-  const std::string text = std::string(line) + "\n";
-  std::fwrite(text.data(), 1, text.size(), stderr);
+namespace {
+
+// Names of files and values of records stand in messages; none may reach a terminal's controls.
+std::string Printable(std::string_view text) {
+  std::string out;
+  for (;;) {
+    const size_t end = text.find('\n');
+    out += Escaped(text.substr(0, end));
+    if (end == text.npos) return out;
+    out += '\n';
+    text.remove_prefix(end + 1);
+  }
 }
+
+void WriteStderr(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stderr); }
+
+}  // namespace
+
+void Note(std::string_view line) { WriteStderr(Printable(line) + "\n"); }
 
 int Report(const Status& status) {
   if (status.ok()) return kExitDone;
   if (status.code() == Code::kCancelled && SignalReceived() != 0) return 128 + SignalReceived();
   const bool colour = StderrIsTerminal() && std::getenv("NO_COLOR") == nullptr;
-  Note(fmt::format("{}murmur:{} {}", colour ? "\x1b[31m" : "", colour ? "\x1b[0m" : "",
-                   status.message()));
+  WriteStderr(fmt::format("{}murmur:{} {}\n", colour ? "\x1b[31m" : "", colour ? "\x1b[0m" : "",
+                          Printable(status.message())));
   return status.code() == Code::kInvalidArgument ? kExitUsage : kExitFailed;
 }
 

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "base/shown.h"
 #include "base/time_text.h"
 #include "cli/commands.h"
 #include "cli/output.h"
@@ -73,6 +74,19 @@ std::string ShownStatus(const nlohmann::ordered_json& json) {
   if (status == "failed") return fmt::format("failed at {} %", percent);
   const bool replays = json.at("mode").get<std::string>() == "replay";
   return fmt::format("{} {} %", replays ? "replaying" : "bootstrapping", percent);
+}
+
+std::string ShownUnknown(const nlohmann::ordered_json& fields) {
+  std::string text;
+  for (const auto& field : fields) {
+    text += fmt::format(
+        "{}{} (no value in {} records{})", text.empty() ? "" : ", ",
+        field.at("name").get<std::string>(), field.at("records").get<uint64_t>(),
+        field.contains("did_you_mean")
+            ? fmt::format("; did you mean '{}'?", field["did_you_mean"].get<std::string>())
+            : "");
+  }
+  return text;
 }
 
 // A file that is there whole or not at all: written beside its name, then renamed.
@@ -150,9 +164,10 @@ int StatusVerb(const ReadArguments& arguments) {
   std::string lines;
   for (const auto& [name, value] : json.items()) {
     if (value.is_null() || (value.is_object() && value.empty()) || name == "percent") continue;
-    const std::string shown = name == "status"    ? ShownStatus(json)
-                              : value.is_string() ? value.get<std::string>()
-                                                  : value.dump();
+    const std::string shown = name == "status"           ? ShownStatus(json)
+                              : name == "unknown_fields" ? ShownUnknown(value)
+                              : value.is_string()        ? value.get<std::string>()
+                                                         : JsonText(value);
     lines += fmt::format("{:<24}{}\n", name, shown);
   }
   return Report(WriteStdout(lines));

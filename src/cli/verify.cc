@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/shown.h"
 #include "cli/commands.h"
 #include "cli/output.h"
 #include "cli/progress.h"
@@ -55,7 +56,7 @@ std::string AsJson(const VerifyFinding& finding) {
   if (IsOfRow(static_cast<size_t>(finding.kind))) json["row"] = finding.row;
   json["state"] = AsJson(finding.state);
   json["expected"] = AsJson(finding.expected);
-  return json.dump() + "\n";
+  return JsonText(json) + "\n";
 }
 
 std::string Joined(const std::vector<std::string>& objects) {
@@ -88,7 +89,7 @@ std::string SummaryAsJson(const VerifySummary& summary) {
   }
   json["seconds"] = summary.progress.seconds;
   if (!summary.notes.empty()) json["notes"] = summary.notes;
-  return json.dump() + "\n";
+  return JsonText(json) + "\n";
 }
 
 std::string SummaryAsText(const VerifySummary& summary) {

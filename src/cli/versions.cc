@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/shown.h"
 #include "cli/commands.h"
 #include "cli/output.h"
 #include "murmur/definition.h"
@@ -71,7 +72,7 @@ int VersionsVerb(const VersionArguments& arguments) {
   if (!rows.ok()) return Report(rows.status());
   std::string text;
   if (arguments.format == Format::kJson) {
-    for (const VersionRow& row : *rows) text += AsJson(row).dump() + "\n";
+    for (const VersionRow& row : *rows) text += JsonText(AsJson(row)) + "\n";
   } else {
     for (const VersionRow& row : *rows) text += AsLine(row);
   }

@@ -5,6 +5,7 @@
 #include <set>
 #include <thread>
 
+#include "base/shown.h"
 #include "base/time_text.h"
 #include "definition/column_type.h"
 #include "definition/problems.h"
@@ -62,7 +63,7 @@ Json SourceIdentity(std::string_view role, const SourceSpec& spec) {
 // What one side of a difference looks like.
 std::string Shown(const Json& value) {
   if (value.is_null()) return "none";
-  return value.is_string() ? value.get<std::string>() : value.dump();
+  return value.is_string() ? value.get<std::string>() : JsonText(value);
 }
 
 void DiffValue(const std::string& path, const Json& before, const Json& after,
@@ -170,7 +171,7 @@ std::string DefinitionIdentity(const Definition& definition) {
   if (definition.overlap_until) identity["overlap"] = "by id";  // then the ids are kept
   if (definition.live) identity["live"] = SourceIdentity("live", *definition.live);
   // Text that is not UTF-8 can come from a program that builds definitions; Validate refuses it.
-  return identity.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return JsonText(identity);
 }
 
 int RulesOfIdentity(std::string_view identity) {

@@ -83,11 +83,44 @@ std::string DescribeTraits(const MonoidTraits& traits) {
   return out;
 }
 
+// What this one does, with its own parameters; functions that have none say it themselves.
+std::string DescribeFunction(const AggregateSpec& spec, const MonoidFunction& function,
+                             const Monoid& monoid) {
+  const auto parameter = [&spec](const char* name, const char* otherwise) {
+    const auto it = spec.parameters.find(name);
+    return it == spec.parameters.end() ? std::string(otherwise) : it->second;
+  };
+  if (spec.function == "sum") {
+    const std::string digits = parameter("decimal", "");
+    if (digits.empty()) return "The exact sum.";
+    return fmt::format("The exact sum of decimals with up to {} digit{} behind the point.", digits,
+                       digits == "1" ? "" : "s");
+  }
+  if (spec.function == "quantiles") {
+    return fmt::format("The quantiles {}, {}.", parameter("q", ""), monoid.Approximation());
+  }
+  if (spec.function == "distinct") {
+    return fmt::format("About how many different values there are, {}.", monoid.Approximation());
+  }
+  if (spec.function == "decayed_sum") {
+    return fmt::format(
+        "The sum in which a value counts half after each {}, as of the newest event.",
+        parameter("half_life", "1d"));
+  }
+  if (spec.function == "topk" && spec.parameters.contains("k")) {
+    return fmt::format(
+        "The {} most frequent values; the true count is between count and count + error.",
+        parameter("k", ""));
+  }
+  return function.description;
+}
+
 std::string DescribeAggregate(const AggregateSpec& spec) {
   const MonoidFunction* function = FindMonoid(spec.function);
   const auto monoid = function->make(spec.parameters);
-  return fmt::format("  {} = {}: {} [{}; {}]\n", spec.name, spec.ToString(), function->description,
-                     (*monoid)->Name(), DescribeTraits((*monoid)->Traits()));
+  return fmt::format("  {} = {}: {} [{}; {}]\n", spec.name, spec.ToString(),
+                     DescribeFunction(spec, *function, **monoid), (*monoid)->Name(),
+                     DescribeTraits((*monoid)->Traits()));
 }
 
 constexpr std::string_view kConfigPrefix = "config.";

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <variant>
 
+#include "base/shown.h"
 #include "definition/column_type.h"
 
 namespace murmur {
@@ -117,7 +118,7 @@ std::string StoreDefinition(const Definition& definition) {
                       {"offset", definition.window->offset.count()}};
     if (definition.window->keep) json["window"]["keep"] = definition.window->keep->count();
   }
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return JsonText(json);
 }
 
 Result<Definition> RestoreDefinition(const Definition& now, std::string_view stored) {

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/utf8.h"
+#include "base/shown.h"
 
 namespace murmur::expression {
 namespace {
@@ -80,8 +80,8 @@ void Failures::Add(uint32_t row, DeadReason reason, std::string_view what) {
   failed_[row] = true;
   any_ = true;
   errors_->push_back({row, reason,
-                      fmt::format("{}: {}", CutUtf8(expression_, kDetailBytesMax / 2),
-                                  CutUtf8(what, kDetailBytesMax / 2))});
+                      fmt::format("{}: {}", CutAtCharacter(expression_, kDetailBytesMax / 2),
+                                  CutAtCharacter(what, kDetailBytesMax / 2))});
 }
 
 void ColumnStep::PutDecimal(uint32_t row, const Decimal& value) {

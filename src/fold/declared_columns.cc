@@ -3,12 +3,10 @@
 #include <fmt/format.h>
 
 #include "base/decimal.h"
-#include "base/utf8.h"
+#include "base/shown.h"
 
 namespace murmur {
 namespace {
-
-constexpr size_t kShownBytes = 60;
 
 // The number that a cell is, or whose text it is.
 bool ToDecimal(const Cell& cell, Decimal* value) {
@@ -46,11 +44,8 @@ std::string TypeName(const DeclaredType& type) {
 }
 
 std::string Describe(const FieldRequest& field, const Cell& cell) {
-  const std::string shown =
-      cell.kind == Kind::kString ? fmt::format("'{}'", CutUtf8(cell.text(), kShownBytes))
-                                 : fmt::format("a value that is {}", KindName(cell.kind));
   const bool number = (KindBit(cell.kind) & kNumberKinds) != 0;
-  return fmt::format("{}: {} is no {}, which `columns` says it is{}", field.path.ToString(), shown,
+  return fmt::format("{}: {}; `columns` says that it is {}{}", field.path.ToString(), Shown(cell),
                      TypeName(*field.declared),
                      number && field.declared->kind == Kind::kTime &&
                              field.declared->unit == TimeUnit::kNone

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/shown.h"
 #include "base/time_text.h"
 #include "fold/id_reader.h"
 
@@ -10,16 +11,6 @@ namespace {
 
 constexpr int64_t kNoTime = INT64_MIN;  // of a record that may have none
 constexpr KindSet kTimeOnly = KindBit(Kind::kTime);
-
-std::string Shown(const Cell& cell) {
-  constexpr size_t kShownBytes = 60;
-  switch (cell.kind) {
-    case Kind::kString: return "'" + std::string(cell.text().substr(0, kShownBytes)) + "'";
-    case Kind::kInt: return std::to_string(cell.i);
-    case Kind::kDouble: return std::to_string(cell.d);
-    default: return std::string(KindName(cell.kind));
-  }
-}
 
 std::string WhyBadTime(const Cell& cell, TimeUnit unit) {
   switch (cell.kind) {
@@ -213,7 +204,7 @@ void Folder::CheckKeys(const RecordBatch& batch) {
                "key " + part.name + " is null or missing; null_key: keep would count it");
         } else {
           Kill(batch, row, DeadReason::kWrongType,
-               "key " + part.name + ": expected a single value, found an " + Shown(cell));
+               "key " + part.name + ": expected a single value, found " + Shown(cell));
         }
       }
     }
@@ -242,7 +233,7 @@ void Folder::CheckArguments(const RecordBatch& batch) {
         if ((KindBit(cell.kind) & accepted) != 0) continue;
         Kill(batch, row, DeadReason::kWrongType,
              aggregate.name + ": " + NameOf(*pipeline_, aggregate.args[i]) + " is " + Shown(cell) +
-                 ", a " + std::string(KindName(cell.kind)) + ", which this aggregate can't take");
+                 ", which this aggregate can't take");
       }
     }
     bad_rows_.clear();

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "base/shown.h"
 #include "state/progress.h"
 #include "state/value.h"
 
@@ -237,6 +238,16 @@ double PercentRead(const std::optional<ScanPlan>& plan,
   return plan ? std::floor(ShareRead(*plan, progress) * 1000) / 10 : 0;
 }
 
+ordered_json AbsentAsJson(const SplitProgress& sum) {
+  ordered_json list = ordered_json::array();
+  for (const AbsentField& field : *sum.absent) {
+    ordered_json one = {{"name", field.name}, {"records", LookedAt(sum)}};
+    if (!field.like.empty()) one["did_you_mean"] = field.like;
+    list.push_back(std::move(one));
+  }
+  return list;
+}
+
 }  // namespace
 
 Result<std::string> StatusAsJson(const VersionInfo& info, const StateTable& table) {
@@ -287,10 +298,11 @@ Result<std::string> StatusAsJson(const VersionInfo& info, const StateTable& tabl
   if (info.status != VersionStatus::kComplete) json["percent"] = PercentRead(plan, progress);
   if (info.status == VersionStatus::kComplete && !live.empty()) json["live"] = {{"splits", live}};
   if (plan && plan->method == TableMethod::kCut) json["method"] = "cut";
+  if (sum.absent && !sum.absent->empty()) json["unknown_fields"] = AbsentAsJson(sum);
   if (!info.range.empty()) json["range"] = info.range;
   if (!info.inexact.empty()) json["at_least_once"] = info.inexact;
   if (!info.failure.empty()) json["failure"] = info.failure;
-  return json.dump();
+  return JsonText(json);
 }
 
 }  // namespace murmur

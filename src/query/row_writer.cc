@@ -1,7 +1,13 @@
 // The output formats: JSON lines, an aligned table, CSV. Parquet has a file of its own.
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 
+#include "base/shown.h"
 #include "query/parquet_writer.h"
 #include "query/row.h"
 
@@ -124,8 +130,45 @@ class CsvWriter final : public TextWriter {
   const std::vector<std::string> header_;
 };
 
+// How many digits of a value are known, where it has a relative error; 0: all.
+int DigitsKnown(const Monoid& monoid) {
+  const std::string bound = monoid.Approximation();
+  double percent = 0;
+  if (std::sscanf(bound.c_str(), "relative error %lf %%", &percent) != 1 || percent <= 0) return 0;
+  int digits = 1;
+  while (50 * std::pow(10.0, 1 - digits) > percent) ++digits;
+  return digits;
+}
+
+// Rounded to as many digits: the order of values stays.
+std::string Rounded(double value, int digits) {
+  if (value == 0) return "0";
+  const double rounded = std::strtod(fmt::format("{:.{}e}", value, digits - 1).c_str(), nullptr);
+  const std::string text = fmt::format("{}", rounded);
+  if (text.find('e') != text.npos || rounded != std::floor(rounded)) return text;
+  return fmt::format("{:.0f}", rounded);
+}
+
+// The numbers with a fraction, inside objects and lists too.
+void RoundNumbers(int digits, const nlohmann::ordered_json& json, std::string* text) {
+  if (json.is_object()) {
+    text->push_back('{');
+    for (const auto& [name, value] : json.items()) {
+      if (text->back() != '{') text->append(", ");
+      text->append(JsonText(nlohmann::ordered_json(name))).append(": ");
+      RoundNumbers(digits, value, text);
+    }
+    text->push_back('}');
+  } else if (json.is_number_float()) {
+    text->append(Rounded(json.get<double>(), digits));
+  } else {
+    text->append(JsonText(json));
+  }
+}
+
 // Columns as wide as their widest cell; numbers to the right. Widths come from the first
-// kMeasuredRows rows, so that a long answer is not held back.
+// kMeasuredRows rows, so that a long answer is not held back. For people: a value shows the digits
+// that are known, and no more than kCellCharacters.
 class TableWriter final : public RowWriter {
  public:
   TableWriter(const Pipeline& pipeline, WriteText write)
@@ -134,17 +177,48 @@ class TableWriter final : public RowWriter {
       const OutputType type = pipeline.aggregates()[i].monoid->output_type();
       numeric_[header_.size() - pipeline.aggregates().size() + i] =
           type == OutputType::kInteger || type == OutputType::kNumber;
+      digits_.push_back(DigitsKnown(*pipeline.aggregates()[i].monoid));
     }
   }
 
   Status Add(const Row& row) override {
-    rows_.push_back(Cells(header_, row));
+    std::vector<std::string> cells = Cells(header_, row);
+    const size_t keys = cells.size() - row.aggregates.size();
+    for (size_t i = 0; i < cells.size(); ++i) {
+      cells[i] = i < keys ? Escaped(cells[i]) : Shortened(cells[i], digits_[i - keys]);
+    }
+    rows_.push_back(std::move(cells));
     return rows_.size() < kMeasuredRows ? Status() : Flush();
   }
-  Status Finish() override { return Flush(); }
+  Status Finish() override {
+    MURMUR_TRY(Flush());
+    if (!is_cut_) return {};
+    is_cut_ = false;
+    return write_("… stands for more: --format json has all of it\n");
+  }
 
  private:
   static constexpr size_t kMeasuredRows = 1000;
+  static constexpr size_t kCellCharacters = 60;
+
+  std::string Shortened(const std::string& cell, int digits) {
+    std::string text = cell;
+    if (digits > 0) {
+      const auto json = nlohmann::ordered_json::parse(cell, nullptr, /*allow_exceptions=*/false);
+      if (!json.is_discarded()) {
+        text.clear();
+        RoundNumbers(digits, json, &text);
+      }
+    }
+    text = Escaped(text);
+    if (Width(text) <= kCellCharacters) return text;
+    is_cut_ = true;
+    size_t bytes = 0;
+    for (size_t characters = 0; characters < kCellCharacters; ++bytes) {
+      characters += (static_cast<unsigned char>(text[bytes]) & 0xC0) != 0x80 ? 1 : 0;
+    }
+    return std::string(CutAtCharacter(text, bytes - 1)) + "…";
+  }
 
   Status Flush() {
     std::string text;
@@ -181,6 +255,8 @@ class TableWriter final : public RowWriter {
 
   const std::vector<std::string> header_;
   std::vector<bool> numeric_;
+  std::vector<int> digits_;  // known, by aggregate
+  bool is_cut_ = false;      // a cell was
   const WriteText write_;
   std::vector<size_t> widths_;
   std::vector<std::vector<std::string>> rows_;

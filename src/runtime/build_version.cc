@@ -160,19 +160,25 @@ Status RunScan(const std::shared_ptr<const Pipeline>& pipeline, const RunOptions
                const Build& build, SnapshotSource* source, StateTable* table, RunningTable* running,
                RunSummary* summary) {
   const Definition& definition = pipeline->definition();
-  const FoldOptions fold = {
-      .threads = options.threads != 0 ? options.threads : ThreadsOf(definition),
-      .delta_bytes = MemoryShare(definition, kDeltaShare),
-      .max_errors = options.max_errors.value_or(definition.max_errors.value_or(0)),
-      .commit_every = definition.commit_every.value_or(kCommitEvery),
-      .max_ahead = definition.max_ahead,
-      .times = build.times,
-      .overlap_until = definition.overlap_until};
+  FoldOptions fold = {.threads = options.threads != 0 ? options.threads : ThreadsOf(definition),
+                      .delta_bytes = MemoryShare(definition, kDeltaShare),
+                      .max_errors = options.max_errors.value_or(definition.max_errors.value_or(0)),
+                      .commit_every = definition.commit_every.value_or(kCommitEvery),
+                      .max_ahead = definition.max_ahead,
+                      .times = build.times,
+                      .overlap_until = definition.overlap_until};
+  // Where none is allowed, the error tells of it.
+  if (options.on_note && fold.max_errors > 0) {
+    fold.dead_news = std::make_shared<DeadNews>(options.on_note, definition.state_path);
+  }
   Status status;
   if (build.changes != nullptr) {
     FoldOptions live = fold;
     live.threads = 1;
     live.max_errors = options.max_errors.value_or(definition.max_errors.value_or(kUnlimited));
+    if (options.on_note && live.max_errors > 0 && !live.dead_news) {
+      live.dead_news = std::make_shared<DeadNews>(options.on_note, definition.state_path);
+    }
     TableRunner runner(pipeline, source, build.changes, table, fold, live);
     running->Set(&runner);
     status = RunReporting(&runner, running, options, summary);

@@ -14,12 +14,14 @@ constexpr size_t kPendingDeadLetterBytes = size_t{8} << 20;
 EventWorker::EventWorker(FoldRun* run)
     : FoldWorker(run),
       folder_(run->pipeline),
+      absent_(*run->pipeline),
       spare_(std::make_unique<GroupTable>(run->pipeline->Monoids())),
       last_commit_(run->options.clock->Steady()) {
   if (run_.pending_ids || run_.options.overlap_until) id_reader_.emplace(run->pipeline);
 }
 
 Status EventWorker::Count(SplitWork* work) {
+  absent_.Note(batch_, &work->progress);
   if (run_.pending_ids) MURMUR_TRY(DropDuplicates(work));
   if (run_.skip_known_ids) MURMUR_TRY(DropKnown(work));
   Fold(work);
@@ -65,6 +67,9 @@ void EventWorker::Fold(SplitWork* work) {
   folder_.Fold(run_.Context(), &batch_, &work->progress, &dead_letters_);
   work->progress.position = batch_.after;
   for (size_t i = dead; i < dead_letters_.size(); ++i) dead_bytes_ += dead_letters_[i].raw.size();
+  if (run_.options.dead_news && dead < dead_letters_.size()) {
+    run_.options.dead_news->Note(std::span(dead_letters_).subspan(dead));
+  }
   run_.NoteFolded(before, work->progress);
 }
 

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "fold/absent_fields.h"
 #include "fold/folder.h"
 #include "fold/id_reader.h"
 #include "runtime/fold_worker.h"
@@ -39,6 +40,7 @@ class EventWorker final : public FoldWorker {
   static constexpr size_t kIdOverhead = 200;  // an id is in a list, a set and a commit
 
   Folder folder_;
+  AbsentFields absent_;
   std::unique_ptr<GroupTable> spare_;       // empty, while no commit runs
   std::unique_ptr<GroupTable> committing_;  // of the commit that runs
   std::optional<IdReader> id_reader_;

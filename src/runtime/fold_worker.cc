@@ -54,9 +54,8 @@ void FoldRun::NoteFolded(const SplitProgress& before, const SplitProgress& after
 }
 
 std::string ShownLast(const DeadLetter& letter) {
-  return "; last: " + letter.object + " at " +
-         (letter.id.empty() ? std::to_string(letter.offset) : letter.id) + ": " +
-         std::string(DeadReasonName(letter.reason)) + ": " + letter.detail;
+  return "; last: " + PlaceOf(letter) + ": " + std::string(DeadReasonName(letter.reason)) + ": " +
+         letter.detail;
 }
 
 Status TooManyDeadLetters(const FoldRun& run, const std::string& last) {

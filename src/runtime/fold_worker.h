@@ -19,6 +19,7 @@
 #include "murmur/source.h"
 #include "murmur/state.h"
 #include "murmur/status.h"
+#include "runtime/dead_news.h"
 #include "runtime/pending_ids.h"
 
 namespace murmur {
@@ -35,6 +36,7 @@ struct FoldOptions {
   // Live skips records whose id the scan before it counted, until every split is here (µs).
   std::optional<int64_t> overlap_until;
   const Clock* clock = &Clock::System();
+  std::shared_ptr<DeadNews> dead_news = nullptr;  // null: nobody is told of dead letters
 };
 
 // Counters of a run, for progress; read them at any time from any thread.

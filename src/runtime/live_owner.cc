@@ -14,6 +14,7 @@
 #include "runtime/state_access.h"
 #include "runtime/summary.h"
 #include "runtime/switch_version.h"
+#include "runtime/usable.h"
 #include "source/source_registry.h"
 
 namespace murmur {
@@ -28,12 +29,17 @@ constexpr std::chrono::milliseconds kReportEvery{200};
 constexpr std::chrono::seconds kStillThereEvery{5};
 
 FoldOptions FoldOptionsOf(const Definition& definition, const RunOptions& options) {
-  return {.threads = options.threads != 0 ? options.threads : ThreadsOf(definition),
-          .delta_bytes = MemoryShare(definition, kDeltaShare),
-          .max_errors = options.max_errors.value_or(definition.max_errors.value_or(kUnlimited)),
-          .commit_every = definition.commit_every.value_or(kLiveCommitEvery),
-          .max_ahead = definition.max_ahead,
-          .overlap_until = definition.overlap_until};
+  FoldOptions fold = {
+      .threads = options.threads != 0 ? options.threads : ThreadsOf(definition),
+      .delta_bytes = MemoryShare(definition, kDeltaShare),
+      .max_errors = options.max_errors.value_or(definition.max_errors.value_or(kUnlimited)),
+      .commit_every = definition.commit_every.value_or(kLiveCommitEvery),
+      .max_ahead = definition.max_ahead,
+      .overlap_until = definition.overlap_until};
+  if (options.on_note && fold.max_errors > 0) {
+    fold.dead_news = std::make_shared<DeadNews>(options.on_note, definition.state_path);
+  }
+  return fold;
 }
 
 nlohmann::ordered_json LagAsJson(const LiveLag& lag) {
@@ -219,11 +225,18 @@ Status LiveOwner::RunServing(RunSummary* summary) {
 Status LiveOwner::Follow(RunSummary* summary) {
   summary->version = current_->number();
   StartCurrent();
-  const Status status = Watch(summary);
+  Status status = Watch(summary);
+  if (status.ok() && options_.until_caught_up) status = CheckUsableNow();
   const Status filled = FillSummary(current_->table(), summary);
   const Status closed = current_->Close();
   MURMUR_TRY(filled);
   return closed.ok() || closed.code() == Code::kCancelled ? status : closed;
+}
+
+Status LiveOwner::CheckUsableNow() const {
+  MURMUR_ASSIGN(const auto snapshot, current_->table().Snapshot());
+  MURMUR_ASSIGN(const auto progress, snapshot->Progress());
+  return CheckUsable(current_->pipeline(), progress);
 }
 
 Result<std::unique_ptr<FollowedVersion>> LiveOwner::Open(uint64_t number) {

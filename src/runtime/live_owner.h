@@ -49,6 +49,7 @@ class LiveOwner {
                 const WriteText& write);
   Status AskForSwap(uint64_t asked, uint64_t number, const WriteText& write);
   Status Follow(RunSummary* summary);
+  Status CheckUsableNow() const;
   void StartCurrent();
   Status Watch(RunSummary* summary);
   void ServeRequest();

@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/shown.h"
+
 namespace murmur {
 namespace {
 
@@ -30,7 +32,7 @@ std::string OwnerRequest::ToJson() const {
   Put(&object, "as_of", query.as_of);
   Put(&object, "from", query.from);
   Put(&object, "until", query.until);
-  return object.dump();
+  return JsonText(object);
 }
 
 Result<OwnerRequest> OwnerRequest::FromJson(std::string_view text) {
@@ -67,7 +69,7 @@ Status RunStatus(const StateTable& table, const nlohmann::ordered_json& more,
   MURMUR_ASSIGN(const std::string text, StatusAsJson(info, table));
   auto status = nlohmann::ordered_json::parse(text);
   status.update(more);
-  return write(status.dump() + "\n");
+  return write(JsonText(status) + "\n");
 }
 
 Status RunRead(const OwnerRequest& request, const Pipeline& pipeline, const StateTable& table,

@@ -28,6 +28,9 @@ void RowDeltas::Add(int64_t latest_time, RecordBatch* batch, SplitProgress* prog
                 .on_counted = std::move(on_counted)},
                batch, progress, &dead_letters_);
   for (size_t i = dead; i < dead_letters_.size(); ++i) dead_bytes_ += dead_letters_[i].raw.size();
+  if (options_.dead_news && dead < dead_letters_.size()) {
+    options_.dead_news->Note(std::span(dead_letters_).subspan(dead));
+  }
   newest_time_ = std::max(newest_time_, progress->newest_time);
 }
 
@@ -75,6 +78,7 @@ std::vector<DeadLetter> RowDeltas::FoldTaken(OnCounted on_counted) {
 void RowDeltas::AddDeadLetter(DeadLetter letter) {
   dead_bytes_ += letter.raw.size();
   dead_letters_.push_back(std::move(letter));
+  if (options_.dead_news) options_.dead_news->Note(std::span(dead_letters_).last(1));
 }
 
 RowDeltas::Tables RowDeltas::NewTables() const {

@@ -94,6 +94,7 @@ RowFold::RowFold(std::shared_ptr<const Pipeline> pipeline, StateTable* table,
                  const FoldOptions& options, const MakeMethod& make_method)
     : table_(table),
       options_(options),
+      absent_(*pipeline),
       deltas_(std::move(pipeline), options),
       method_(make_method(&deltas_)),
       last_commit_(options_.clock->Steady()),
@@ -118,6 +119,7 @@ Status RowFold::Count(FoldRun* run, SplitWork* work, RecordBatch* batch) {
     batch->offsets[row] = RowId(batch->row_keys[row]);
   }
   const SplitProgress before = work->progress;
+  absent_.Note(*batch, &work->progress);
   // What a batch left undone must not be committed.
   failure_ = method_->Take(*run, work, batch);
   MURMUR_TRY(failure_);

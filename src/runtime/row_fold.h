@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "fold/absent_fields.h"
 #include "runtime/cut_map.h"
 #include "runtime/cut_method.h"
 #include "runtime/fold_worker.h"
@@ -94,6 +95,7 @@ class RowFold {
   const FoldOptions options_;
 
   mutable std::mutex mutex_;  // guards all below
+  AbsentFields absent_;
   RowDeltas deltas_;
   const std::unique_ptr<RowMethod> method_;
   std::map<std::string, MovedSplit> splits_;

@@ -1,6 +1,9 @@
 // The three modes: bootstrap, replay, and run.
 #include "murmur/run.h"
 
+#include <memory>
+#include <mutex>
+
 #include "runtime/build_version.h"
 #include "runtime/live_owner.h"
 #include "runtime/state_access.h"
@@ -57,10 +60,25 @@ Status BootstrapUnlessDone(const Definition& definition, const RunOptions& optio
   return Bootstrap(definition, bootstrap, summary);
 }
 
+// Threads of one run tell of different things: one call at a time.
+template <class Options>
+Options OneCallAtATime(Options options) {
+  const auto mutex = std::make_shared<std::mutex>();
+  const auto guarded = [&mutex](auto call) {
+    return [mutex, call](const auto& what) {
+      const std::lock_guard lock(*mutex);
+      call(what);
+    };
+  };
+  if (options.on_progress) options.on_progress = guarded(std::move(options.on_progress));
+  if (options.on_note) options.on_note = guarded(std::move(options.on_note));
+  return options;
+}
+
 }  // namespace
 
-Status Bootstrap(const Definition& definition, const BootstrapOptions& options,
-                 RunSummary* summary) {
+Status Bootstrap(const Definition& definition, const BootstrapOptions& given, RunSummary* summary) {
+  const BootstrapOptions options = OneCallAtATime(given);
   MURMUR_ASSIGN(const auto pipeline, Pipeline::Compile(definition));
   std::unique_ptr<SnapshotSource> owned;
   SnapshotSource* source = options.source;
@@ -83,7 +101,8 @@ Status Bootstrap(const Definition& definition, const BootstrapOptions& options,
   return BuildVersion(pipeline, options, build, source, summary);
 }
 
-Status Run(const Definition& definition, const LiveOptions& options, RunSummary* summary) {
+Status Run(const Definition& definition, const LiveOptions& given, RunSummary* summary) {
+  const LiveOptions options = OneCallAtATime(given);
   if (!HasLive(definition)) {
     BootstrapOptions bootstrap;
     static_cast<RunOptions&>(bootstrap) = options;
@@ -95,7 +114,8 @@ Status Run(const Definition& definition, const LiveOptions& options, RunSummary*
   return LiveOwner(&definition, directory.get(), &options).RunServing(summary);
 }
 
-Status Replay(const Definition& definition, const ReplayOptions& options, RunSummary* summary) {
+Status Replay(const Definition& definition, const ReplayOptions& given, RunSummary* summary) {
+  const ReplayOptions options = OneCallAtATime(given);
   MURMUR_ASSIGN(const ReplayRange range, ParseReplayRange(options.from, options.to));
   if (!range.times.unbounded() && !definition.time) {
     return Status(Code::kInvalidArgument,

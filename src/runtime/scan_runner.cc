@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "runtime/row_fold.h"
+#include "runtime/usable.h"
 
 namespace murmur {
 namespace {
@@ -158,6 +159,7 @@ SplitWork* ScanRunner::NextWork() {
 Status ScanRunner::Complete(std::stop_token stop) {
   if (companion_ != nullptr) MURMUR_TRY(companion_->CatchUp(stop));
   MURMUR_ASSIGN(const auto progress, Progress());
+  MURMUR_TRY(CheckUsable(*run_.pipeline, progress));
   MURMUR_ASSIGN(ScanEnd end, source_->Finish(plan_, progress));
   end.keep_ids = run_.options.overlap_until.has_value();
   return run_.table->Complete(end);

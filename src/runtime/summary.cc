@@ -1,5 +1,6 @@
 #include "runtime/summary.h"
 
+#include "runtime/usable.h"
 #include "state/progress.h"
 
 namespace murmur {
@@ -9,6 +10,7 @@ Status FillSummary(const StateTable& table, RunSummary* summary) {
   summary->inexact = info.inexact;
   MURMUR_ASSIGN(const auto snapshot, table.Snapshot());
   MURMUR_ASSIGN(const auto progress, snapshot->Progress());
+  summary->unknown_fields = UnknownFieldsOf(progress);
   const SplitProgress sum = TotalOf(progress).sum;
   summary->progress.records = sum.records;
   summary->progress.dead_letters = DeadCount(sum);

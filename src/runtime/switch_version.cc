@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "base/shown.h"
 #include "runtime/owner_socket.h"
 #include "runtime/state_access.h"
 
@@ -94,7 +95,7 @@ Result<SwapSummary> SwitchTo(const Definition& definition, StateDirectory* direc
 std::string SwapSummaryToJson(const SwapSummary& summary) {
   nlohmann::json json = {{"serving", summary.serving}, {"dropped", summary.dropped}};
   if (summary.replaced) json["replaced"] = *summary.replaced;
-  return json.dump();
+  return JsonText(json);
 }
 
 Result<SwapSummary> SwapSummaryFromJson(std::string_view text) {

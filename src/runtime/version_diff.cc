@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <queue>
 
+#include "base/shown.h"
 #include "query/row.h"
 #include "runtime/paged_cursor.h"
 
@@ -139,7 +140,7 @@ class Diff {
     for (size_t i = 0; i < row.key.size(); ++i) {
       key[row.rollup->parts[i].name] = ordered_json::parse(row.key[i]);
     }
-    difference.key = key.dump();
+    difference.key = JsonText(key);
     difference.window = row.window;
     most_.push(std::move(difference));
     if (most_.size() > top_) most_.pop();
@@ -192,7 +193,7 @@ std::string Diff::AsJson() {
                              {"keys_only_after", only_after_},
                              {"totals", totals},
                              {"top", keys}};
-  return json.dump() + "\n";
+  return JsonText(json) + "\n";
 }
 
 std::string Diff::AsText() {

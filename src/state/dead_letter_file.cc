@@ -1,11 +1,14 @@
 #include "state/dead_letter_file.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "base/shown.h"
+#include "base/utf8.h"
 #include "state/writer_lock.h"
 
 namespace murmur {
@@ -29,14 +32,16 @@ std::string Base64(std::string_view bytes) {
 
 using Json = nlohmann::ordered_json;
 
-// Bytes that are not UTF-8 become U+FFFD.
-std::string Dump(const Json& json) {
-  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-}
-
-bool IsUtf8(const std::string& text) {
-  const std::string dumped = Json(text).dump(-1, ' ', false, Json::error_handler_t::ignore);
-  return Json::parse(dumped).get_ref<const std::string&>() == text;
+// The record's bytes, which the limit on them may have cut inside a character.
+std::string_view WithoutHalfCharacter(const DeadLetter& letter) {
+  const std::string_view raw = letter.raw;
+  if (raw.size() < kDeadLetterRawBytes && letter.reason != DeadReason::kTooLong) return raw;
+  constexpr size_t kHalfBytesMax = 3;
+  for (size_t half = 0; half <= std::min(raw.size(), kHalfBytesMax); ++half) {
+    const std::string_view whole = raw.substr(0, raw.size() - half);
+    if (IsUtf8(whole)) return whole;
+  }
+  return raw;
 }
 
 }  // namespace
@@ -48,12 +53,13 @@ std::string DeadLetterLine(const DeadLetter& letter) {
   json["offset"] = letter.offset;
   json["reason"] = DeadReasonName(letter.reason);
   json["detail"] = letter.detail;
-  if (IsUtf8(letter.raw)) {
-    json["raw"] = letter.raw;
+  const std::string_view raw = WithoutHalfCharacter(letter);
+  if (IsUtf8(raw)) {
+    json["raw"] = raw;
   } else {
     json["raw_base64"] = Base64(letter.raw);
   }
-  return Dump(json) + "\n";
+  return JsonText(json) + "\n";
 }
 
 Status DeadLetterFile::Rewrite(const std::function<Status(const Visitor&)>& scan) {

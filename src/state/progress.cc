@@ -9,6 +9,30 @@ uint64_t DeadCount(const SplitProgress& progress) {
   return std::accumulate(progress.dead.begin(), progress.dead.end(), uint64_t{0});
 }
 
+uint64_t LookedAt(const SplitProgress& progress) {
+  uint64_t records = progress.records + progress.expired + progress.duplicates;
+  for (const DeadReason reason :
+       {DeadReason::kMissingKey, DeadReason::kWrongType, DeadReason::kBadTime,
+        DeadReason::kFutureTime, DeadReason::kExpression, DeadReason::kChanged}) {
+    records += progress.dead[static_cast<size_t>(reason)];
+  }
+  return records;
+}
+
+namespace {
+
+void KeepAbsentInBoth(const std::vector<AbsentField>& other, std::vector<AbsentField>* fields) {
+  std::erase_if(*fields, [&other](AbsentField& field) {
+    const auto same = std::find_if(other.begin(), other.end(),
+                                   [&field](const auto& one) { return one.name == field.name; });
+    if (same == other.end()) return true;
+    if (field.like.empty()) field.like = same->like;
+    return false;
+  });
+}
+
+}  // namespace
+
 TotalProgress TotalOf(const std::map<std::string, SplitProgress>& progress) {
   TotalProgress total;
   for (const auto& [split, p] : progress) {
@@ -20,6 +44,12 @@ TotalProgress TotalOf(const std::map<std::string, SplitProgress>& progress) {
     for (size_t i = 0; i < kDeadReasonCount; ++i) total.sum.dead[i] += p.dead[i];
     total.sum.newest_time = std::max(total.sum.newest_time, p.newest_time);
     total.splits_done += p.done ? 1 : 0;
+    if (!p.absent) continue;
+    if (!total.sum.absent) {
+      total.sum.absent = p.absent;
+    } else {
+      KeepAbsentInBoth(*p.absent, &*total.sum.absent);
+    }
   }
   return total;
 }

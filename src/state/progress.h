@@ -11,8 +11,12 @@ namespace murmur {
 
 uint64_t DeadCount(const SplitProgress& progress);
 
+// The records that could be decoded, whatever became of them.
+uint64_t LookedAt(const SplitProgress& progress);
+
 struct TotalProgress {
-  SplitProgress sum;  // of the counters; the newest of the times; no position
+  // Of the counters; the newest of the times; the fields that are absent in all; no position.
+  SplitProgress sum;
   uint64_t splits_done = 0;
 };
 TotalProgress TotalOf(const std::map<std::string, SplitProgress>& progress);

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "state/records.h"
+
 namespace murmur {
 namespace {
 
@@ -40,6 +42,38 @@ TEST(ShareReadTest, SplitsOfUnknownSizeCountWhenTheyAreDone) {
 TEST(ShareReadTest, WhatLiveReadsDoesNotCount) {
   EXPECT_EQ(ShareRead(PlanOf({100}), {{"live", Read(500)}}), 0);
   EXPECT_EQ(ShareRead(PlanOf({}), {{"live", Read(500)}}), 1);
+}
+
+SplitProgress Lacking(std::vector<AbsentField> fields) {
+  SplitProgress progress;
+  progress.records = 10;
+  progress.absent = std::move(fields);
+  return progress;
+}
+
+TEST(AbsentFieldsOfAllTest, OnlyWhatEverySplitLacksIsAbsent) {
+  const auto total = TotalOf({{"a", Lacking({{"x", ""}, {"y", ""}})},
+                              {"b", Lacking({{"x", "xx"}, {"z", ""}})},
+                              {"not begun", SplitProgress()}});
+  EXPECT_EQ(total.sum.absent, (std::vector<AbsentField>{{"x", "xx"}}));
+}
+
+TEST(AbsentFieldsOfAllTest, WithoutARecordNothingIsKnown) {
+  EXPECT_EQ(TotalOf({}).sum.absent, std::nullopt);
+  EXPECT_EQ(TotalOf({{"a", SplitProgress()}}).sum.absent, std::nullopt);
+}
+
+TEST(StoredProgressTest, AbsentFieldsAreKept) {
+  for (const SplitProgress& progress :
+       {SplitProgress(), Lacking({}), Lacking({{"x", "y"}, {"z.z", ""}})}) {
+    EXPECT_EQ(DecodeProgress(EncodeProgress(progress)).value(), progress);
+  }
+}
+
+TEST(StoredProgressTest, WhereAnEarlierVersionSaidNothingOfFieldsNoneIsAbsent) {
+  SplitProgress earlier;
+  earlier.records = 10;  // and no `absent`, as it was written then
+  EXPECT_EQ(DecodeProgress(EncodeProgress(earlier)).value().absent, std::vector<AbsentField>());
 }
 
 }  // namespace

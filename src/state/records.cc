@@ -1,5 +1,6 @@
 #include "state/records.h"
 
+#include "state/progress.h"
 #include "state/wire.h"
 
 namespace murmur {
@@ -92,6 +93,21 @@ bool GetPlan(std::string_view in, ScanPlan* plan) {
   return in.empty();
 }
 
+// What earlier versions of Murmur wrote says nothing of fields: none counts as absent then.
+bool GetAbsent(std::string_view in, SplitProgress* progress) {
+  if (in.empty()) {
+    if (LookedAt(*progress) > 0) progress->absent.emplace();
+    return true;
+  }
+  uint64_t count;
+  if (!GetCount(&in, &count)) return false;
+  progress->absent.emplace(count);
+  for (AbsentField& field : *progress->absent) {
+    if (!GetBytes(&in, &field.name) || !GetBytes(&in, &field.like)) return false;
+  }
+  return in.empty();
+}
+
 bool GetProgress(std::string_view in, SplitProgress* progress) {
   uint64_t reasons;
   if (!GetRecordVersion(&in) || !GetBytes(&in, &progress->position) ||
@@ -105,7 +121,7 @@ bool GetProgress(std::string_view in, SplitProgress* progress) {
   for (uint64_t reason = 0; reason < reasons; ++reason) {
     if (!GetVarint(&in, &progress->dead[reason])) return false;
   }
-  return in.empty();
+  return GetAbsent(in, progress);
 }
 
 bool GetDeadLetter(std::string_view in, DeadLetter* letter) {
@@ -214,6 +230,12 @@ std::string EncodeProgress(const SplitProgress& progress) {
   PutSigned(progress.newest_time, &out);
   PutVarint(progress.dead.size(), &out);
   for (const uint64_t count : progress.dead) PutVarint(count, &out);
+  if (!progress.absent) return out;
+  PutVarint(progress.absent->size(), &out);
+  for (const AbsentField& field : *progress.absent) {
+    PutBytes(field.name, &out);
+    PutBytes(field.like, &out);
+  }
   return out;
 }
 

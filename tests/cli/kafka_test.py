@@ -1710,6 +1710,57 @@ class Table:
         return json.dumps(payload, separators=self.random.choice([(",", ":"), (", ", ": ")]))
 
 
+class UnknownFieldTest(KafkaTest):
+    def told(self, file):
+        return {field["name"]: field.get("did_you_mean")
+                for field in self.status(file).get("unknown_fields", [])}
+
+    def misspelt(self, **options):
+        file = self.pipeline(**options)
+        file.write_text(file.read_text().replace("s: sum(x)", "s: sum(x), t: sum(pagee), u: sum(late)"))
+        return file
+
+    def test_of_a_topic(self):
+        self.make_topic()
+        self.produce(50)
+        file = self.misspelt()
+        self.catch_up(file)
+        self.assertEqual(self.told(file), {"pagee": "page", "late": None})
+        self.kafka.produce(self.topic, [{"page": "/a", "n": 1, "x": 1, "late": 1}], partition=1)
+        self.catch_up(file)
+        self.assertEqual(self.told(file), {"pagee": "page"})
+
+    def test_of_the_rows_inside_changes(self):
+        for schema in (False, True):
+            with self.subTest(schema=schema):
+                self.topic = f"unknown.{schema}"
+                self.make_topic()
+                table = Table(self.random, schema)
+                sender = kafka_server.Sender(self.kafka.address, {})
+                for key, value in table.transactions(50):
+                    sender.produce(self.topic, [value], 0, key)
+                file = self.misspelt(live={"format": "debezium"}, name=f"p{schema}")
+                self.catch_up(file)
+                self.assertEqual(self.told(file), {"pagee": "page", "late": None})
+
+    def test_all_messages_dead_is_told_at_once_and_fails(self):
+        self.make_topic()
+        self.kafka.produce(self.topic, [b"not JSON"] * 1000, partition=0)
+        file = self.pipeline()
+        child = self.start("run", file)
+        line = child.stderr.readline()
+        while "dead letter" not in line:
+            self.assertNotEqual(line, "")
+            line = child.stderr.readline()
+        self.assertIn("dead letter, undecodable: ", line)
+        self.assertIn("dead-letters.jsonl in ", line)
+        child.send_signal(signal.SIGTERM)
+        self.assertEqual(child.stderr.read().count("dead letter, "), 0)
+        child.wait()
+        err = self.fail_with(1, "run", file, "--until-caught-up").err
+        self.assertIn("no record could be counted: 1000 undecodable", err)
+
+
 class DebeziumTest(KafkaTest):
     def setUp(self):
         super().setUp()

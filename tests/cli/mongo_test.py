@@ -531,6 +531,32 @@ class CutLiveTest(ByCuts, LiveTest):
         self.assertIn("--fresh", outcome.err)
 
 
+class UnknownFieldTest(MongoTest):
+    def told(self, file):
+        return {field["name"]: field.get("did_you_mean")
+                for field in self.status(file).get("unknown_fields", [])}
+
+    def test_one_that_no_document_has_is_told_with_what_may_be_meant(self):
+        """The server is asked for the fields that are read, and for no others."""
+        self.fill(3000)
+        file = self.pipeline(aggregates="{n: count, t: sum(amuont), w: distinct(nobody.read)}")
+        err = self.succeed("bootstrap", file).err
+        self.assertIn("no record had a value for 'amuont' (looked for in ", err)
+        self.assertEqual(self.told(file), {"amuont": "amount", "nobody.read": "nobody.reads"})
+
+    def test_a_change_that_brings_it_ends_that(self):
+        self.fill(100)
+        file = self.pipeline(aggregates="{n: count, t: sum(fee), u: sum(other)}")
+        self.succeed("bootstrap", file)
+        self.assertEqual(set(self.told(file)), {"fee", "other"})
+        self.collection.update_one({}, {"$set": {"fee": 1, "amount": LEAST + 1}})
+        self.catch_up(file)
+        self.assertEqual(set(self.told(file)), {"other"})
+        self.collection.delete_many({})
+        self.catch_up(file)
+        self.assertEqual(set(self.told(file)), {"other"})
+
+
 class CheckTest(MongoTest):
     """Which method a state is kept by."""
 

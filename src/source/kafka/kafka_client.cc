@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "definition/secret.h"
+#include "source/client_library.h"
 
 namespace murmur {
 namespace {
@@ -168,6 +169,7 @@ Status SetUserProperties(const SourceSpec& spec, rd_kafka_conf_t* conf) {
 
 // The brokers, `properties`, and what the user says under `config:`.
 Result<KafkaConf> MakeConf(const SourceSpec& spec, const Properties& properties) {
+  MURMUR_TRY(LoadRdKafka());
   KafkaConf conf(rd_kafka_conf_new());
   const auto brokers = spec.options.find("brokers");
   if (brokers == spec.options.end()) {

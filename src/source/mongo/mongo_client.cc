@@ -7,6 +7,7 @@
 #include <chrono>
 
 #include "definition/secret.h"
+#include "source/client_library.h"
 #include "source/mongo/mongo_thread.h"
 
 namespace murmur {
@@ -234,9 +235,27 @@ Status CheckKind(const MongoPlace& place, const bson_t* description) {
   return {};
 }
 
+constexpr int32_t kNamedRows = 5;      // whose fields' names are asked for
+constexpr size_t kNamedFields = 1000;  // of them
+constexpr size_t kNamedDepth = 8;
+
+void AddFieldNames(BsonBytes document, const std::string& above, size_t depth,
+                   std::vector<std::string>* names) {
+  bool valid = false;
+  (void)ForEachBsonElement(document.data, document.size, &valid, [&](const bson_iter_t* element) {
+    const std::string path =
+        above.empty() ? bson_iter_key(element) : above + "." + bson_iter_key(element);
+    names->push_back(path);
+    const bool below = BSON_ITER_HOLDS_DOCUMENT(element) && depth < kNamedDepth;
+    if (below) AddFieldNames(EmbeddedBson(element), path, depth + 1, names);
+    return names->size() < kNamedFields;
+  });
+}
+
 }  // namespace
 
 Result<std::shared_ptr<const MongoPlace>> MakeMongoPlace(const SourceSpec& spec) {
+  MURMUR_TRY(LoadMongoc());
   InitOnce();
   auto place = std::make_shared<MongoPlace>();
   MURMUR_ASSIGN(const std::string uri_option, OptionOf(spec, "uri"));
@@ -447,6 +466,21 @@ Result<std::unique_ptr<MongoClient>> MongoClients::Take() {
 }
 
 // What one connection has met, the others will: they are made anew.
+std::vector<std::string> MongoClients::FieldNames() {
+  std::call_once(asked_for_names_, [this] {
+    auto client = Take();
+    if (!client.ok()) return;
+    const std::string text = fmt::format(R"([{{"$limit": {}}}])", kNamedRows);
+    const BsonDocument pipeline(bson_new_from_json(reinterpret_cast<const uint8_t*>(text.data()),
+                                                   static_cast<ssize_t>(text.size()), nullptr));
+    const Status status = (*client)->Aggregate(pipeline.get(), [this](const bson_t* document) {
+      AddFieldNames({bson_get_data(document), document->len}, "", 0, &field_names_);
+    });
+    Give(*std::move(client), status);
+  });
+  return field_names_;
+}
+
 void MongoClients::Give(std::unique_ptr<MongoClient> client, const Status& status) {
   std::vector<std::unique_ptr<MongoClient>> gone;
   const std::lock_guard lock(mutex_);

@@ -146,6 +146,9 @@ class MongoClients {
   // After it was used with the outcome `status`.
   void Give(std::unique_ptr<MongoClient> client, const Status& status);
 
+  // The names of the fields of a few documents, as paths; asked for once. Empty: none can be had.
+  std::vector<std::string> FieldNames();
+
   // question(client), tried again for half a minute while it is kUnavailable. Errors: kCancelled,
   // and what the question says. The question may live on after a stop: it owns what it touches.
   template <class T>
@@ -170,6 +173,8 @@ class MongoClients {
   const std::shared_ptr<const MongoPlace> place_;
   std::mutex mutex_;
   std::vector<std::unique_ptr<MongoClient>> idle_;  // under mutex_
+  std::once_flag asked_for_names_;
+  std::vector<std::string> field_names_;  // once they were asked for
 };
 
 }  // namespace murmur

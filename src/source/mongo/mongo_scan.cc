@@ -257,7 +257,8 @@ class Fetching {
 
 MongoScanStream::MongoScanStream(const std::shared_ptr<MongoClients>& clients, MongoScanRange range,
                                  const Projection& projection, const MongoScanOptions& options)
-    : queue_(std::make_shared<MongoQueue>(nullptr)),
+    : clients_(clients),
+      queue_(std::make_shared<MongoQueue>(nullptr)),
       row_bytes_(options.row_bytes),
       rows_(clients->place().ns, projection, options.row_bytes_max),
       fetching_([fetching = std::make_shared<Fetching>(clients, std::move(range), projection,
@@ -284,6 +285,7 @@ Result<ReadState> MongoScanStream::Read(std::stop_token stop, RecordBatch* batch
     MURMUR_TRY(rows_.Put(page_[next_]));
   }
   rows_.Finish();
+  batch->field_names = [clients = clients_] { return clients->FieldNames(); };
   // As the sizes of splits: of what is stored, not only of what was asked for.
   if (row_bytes_ > 0) batch->bytes = batch->rows * row_bytes_;
   batch->after = rows_.LastId();

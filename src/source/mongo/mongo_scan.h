@@ -40,6 +40,7 @@ class MongoScanStream final : public RecordStream {
   Result<ReadState> Read(std::stop_token stop, RecordBatch* batch) override;
 
  private:
+  const std::shared_ptr<MongoClients> clients_;
   const std::shared_ptr<MongoQueue> queue_;
   const uint64_t row_bytes_;
   MongoRows rows_;

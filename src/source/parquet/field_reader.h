@@ -56,6 +56,8 @@ struct FieldPlace {
 // `path` leads through structs to the node; what is behind it (list indices, map keys) is for
 // the reader.
 FieldPlace FindField(const parquet::SchemaDescriptor& schema, const FieldPath& path);
+// Of all fields, those in structs too, as paths.
+std::vector<std::string> FieldNames(const parquet::SchemaDescriptor& schema);
 
 // A string, or a nested value's JSON, of more than `max_value_bytes` makes its record a dead
 // letter. All three throw std::exception.

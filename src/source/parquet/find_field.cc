@@ -1,3 +1,5 @@
+#include <functional>
+
 #include "source/parquet/field_reader.h"
 
 namespace murmur::parquet_source {
@@ -39,6 +41,20 @@ FieldPlace FindField(const parquet::SchemaDescriptor& schema, const FieldPath& p
     if (IsBelow(schema.Column(column)->schema_node().get(), node)) place.columns.push_back(column);
   }
   return place;
+}
+
+std::vector<std::string> FieldNames(const parquet::SchemaDescriptor& schema) {
+  std::vector<std::string> names;
+  const std::function<void(const GroupNode&, const std::string&)> add =
+      [&](const GroupNode& group, const std::string& above) {
+        for (int i = 0; i < group.field_count(); ++i) {
+          const Node& node = *group.field(i);
+          names.push_back(above.empty() ? node.name() : above + "." + node.name());
+          if (IsStruct(node)) add(static_cast<const GroupNode&>(node), std::string(names.back()));
+        }
+      };
+  add(*schema.group_node(), "");
+  return names;
 }
 
 }  // namespace murmur::parquet_source

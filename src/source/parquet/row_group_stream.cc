@@ -190,6 +190,7 @@ Result<ReadState> RowGroupStream::Read(std::stop_token stop, RecordBatch* batch)
   batch->Clear();
   if (stop.stop_requested()) return Status(Code::kCancelled, "stopped");
   batch->object = input_.object;
+  batch->field_names = [schema = input_.metadata->schema()] { return FieldNames(*schema); };
   if (row_ == rows_) return ReadState::kEnd;
 
   const auto want = static_cast<uint32_t>(std::min<uint64_t>(kBatchRows, rows_ - row_));

@@ -2,11 +2,13 @@
 
 #include <arrow/filesystem/s3fs.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <mutex>
 
 #include "definition/secret.h"
 #include "murmur/run.h"
+#include "source/client_library.h"
 #include "source/objects.h"
 
 namespace murmur {
@@ -18,8 +20,12 @@ constexpr double kConnectTimeoutSeconds = 5;
 constexpr double kRequestTimeoutSeconds = 20;
 constexpr const char* kDefaultRegion = "us-east-1";
 
+std::atomic<bool> is_started{false};
+
 // Once a process; Shutdown ends it.
 Status StartSdk() {
+  MURMUR_TRY(LoadArrowS3());
+  is_started = true;
   static std::once_flag once;
   static arrow::Status started;
   std::call_once(once, [] {
@@ -97,7 +103,9 @@ Result<std::shared_ptr<arrow::fs::FileSystem>> OpenS3(const SourceSpec& spec, bo
   return std::shared_ptr<arrow::fs::FileSystem>(*std::move(store));
 }
 
-void Shutdown() noexcept { (void)arrow::fs::EnsureS3Finalized(); }
+void Shutdown() noexcept {
+  if (is_started) (void)arrow::fs::EnsureS3Finalized();
+}
 
 std::string_view S3Remedy(std::string_view message) {
   const auto has = [message](std::string_view part) { return message.find(part) != message.npos; };
