@@ -52,6 +52,9 @@ def forms(time, random):
     minute = time.replace(second=0, microsecond=0)
     second = time.replace(microsecond=0)
     name, weekday = MONTHS[time.month - 1], DAYS[time.weekday()]
+    day, short = date(utc), cut(utc, 0)
+    midnight = utc.replace(hour=0, minute=0, second=0, microsecond=0)
+    there, packed = f"{date(time)} {clock(time)}", offset_text(zone, "")
     whole = zone.utcoffset(None) % datetime.timedelta(minutes=1) == datetime.timedelta(0)
     yield "Python, isoformat", time.isoformat(), time
     yield "Python, str", str(time), time
@@ -63,34 +66,37 @@ def forms(time, random):
     yield "PostgreSQL, UTC", f"{date(utc)} {clock(utc)}{decimals(utc, '.', 6)}+00", utc
     hours = datetime.timezone(datetime.timedelta(hours=random.randrange(-12, 15)))
     if datetime.timedelta(days=1) < utc - FIRST and datetime.timedelta(days=1) < LAST - utc:
-        there = utc.astimezone(hours)
+        shifted = utc.astimezone(hours)
         total = int(hours.utcoffset(None).total_seconds()) // 3600
-        yield "PostgreSQL, hours", f"{date(there)} {clock(there)}{total:+03}", cut(utc, 0)
-        yield "Go", f"{date(there)} {clock(there)} {total:+03}00 {total:+03}", cut(utc, 0)
-    yield "Java, Instant", f"{date(utc)}T{clock(utc)}{decimals(utc, '.', digits)}Z", cut(utc, digits)
-    yield "a name of UTC", f"{date(utc)} {clock(utc)} {random.choice(['UTC', 'GMT'])}", cut(utc, 0)
-    yield "Go, UTC", f"{date(utc)} {clock(utc)}{decimals(utc, '.', digits)} +0000 UTC", cut(utc, digits)
-    yield "Go, clock", f"{date(utc)} {clock(utc)} +0000 UTC m=+0.000123", cut(utc, 0)
-    yield "Go, log", f"{date(utc, '/')} {clock(utc)}", cut(utc, 0)
-    yield "compact", f"{date(utc, '')}T{clock(utc, '')}{decimals(utc, '.', digits)}Z", cut(utc, digits)
-    yield "C", f"{DAYS[utc.weekday()]} {MONTHS[utc.month - 1]} {utc.day:2} {clock(utc)} {utc.year:04}", cut(utc, 0)
-    yield "date", date(utc), utc.replace(hour=0, minute=0, second=0, microsecond=0)
-    yield "date with a Z", date(utc) + "Z", utc.replace(hour=0, minute=0, second=0, microsecond=0)
+        yield "PostgreSQL, hours", f"{date(shifted)} {clock(shifted)}{total:+03}", short
+        yield "Go", f"{date(shifted)} {clock(shifted)} {total:+03}00 {total:+03}", short
+    point, parts = decimals(utc, ".", digits), cut(utc, digits)
+    yield "Java, Instant", f"{day}T{clock(utc)}{point}Z", parts
+    yield "a name of UTC", f"{day} {clock(utc)} {random.choice(['UTC', 'GMT'])}", short
+    yield "Go, UTC", f"{day} {clock(utc)}{point} +0000 UTC", parts
+    yield "Go, clock", f"{day} {clock(utc)} +0000 UTC m=+0.000123", short
+    yield "Go, log", f"{date(utc, '/')} {clock(utc)}", short
+    yield "compact", f"{date(utc, '')}T{clock(utc, '')}{point}Z", parts
+    yield "C", (f"{DAYS[utc.weekday()]} {MONTHS[utc.month - 1]} {utc.day:2} {clock(utc)} "
+                f"{utc.year:04}"), short
+    yield "date", day, midnight
+    yield "date with a Z", day + "Z", midnight
     if whole:
         offset = offset_text(zone)
         yield "Java", f"{date(time)}T{clock(time)}{offset}[Europe/Paris]", second
         yield "Java, minutes", f"{date(time)}T{time.hour:02}:{time.minute:02}{offset}[A/B]", minute
-        yield "Ruby", f"{date(time)} {clock(time)} {offset_text(zone, '')}", second
-        yield "Go, zone", f"{date(time)} {clock(time)} {offset_text(zone, '')} CET", second
-        yield "Apache", f"{time.day:02}/{name}/{time.year:04}:{clock(time)} {offset_text(zone, '')}", second
-        yield "compact, zone", f"{date(time, '')}T{clock(time, '')}{offset_text(zone, '')}", second
-        yield "git", f"{weekday} {name} {time.day} {clock(time)} {time.year:04} {offset_text(zone, '')}", second
-        yield "Ruby, zone before the year", f"{weekday} {name} {time.day:02} {clock(time)} {offset_text(zone, '')} {time.year:04}", second
-        yield "JavaScript", f"{weekday} {name} {time.day:02} {time.year:04} {clock(time)} GMT{offset_text(zone, '')} (A Zone)", second
-        yield "RFC 5322", f"{weekday}, {time.day:02} {name} {time.year:04} {clock(time)} {offset_text(zone, '')}", second
+        year, begin = f"{time.year:04}", f"{weekday} {name} {time.day:02}"
+        yield "Ruby", f"{there} {packed}", second
+        yield "Go, zone", f"{there} {packed} CET", second
+        yield "Apache", f"{time.day:02}/{name}/{year}:{clock(time)} {packed}", second
+        yield "compact, zone", f"{date(time, '')}T{clock(time, '')}{packed}", second
+        yield "git", f"{weekday} {name} {time.day} {clock(time)} {year} {packed}", second
+        yield "zone before the year", f"{begin} {clock(time)} {packed} {year}", second
+        yield "JavaScript", f"{begin} {year} {clock(time)} GMT{packed} (A Zone)", second
+        yield "RFC 5322", f"{weekday}, {time.day:02} {name} {year} {clock(time)} {packed}", second
         if time.year >= 1000:
             yield "Python, email", email.utils.format_datetime(time), second
-            yield "RFC 1123", email.utils.format_datetime(utc, usegmt=True), cut(utc, 0)
+            yield "RFC 1123", email.utils.format_datetime(utc, usegmt=True), short
 
 
 def shown(time):
@@ -135,7 +141,6 @@ key: [k]
 time: t
 {window}
 max_ahead: 36525d
-where: 'true'
 aggregates: {{n: count, t: max(t)}}
 bootstrap: {{jsonl: {{path: events.jsonl}}}}
 state: {{rocksdb: {{path: state{len(window)}}}}}
@@ -158,7 +163,8 @@ max_errors: unlimited
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
     def test_what_is_no_time_is_a_dead_letter_that_says_why(self):
-        cases = {"01/02/2026 10:00": "which is the day", "2026-03-01 10:00:00 CET": "the zone 'CET'",
+        cases = {"01/02/2026 10:00": "which is the day",
+                 "2026-03-01 10:00:00 CET": "the zone 'CET'",
                  "2026-03-01T10:00[Europe/Paris]": "region", "yesterday": "expected RFC 3339",
                  "1772359200": "number in quotes", "infinity": "outside the years 0001 to 9999",
                  "+10000-01-01T00:00:00Z": "outside the years", "0000-12-31": "outside the years",
@@ -196,7 +202,8 @@ max_errors: unlimited
         text = ("name: p\nkey: [u]\ntime: %s\naggregates: {n: count}\n"
                 "replay: {archive: {path: archive}}\nstate: {rocksdb: {path: %s}}\n")
         self.write("p.yaml", text % ("{field: t, optional: true}", "state"))
-        done = self.succeed("replay", "p.yaml", "--from", "2026-03-01 00:00:00+00", "--to", "20260302T000000Z")
+        done = self.succeed("replay", "p.yaml", "--from", "2026-03-01 00:00:00+00",
+                            "--to", "20260302T000000Z")
         self.assertIn("records without a usable time are left out", done.err)
         self.assertEqual(self.succeed("dump", "p.yaml").rows()[0]["n"], 3)
         self.succeed("replay", "p.yaml", "--to", "2026-03-02")
@@ -208,7 +215,7 @@ max_errors: unlimited
         self.write("q.yaml", text % ("t", "strict"))
         failed = self.murmur("replay", "q.yaml", "--from", "2026-03-01", "--to", "2026-03-02")
         self.assertEqual(failed.code, 1)
-        self.assertIn("bad_time", failed.out + failed.err)
+        self.assertEqual({letter["reason"] for letter in self.dead_letters("strict")}, {"bad_time"})
 
     def test_the_command_line_reads_the_same_forms(self):
         self.write_events("events.jsonl", [{"page": "/a", "ts": f"2026-03-0{day}T12:00:00Z"}
@@ -231,7 +238,8 @@ max_errors: unlimited
                 self.assertIn(f"{option} '{text}'", refused.err)
 
     def test_infinite_times_of_parquet_are_before_and_after_all_others(self):
-        micros = [2**63 - 1, -2**63 + 1, -2**63, 9223372036825200000, -9223372036832400000, 0, 10**15]
+        micros = [2**63 - 1, -2**63 + 1, -2**63, 9223372036825200000, -9223372036832400000, 0,
+                  10**15]
         days = [2**31 - 1, -2**31 + 1, -2**31, 2**31 - 1, -2**31, 0, 20513]
         table = pyarrow.table({
             "k": ["a"] * len(micros),
@@ -254,7 +262,8 @@ max_errors: unlimited
         self.write("key.yaml", "name: key\nkey: [us]\naggregates: {n: count}\n"
                    "bootstrap: {parquet: {path: t.parquet}}\nstate: {rocksdb: {path: keys}}\n")
         self.succeed("bootstrap", "key.yaml")
-        self.assertEqual([(row["key"]["us"], row["n"]) for row in self.succeed("dump", "key.yaml").rows()],
+        rows = self.succeed("dump", "key.yaml").rows()
+        self.assertEqual([(row["key"]["us"], row["n"]) for row in rows],
                          [("-infinity", 3), ("1970-01-01T00:00:00Z", 1),
                           ("2001-09-09T01:46:40Z", 1), ("infinity", 2)])
 

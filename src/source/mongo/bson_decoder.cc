@@ -169,7 +169,9 @@ bool BsonDecoder::ReadValue(const bson_iter_t* value, const FieldRequest& field,
       text = bson_iter_code(value, &size);
       return ReadString({text, size}, field, cell);
     case BSON_TYPE_BOOL: *cell = Cell::Bool(bson_iter_bool(value)); return true;
-    case BSON_TYPE_DATE_TIME: return ReadDate(bson_iter_date_time(value), cell);
+    case BSON_TYPE_DATE_TIME:
+      *cell = Cell::Time(TimeOfUnits(bson_iter_date_time(value), TimeUnit::kMillis));
+      return true;
     case BSON_TYPE_TIMESTAMP:
       bson_iter_timestamp(value, &seconds, &increment);
       *cell = Cell::Time(seconds * kMicrosPerSecond);
@@ -187,11 +189,6 @@ bool BsonDecoder::ReadString(std::string_view text, const FieldRequest& field, C
     return Refuse(DeadReason::kInvalidUtf8, field, "a string that is not UTF-8");
   }
   *cell = Cell::String(text);
-  return true;
-}
-
-bool BsonDecoder::ReadDate(int64_t millis, Cell* cell) {
-  *cell = Cell::Time(TimeOfUnits(millis, TimeUnit::kMillis));
   return true;
 }
 

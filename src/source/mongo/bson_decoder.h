@@ -45,7 +45,6 @@ class BsonDecoder {
   bool ReadField(const bson_iter_t* value, uint32_t column);
   bool ReadValue(const bson_iter_t* value, const FieldRequest& field, Cell* cell);
   bool ReadString(std::string_view text, const FieldRequest& field, Cell* cell);
-  static bool ReadDate(int64_t millis, Cell* cell);
   bool ReadDecimal(const bson_iter_t* value, const FieldRequest& field, Cell* cell);
   bool ReadJson(const bson_iter_t* value, const FieldRequest& field, Cell* cell);
   void ReadOid(const bson_oid_t& oid, const FieldRequest& field, Cell* cell);
