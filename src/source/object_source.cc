@@ -54,9 +54,13 @@ Result<HandoffToken> ObjectSource::CaptureHandoff(std::stop_token stop) {
 
 Result<ScanPlan> ObjectSource::Scan(std::stop_token stop) {
   ahead_.Begin({});
-  MURMUR_ASSIGN(frozen_, options_.objects->List());
-  ScanPlan plan{.source = options_.name, .splits = {}, .payload = {}, .inexact = {}};
-  MURMUR_ASSIGN(plan.payload, SerializeObjects(frozen_));
+  notes_.clear();
+  MURMUR_ASSIGN(Listing listing, options_.objects->List(stop));
+  frozen_.clear();
+  for (Listing::Entry& entry : listing.entries) frozen_.push_back(std::move(entry.object));
+  notes_ = std::move(listing.notes);
+  ScanPlan plan{
+      .source = options_.name, .splits = {}, .payload = SerializeObjects(frozen_), .inexact = {}};
   MURMUR_ASSIGN(const auto picked, Pick(stop, &plan));
   MURMUR_TRY(AddAllSplits(stop, picked, &plan.splits));
   if (options_.objects->remote()) ahead_.Begin(plan.splits);

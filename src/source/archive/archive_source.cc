@@ -28,7 +28,10 @@ struct ArchiveOptions {
 
 // What lies before the names that a layout looks at: the path, up to a star.
 std::string RootOf(const std::string& path, const std::vector<SourceObject>& objects) {
-  std::string root = path.substr(0, path.find_first_of("*?["));
+  const bool is_file = path.find("://") == path.npos;
+  const std::string normal = is_file ? NormalisedPath(path) : path;
+  std::string root = normal.substr(0, normal.find_first_of("*?["));
+  if (root.empty()) return root;
   while (root.ends_with('/')) root.pop_back();
   const std::string below = root + "/";
   const bool directory = std::all_of(objects.begin(), objects.end(), [&](const auto& object) {

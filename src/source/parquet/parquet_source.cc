@@ -1,6 +1,7 @@
 #include "source/parquet/parquet_source.h"
 
-#include <arrow/filesystem/mockfs.h>
+#include <arrow/buffer.h>
+#include <arrow/io/memory.h>
 #include <fmt/format.h>
 #include <parquet/exception.h>
 #include <parquet/file_reader.h>
@@ -198,6 +199,33 @@ ParquetOptions OptionsOf(const Definition& definition) {
   return options;
 }
 
+// Bytes under a name.
+class OneObjectStore final : public ObjectStore {
+ public:
+  // A hash stands for the time of change, so that a plan is refused over other bytes.
+  OneObjectStore(const std::string& name, const std::string& bytes)
+      : bytes_(arrow::Buffer::FromString(bytes)) {
+    object_.size = bytes.size();
+    object_.mtime_ns = static_cast<int64_t>(std::hash<std::string_view>()(bytes) >> 2);
+    SetName(name, &object_);
+  }
+
+  Result<std::vector<SourceObject>> List(const std::string& prefix, size_t,
+                                         const std::stop_token&) const override {
+    const bool wanted = RawName(object_).starts_with(prefix);
+    return wanted ? std::vector{object_} : std::vector<SourceObject>();
+  }
+  Result<std::shared_ptr<arrow::io::RandomAccessFile>> Open(const std::string&,
+                                                            const SourceObject&) const override {
+    return std::shared_ptr<arrow::io::RandomAccessFile>(
+        std::make_shared<arrow::io::BufferReader>(bytes_));
+  }
+
+ private:
+  const std::shared_ptr<arrow::Buffer> bytes_;
+  SourceObject object_;
+};
+
 std::unique_ptr<SnapshotSource> MakeSource(std::vector<std::string> paths, HandoffToken handoff,
                                            std::shared_ptr<const ObjectSet> objects,
                                            const Definition& definition) {
@@ -232,13 +260,8 @@ Result<std::unique_ptr<SnapshotSource>> MakeParquetSource(const Definition& defi
 Result<std::unique_ptr<SnapshotSource>> MakeParquetSourceFromBytes(const Definition& definition,
                                                                    const std::string& name,
                                                                    const std::string& bytes) {
-  using arrow::fs::TimePoint;
-  // A hash stands for the time of change, so that a plan is refused over other bytes.
-  const auto hash = static_cast<int64_t>(std::hash<std::string_view>()(bytes) >> 2);
-  auto memory =
-      std::make_shared<arrow::fs::internal::MockFileSystem>(TimePoint(TimePoint::duration(hash)));
-  MURMUR_TRY(FromArrow(memory->CreateFile(name, bytes), name));
-  auto objects = std::make_shared<ObjectSet>(std::vector{name}, "", memory);
+  auto store = std::make_shared<OneObjectStore>(name, bytes);
+  auto objects = std::make_shared<ObjectSet>(std::vector{name}, std::move(store), "");
   return MakeSource({name}, {}, std::move(objects), definition);
 }
 
