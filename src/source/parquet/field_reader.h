@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "murmur/record.h"
+#include "murmur/status.h"
 #include "source/parquet/values.h"
 
 namespace murmur::parquet_source {
@@ -56,6 +57,8 @@ struct FieldPlace {
 // `path` leads through structs to the node; what is behind it (list indices, map keys) is for
 // the reader.
 FieldPlace FindField(const parquet::SchemaDescriptor& schema, const FieldPath& path);
+// Errors: kInvalidArgument: two columns have the name, and either could be meant.
+Status CheckFieldIsOne(const parquet::SchemaDescriptor& schema, const FieldPath& path);
 
 // A string, or a nested value's JSON, of more than `max_value_bytes` makes its record a dead
 // letter. All three throw std::exception.

@@ -23,6 +23,7 @@
 namespace murmur {
 namespace {
 
+using parquet_source::CheckFieldIsOne;
 using parquet_source::DateCell;
 using parquet_source::FieldPlace;
 using parquet_source::Footer;
@@ -79,7 +80,7 @@ std::optional<TimeRange> ChunkTimes(const parquet::ColumnChunkMetaData& chunk) {
 bool MayHoldTimes(const parquet::FileMetaData& metadata, int row_group, const FieldPath& field,
                   const TimeRange& range) {
   const FieldPlace place = parquet_source::FindField(*metadata.schema(), field);
-  if (!place.flat) return true;
+  if (!place.flat || !CheckFieldIsOne(*metadata.schema(), field).ok()) return true;
   try {
     const auto times = ChunkTimes(*metadata.RowGroup(row_group)->ColumnChunk(place.columns[0]));
     return !times || (times->max >= range.min && times->min <= range.max);
@@ -177,6 +178,10 @@ Result<std::unique_ptr<RecordStream>> ParquetFormat::Open(const SourceObject& ob
   if (footer.metadata == nullptr) {
     return parquet_source::OpenDamaged(object.name, 0, split.bytes, footer.damage, after);
   }
+  for (const FieldRequest& request : projection.fields) {
+    const Status one = CheckFieldIsOne(*footer.metadata->schema(), request.path);
+    if (!one.ok()) return one.Annotated(object.name);
+  }
   parquet_source::RowGroupInput input;
   input.object = object.name;
   MURMUR_ASSIGN(input.file, objects_->Open(object));
@@ -234,6 +239,7 @@ std::unique_ptr<SnapshotSource> MakeSource(std::vector<std::string> paths, Hando
                              .objects = std::move(objects),
                              .formats = {}};
   source.formats.push_back(MakeParquetFormat(source.objects, definition));
+  if (definition.bootstrap) source.hive = TakesHiveFields(*definition.bootstrap, &source.name);
   return std::make_unique<ObjectSource>(std::move(source));
 }
 
