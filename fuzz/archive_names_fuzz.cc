@@ -27,9 +27,9 @@ void Require(bool holds) {
 }
 
 LayoutOptions OptionsOf(uint8_t byte) {
-  constexpr Layout kLayouts[] = {Layout::kPlain,       Layout::kHive,     Layout::kKafkaConnect,
-                                 Layout::kAiven,       Layout::kMskDelivery,
-                                 Layout::kFirehose,    Layout::kDynamoDbExport};
+  constexpr Layout kLayouts[] = {
+      Layout::kPlain,       Layout::kHive,     Layout::kKafkaConnect,  Layout::kAiven,
+      Layout::kMskDelivery, Layout::kFirehose, Layout::kDynamoDbExport};
   LayoutOptions options;
   if (byte % 8 < std::size(kLayouts)) options.layout = kLayouts[byte % 8];
   options.offsets = static_cast<LayoutOptions::Offsets>(byte / 8 % 3);

@@ -14,8 +14,9 @@ bool HasWildcard(std::string_view text);  // any of * ? [
 // What lies between the slashes: "a//b" is {"a", "", "b"}, and "" is {""}.
 std::vector<std::string_view> SplitPathComponents(std::string_view path);
 
-// '*' is any run of characters, '?' one, '[a-c]' and '[!x]' sets; an unclosed '[' is itself. Text is
-// UTF-8; a byte that is none is a character. As in a shell, a leading '.' is matched only by a '.'.
+// '*' is any run of characters, '?' one, '[a-c]' and '[!x]' sets; an unclosed '[' is itself. Text
+// is UTF-8; a byte that is none is a character. As in a shell, a leading '.' is matched only by a
+// '.'.
 bool MatchesComponent(std::string_view pattern, std::string_view name);
 
 // Does `path` match `pattern`, component by component? '**' as a component is any number of

@@ -15,8 +15,8 @@ namespace murmur {
 // the innermost counts. Hive's name for null, and what is not UTF-8, are no value.
 std::map<std::string, std::string> HiveFieldsOf(std::string_view name);
 
-// The records of `inner`, where a field that one lacks has the value that `fields` gives it, as text
-// (the field under `time`: as a time). Threads: as RecordStream.
+// The records of `inner`, where a field that one lacks has the value that `fields` gives it, as
+// text (the field under `time`: as a time). Threads: as RecordStream.
 std::unique_ptr<RecordStream> AddHiveFields(std::map<std::string, std::string> fields,
                                             Projection projection,
                                             std::unique_ptr<RecordStream> inner);

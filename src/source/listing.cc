@@ -52,7 +52,7 @@ Status SortByName(Listing* listing) {
     const SourceObject& object = entries[i].object;
     if (!object.raw_name.empty()) odd.push_back(object.name);
     if (i == 0 || entries[i - 1].object.name != object.name) continue;
-    return Status(Code::kInvalidArgument,
+    return Status(Code::kFailedPrecondition,
                   fmt::format("two names look like '{}', since one of them is not UTF-8: rename it",
                               object.name));
   }

@@ -24,7 +24,8 @@ struct SourceObject {
   uint64_t size = 0;     // bytes
   int64_t mtime_ns = 0;  // since the Unix epoch
   std::string tag;       // of a store that has such: differs when the content does (ETag)
-  // Of a store: the class where an object may have to be restored before it can be read ("GLACIER").
+  // Of a store: the class where an object may have to be restored before it can be read
+  // ("GLACIER").
   std::string cold;
   // The name's bytes where they are no UTF-8; `name` has "\xE9" for such a byte then.
   std::string raw_name;
@@ -46,12 +47,13 @@ struct Listing {
 
 // Files that `paths` name; relative ones start at `base_directory`.
 // Errors: kNotFound (a path names nothing; says which), kPermissionDenied (a directory, or a file's
-// attributes, may not be read), kInvalidArgument (a pipe; two names that look alike), kCancelled.
+// attributes, may not be read), kInvalidArgument (a pipe), kFailedPrecondition (two names that look
+// alike), kCancelled.
 Result<Listing> ListFiles(const std::vector<std::string>& paths, const std::string& base_directory,
                           HiddenFiles hidden, const std::stop_token& stop);
 
-// A file's path without what stands for nothing: "./a//b/" is "a/b". ".." stays: what lies before it
-// may be a link.
+// A file's path without what stands for nothing: "./a//b/" is "a/b". ".." stays: what lies before
+// it may be a link.
 std::string NormalisedPath(std::string_view path);
 
 // One file, as ListFiles would give it. Errors: kNotFound, kPermissionDenied.
@@ -81,10 +83,10 @@ class ObjectStore {
 
 // Objects that `paths` name; names begin with `scheme`. Errors: as ListFiles and ObjectStore::List.
 Result<Listing> ListStore(const ObjectStore& store, const std::vector<std::string>& paths,
-                          std::string_view scheme, HiddenFiles hidden,
-                          const std::stop_token& stop);
+                          std::string_view scheme, HiddenFiles hidden, const std::stop_token& stop);
 
-// Sets object->name to `bytes`, readable whatever they are, and raw_name where that loses something.
+// Sets object->name to `bytes`, readable whatever they are, and raw_name where that loses
+// something.
 void SetName(std::string bytes, SourceObject* object);
 // The name's bytes.
 const std::string& RawName(const SourceObject& object);
@@ -92,7 +94,7 @@ const std::string& RawName(const SourceObject& object);
 // "a, b, c and 4 more": of names, for a note.
 std::string Examples(const std::vector<std::string>& names);
 
-// Sorts the entries by name. Errors: kInvalidArgument: two names that can't be told apart.
+// Sorts the entries by name. Errors: kFailedPrecondition: two names that can't be told apart.
 Status SortByName(Listing* listing);
 
 }  // namespace murmur

@@ -117,8 +117,8 @@ Status FileWalk::Find(const std::string& path) {
   const std::string name = NormalisedPath(path);
   const size_t before = found_.size();
   directories_ = 0;
-  struct stat status{};
-  struct stat link{};
+  struct stat status {};
+  struct stat link {};
   const bool exists = stat(At(name).c_str(), &status) == 0;
   const int error = exists ? 0 : errno;
   if (exists && S_ISREG(status.st_mode)) {
@@ -150,9 +150,10 @@ Status FileWalk::Find(const std::string& path) {
     if (path.ends_with('/')) pattern.emplace_back(kAnyDepth);
     MURMUR_TRY(WalkFrom(fixed, std::move(pattern), false));
     if (directories_ > 0 && found_.size() > before) {
-      glob_notes_.push_back(fmt::format("{} directories match '{}' and are not read; '{}/**' names "
-                                        "the files below them",
-                                        directories_, path, name));
+      glob_notes_.push_back(
+          fmt::format("{} directories match '{}' and are not read; '{}/**' names "
+                      "the files below them",
+                      directories_, path, name));
     }
   }
   return found_.size() > before ? Status() : NothingAt(path);
@@ -161,8 +162,8 @@ Status FileWalk::Find(const std::string& path) {
 Status FileWalk::NothingAt(const std::string& path) const {
   std::string but;
   if (directories_ > 0) {
-    but = fmt::format(", but {} directories: '{}/**' names the files below them", directories_,
-                      path);
+    but =
+        fmt::format(", but {} directories: '{}/**' names the files below them", directories_, path);
   } else if (!odd_.empty()) {
     but = fmt::format(" that can be read: {}", Examples(odd_));
   }
@@ -189,7 +190,7 @@ Status FileWalk::WalkFrom(const std::string& name, std::vector<std::string> patt
 
 Status FileWalk::VisitDirectory(const Visit& visit) {
   if (stop_.stop_requested()) return Status(Code::kCancelled, visit.name);
-  struct stat status{};
+  struct stat status {};
   if (stat(At(visit.name).c_str(), &status) != 0) {  // it may have gone since it was seen
     return LeadsNowhere(errno) ? Status() : Refused(visit.name, "can't be looked at", errno);
   }
@@ -234,12 +235,12 @@ bool FileWalk::Matches(const std::string& part, const std::string& entry) const 
 
 // `entry` matches its part of the pattern, or is that.
 Status FileWalk::TakeEntry(const Visit& visit, const std::string& entry) {
-  const std::string name = visit.name.empty()           ? entry
+  const std::string name = visit.name.empty()          ? entry
                            : visit.name.ends_with('/') ? visit.name + entry
-                                                        : visit.name + "/" + entry;
+                                                       : visit.name + "/" + entry;
   const bool any_depth = pattern_[visit.part] == kAnyDepth;
   const bool last = visit.part + 1 == pattern_.size();
-  struct stat status{};
+  struct stat status {};
   if (lstat(At(name).c_str(), &status) != 0) {
     return LeadsNowhere(errno) ? Status() : Refused(name, "can't be looked at", errno);
   }
@@ -282,8 +283,8 @@ void FileWalk::NoteOdd(const std::string& name, std::string_view what) {
 std::vector<std::string> FileWalk::Notes() const {
   std::vector<std::string> notes = glob_notes_;
   if (!odd_.empty()) {
-    notes.push_back(fmt::format("{} names are no files and are not read: {}", odd_.size(),
-                                Examples(odd_)));
+    notes.push_back(
+        fmt::format("{} names are no files and are not read: {}", odd_.size(), Examples(odd_)));
   }
   return notes;
 }
@@ -323,8 +324,8 @@ Result<Listing> ListFiles(const std::vector<std::string>& paths, const std::stri
   for (Candidate& candidate : found) {
     if (identities.insert(candidate.identity).second) {
       names.insert(RawName(candidate.object));
-      listing.entries.push_back({.object = std::move(candidate.object),
-                                 .identity = std::move(candidate.identity)});
+      listing.entries.push_back(
+          {.object = std::move(candidate.object), .identity = std::move(candidate.identity)});
     } else if (!names.contains(RawName(candidate.object))) {
       others.insert(candidate.object.name);
     }
@@ -343,7 +344,7 @@ std::string FilePath(const SourceObject& object, const std::string& base_directo
 }
 
 Result<Listing::Entry> StatFile(const SourceObject& object, const std::string& base_directory) {
-  struct stat status{};
+  struct stat status {};
   if (stat(FilePath(object, base_directory).c_str(), &status) != 0) {
     if (LeadsNowhere(errno)) return Status(Code::kNotFound, object.name + " is gone");
     return Refused(RawName(object), "can't be looked at", errno);

@@ -81,8 +81,8 @@ Status StoreWalk::FindPlain(const std::string& path, const std::string& name) {
   if (empty) {
     AddBelow(name + "/", below);
   } else if (!below.empty()) {
-    notes_.push_back(fmt::format("'{}' is an object; what lies below '{}/' is not read", path,
-                                 path));
+    notes_.push_back(
+        fmt::format("'{}' is an object; what lies below '{}/' is not read", path, path));
   }
   return {};
 }
@@ -91,10 +91,9 @@ Status StoreWalk::FindGlob(const std::string& name, size_t key_at) {
   const size_t wild = name.find_first_of("*?[", key_at);
   MURMUR_ASSIGN(const auto objects, store_.List(name.substr(0, wild), kAll, stop_));
   const bool folder = name.ends_with('/');
-  const bool literal =
-      std::any_of(objects.begin(), objects.end(), [&](const SourceObject& object) {
-        return folder ? RawName(object).starts_with(name) : RawName(object) == name;
-      });
+  const bool literal = std::any_of(objects.begin(), objects.end(), [&](const SourceObject& object) {
+    return folder ? RawName(object).starts_with(name) : RawName(object) == name;
+  });
   if (literal && folder) {
     AddBelow(name, objects);
     return {};

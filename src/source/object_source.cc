@@ -215,8 +215,8 @@ Result<std::unique_ptr<RecordStream>> ObjectSource::OpenNow(const Split& split,
   if (place.mode.next) {
     MURMUR_ASSIGN(next, FirstRecordOf(*place.mode.next, place.mode, projection));
   }
-  return with_fields(std::make_unique<SliceStream>(
-      std::move(stream), place.mode.slice, format.OffsetsAreNumbers(), position, next));
+  return with_fields(std::make_unique<SliceStream>(std::move(stream), place.mode.slice,
+                                                   format.OffsetsAreNumbers(), position, next));
 }
 
 // What tells the first record of an object from others; unknown where it can't be read.

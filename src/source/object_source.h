@@ -23,8 +23,8 @@ struct ReadMode {
   bool concatenated = false;  // JSON values may follow each other without a newline
   bool head = false;          // only the first records are wanted
   RecordSlice slice;
-  // The object (index in the list of all) that begins where this one should end: is its first record
-  // in this one too, and where? As SlicePosition tells then.
+  // The object (index in the list of all) that begins where this one should end: is its first
+  // record in this one too, and where? As SlicePosition tells then.
   std::optional<size_t> next;
 };
 

@@ -1,6 +1,6 @@
 // The objects (files) that a file source reads: found as listing.h says, frozen with size and time
-// of change when a scan starts, checked and opened again later. Includes Arrow's headers: for source
-// implementations, not for public headers.
+// of change when a scan starts, checked and opened again later. Includes Arrow's headers: for
+// source implementations, not for public headers.
 #pragma once
 
 #include <arrow/io/interfaces.h>

@@ -107,7 +107,8 @@ Result<ReadState> SliceStream::Read(std::stop_token stop, RecordBatch* batch) {
   Number(*batch);
   Keep(batch);
   const std::string found =
-      position_.found ? fmt::format("@{}{}", *position_.found, position_.found_more ? "+" : "") : "";
+      position_.found ? fmt::format("@{}{}", *position_.found, position_.found_more ? "+" : "")
+                      : "";
   batch->after = fmt::format("{}{}/{}", position_.count, found, batch->after);
   return state;
 }
@@ -147,8 +148,8 @@ RecordMark MarkOfRow(const RecordBatch& batch, uint32_t row) {
 
 RecordMark FirstMark(const RecordBatch& batch) {
   const bool dead_first =
-      batch.rows == 0 || (!batch.dead_letters.empty() &&
-                          batch.dead_letters.front().offset < batch.offsets.front());
+      batch.rows == 0 ||
+      (!batch.dead_letters.empty() && batch.dead_letters.front().offset < batch.offsets.front());
   return dead_first ? MarkOfDead(batch.dead_letters.front()) : MarkOfRow(batch, 0);
 }
 

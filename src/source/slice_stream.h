@@ -16,18 +16,19 @@ struct RecordSlice {
   bool operator==(const RecordSlice&) const = default;
 };
 
-// What tells a record from others: a hash of its bytes, or of its cells where the source has no bytes
-// at hand. Equal records have equal marks. Empty: it could be any record.
+// What tells a record from others: a hash of its bytes, or of its cells where the source has no
+// bytes at hand. Equal records have equal marks. Empty: it could be any record.
 using RecordMark = std::optional<uint64_t>;
 RecordMark MarkOfRow(const RecordBatch& batch, uint32_t row);
 // Of the batch's first record, dead or not. REQUIRES: it has one
 RecordMark FirstMark(const RecordBatch& batch);
 
-// What a position of a SliceStream says: "<count>/<position of inner>", or, where a record was found
-// that could be the one looked for, "<count>@<number>/…", and "<count>@<number>+/…" for several.
+// What a position of a SliceStream says: "<count>/<position of inner>", or, where a record was
+// found that could be the one looked for, "<count>@<number>/…", and "<count>@<number>+/…" for
+// several.
 struct SlicePosition {
-  uint64_t count = 0;              // records so far
-  std::optional<uint64_t> found;   // the number of the first that could be it
+  uint64_t count = 0;             // records so far
+  std::optional<uint64_t> found;  // the number of the first that could be it
   bool found_more = false;
   Position inner;
 };

@@ -329,6 +329,47 @@ class KafkaConnectTest(ArchiveTest):
                    notes=["1 objects are left out, other names are .*: .*README.txt"])
 
 
+class HolesTest(ArchiveTest):
+    """Offsets that are no records, as tombstones that were left out are, beside overlaps. The oracle is
+    what was written: every offset has a record of its own."""
+
+    def replay_of(self, objects, options="", extra=""):
+        shutil.rmtree(self.directory / "topics", ignore_errors=True)
+        shutil.rmtree(self.directory / "state", ignore_errors=True)
+        for offsets in objects:
+            self.write(f"topics/t/partition=0/t+0+{offsets[0]:010d}.json", "".join(
+                json.dumps({"k": "a", "x": offset}) + "\n" for offset in offsets))
+        file = self.write("holes.yaml", "name: holes\nkey: [x]\naggregates: {n: count}\n"
+                          f"replay: {{archive: {{path: topics{options}}}}}\n"
+                          f"state: {{rocksdb: {{path: state}}}}\n{extra}")
+        summary = self.replay(file)
+        counts = {row["key"]["x"]: row["n"] for row in self.succeed("dump", file).rows()}
+        self.assertEqual(set(counts), {x for offsets in objects for x in offsets}, "lost")
+        return counts, summary, self.status(file)["handoff"]
+
+    def test_what_may_count_twice_is_called_so(self):
+        for objects in ([[0, 2, 3, 4], [3, 4, 5]],  # more records than offsets
+                        [[0, 2, 3], [3, 4, 5]],     # as many, by accident
+                        [[0, 2, 3, 4, 5], [3, 4]]):  # the later one is shorter
+            counts, summary, handoff = self.replay_of(objects)
+            self.assertRegex(summary["at_least_once"], "offsets of single records are not known")
+            self.assertGreater(max(counts.values()), 1)
+            self.assertIsNone(handoff)
+            counts, summary, _ = self.replay_of(objects, extra="id: x\n")
+            self.assertNotIn("at_least_once", summary)
+            self.assertEqual(set(counts.values()), {1})
+
+    def test_holes_without_overlaps_and_overlaps_without_holes_are_exact(self):
+        for objects, handoff in (([[0, 2], [3, 4, 5]], None),
+                                 ([[0, 1, 2, 3, 4], [3, 4, 5]], {"kafka": {"0": "6"}}),
+                                 ([[0, 1, 2, 3, 4, 5], [2, 3]], {"kafka": {"0": "6"}}),
+                                 ([[0, 1, 2, 3, 4, 5], [2, 3], [6, 7]], {"kafka": {"0": "8"}})):
+            counts, summary, said = self.replay_of(objects)
+            self.assertNotIn("at_least_once", summary)
+            self.assertEqual(set(counts.values()), {1}, objects)
+            self.assertEqual(said, handoff, objects)
+
+
 class OffsetRangeTest(ArchiveTest):
     def setUp(self):
         super().setUp()

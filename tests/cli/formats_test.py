@@ -164,12 +164,12 @@ class FormatsTest(ProgramTest):
         for number, directory in enumerate(["dt=2026-03-01/country=DE", "dt=2026-03-01/country=a%2Fb",
                                             "dt=2026-03-02/country=__HIVE_DEFAULT_PARTITION__"]):
             put(self.directory / "data" / directory, number)
-        file = self.write("d.yaml", "name: t\nkey: [dt, country]\nnull_key: keep\ntime: dt\n"
+        file = self.write("d.yaml", "name: t\nkey: [country]\nnull_key: keep\ntime: dt\n"
                           "window: {every: 1d}\naggregates: {n: count, s: sum(x)}\n"
                           f"bootstrap: {{{kind}: {{path: {path}, hive: true{options}}}}}\n"
                           "state: {rocksdb: {path: state}}\n")
         self.succeed("bootstrap", file)
-        return {(row["window"][:10], row["key"]["dt"], row["key"]["country"]): row["s"]
+        return {(row["window"][:10], row["key"]["country"]): row["s"]
                 for row in self.succeed("dump", file).rows()}
 
     def test_directories_that_say_key_and_value_are_fields(self):
@@ -180,8 +180,7 @@ class FormatsTest(ProgramTest):
         def put_parquet(directory, number):
             directory.mkdir(parents=True)
             pyarrow.parquet.write_table(pyarrow.table({"x": [2**number]}), directory / "a.parquet")
-        expected = {("2026-03-01", "2026-03-01", "DE"): 1, ("2026-03-01", "2026-03-01", "a/b"): 2,
-                    ("2026-03-02", "2026-03-02", None): 4}
+        expected = {("2026-03-01", "DE"): 1, ("2026-03-01", "a/b"): 2, ("2026-03-02", None): 4}
         for kind, put in (("jsonl", put_lines), ("parquet", put_parquet)):
             subprocess.run(["rm", "-rf", "data", "state"], cwd=self.directory, check=True)
             self.assertEqual(self.hive(kind, put), expected, kind)
@@ -189,7 +188,7 @@ class FormatsTest(ProgramTest):
                               f"{'json' if kind == 'jsonl' else kind}("
                               f"'{self.directory}/data/**/*.{kind}', hive_partitioning = true) "
                               "group by all").fetchall()
-            self.assertEqual({(dt, dt, country): s for dt, country, s in rows}, expected)
+            self.assertEqual({(dt, country): s for dt, country, s in rows}, expected)
 
     def test_a_field_of_the_record_goes_before_one_of_the_directory(self):
         self.write_events("data/k=dir/a.jsonl", [{"k": "own", "x": 1}, {"x": 2}, {"k": None, "x": 4}])

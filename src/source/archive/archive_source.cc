@@ -326,8 +326,7 @@ Result<ScanEnd> ArchiveSource::Finish(const ScanPlan& plan, const ProgressMap& p
         "offsets of single records are not known in {} objects, such as {}: {}. {} Say offsets: "
         "dense if record i of an object has its start offset + i",
         proof.unproven.size(), objects()[archive_.objects[proof.unproven.front()].listed].name,
-        proof.why,
-        options_.has_id ? "" : "`id:` in the definition would make it exact.");
+        proof.why, options_.has_id ? "" : "`id:` in the definition would make it exact.");
   } else if (!supposed() && holes && coverage.overlaps > 0 && !options_.has_id) {
     end.inexact = fmt::format(
         "{} objects overlap, and offsets are missing, so that the offsets of "

@@ -2,9 +2,9 @@
 //
 // Names say where an object of a partition starts; that record i of it has offset start + i is a
 // supposition, which a transaction's mark, a tombstone that was left out, or an empty message makes
-// untrue. Counts can't show it: a hole and an overlap of one size hide each other. But a sink writes
-// what it reads, one record after another: if an object holds the offset at which the next object
-// starts, then it holds that object's first record. So:
+// untrue. Counts can't show it: a hole and an overlap of one size hide each other. But a sink
+// writes what it reads, one record after another: if an object holds the offset at which the next
+// object starts, then it holds that object's first record. So:
 //  - An object without that record ends before the next one starts: it overlaps nothing.
 //  - An object that has it once, where the supposition puts it, has no hole before it, and what it
 //    repeats begins there.
@@ -42,16 +42,16 @@ struct ReadObject {
 // Records that are to be read as well.
 struct MoreRecords {
   RecordRange range;
-  // Where the range should end this object begins (index in Archive::objects): reading shows whether
-  // it does, as IsEndProven says.
+  // Where the range should end this object begins (index in Archive::objects): reading shows
+  // whether it does, as IsEndProven says.
   std::optional<size_t> next;
 };
 
 struct Proof {
   std::vector<MoreRecords> more;
-  std::vector<size_t> unproven;   // in Archive::objects
-  std::string why;                // of the first
-  bool borders = false;           // a range begins or ends in one of them: records outside count too
+  std::vector<size_t> unproven;  // in Archive::objects
+  std::string why;               // of the first
+  bool borders = false;          // a range begins or ends in one of them: records outside count too
 };
 
 // `more` is what Coverage says of the same counts. REQUIRES: read[i] is of archive.objects[i]

@@ -289,8 +289,8 @@ class DecompressedBytes final : public ByteStream {
   bool draining_ = false;         // the decompressor may hold bytes that had no room
 };
 
-// A frame of zstd or lz4 that holds nothing of the content: what pzstd begins with. Its size follows.
-// Source: RFC 8878, 3.1.2
+// A frame of zstd or lz4 that holds nothing of the content: what pzstd begins with. Its size
+// follows. Source: RFC 8878, 3.1.2
 bool IsSkippable(std::string_view magic) {
   return magic.size() >= kMagicBytes && (magic[0] & 0xF0) == 0x50 &&
          magic.substr(1).starts_with("\x2A\x4D\x18");
@@ -316,8 +316,7 @@ Status SkipFrame(const std::stop_token& stop, ByteStream* bytes) {
   uint64_t left = 0;
   for (size_t i = size.size(); i-- > 0;) left = left << 8 | static_cast<unsigned char>(size[i]);
   while (left > 0) {
-    MURMUR_ASSIGN(const std::string piece,
-                  ReadUpTo(stop, bytes, std::min<uint64_t>(left, kPiece)));
+    MURMUR_ASSIGN(const std::string piece, ReadUpTo(stop, bytes, std::min<uint64_t>(left, kPiece)));
     if (piece.empty()) break;
     left -= piece.size();
   }
@@ -400,9 +399,9 @@ Status CheckReadable(std::string_view magic) {
         fmt::format("is {}, not lines of text; plain, gzip, zstd and lz4 can be read", name));
   }
   if (const std::string_view encoding = OtherEncoding(magic); !encoding.empty()) {
-    return Status(Code::kUnimplemented,
-                  fmt::format("is {0}, not UTF-8: convert it, as iconv -f {0} -t UTF-8 does",
-                              encoding));
+    return Status(
+        Code::kUnimplemented,
+        fmt::format("is {0}, not UTF-8: convert it, as iconv -f {0} -t UTF-8 does", encoding));
   }
   return {};
 }
@@ -436,8 +435,7 @@ Result<Unpacked> Unpack(const std::stop_token& stop, std::unique_ptr<ByteStream>
 }
 
 Result<std::unique_ptr<ByteStream>> Decompress(std::unique_ptr<ByteStream> compressed,
-                                               Compression compression,
-                                               uint64_t window_bytes_max) {
+                                               Compression compression, uint64_t window_bytes_max) {
   const Format* format = FindFormat(compression);
   if (format == nullptr) return compressed;
   if (compression == Compression::kGzip) return ReadGzip(std::move(compressed));

@@ -71,8 +71,8 @@ std::unique_ptr<ByteStream> ReadPipe(std::string path, std::string name);
 std::unique_ptr<ByteStream> ReadReader(std::istream* reader, std::string name);
 std::unique_ptr<ByteStream> ReadReader(std::unique_ptr<std::istream> reader, std::string name);
 
-// kUnimplemented where the first bytes of an object are those of a compression, or of an encoding of
-// text, that can't be read.
+// kUnimplemented where the first bytes of an object are those of a compression, or of an encoding
+// of text, that can't be read.
 Status CheckReadable(std::string_view magic);
 
 // Looks at the first bytes of *bytes; what it gives afterwards is what it gave before.

@@ -153,9 +153,10 @@ class ReaderSource final : public SnapshotSource {
       auto unpacked = Unpack(stop, std::move(bytes_), options_.window_bytes_max);
       if (!unpacked.ok()) return unpacked.status().Annotated(object_);
       auto blocks = std::make_unique<LineBlocks>(
-          std::move(unpacked->bytes), LineBlocksOptions{.object = object_,
-                                              .record_bytes_max = options_.record_bytes_max,
-                                              .block_bytes = options_.read_bytes});
+          std::move(unpacked->bytes),
+          LineBlocksOptions{.object = object_,
+                            .record_bytes_max = options_.record_bytes_max,
+                            .block_bytes = options_.read_bytes});
       stream_ = std::make_unique<JsonlStream>(object_, unpacked->outer != Compression::kNone,
                                               std::move(blocks), std::move(decoder_));
       return Status();
@@ -281,9 +282,9 @@ std::unique_ptr<ByteStream> ReadOnce(const std::string& path, const std::string&
   SourceObject object;
   SetName(path, &object);
   const std::string full = FilePath(object, base_directory);
-  struct stat status{};
-  const bool once = stat(full.c_str(), &status) == 0 &&
-                    (S_ISFIFO(status.st_mode) || S_ISCHR(status.st_mode));
+  struct stat status {};
+  const bool once =
+      stat(full.c_str(), &status) == 0 && (S_ISFIFO(status.st_mode) || S_ISCHR(status.st_mode));
   return once ? ReadPipe(full, path) : nullptr;
 }
 

@@ -49,7 +49,8 @@ void JsonlStream::DecodeLines(RecordBatch* batch) {
   block_.lines.offset += static_cast<uint64_t>(rest - block_.lines.begin);
   block_.lines.begin = rest;
   for (DeadLetter& dead : batch->dead_letters) {
-    if (dead.reason != DeadReason::kUndecodable && dead.reason != DeadReason::kInvalidUtf8) continue;
+    if (dead.reason != DeadReason::kUndecodable && dead.reason != DeadReason::kInvalidUtf8)
+      continue;
     // A file that is one list has its brackets on lines of their own, or is one line.
     const bool list = dead.raw.find_first_not_of(" \t\r") == dead.raw.find('[');
     if (list && dead.raw.find('[') != dead.raw.npos) {

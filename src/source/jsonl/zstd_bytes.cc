@@ -115,12 +115,13 @@ class ZstdBytes final : public ByteStream {
   Status CheckWindow() const {
     const uint64_t window = WindowOf(&input_[begin_], end_ - begin_);
     if (window <= window_bytes_max_) return {};
-    return Status(Code::kResourceExhausted,
-                  fmt::format("its zstd frame takes a window of {} MiB to decompress (zstd --long), "
-                              "and `memory` allows {} MiB: say memory: {}MiB, or compress it without "
-                              "--long",
-                              (window + kMebibyte - 1) / kMebibyte, window_bytes_max_ / kMebibyte,
-                              (window + kMebibyte - 1) / kMebibyte * kWindowShare));
+    return Status(
+        Code::kResourceExhausted,
+        fmt::format("its zstd frame takes a window of {} MiB to decompress (zstd --long), "
+                    "and `memory` allows {} MiB: say memory: {}MiB, or compress it without "
+                    "--long",
+                    (window + kMebibyte - 1) / kMebibyte, window_bytes_max_ / kMebibyte,
+                    (window + kMebibyte - 1) / kMebibyte * kWindowShare));
   }
 
   ByteRead Truncated() const {

@@ -7,8 +7,8 @@
 
 namespace murmur {
 
-// What the frames in `compressed` hold. A frame says how much memory it takes to decode, its window:
-// one over `window_bytes_max` is kResourceExhausted, with what to do.
+// What the frames in `compressed` hold. A frame says how much memory it takes to decode, its
+// window: one over `window_bytes_max` is kResourceExhausted, with what to do.
 std::unique_ptr<ByteStream> ReadZstd(std::unique_ptr<ByteStream> compressed,
                                      uint64_t window_bytes_max);
 

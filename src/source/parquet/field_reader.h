@@ -57,7 +57,7 @@ struct FieldPlace {
 // `path` leads through structs to the node; what is behind it (list indices, map keys) is for
 // the reader.
 FieldPlace FindField(const parquet::SchemaDescriptor& schema, const FieldPath& path);
-// Errors: kInvalidArgument: two columns have the name, and either could be meant.
+// Errors: kFailedPrecondition: two columns have the name, and either could be meant.
 Status CheckFieldIsOne(const parquet::SchemaDescriptor& schema, const FieldPath& path);
 
 // A string, or a nested value's JSON, of more than `max_value_bytes` makes its record a dead

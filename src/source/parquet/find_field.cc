@@ -57,7 +57,7 @@ Status CheckFieldIsOne(const parquet::SchemaDescriptor& schema, const FieldPath&
       ++count;
     }
     if (count > 1) {
-      return Status(Code::kInvalidArgument,
+      return Status(Code::kFailedPrecondition,
                     fmt::format("has {} columns '{}', and the definition does not say which it "
                                 "means: give the others another name",
                                 count, path.ToString()));

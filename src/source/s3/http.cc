@@ -37,15 +37,13 @@ struct Curl {
       *function = reinterpret_cast<std::remove_pointer_t<decltype(function)>>(dlsym(library, name));
       return *function != nullptr;
     };
-    loaded = find(&global_init, "curl_global_init") && find(&easy_init, "curl_easy_init") &&
-             find(&easy_reset, "curl_easy_reset") && find(&easy_setopt, "curl_easy_setopt") &&
-             find(&easy_perform, "curl_easy_perform") &&
-             find(&easy_getinfo, "curl_easy_getinfo") &&
-             find(&easy_cleanup, "curl_easy_cleanup") &&
-             find(&easy_strerror, "curl_easy_strerror") &&
-             find(&slist_append, "curl_slist_append") &&
-             find(&slist_free_all, "curl_slist_free_all") &&
-             global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+    loaded =
+        find(&global_init, "curl_global_init") && find(&easy_init, "curl_easy_init") &&
+        find(&easy_reset, "curl_easy_reset") && find(&easy_setopt, "curl_easy_setopt") &&
+        find(&easy_perform, "curl_easy_perform") && find(&easy_getinfo, "curl_easy_getinfo") &&
+        find(&easy_cleanup, "curl_easy_cleanup") && find(&easy_strerror, "curl_easy_strerror") &&
+        find(&slist_append, "curl_slist_append") && find(&slist_free_all, "curl_slist_free_all") &&
+        global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
   }
 };
 
@@ -162,7 +160,8 @@ Result<HttpAnswer> HttpClient::Get(const std::string& url, const std::vector<std
     idle_.push_back(transfer.handle);
   }
   if (code == CURLE_ABORTED_BY_CALLBACK) return Status(Code::kCancelled, "stopped");
-  if (transfer.too_long) return Status(Code::kUnavailable, "the answer is longer than was asked for");
+  if (transfer.too_long)
+    return Status(Code::kUnavailable, "the answer is longer than was asked for");
   if (code != CURLE_OK) {
     return Status(Code::kUnavailable, fmt::format("the store can't be reached, or broke off: {}. "
                                                   "Check `endpoint:` and the network",

@@ -15,8 +15,8 @@ namespace murmur {
 
 struct HttpAnswer {
   int status = 0;
-  size_t size = 0;   // bytes of the body
-  std::string body;  // where no buffer was given, or the answer is an error
+  size_t size = 0;     // bytes of the body
+  std::string body;    // where no buffer was given, or the answer is an error
   std::string region;  // what x-amz-bucket-region says
 };
 
@@ -29,8 +29,8 @@ class HttpClient {
   ~HttpClient();
 
   // The answer, whatever its status. With `out`, the body of an answer that is no error goes there;
-  // more than has room there is an error. Errors: kUnavailable (nobody answers, or the answer breaks
-  // off), kCancelled, kUnimplemented (no libcurl here; says what to install).
+  // more than has room there is an error. Errors: kUnavailable (nobody answers, or the answer
+  // breaks off), kCancelled, kUnimplemented (no libcurl here; says what to install).
   Result<HttpAnswer> Get(const std::string& url, const std::vector<std::string>& headers,
                          std::span<char> out, const std::stop_token& stop);
 

@@ -338,8 +338,8 @@ Result<HttpAnswer> S3Client::Get(const std::string& bucket, const std::string& k
       headers.push_back(std::move(header));
     }
   }
-  const std::string url = fmt::format("{}://{}{}{}{}", options_.scheme, host, uri,
-                                      query.empty() ? "" : "?", query);
+  const std::string url =
+      fmt::format("{}://{}{}{}{}", options_.scheme, host, uri, query.empty() ? "" : "?", query);
   MURMUR_ASSIGN(HttpAnswer answer, http_.Get(url, headers, out, stop));
   if (answer.status != 200 && answer.status != 206) return ErrorOf(answer);
   return answer;
@@ -371,8 +371,7 @@ Result<std::vector<SourceObject>> S3Client::List(const std::string& prefix, size
 
 Result<std::shared_ptr<arrow::io::RandomAccessFile>> S3Client::Open(
     const std::string& name, const SourceObject& object) const {
-  return std::shared_ptr<arrow::io::RandomAccessFile>(
-      std::make_shared<S3File>(this, name, object));
+  return std::shared_ptr<arrow::io::RandomAccessFile>(std::make_shared<S3File>(this, name, object));
 }
 
 }  // namespace murmur

@@ -26,9 +26,9 @@ struct S3ClientOptions {
   std::function<S3Credentials()> credentials;
 };
 
-// The headers of a request, signed. `uri` is the encoded path, `query` the encoded query in order of
-// names, `time` as "20260301T120000Z".
-// Source: docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
+// The headers of a request, signed. `uri` is the encoded path, `query` the encoded query in order
+// of names, `time` as "20260301T120000Z". Source:
+// docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
 std::vector<std::string> SignedHeaders(const S3Credentials& credentials, const std::string& region,
                                        const std::string& host, const std::string& uri,
                                        const std::string& query, const std::string& time);
