@@ -43,7 +43,7 @@ std::vector<ListedObject> ListingOf(std::string_view text) {
     const size_t end = text.find('\n');
     const std::string_view name = text.substr(0, end);
     text.remove_prefix(end == text.npos ? text.size() : end + 1);
-    const auto size = name.empty() ? 0 : static_cast<unsigned char>(name.back());
+    const uint64_t size = name.empty() ? 0 : static_cast<unsigned char>(name.back());
     listing.push_back({.name = std::string(name), .size = size});
   }
   return listing;
@@ -69,8 +69,9 @@ void CheckOffsets(const Archive& archive) {
   for (const ArchiveObject& object : archive.objects) {
     const auto it = next.find(object.listed);
     counts.push_back(it == next.end() ? kLast : it->second.span);
-    read.push_back({.records = counts.back()});
-    if (it != next.end()) read.back().span = it->second.span;
+    murmur::ReadObject& one = read.emplace_back();
+    one.records = counts.back();
+    if (it != next.end()) one.span = it->second.span;
   }
   const auto coverage = CheckCoverage(archive, counts);
   Require(coverage.more.empty() && coverage.gaps.empty());

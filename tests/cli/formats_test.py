@@ -77,7 +77,8 @@ class FormatsTest(ProgramTest):
         for log, megabytes in ((28, 256), (31, 2048)):
             body = long_window(text, log)
             self.refused(body, f"in: its zstd frame takes a window of {megabytes} MiB to decompress "
-                         f"(zstd --long), and `memory` allows 128 MiB: say memory: {megabytes * 4}MiB")
+                         "(zstd --long), and `memory` allows 128 MiB: say memory: "
+                         f"{megabytes * 4}MiB")
             self.check(body, 1000, extra=f"memory: {megabytes * 4}MiB\n")
 
     def test_damaged_zstd_keeps_what_comes_before(self):
@@ -142,7 +143,8 @@ class FormatsTest(ProgramTest):
             self.assertEqual(letter["reason"], "undecodable", letter)
             self.assertIn("write one object a line, as jq -c '.[]' does", letter["detail"])
         _, outcome = self.run_over(lines(0, 1) + b'{"k":"a"')
-        letter = json.loads(next((self.directory / "state").rglob("dead-letters.jsonl")).read_text())
+        letter = next((self.directory / "state").rglob("dead-letters.jsonl")).read_text()
+        letter = json.loads(letter)
         self.assertEqual(letter["reason"], "truncated")
 
     def test_a_column_that_a_parquet_file_has_twice_is_refused_where_it_is_used(self):
@@ -161,7 +163,8 @@ class FormatsTest(ProgramTest):
 
     def hive(self, kind, put, path="data", options=""):
         """Sums by the values of directories; beside them what DuckDB reads there."""
-        for number, directory in enumerate(["dt=2026-03-01/country=DE", "dt=2026-03-01/country=a%2Fb",
+        for number, directory in enumerate(["dt=2026-03-01/country=DE",
+                                            "dt=2026-03-01/country=a%2Fb",
                                             "dt=2026-03-02/country=__HIVE_DEFAULT_PARTITION__"]):
             put(self.directory / "data" / directory, number)
         file = self.write("d.yaml", "name: t\nkey: [country]\nnull_key: keep\ntime: dt\n"
@@ -191,7 +194,8 @@ class FormatsTest(ProgramTest):
             self.assertEqual({(dt, country): s for dt, country, s in rows}, expected)
 
     def test_a_field_of_the_record_goes_before_one_of_the_directory(self):
-        self.write_events("data/k=dir/a.jsonl", [{"k": "own", "x": 1}, {"x": 2}, {"k": None, "x": 4}])
+        self.write_events("data/k=dir/a.jsonl",
+                          [{"k": "own", "x": 1}, {"x": 2}, {"k": None, "x": 4}])
         file = self.write("d.yaml", "name: t\nkey: [k]\naggregates: {s: sum(x)}\n"
                           "bootstrap: {jsonl: {path: data, hive: true}}\n"
                           "state: {rocksdb: {path: state}}\n")

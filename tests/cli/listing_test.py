@@ -224,7 +224,6 @@ class FilesTest(ListingTest):
                     found |= self.below(self.directory / name)
             expected |= found
             none |= not found
-        paths = [path.replace("[[]", "[[]") for path in paths]
         counted, said = self.counted(paths)
         shape = subprocess.run(["ls", "-lR", str(self.root)], capture_output=True, text=True,
                                errors="replace").stdout

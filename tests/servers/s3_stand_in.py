@@ -1,5 +1,5 @@
-"""A stand-in for S3 that holds any key, as AWS does and servers over a file system can't: "//" in it,
-a '/' at its end, `a` beside `a/b`. It lists and reads; it checks no signatures.
+"""A stand-in for S3 that holds any key, as AWS does and servers over a file system can't: "//" in
+it, a '/' at its end, `a` beside `a/b`. It lists and reads; it checks no signatures.
 
     with S3StandIn({"logs": {"events//a.jsonl": b'{"n": 1}\n'}}) as server:
         subprocess.run([program, …, server.endpoint], env=server.environment())

@@ -76,7 +76,10 @@ class PartitionProof {
       giver = end;
       end = RunEnd(archive_.objects, giver, last_);
     }
-    if (end == last_) return !FindPartition(archive_, from)->until.has_value();
+    if (end == last_ && FindPartition(archive_, from)->until) {
+      return giver == range.object && HasKnownOffsets(read_[giver]);
+    }
+    if (end == last_) return true;
     if (giver != range.object || !IsAligned(read_[giver])) *next = end;
     return true;
   }
