@@ -59,9 +59,6 @@ class CustomLineDecoder final : public LineDecoder {
 
 const char* LineDecoder::Decode(const LineBlock& block, RecordBatch* batch) {
   const char* line = block.begin;
-  if (block.offset == 0 && std::string_view(line, block.end).starts_with(kByteOrderMark)) {
-    line += kByteOrderMark.size();
-  }
   BeginBatch(batch);
   while (line < block.end && batch->rows < kBatchRows && batch->dead_letters.size() < kBatchRows) {
     const char* end = TakeLine(line, block, batch);
@@ -78,6 +75,12 @@ const char* LineDecoder::TakeLine(const char* line, const LineBlock& block, Reco
   const char* end = DecodeFast(line, block.end, row);
   const bool taken = end != nullptr;
   if (!taken) {
+    // Where files were put together each may have begun with one.
+    const char* text = line;
+    while (std::string_view(text, block.end).starts_with(kByteOrderMark)) {
+      text += kByteOrderMark.size();
+    }
+    if (text != line) return TakeLine(text, block, batch);
     end = static_cast<const char*>(std::memchr(line, '\n', static_cast<size_t>(block.end - line)));
     if (end == nullptr) end = block.end;
   }

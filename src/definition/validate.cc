@@ -412,6 +412,8 @@ const std::vector<SourceKind>& SourceKinds() {
   const std::vector<SourceOption> store = {{.name = "endpoint"},   {.name = "region"},
                                            {.name = "path_style"}, {.name = "access_key"},
                                            {.name = "secret_key"}, {.name = "session_token"}};
+  const SourceOption hive = {
+      .name = "hive", .identity = true, .values = {"true", "false"}, .otherwise = "false"};
   const SourceOption object_format = {.name = "format", .values = {"auto", "jsonl", "parquet"}};
   const std::vector<SourceOption> mongo = {
       {.name = "uri", .required = true},
@@ -419,9 +421,9 @@ const std::vector<SourceKind>& SourceKinds() {
       {.name = "collection", .required = true, .identity = true}};
   static const auto* kinds = new std::vector<SourceKind>{
       {"mongo", "source", mongo},
-      {"jsonl", "bootstrap", {path, {.name = "format"}, handoff, positions}},
-      {"parquet", "bootstrap", {path, handoff, positions}},
-      {"s3", "bootstrap", Joined({path, object_format, handoff, positions}, store)},
+      {"jsonl", "bootstrap", {path, {.name = "format"}, hive, handoff, positions}},
+      {"parquet", "bootstrap", {path, hive, handoff, positions}},
+      {"s3", "bootstrap", Joined({path, object_format, hive, handoff, positions}, store)},
       {"mongo", "bootstrap", mongo},
       {"kafka", "live",
        Joined(kafka, {{.name = "start"}, {.name = "start.*"}, {.name = "dead_letters"}})},
@@ -434,6 +436,7 @@ const std::vector<SourceKind>& SourceKinds() {
                 .values = {"auto", "firehose", "kafka-connect", "aiven", "msk-delivery", "hive",
                            "dynamodb-export", "plain"}},
                object_format,
+               hive,
                {.name = "offsets", .values = {"auto", "dense", "sparse"}},
                {.name = "path_time", .values = {"arrival", "record", "none"}},
                {.name = "lag"},

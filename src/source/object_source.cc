@@ -8,6 +8,8 @@
 #include <sstream>
 #include <thread>
 
+#include "source/hive_stream.h"
+
 namespace murmur {
 namespace {
 
@@ -22,8 +24,9 @@ struct Place {
 
 std::string Serialize(const Place& place) {
   const ReadMode& mode = place.mode;
-  return fmt::format("{} {} {} {} {} {}\n", place.object, place.format, mode.counted ? 1 : 0,
-                     mode.concatenated ? 1 : 0, mode.slice.begin, mode.slice.end);
+  const std::string next = mode.next ? fmt::format(" {}", *mode.next) : "";
+  return fmt::format("{} {} {} {} {} {}{}\n", place.object, place.format, mode.counted ? 1 : 0,
+                     mode.concatenated ? 1 : 0, mode.slice.begin, mode.slice.end, next);
 }
 
 // Cuts the line off *payload; false if it is none.
@@ -35,11 +38,19 @@ bool TakePlace(std::string* payload, Place* place) {
         place->mode.slice.begin >> place->mode.slice.end)) {
     return false;
   }
+  if (size_t next = 0; line >> next) place->mode.next = next;
   payload->erase(0, newline + 1);
   return true;
 }
 
 }  // namespace
+
+bool TakesHiveFields(const SourceSpec& spec, std::string* name) {
+  const auto option = spec.options.find("hive");
+  if (option == spec.options.end() || option->second != "true") return false;
+  *name += " hive=true";
+  return true;
+}
 
 ObjectSource::ObjectSource(ObjectSourceOptions options)
     : options_(std::move(options)),
@@ -54,9 +65,13 @@ Result<HandoffToken> ObjectSource::CaptureHandoff(std::stop_token stop) {
 
 Result<ScanPlan> ObjectSource::Scan(std::stop_token stop) {
   ahead_.Begin({});
-  MURMUR_ASSIGN(frozen_, options_.objects->List());
-  ScanPlan plan{.source = options_.name, .splits = {}, .payload = {}, .inexact = {}};
-  MURMUR_ASSIGN(plan.payload, SerializeObjects(frozen_));
+  notes_.clear();
+  MURMUR_ASSIGN(Listing listing, options_.objects->List(stop));
+  frozen_.clear();
+  for (Listing::Entry& entry : listing.entries) frozen_.push_back(std::move(entry.object));
+  notes_ = std::move(listing.notes);
+  ScanPlan plan{
+      .source = options_.name, .splits = {}, .payload = SerializeObjects(frozen_), .inexact = {}};
   MURMUR_ASSIGN(const auto picked, Pick(stop, &plan));
   MURMUR_TRY(AddAllSplits(stop, picked, &plan.splits));
   if (options_.objects->remote()) ahead_.Begin(plan.splits);
@@ -186,11 +201,42 @@ Result<std::unique_ptr<RecordStream>> ObjectSource::OpenNow(const Split& split,
   }
   ObjectFormat& format = *options_.formats[place.format];
   const SourceObject& object = frozen_[place.object];
-  if (!place.mode.counted) return format.Open(object, place.mode, inner, after, projection);
+  const auto with_fields = [&](std::unique_ptr<RecordStream> stream) {
+    if (!options_.hive) return stream;
+    return AddHiveFields(HiveFieldsOf(RawName(object)), projection, std::move(stream));
+  };
+  if (!place.mode.counted) {
+    MURMUR_ASSIGN(auto stream, format.Open(object, place.mode, inner, after, projection));
+    return with_fields(std::move(stream));
+  }
   MURMUR_ASSIGN(const SlicePosition position, ParseSlicePosition(after));
   MURMUR_ASSIGN(auto stream, format.Open(object, place.mode, inner, position.inner, projection));
-  return std::unique_ptr<RecordStream>(std::make_unique<SliceStream>(
-      std::move(stream), place.mode.slice, format.OffsetsAreNumbers(), position.count));
+  std::optional<RecordMark> next;
+  if (place.mode.next) {
+    MURMUR_ASSIGN(next, FirstRecordOf(*place.mode.next, place.mode, projection));
+  }
+  return with_fields(std::make_unique<SliceStream>(std::move(stream), place.mode.slice,
+                                                   format.OffsetsAreNumbers(), position, next));
+}
+
+// What tells the first record of an object from others; unknown where it can't be read.
+Result<RecordMark> ObjectSource::FirstRecordOf(size_t object, const ReadMode& mode,
+                                               const Projection& projection) {
+  if (object >= frozen_.size()) return RecordMark();
+  const PickedObject picked{
+      .object = object, .mode = {.counted = true, .concatenated = mode.concatenated, .head = true}};
+  MURMUR_ASSIGN(const size_t format, FormatOf(picked));
+  std::vector<Split> splits;
+  MURMUR_TRY(options_.formats[format]->AddSplits(frozen_[object], picked.mode, &splits));
+  if (splits.empty()) return RecordMark();
+  MURMUR_ASSIGN(const auto stream, options_.formats[format]->Open(frozen_[object], picked.mode,
+                                                                  splits.front(), {}, projection));
+  RecordBatch batch(projection);
+  for (;;) {
+    MURMUR_ASSIGN(const ReadState state, stream->Read({}, &batch));
+    if (state == ReadState::kEnd) return RecordMark();
+    if (batch.rows > 0 || !batch.dead_letters.empty()) return FirstMark(batch);
+  }
 }
 
 }  // namespace murmur

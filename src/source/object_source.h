@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,7 +21,11 @@ namespace murmur {
 struct ReadMode {
   bool counted = false;       // slices need the records' numbers
   bool concatenated = false;  // JSON values may follow each other without a newline
+  bool head = false;          // only the first records are wanted
   RecordSlice slice;
+  // The object (index in the list of all) that begins where this one should end: is its first
+  // record in this one too, and where? As SlicePosition tells then.
+  std::optional<size_t> next;
 };
 
 // An object of a scan that is to be read.
@@ -60,7 +65,11 @@ struct ObjectSourceOptions {
   HandoffToken handoff;
   std::shared_ptr<const ObjectSet> objects;
   std::vector<std::unique_ptr<ObjectFormat>> formats;  // the first that recognises an object has it
+  bool hive = false;  // key=value directories are fields: hive_stream.h
 };
+
+// Does `spec` say so? *name says it too then: what one way has begun the other can't go on with.
+bool TakesHiveFields(const SourceSpec& spec, std::string* name);
 
 // Threads: as SnapshotSource says; Pick and AddSplits belong to Scan, Resume and More.
 class ObjectSource : public SnapshotSource {
@@ -98,6 +107,8 @@ class ObjectSource : public SnapshotSource {
   Result<std::unique_ptr<RecordStream>> OpenNow(const Split& split, const Position& after,
                                                 const Projection& projection);
   Result<size_t> FormatOf(const PickedObject& picked) const;
+  Result<RecordMark> FirstRecordOf(size_t object, const ReadMode& mode,
+                                   const Projection& projection);
   void NoteAppeared(const std::vector<std::string>& names);
   Status AddAllSplits(const std::stop_token& stop, const std::vector<PickedObject>& picked,
                       std::vector<Split>* splits);

@@ -4,12 +4,25 @@
 #include <arrow/util/io_util.h>
 
 #include <algorithm>
+#include <thread>
 
 namespace murmur {
 namespace {
 
 constexpr int kAttempts = 10;
 constexpr std::chrono::milliseconds kLongestWait{4000};
+constexpr std::chrono::milliseconds kStopEvery{50};
+
+class OurStatus final : public arrow::StatusDetail {
+ public:
+  explicit OurStatus(Status status) : status_(std::move(status)) {}
+  const char* type_id() const override { return "murmur::Status"; }
+  std::string ToString() const override { return status_.ToString(); }
+  const Status& status() const noexcept { return status_; }
+
+ private:
+  Status status_;
+};
 
 class RetryingFile final : public arrow::io::RandomAccessFile {
  public:
@@ -51,15 +64,33 @@ class RetryingFile final : public arrow::io::RandomAccessFile {
 }  // namespace
 
 bool Backoff::TryAgain(const arrow::Status& error) {
+  if (const Status* ours = OursIn(error)) return TryAgain(*ours);
   // An error number says that the store knows better: the object is not there.
-  if (!error.IsIOError() || arrow::internal::ErrnoFromStatus(error) != 0) return false;
-  const bool refused = error.message().find("ACCESS_DENIED") != std::string::npos ||
-                       error.message().find("SIGNATURE_DOES_NOT_MATCH") != std::string::npos;
-  if (refused || attempts_ == kAttempts) return false;
+  return error.IsIOError() && arrow::internal::ErrnoFromStatus(error) == 0 && Wait();
+}
+
+bool Backoff::TryAgain(const Status& error) { return error.code() == Code::kUnavailable && Wait(); }
+
+bool Backoff::Wait() {
+  if (attempts_ == kAttempts) return false;
   ++attempts_;
-  std::this_thread::sleep_for(wait_);
+  for (auto left = wait_; left.count() > 0; left -= kStopEvery) {
+    if (stop_.stop_requested()) return false;
+    std::this_thread::sleep_for(std::min(left, kStopEvery));
+  }
   wait_ = std::min(2 * wait_, kLongestWait);
-  return true;
+  return !stop_.stop_requested();
+}
+
+arrow::Status ToArrow(const Status& status) {
+  if (status.ok()) return arrow::Status::OK();
+  return arrow::Status(arrow::StatusCode::IOError, std::string(status.message()),
+                       std::make_shared<OurStatus>(status));
+}
+
+const Status* OursIn(const arrow::Status& status) {
+  const auto* ours = dynamic_cast<const OurStatus*>(status.detail().get());
+  return ours == nullptr ? nullptr : &ours->status();
 }
 
 std::shared_ptr<arrow::io::RandomAccessFile> RetryReads(

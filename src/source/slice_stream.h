@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <vector>
 
 #include "murmur/source.h"
 
@@ -14,36 +16,53 @@ struct RecordSlice {
   bool operator==(const RecordSlice&) const = default;
 };
 
+// What tells a record from others: a hash of its bytes, or of its cells where the source has no
+// bytes at hand. Equal records have equal marks. Empty: it could be any record.
+using RecordMark = std::optional<uint64_t>;
+RecordMark MarkOfRow(const RecordBatch& batch, uint32_t row);
+// Of the batch's first record, dead or not. REQUIRES: it has one
+RecordMark FirstMark(const RecordBatch& batch);
+
+// What a position of a SliceStream says: "<count>/<position of inner>", or, where a record was
+// found that could be the one looked for, "<count>@<number>/…", and "<count>@<number>+/…" for
+// several.
+struct SlicePosition {
+  uint64_t count = 0;             // records so far
+  std::optional<uint64_t> found;  // the number of the first that could be it
+  bool found_more = false;
+  Position inner;
+};
+// Empty: the start. Errors: kInvalidArgument.
+Result<SlicePosition> ParseSlicePosition(const Position& position);
+
 // The records of `inner` whose number lies in `slice`. Dead letters have numbers too. All records
-// are read, and counted: positions are "<count>/<position of inner>".
+// are read, and counted.
 // `by_offset`: numbers are the records' offsets (rows of a Parquet file); else they are counted,
-// and `inner` begins with the object's first record.
+// and `inner` begins with the object's first record. `wanted`, if given, is looked for among all.
 class SliceStream final : public RecordStream {
  public:
   SliceStream(std::unique_ptr<RecordStream> inner, const RecordSlice& slice, bool by_offset,
-              uint64_t count)
-      : inner_(std::move(inner)), slice_(slice), by_offset_(by_offset), count_(count) {}
+              const SlicePosition& position = {}, std::optional<RecordMark> wanted = {})
+      : inner_(std::move(inner)),
+        slice_(slice),
+        by_offset_(by_offset),
+        wanted_(wanted),
+        position_(position) {}
 
   Result<ReadState> Read(std::stop_token stop, RecordBatch* batch) override;
 
  private:
   void Number(const RecordBatch& batch);
+  void Look(const RecordMark& mark, uint64_t number);
   void Keep(RecordBatch* batch) const;
 
   std::unique_ptr<RecordStream> inner_;
   const RecordSlice slice_;
   const bool by_offset_;
-  uint64_t count_;  // records so far
+  const std::optional<RecordMark> wanted_;
+  SlicePosition position_;
   std::vector<uint64_t> row_numbers_;
   std::vector<uint64_t> dead_numbers_;
 };
-
-// What a position of a SliceStream says.
-struct SlicePosition {
-  uint64_t count = 0;
-  Position inner;
-};
-// Empty: the start. Errors: kInvalidArgument.
-Result<SlicePosition> ParseSlicePosition(const Position& position);
 
 }  // namespace murmur

@@ -45,7 +45,7 @@ std::vector<uint64_t> ReadFrom(const Position& after, const RecordSlice& slice,
                                Position* position) {
   const SlicePosition from = ParseSlicePosition(after).value();
   const uint64_t next = from.inner.empty() ? 0 : std::stoull(from.inner);
-  SliceStream stream(std::make_unique<Numbers>(next), slice, /*by_offset=*/false, from.count);
+  SliceStream stream(std::make_unique<Numbers>(next), slice, /*by_offset=*/false, from);
   RecordBatch batch(OneField());
   std::vector<uint64_t> numbers;
   while (stream.Read({}, &batch).value() == ReadState::kRecords) {

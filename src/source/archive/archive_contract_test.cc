@@ -13,6 +13,7 @@
 #include "murmur/run.h"
 #include "source/archive/archive_source.h"
 #include "source/parquet/parquet_testing.h"
+#include "source/retry.h"
 #include "source/s3/s3_source.h"
 #include "source/s3/s3_store.h"
 #include "testing/parquet_records.h"
@@ -108,7 +109,7 @@ class Bucket final : public SourceFixture {
   explicit Bucket(const Objects& objects) {
     static std::atomic<int> number{0};
     name_ = fmt::format("contract-{}-{}", getpid(), number++);
-    store_ = OpenS3({.kind = "s3", .options = Options()}, /*allow_buckets=*/true).value();
+    store_ = OpenS3ForWriting({.kind = "s3", .options = Options()}).value();
     EXPECT_TRUE(store_->CreateDir(name_).ok());
     for (const auto& [name, bytes] : objects) Put(name, bytes);
     changed_ = objects.begin()->first;

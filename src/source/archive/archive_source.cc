@@ -3,11 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
+#include <utility>
 
 #include "definition/units.h"
 #include "murmur/state.h"
 #include "source/archive/layout.h"
+#include "source/archive/proof.h"
 #include "source/s3/s3_source.h"
 
 namespace murmur {
@@ -28,13 +31,23 @@ struct ArchiveOptions {
 
 // What lies before the names that a layout looks at: the path, up to a star.
 std::string RootOf(const std::string& path, const std::vector<SourceObject>& objects) {
-  std::string root = path.substr(0, path.find_first_of("*?["));
+  const bool is_file = path.find("://") == path.npos;
+  const std::string normal = is_file ? NormalisedPath(path) : path;
+  std::string root = normal.substr(0, normal.find_first_of("*?["));
+  if (root.empty()) return root;
   while (root.ends_with('/')) root.pop_back();
   const std::string below = root + "/";
   const bool directory = std::all_of(objects.begin(), objects.end(), [&](const auto& object) {
     return object.name.starts_with(below);
   });
   return directory ? below : root.substr(0, root.rfind('/') + 1);
+}
+
+// What a split of an object told.
+void Add(const SlicePosition& position, ReadObject* object) {
+  object->records += position.count;
+  object->next_found_more |= position.found_more || (object->next_found && position.found);
+  if (!object->next_found) object->next_found = position.found;
 }
 
 class ArchiveSource final : public ObjectSource {
@@ -59,13 +72,22 @@ class ArchiveSource final : public ObjectSource {
   void AddNotes(size_t pruned);
   bool IsCounted(const ArchiveObject& object) const;
   bool IsHole(const OffsetGap& gap) const;
-  Status CheckManifest(const std::vector<uint64_t>& counts) const;
-  Result<std::vector<uint64_t>> Counts(const ScanPlan& plan, const ProgressMap& progress) const;
-  HandoffToken EndOf(const std::vector<uint64_t>& counts) const;
+  Status CheckManifest(const std::vector<ReadObject>& read) const;
+  Result<std::vector<ReadObject>> WhatWasRead(const ScanPlan& plan,
+                                              const ProgressMap& progress) const;
+  Coverage CoverageOf(const std::vector<ReadObject>& read) const;
+  Result<std::vector<Split>> SplitsOf(const MoreRecords& more);
+  Status CheckEnds(const ProgressMap& progress, Proof* proof);
+  HandoffToken EndOf(const std::vector<ReadObject>& read) const;
+  // Are the offsets of records a supposition, which what is read must prove?
+  bool supposed() const noexcept {
+    return options_.layout.offsets == LayoutOptions::Offsets::kAuto && !archive_.partitions.empty();
+  }
 
   const std::string path_;
   const ArchiveOptions options_;
   Archive archive_;
+  std::map<size_t, NextObject> next_;  // by what is listed
 };
 
 Result<std::vector<PickedObject>> ArchiveSource::Pick(std::stop_token, ScanPlan* plan) {
@@ -76,12 +98,14 @@ Result<std::vector<PickedObject>> ArchiveSource::Pick(std::stop_token, ScanPlan*
   }
   MURMUR_ASSIGN(archive_, ReadLayout(listing, options_.layout));
   if (archive_.manifest) MURMUR_TRY(ReadManifest(listing));
-  MURMUR_TRY(Cut());
   const size_t pruned = options_.range.times.unbounded()
                             ? 0
                             : PruneByTime(options_.range.times, options_.lag, &archive_);
+  next_.clear();
+  if (supposed()) next_ = NextObjects(archive_);
+  MURMUR_TRY(Cut());
   AddNotes(pruned);
-  plan->deduplicate = !archive_.exact && options_.has_id;
+  plan->deduplicate = (!archive_.exact || supposed()) && options_.has_id;
   if (!archive_.exact && !options_.has_id) plan->inexact = archive_.inexact_why;
   std::vector<PickedObject> picked;
   for (const ArchiveObject& object : archive_.objects) {
@@ -89,6 +113,8 @@ Result<std::vector<PickedObject>> ArchiveSource::Pick(std::stop_token, ScanPlan*
                       .mode = {.counted = IsCounted(object),
                                .concatenated = archive_.concatenated,
                                .slice = {.begin = object.begin, .end = object.end}}});
+    const auto next = next_.find(object.listed);
+    if (next != next_.end()) picked.back().mode.next = next->second.listed;
   }
   return picked;
 }
@@ -145,38 +171,87 @@ bool ArchiveSource::IsCounted(const ArchiveObject& object) const {
   });
 }
 
-// Of the objects in dense partitions: how many records each holds.
-Result<std::vector<uint64_t>> ArchiveSource::Counts(const ScanPlan& plan,
-                                                    const ProgressMap& progress) const {
-  std::map<size_t, uint64_t> by_listed;
+// Of the objects in dense partitions: how many records each holds, and whether it reaches the next.
+Result<std::vector<ReadObject>> ArchiveSource::WhatWasRead(const ScanPlan& plan,
+                                                           const ProgressMap& progress) const {
+  std::map<size_t, ReadObject> by_listed;
   for (const Split& split : plan.splits) {
     MURMUR_ASSIGN(const PickedObject picked, PickedOf(split));
     const auto it = progress.find(split.id);
     if (!picked.mode.counted || it == progress.end()) continue;
     MURMUR_ASSIGN(const SlicePosition position, ParseSlicePosition(it->second.position));
-    by_listed[picked.object] += position.count;
+    Add(position, &by_listed[picked.object]);
   }
+  std::vector<ReadObject> read;
+  for (const ArchiveObject& object : archive_.objects) {
+    ReadObject& one = read.emplace_back(by_listed[object.listed]);
+    const auto next = next_.find(object.listed);
+    if (next != next_.end()) one.span = next->second.span;
+  }
+  return read;
+}
+
+Coverage ArchiveSource::CoverageOf(const std::vector<ReadObject>& read) const {
   std::vector<uint64_t> counts;
-  for (const ArchiveObject& object : archive_.objects) counts.push_back(by_listed[object.listed]);
-  return counts;
+  for (const ReadObject& object : read) counts.push_back(object.records);
+  return CheckCoverage(archive_, counts);
 }
 
 Result<std::vector<Split>> ArchiveSource::More(const ScanPlan& plan, const ProgressMap& progress) {
-  MURMUR_ASSIGN(const auto counts, Counts(plan, progress));
+  MURMUR_ASSIGN(const auto read, WhatWasRead(plan, progress));
+  std::vector<MoreRecords> more;
+  const std::vector<RecordRange> ranges = CoverageOf(read).more;
+  if (supposed()) {
+    more = Prove(archive_, read, ranges).more;
+  } else {
+    for (const RecordRange& range : ranges) more.push_back({.range = range});
+  }
   std::vector<Split> splits;
-  for (const RecordRange& range : CheckCoverage(archive_, counts).more) {
-    const PickedObject picked{.object = archive_.objects[range.object].listed,
-                              .mode = {.counted = true,
-                                       .concatenated = archive_.concatenated,
-                                       .slice = {.begin = range.begin, .end = range.end}}};
-    MURMUR_TRY(AddSplits(picked, fmt::format("+{}", range.begin), &splits));
+  for (const MoreRecords& one : more) {
+    MURMUR_ASSIGN(auto some, SplitsOf(one));
+    std::move(some.begin(), some.end(), std::back_inserter(splits));
   }
   return splits;
 }
 
+Result<std::vector<Split>> ArchiveSource::SplitsOf(const MoreRecords& more) {
+  const RecordRange& range = more.range;
+  PickedObject picked{.object = archive_.objects[range.object].listed,
+                      .mode = {.counted = true,
+                               .concatenated = archive_.concatenated,
+                               .slice = {.begin = range.begin, .end = range.end}}};
+  if (more.next) picked.mode.next = archive_.objects[*more.next].listed;
+  std::vector<Split> splits;
+  MURMUR_TRY(AddSplits(picked, fmt::format("+{}", range.begin), &splits));
+  return splits;
+}
+
+// Where what was read as well turns out to repeat what is in other objects, the proof fails.
+Status ArchiveSource::CheckEnds(const ProgressMap& progress, Proof* proof) {
+  for (const MoreRecords& one : proof->more) {
+    if (!one.next) continue;
+    MURMUR_ASSIGN(const auto splits, SplitsOf(one));
+    ReadObject read;
+    for (const Split& split : splits) {
+      const auto it = progress.find(split.id);
+      if (it == progress.end()) continue;
+      MURMUR_ASSIGN(const SlicePosition position, ParseSlicePosition(it->second.position));
+      Add(position, &read);
+    }
+    if (IsEndProven(one, read)) continue;
+    if (proof->unproven.empty()) {
+      proof->why = "it holds more than a later object, and up to where can't be told";
+    }
+    proof->unproven.push_back(one.range.object);
+  }
+  return {};
+}
+
 // Where a live source goes on: behind the last offset of every partition, if all are known.
-HandoffToken ArchiveSource::EndOf(const std::vector<uint64_t>& counts) const {
+HandoffToken ArchiveSource::EndOf(const std::vector<ReadObject>& read) const {
   HandoffToken token;
+  // Where offsets have holes the last object may have some too, and its count is not its end.
+  if (supposed() && !HasNoHoles(archive_, read)) return token;
   const auto& partitions = archive_.partitions;
   const bool known = std::all_of(partitions.begin(), partitions.end(),
                                  [](const ArchivePartition& p) { return p.dense; });
@@ -189,7 +264,7 @@ HandoffToken ArchiveSource::EndOf(const std::vector<uint64_t>& counts) const {
     for (size_t i = 0; i < archive_.objects.size(); ++i) {
       const ArchiveObject& object = archive_.objects[i];
       if (object.topic != partition.topic || object.partition != partition.partition) continue;
-      end = std::max(end, object.start_offset + static_cast<int64_t>(counts[i]));
+      end = std::max(end, object.start_offset + static_cast<int64_t>(read[i].records));
     }
     if (partition.from)
       end = std::max(end, *partition.from);  // an empty range ends where it begins
@@ -209,24 +284,27 @@ bool ArchiveSource::IsHole(const OffsetGap& gap) const {
   });
 }
 
-Status ArchiveSource::CheckManifest(const std::vector<uint64_t>& counts) const {
-  for (size_t i = 0; i < counts.size() && archive_.manifest; ++i) {
+Status ArchiveSource::CheckManifest(const std::vector<ReadObject>& read) const {
+  for (size_t i = 0; i < read.size() && archive_.manifest; ++i) {
     const ArchiveObject& object = archive_.objects[i];
-    if (counts[i] == object.expected.value_or(counts[i])) continue;
+    const uint64_t records = read[i].records;
+    if (records == object.expected.value_or(records)) continue;
     return Status(Code::kDataLoss,
                   fmt::format("{} has {} items, but the export's manifest says {}: the export, or "
                               "this copy of it, is not whole",
-                              objects()[object.listed].name, counts[i], *object.expected));
+                              objects()[object.listed].name, records, *object.expected));
   }
   return {};
 }
 
 Result<ScanEnd> ArchiveSource::Finish(const ScanPlan& plan, const ProgressMap& progress) {
   MURMUR_ASSIGN(ScanEnd end, ObjectSource::Finish(plan, progress));
-  MURMUR_ASSIGN(const auto counts, Counts(plan, progress));
-  MURMUR_TRY(CheckManifest(counts));
-  const Coverage coverage = CheckCoverage(archive_, counts);
-  if (coverage.overlaps > 0) {
+  MURMUR_ASSIGN(const auto read, WhatWasRead(plan, progress));
+  MURMUR_TRY(CheckManifest(read));
+  const Coverage coverage = CoverageOf(read);
+  Proof proof = supposed() ? Prove(archive_, read, coverage.more) : Proof();
+  MURMUR_TRY(CheckEnds(progress, &proof));
+  if (coverage.overlaps > 0 && proof.unproven.empty()) {
     AddNote(fmt::format("{} objects repeat offsets of others; each offset counts once",
                         coverage.overlaps));
   }
@@ -243,13 +321,19 @@ Result<ScanEnd> ArchiveSource::Finish(const ScanPlan& plan, const ProgressMap& p
   // With holes an object's record i need not have offset start + i.
   const bool holes = std::any_of(coverage.gaps.begin(), coverage.gaps.end(),
                                  [this](const OffsetGap& gap) { return IsHole(gap); });
-  if (holes && coverage.overlaps > 0 && !options_.has_id) {
+  if (!proof.unproven.empty() && (!options_.has_id || proof.borders)) {
+    end.inexact = fmt::format(
+        "offsets of single records are not known in {} objects, such as {}: {}. {} Say offsets: "
+        "dense if record i of an object has its start offset + i",
+        proof.unproven.size(), objects()[archive_.objects[proof.unproven.front()].listed].name,
+        proof.why, options_.has_id ? "" : "`id:` in the definition would make it exact.");
+  } else if (!supposed() && holes && coverage.overlaps > 0 && !options_.has_id) {
     end.inexact = fmt::format(
         "{} objects overlap, and offsets are missing, so that the offsets of "
         "single records are not known; `id:` would make it exact",
         coverage.overlaps);
   }
-  end.live_from = EndOf(counts);
+  end.live_from = EndOf(read);
   return end;
 }
 
@@ -323,6 +407,7 @@ Result<std::unique_ptr<SnapshotSource>> MakeArchiveSource(const Definition& defi
   // Which objects are none of its records the layout decides: a topic may be called _events.
   MURMUR_ASSIGN(source.objects, MakeObjectSet(spec, definition, HiddenFiles::kListed));
   MURMUR_ASSIGN(source.formats, MakeFormats(spec, definition, source.objects));
+  source.hive = TakesHiveFields(spec, &source.name);
   return std::unique_ptr<SnapshotSource>(
       std::make_unique<ArchiveSource>(std::move(source), paths.front(), std::move(options)));
 }

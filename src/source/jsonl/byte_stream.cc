@@ -2,6 +2,7 @@
 
 #include <arrow/io/interfaces.h>
 #include <arrow/util/compression.h>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <unistd.h>
@@ -15,6 +16,7 @@
 #include <vector>
 
 #include "source/jsonl/gzip_bytes.h"
+#include "source/jsonl/zstd_bytes.h"
 #include "source/objects.h"
 
 namespace murmur {
@@ -124,29 +126,51 @@ class ReadAheadBytes final : public ByteStream {
   std::future<Result<Chunk>> next_;  // last: it ends before what it reads from goes
 };
 
-class StandardInputBytes final : public ByteStream {
+class DescriptorBytes final : public ByteStream {
  public:
+  // `path` is opened at the first read, where there is one.
+  DescriptorBytes(int descriptor, std::string path, std::string name)
+      : descriptor_(descriptor), path_(std::move(path)), name_(std::move(name)) {}
+  ~DescriptorBytes() override {
+    if (!path_.empty() && descriptor_ >= 0) close(descriptor_);
+  }
+
   Result<ByteRead> Read(std::stop_token stop, char* out, size_t size) override {
     constexpr int kPollMillis = 100;
+    // Without waiting for somebody who writes: poll does that.
+    if (descriptor_ < 0) descriptor_ = open(path_.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (descriptor_ < 0) return Failed();
     for (;;) {
-      if (stop.stop_requested()) return Status(Code::kCancelled, "standard input");
-      pollfd input{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
+      if (stop.stop_requested()) return Status(Code::kCancelled, name_);
+      pollfd input{.fd = descriptor_, .events = POLLIN, .revents = 0};
       const int ready = poll(&input, 1, kPollMillis);
       if (ready == 0 || (ready < 0 && errno == EINTR)) continue;
-      const ssize_t read = ready < 0 ? -1 : ::read(STDIN_FILENO, out, size);
+      const ssize_t read = ready < 0 ? -1 : ::read(descriptor_, out, size);
       if (read >= 0) {
         source_bytes_ += static_cast<uint64_t>(read);
         return ByteRead{.size = static_cast<size_t>(read), .detail = {}};
       }
       if (errno == EINTR || errno == EAGAIN) continue;
-      return Status(Code::kUnavailable, fmt::format("standard input: {}", std::strerror(errno)));
+      return Failed();
     }
   }
+
+ private:
+  Status Failed() const {
+    const Code code = errno == EACCES ? Code::kPermissionDenied : Code::kUnavailable;
+    return Status(code, fmt::format("{}: {}", name_, std::strerror(errno)));
+  }
+
+  int descriptor_;
+  const std::string path_;
+  const std::string name_;
 };
 
 class ReaderBytes final : public ByteStream {
  public:
   ReaderBytes(std::istream* reader, std::string name) : reader_(reader), name_(std::move(name)) {}
+  ReaderBytes(std::unique_ptr<std::istream> reader, std::string name)
+      : owned_(std::move(reader)), reader_(owned_.get()), name_(std::move(name)) {}
 
   Result<ByteRead> Read(std::stop_token stop, char* out, size_t size) override {
     if (stop.stop_requested()) return Status(Code::kCancelled, name_);
@@ -157,6 +181,7 @@ class ReaderBytes final : public ByteStream {
   }
 
  private:
+  std::unique_ptr<std::istream> owned_;
   std::istream* reader_;
   std::string name_;
 };
@@ -215,7 +240,7 @@ class DecompressedBytes final : public ByteStream {
     for (;;) {
       if (begin_ == end_ && !draining_) {
         MURMUR_ASSIGN(const ByteRead input, compressed_->Read(stop, input_.data(), kInputBytes));
-        if (input.size == 0) return End();
+        if (input.size == 0) return input.damaged ? input : End();
         begin_ = 0;
         end_ = input.size;
       }
@@ -264,9 +289,55 @@ class DecompressedBytes final : public ByteStream {
   bool draining_ = false;         // the decompressor may hold bytes that had no room
 };
 
+// A frame of zstd or lz4 that holds nothing of the content: what pzstd begins with. Its size
+// follows. Source: RFC 8878, 3.1.2
+bool IsSkippable(std::string_view magic) {
+  return magic.size() >= kMagicBytes && (magic[0] & 0xF0) == 0x50 &&
+         magic.substr(1).starts_with("\x2A\x4D\x18");
+}
+
+// Reads `size` bytes, or what there is.
+Result<std::string> ReadUpTo(const std::stop_token& stop, ByteStream* bytes, size_t size) {
+  std::string text(size, '\0');
+  size_t at = 0;
+  while (at < size) {
+    MURMUR_ASSIGN(const ByteRead read, bytes->Read(stop, text.data() + at, size - at));
+    if (read.size == 0) break;
+    at += read.size;
+  }
+  text.resize(at);
+  return text;
+}
+
+// Leaves out the frame that begins there, whose magic was read.
+Status SkipFrame(const std::stop_token& stop, ByteStream* bytes) {
+  constexpr size_t kPiece = 64 << 10;
+  MURMUR_ASSIGN(const std::string size, ReadUpTo(stop, bytes, sizeof(uint32_t)));
+  uint64_t left = 0;
+  for (size_t i = size.size(); i-- > 0;) left = left << 8 | static_cast<unsigned char>(size[i]);
+  while (left > 0) {
+    MURMUR_ASSIGN(const std::string piece, ReadUpTo(stop, bytes, std::min<uint64_t>(left, kPiece)));
+    if (piece.empty()) break;
+    left -= piece.size();
+  }
+  return {};
+}
+
+// What of Unicode but UTF-8 text begins so; JSON can hold no NUL.
+std::string_view OtherEncoding(std::string_view magic) {
+  using std::string_view_literals::operator""sv;
+  if (magic.starts_with("\xFF\xFE\0\0"sv) || magic.starts_with("\0\0\xFE\xFF"sv)) return "UTF-32";
+  if (magic.starts_with("\xFF\xFE"sv) || magic.starts_with("\xFE\xFF"sv)) return "UTF-16";
+  if (magic.size() < kMagicBytes) return {};
+  const bool little = magic[0] != 0 && magic[1] == 0 && magic[2] != 0 && magic[3] == 0;
+  const bool big = magic[0] == 0 && magic[1] != 0 && magic[2] == 0 && magic[3] != 0;
+  return little || big ? "UTF-16" : "";
+}
+
 }  // namespace
 
 Compression DetectCompression(std::string_view magic) noexcept {
+  if (IsSkippable(magic)) return Compression::kZstd;  // or lz4, which has the same
   for (const Format& format : kFormats) {
     if (magic.starts_with(format.magic)) return format.compression;
   }
@@ -295,10 +366,20 @@ std::unique_ptr<ByteStream> ReadAhead(std::unique_ptr<ByteStream> bytes, size_t 
   return std::make_unique<ReadAheadBytes>(std::move(bytes), chunk_bytes);
 }
 
-std::unique_ptr<ByteStream> ReadStandardInput() { return std::make_unique<StandardInputBytes>(); }
+std::unique_ptr<ByteStream> ReadDescriptor(int descriptor, std::string name) {
+  return std::make_unique<DescriptorBytes>(descriptor, "", std::move(name));
+}
+
+std::unique_ptr<ByteStream> ReadPipe(std::string path, std::string name) {
+  return std::make_unique<DescriptorBytes>(-1, std::move(path), std::move(name));
+}
 
 std::unique_ptr<ByteStream> ReadReader(std::istream* reader, std::string name) {
   return std::make_unique<ReaderBytes>(reader, std::move(name));
+}
+
+std::unique_ptr<ByteStream> ReadReader(std::unique_ptr<std::istream> reader, std::string name) {
+  return std::make_unique<ReaderBytes>(std::move(reader), std::move(name));
 }
 
 Status CheckReadable(std::string_view magic) {
@@ -317,29 +398,48 @@ Status CheckReadable(std::string_view magic) {
         Code::kUnimplemented,
         fmt::format("is {}, not lines of text; plain, gzip, zstd and lz4 can be read", name));
   }
+  if (const std::string_view encoding = OtherEncoding(magic); !encoding.empty()) {
+    return Status(
+        Code::kUnimplemented,
+        fmt::format("is {0}, not UTF-8: convert it, as iconv -f {0} -t UTF-8 does", encoding));
+  }
   return {};
 }
 
 Result<Compression> DetectFrom(const std::stop_token& stop, std::unique_ptr<ByteStream>* bytes) {
-  std::string magic(kMagicBytes, '\0');
-  size_t size = 0;
-  while (size < kMagicBytes) {
-    MURMUR_ASSIGN(const ByteRead read,
-                  (*bytes)->Read(stop, magic.data() + size, kMagicBytes - size));
-    if (read.size == 0) break;
-    size += read.size;
+  MURMUR_ASSIGN(std::string magic, ReadUpTo(stop, bytes->get(), kMagicBytes));
+  while (IsSkippable(magic)) {
+    MURMUR_TRY(SkipFrame(stop, bytes->get()));
+    MURMUR_ASSIGN(magic, ReadUpTo(stop, bytes->get(), kMagicBytes));
   }
-  magic.resize(size);
   MURMUR_TRY(CheckReadable(magic));
-  *bytes = Prepend(magic, std::move(*bytes));
-  return DetectCompression(magic);
+  const Compression compression = DetectCompression(magic);
+  *bytes = Prepend(std::move(magic), std::move(*bytes));
+  return compression;
+}
+
+Result<Unpacked> Unpack(const std::stop_token& stop, std::unique_ptr<ByteStream> bytes,
+                        uint64_t window_bytes_max) {
+  Unpacked unpacked{.bytes = std::move(bytes)};
+  for (int depth = 0;; ++depth) {
+    MURMUR_ASSIGN(const Compression compression, DetectFrom(stop, &unpacked.bytes));
+    if (depth == 0) unpacked.outer = compression;
+    if (compression == Compression::kNone) return unpacked;
+    if (depth == kCompressionDepthMax) {
+      return Status(Code::kUnimplemented,
+                    fmt::format("is compressed more than {} times over", kCompressionDepthMax));
+    }
+    MURMUR_ASSIGN(unpacked.bytes,
+                  Decompress(std::move(unpacked.bytes), compression, window_bytes_max));
+  }
 }
 
 Result<std::unique_ptr<ByteStream>> Decompress(std::unique_ptr<ByteStream> compressed,
-                                               Compression compression) {
+                                               Compression compression, uint64_t window_bytes_max) {
   const Format* format = FindFormat(compression);
   if (format == nullptr) return compressed;
   if (compression == Compression::kGzip) return ReadGzip(std::move(compressed));
+  if (compression == Compression::kZstd) return ReadZstd(std::move(compressed), window_bytes_max);
   auto codec = arrow::util::Codec::Create(format->codec);
   if (!codec.ok()) return FromArrow(codec.status(), format->name);
   auto decompressor = (*codec)->MakeDecompressor();

@@ -62,23 +62,44 @@ std::unique_ptr<ByteStream> ReadFile(std::shared_ptr<arrow::io::RandomAccessFile
 // request costs a round trip. A stop, and the end of the stream, wait for the request under way.
 std::unique_ptr<ByteStream> ReadAhead(std::unique_ptr<ByteStream> bytes, size_t chunk_bytes);
 
-// Standard input; waits with an eye on the stop token.
-std::unique_ptr<ByteStream> ReadStandardInput();
+// What can be read once: a descriptor that is open, or a pipe that is opened at the first read.
+// Waits with an eye on the stop token.
+std::unique_ptr<ByteStream> ReadDescriptor(int descriptor, std::string name);
+std::unique_ptr<ByteStream> ReadPipe(std::string path, std::string name);
 
 // A reader that others give; a stop waits for its read to return.
 std::unique_ptr<ByteStream> ReadReader(std::istream* reader, std::string name);
+std::unique_ptr<ByteStream> ReadReader(std::unique_ptr<std::istream> reader, std::string name);
 
-// kUnimplemented where the first bytes of an object are those of a compression that can't be read.
+// kUnimplemented where the first bytes of an object are those of a compression, or of an encoding
+// of text, that can't be read.
 Status CheckReadable(std::string_view magic);
 
 // Looks at the first bytes of *bytes; what it gives afterwards is what it gave before.
 // Errors: as ByteStream and CheckReadable.
 Result<Compression> DetectFrom(const std::stop_token& stop, std::unique_ptr<ByteStream>* bytes);
 
+// A zstd stream may take so many bytes to decompress, unless more is allowed. `memory` is so many
+// times what one stream may take.
+inline constexpr uint64_t kWindowBytesMax = 128 << 20;
+inline constexpr uint64_t kWindowShare = 4;
+
 // What `compressed` holds: gzip members, zstd or lz4 frames, one behind the other.
 // Errors: kUnimplemented (a build of Arrow without the codec).
 Result<std::unique_ptr<ByteStream>> Decompress(std::unique_ptr<ByteStream> compressed,
-                                               Compression compression);
+                                               Compression compression,
+                                               uint64_t window_bytes_max = kWindowBytesMax);
+
+// Compressed streams may hold compressed ones (gzip in gzip, as CloudWatch's by Firehose), so deep.
+inline constexpr int kCompressionDepthMax = 4;
+struct Unpacked {
+  std::unique_ptr<ByteStream> bytes;
+  Compression outer = Compression::kNone;
+};
+// What `bytes` hold, with every layer of compression taken off. Errors: as DetectFrom and
+// Decompress, kUnimplemented (too deep).
+Result<Unpacked> Unpack(const std::stop_token& stop, std::unique_ptr<ByteStream> bytes,
+                        uint64_t window_bytes_max);
 
 // `first`, then what is left in `rest`.
 std::unique_ptr<ByteStream> Prepend(std::string first, std::unique_ptr<ByteStream> rest);

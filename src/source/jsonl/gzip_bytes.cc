@@ -69,7 +69,10 @@ class GzipBytes final : public ByteStream {
     while (size < input_.size()) {
       char* to = reinterpret_cast<char*>(input_.data()) + size;
       MURMUR_ASSIGN(const ByteRead read, compressed_->Read(stop, to, input_.size() - size));
-      if (read.size == 0) break;
+      if (read.size == 0) {
+        input_end_ = read;
+        break;
+      }
       size += read.size;
     }
     state_.next_in = input_.data();
@@ -132,8 +135,8 @@ class GzipBytes final : public ByteStream {
   }
 
   void End() {
-    last_.emplace();
-    if (!in_member_) return;
+    last_ = input_end_;  // where that is damaged, nobody knows what would have followed
+    if (!in_member_ || input_end_.damaged) return;
     if (state_.wrapper_flag == 0 && state_.block_state == ISAL_BLOCK_NEW_HDR) {
       const auto bad = BadHeader(state_.tmp_in_buffer, static_cast<size_t>(state_.tmp_in_size));
       if (!bad.empty()) return Corrupt(bad);
@@ -163,6 +166,7 @@ class GzipBytes final : public ByteStream {
   inflate_state state_;
   inflate_state before_;  // the last call
   isal_gzip_header header_{};
+  ByteRead input_end_;
   std::optional<ByteRead> last_;  // the end, or damage, once it is met
   bool in_member_ = false;        // one has begun, and is not finished
   bool full_ = false;             // the last step filled its room: ISA-L may hold more

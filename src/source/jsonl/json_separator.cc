@@ -45,6 +45,7 @@ class SeparatedBytes final : public ByteStream {
         in_string_ = false;
       }
       ++at_;
+      if (IsOfByteOrderMark(c) && depth_ == 0 && !in_string_) continue;
       if (c == '\n' && depth_ == 0) {
         after_newline_ = true;
         if (!line_empty_) out[written++] = EndLine();
@@ -56,6 +57,9 @@ class SeparatedBytes final : public ByteStream {
     }
     return written;
   }
+
+  // Between values none of its bytes means anything.
+  static bool IsOfByteOrderMark(char c) { return c == '\xEF' || c == '\xBB' || c == '\xBF'; }
 
   // Within a value: has it been cut off before here?
   bool IsNoPlaceForValue() const {

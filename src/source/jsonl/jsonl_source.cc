@@ -1,8 +1,13 @@
 #include "source/jsonl/jsonl_source.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <charconv>
 #include <mutex>
+#include <optional>
 #include <sstream>
 
 #include "murmur/decoder.h"
@@ -16,6 +21,7 @@ namespace {
 
 constexpr std::string_view kStandardInput = "-";
 constexpr uint64_t kRemoteReadBytes = 4 << 20;
+constexpr uint64_t kHeadBytes = 64 << 10;
 
 // What a split's payload says.
 struct JsonlSplit {
@@ -38,10 +44,12 @@ Result<JsonlSplit> ParseSplit(const Split& split) {
 
 std::unique_ptr<ByteStream> ReadObject(const ObjectSet& objects,
                                        std::shared_ptr<arrow::io::RandomAccessFile> file,
-                                       const SourceObject& object, uint64_t from) {
+                                       const SourceObject& object, const ReadMode& mode,
+                                       uint64_t from) {
   auto bytes = ReadFile(std::move(file), object.name, from, object.size);
   if (!objects.remote()) return bytes;
-  return ReadAhead(std::move(bytes), std::min<uint64_t>(kRemoteReadBytes, object.size - from));
+  return ReadAhead(std::move(bytes),
+                   std::min(mode.head ? kHeadBytes : kRemoteReadBytes, object.size - from));
 }
 
 struct OpenedLines {
@@ -65,35 +73,35 @@ Result<OpenedLines> OpenLines(const ObjectSet& objects, const SourceObject& obje
     lines.begin_is_line_start = true;
   }
   MURMUR_ASSIGN(const auto file, objects.Open(object));
-  Compression compression = Compression::kNone;
+  bool packed = mode.concatenated;
   std::unique_ptr<ByteStream> bytes;
   if (split.begin == 0 && split.end == object.size) {  // else it is plain, or would not be cut
-    bytes = ReadObject(objects, file, object, 0);
-    auto detected = DetectFrom({}, &bytes);
-    if (!detected.ok()) return detected.status().Annotated(object.name);
-    compression = *detected;
+    auto unpacked =
+        Unpack({}, ReadObject(objects, file, object, mode, 0), options.window_bytes_max);
+    if (!unpacked.ok()) return unpacked.status().Annotated(object.name);
+    packed |= unpacked->outer != Compression::kNone;
+    bytes = std::move(unpacked->bytes);
   }
   const uint64_t from = lines.begin - (lines.begin_is_line_start ? 0 : 1);
-  if (compression != Compression::kNone || mode.concatenated) {
+  if (packed) {
     lines.discard = lines.begin;
     lines.end = UINT64_MAX;
   } else if (bytes == nullptr || from > 0) {
-    bytes = ReadObject(objects, file, object, from);
+    bytes = ReadObject(objects, file, object, mode, from);
   }
-  MURMUR_ASSIGN(bytes, Decompress(std::move(bytes), compression));
   if (mode.concatenated) bytes = SeparateJson(std::move(bytes));
-  return OpenedLines{.compressed = compression != Compression::kNone || mode.concatenated,
+  return OpenedLines{.compressed = packed,
                      .blocks = std::make_unique<LineBlocks>(std::move(bytes), std::move(lines))};
 }
 
-// Standard input, or a reader of the caller.
+// Standard input, a pipe, or a reader of the caller: what `bytes` gives.
 class ReaderSource final : public SnapshotSource {
  public:
-  ReaderSource(std::string object, std::unique_ptr<std::istream> reader, HandoffToken handoff,
+  ReaderSource(std::string object, std::unique_ptr<ByteStream> bytes, HandoffToken handoff,
                JsonlOptions options)
       : object_(std::move(object)),
         name_("jsonl:" + object_),
-        reader_(std::move(reader)),
+        bytes_(std::move(bytes)),
         handoff_(std::move(handoff)),
         options_(std::move(options)) {}
 
@@ -120,7 +128,7 @@ class ReaderSource final : public SnapshotSource {
     MURMUR_ASSIGN(auto decoder,
                   MakeLineDecoder(options_.format, projection, options_.record_bytes_max));
     return std::unique_ptr<RecordStream>(
-        std::make_unique<Stream>(object_, reader_.get(), options_, std::move(decoder)));
+        std::make_unique<Stream>(object_, std::move(bytes_), options_, std::move(decoder)));
   }
   Status Close() override { return Status(); }
 
@@ -128,11 +136,11 @@ class ReaderSource final : public SnapshotSource {
   // Looks at the first bytes when it is read, not when it is opened: they may be long in coming.
   class Stream final : public RecordStream {
    public:
-    Stream(std::string object, std::istream* reader, const JsonlOptions& options,
+    Stream(std::string object, std::unique_ptr<ByteStream> bytes, const JsonlOptions& options,
            std::unique_ptr<LineDecoder> decoder)
         : object_(std::move(object)),
           options_(options),
-          bytes_(reader == nullptr ? ReadStandardInput() : ReadReader(reader, object_)),
+          bytes_(std::move(bytes)),
           decoder_(std::move(decoder)) {}
 
     Result<ReadState> Read(std::stop_token stop, RecordBatch* batch) override {
@@ -142,13 +150,14 @@ class ReaderSource final : public SnapshotSource {
 
    private:
     Status Start(const std::stop_token& stop) {
-      MURMUR_ASSIGN(const Compression compression, DetectFrom(stop, &bytes_));
-      MURMUR_ASSIGN(auto bytes, Decompress(std::move(bytes_), compression));
+      auto unpacked = Unpack(stop, std::move(bytes_), options_.window_bytes_max);
+      if (!unpacked.ok()) return unpacked.status().Annotated(object_);
       auto blocks = std::make_unique<LineBlocks>(
-          std::move(bytes), LineBlocksOptions{.object = object_,
-                                              .record_bytes_max = options_.record_bytes_max,
-                                              .block_bytes = options_.read_bytes});
-      stream_ = std::make_unique<JsonlStream>(object_, compression != Compression::kNone,
+          std::move(unpacked->bytes),
+          LineBlocksOptions{.object = object_,
+                            .record_bytes_max = options_.record_bytes_max,
+                            .block_bytes = options_.read_bytes});
+      stream_ = std::make_unique<JsonlStream>(object_, unpacked->outer != Compression::kNone,
                                               std::move(blocks), std::move(decoder_));
       return Status();
     }
@@ -162,7 +171,7 @@ class ReaderSource final : public SnapshotSource {
 
   std::string object_;
   std::string name_;
-  std::unique_ptr<std::istream> reader_;  // null: standard input
+  std::unique_ptr<ByteStream> bytes_;  // until it is opened
   HandoffToken handoff_;
   JsonlOptions options_;
   std::mutex mutex_;
@@ -234,28 +243,68 @@ std::unique_ptr<ObjectFormat> MakeJsonlFormat(std::shared_ptr<const ObjectSet> o
 std::unique_ptr<SnapshotSource> MakeReaderSource(std::string name,
                                                  std::unique_ptr<std::istream> reader,
                                                  HandoffToken handoff, JsonlOptions options) {
-  return std::make_unique<ReaderSource>(std::move(name), std::move(reader), std::move(handoff),
+  auto bytes = ReadReader(std::move(reader), name);
+  return std::make_unique<ReaderSource>(std::move(name), std::move(bytes), std::move(handoff),
                                         std::move(options));
 }
 
 std::unique_ptr<SnapshotSource> MakeStandardInputSource(HandoffToken handoff,
                                                         JsonlOptions options) {
-  return std::make_unique<ReaderSource>(std::string(kStandardInput), nullptr, std::move(handoff),
+  std::string name(kStandardInput);
+  auto bytes = ReadDescriptor(STDIN_FILENO, "standard input");
+  return std::make_unique<ReaderSource>(std::move(name), std::move(bytes), std::move(handoff),
                                         std::move(options));
 }
+
+JsonlOptions JsonlOptionsOf(const Definition& definition) {
+  return {.record_bytes_max = definition.max_record_bytes,
+          .window_bytes_max = std::max(kWindowBytesMax, definition.memory_bytes / kWindowShare)};
+}
+
+namespace {
+
+// The descriptor that "/dev/stdin" or "/dev/fd/7" stands for, as `<(…)` of a shell does.
+std::optional<int> DescriptorOf(std::string_view path) {
+  if (path == kStandardInput || path == "/dev/stdin") return STDIN_FILENO;
+  for (const std::string_view folder : {"/dev/fd/", "/proc/self/fd/"}) {
+    if (!path.starts_with(folder)) continue;
+    path.remove_prefix(folder.size());
+    int descriptor = 0;
+    const auto [end, error] = std::from_chars(path.data(), path.data() + path.size(), descriptor);
+    if (error == std::errc() && end == path.data() + path.size()) return descriptor;
+  }
+  return std::nullopt;
+}
+
+// What can be read once, if `path` is such.
+std::unique_ptr<ByteStream> ReadOnce(const std::string& path, const std::string& base_directory) {
+  if (const auto descriptor = DescriptorOf(path)) return ReadDescriptor(*descriptor, path);
+  SourceObject object;
+  SetName(path, &object);
+  const std::string full = FilePath(object, base_directory);
+  struct stat status {};
+  const bool once =
+      stat(full.c_str(), &status) == 0 && (S_ISFIFO(status.st_mode) || S_ISCHR(status.st_mode));
+  return once ? ReadPipe(full, path) : nullptr;
+}
+
+}  // namespace
 
 Result<std::unique_ptr<SnapshotSource>> MakeJsonlSource(const Definition& definition) {
   const SourceSpec& spec = *definition.bootstrap;
   const std::vector<std::string> paths = PathsOf(spec);
   if (paths.empty()) return Status(Code::kInvalidArgument, "jsonl: path is missing");
-  JsonlOptions options = {.record_bytes_max = definition.max_record_bytes};
+  JsonlOptions options = JsonlOptionsOf(definition);
   if (const auto format = spec.options.find("format"); format != spec.options.end()) {
     options.format = format->second;
   }
   MURMUR_TRY(MakeDecoder(options.format, Projection()));
   MURMUR_ASSIGN(HandoffToken handoff, HandoffOf(spec));
-  if (paths == std::vector<std::string>{std::string(kStandardInput)}) {
-    return MakeStandardInputSource(std::move(handoff), std::move(options));
+  if (paths.size() == 1) {
+    if (auto bytes = ReadOnce(paths.front(), definition.base_directory)) {
+      return std::unique_ptr<SnapshotSource>(std::make_unique<ReaderSource>(
+          paths.front(), std::move(bytes), std::move(handoff), std::move(options)));
+    }
   }
   ObjectSourceOptions source{
       .name = fmt::format("jsonl:{}", fmt::join(paths, ",")),
@@ -263,6 +312,7 @@ Result<std::unique_ptr<SnapshotSource>> MakeJsonlSource(const Definition& defini
       .objects = std::make_shared<ObjectSet>(paths, definition.base_directory),
       .formats = {}};
   source.formats.push_back(MakeJsonlFormat(source.objects, std::move(options)));
+  source.hive = TakesHiveFields(spec, &source.name);
   return std::unique_ptr<SnapshotSource>(std::make_unique<ObjectSource>(std::move(source)));
 }
 

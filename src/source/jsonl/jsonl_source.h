@@ -13,6 +13,7 @@
 #include "murmur/definition.h"
 #include "murmur/source.h"
 #include "murmur/status.h"
+#include "source/jsonl/byte_stream.h"
 #include "source/object_source.h"
 
 namespace murmur {
@@ -25,7 +26,11 @@ struct JsonlOptions {
   uint64_t record_bytes_max = 16 << 20;
   uint64_t split_bytes = kSplitBytes;
   size_t read_bytes = kReadBytes;
+  uint64_t window_bytes_max = kWindowBytesMax;
 };
+
+// As a definition sets them.
+JsonlOptions JsonlOptionsOf(const Definition& definition);
 
 // The format; recognises every object.
 std::unique_ptr<ObjectFormat> MakeJsonlFormat(std::shared_ptr<const ObjectSet> objects,
@@ -38,7 +43,8 @@ std::unique_ptr<SnapshotSource> MakeReaderSource(std::string name,
 // The same over standard input.
 std::unique_ptr<SnapshotSource> MakeStandardInputSource(HandoffToken handoff, JsonlOptions options);
 
-// The source of definition.bootstrap, path "-" being standard input.
+// The source of definition.bootstrap. A path that is the only one may be "-", standard input, or a
+// pipe: a source that can be read once, as above.
 // Errors: kInvalidArgument, kNotFound (the format), kFailedPrecondition (handoff: live).
 Result<std::unique_ptr<SnapshotSource>> MakeJsonlSource(const Definition& definition);
 

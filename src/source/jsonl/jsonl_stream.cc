@@ -48,13 +48,18 @@ void JsonlStream::DecodeLines(RecordBatch* batch) {
   const char* rest = decoder_->Decode(block_.lines, batch);
   block_.lines.offset += static_cast<uint64_t>(rest - block_.lines.begin);
   block_.lines.begin = rest;
-  if (!block_.last_line_open) return;
-  // The block is this one line. What can't be read of it was cut off.
   for (DeadLetter& dead : batch->dead_letters) {
     if (dead.reason != DeadReason::kUndecodable && dead.reason != DeadReason::kInvalidUtf8)
       continue;
-    dead.reason = DeadReason::kTruncated;
-    dead.detail += "; it is the last line, without a newline at its end";
+    // A file that is one list has its brackets on lines of their own, or is one line.
+    const bool list = dead.raw.find_first_not_of(" \t\r") == dead.raw.find('[');
+    if (list && dead.raw.find('[') != dead.raw.npos) {
+      dead.detail += "; lists are no records: write one object a line, as jq -c '.[]' does";
+    } else if (block_.last_line_open) {
+      // The block is this one line. What can't be read of it was cut off.
+      dead.reason = DeadReason::kTruncated;
+      dead.detail += "; it is the last line, without a newline at its end";
+    }
   }
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "murmur/record.h"
+#include "murmur/status.h"
 #include "source/parquet/values.h"
 
 namespace murmur::parquet_source {
@@ -58,6 +59,8 @@ struct FieldPlace {
 FieldPlace FindField(const parquet::SchemaDescriptor& schema, const FieldPath& path);
 // Of all fields, those in structs too, as paths.
 std::vector<std::string> FieldNames(const parquet::SchemaDescriptor& schema);
+// Errors: kFailedPrecondition: two columns have the name, and either could be meant.
+Status CheckFieldIsOne(const parquet::SchemaDescriptor& schema, const FieldPath& path);
 
 // A string, or a nested value's JSON, of more than `max_value_bytes` makes its record a dead
 // letter. All three throw std::exception.

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <functional>
 
 #include "source/parquet/field_reader.h"
@@ -55,6 +57,31 @@ std::vector<std::string> FieldNames(const parquet::SchemaDescriptor& schema) {
       };
   add(*schema.group_node(), "");
   return names;
+}
+
+Status CheckFieldIsOne(const parquet::SchemaDescriptor& schema, const FieldPath& path) {
+  const Node* node = schema.group_node();
+  for (const auto& step : path.steps) {
+    const auto* name = std::get_if<std::string>(&step);
+    if (name == nullptr || !IsStruct(*node)) break;
+    const auto& group = static_cast<const GroupNode&>(*node);
+    const Node* found = nullptr;
+    int count = 0;
+    for (int i = 0; i < group.field_count(); ++i) {
+      if (group.field(i)->name() != *name) continue;
+      found = group.field(i).get();
+      ++count;
+    }
+    if (count > 1) {
+      return Status(Code::kFailedPrecondition,
+                    fmt::format("has {} columns '{}', and the definition does not say which it "
+                                "means: give the others another name",
+                                count, path.ToString()));
+    }
+    if (found == nullptr) break;
+    node = found;
+  }
+  return {};
 }
 
 }  // namespace murmur::parquet_source

@@ -1,6 +1,7 @@
 #include "source/parquet/parquet_source.h"
 
-#include <arrow/filesystem/mockfs.h>
+#include <arrow/buffer.h>
+#include <arrow/io/memory.h>
 #include <fmt/format.h>
 #include <parquet/exception.h>
 #include <parquet/file_reader.h>
@@ -22,6 +23,7 @@
 namespace murmur {
 namespace {
 
+using parquet_source::CheckFieldIsOne;
 using parquet_source::DateCell;
 using parquet_source::FieldPlace;
 using parquet_source::Footer;
@@ -78,7 +80,7 @@ std::optional<TimeRange> ChunkTimes(const parquet::ColumnChunkMetaData& chunk) {
 bool MayHoldTimes(const parquet::FileMetaData& metadata, int row_group, const FieldPath& field,
                   const TimeRange& range) {
   const FieldPlace place = parquet_source::FindField(*metadata.schema(), field);
-  if (!place.flat) return true;
+  if (!place.flat || !CheckFieldIsOne(*metadata.schema(), field).ok()) return true;
   try {
     const auto times = ChunkTimes(*metadata.RowGroup(row_group)->ColumnChunk(place.columns[0]));
     return !times || (times->max >= range.min && times->min <= range.max);
@@ -176,6 +178,10 @@ Result<std::unique_ptr<RecordStream>> ParquetFormat::Open(const SourceObject& ob
   if (footer.metadata == nullptr) {
     return parquet_source::OpenDamaged(object.name, 0, split.bytes, footer.damage, after);
   }
+  for (const FieldRequest& request : projection.fields) {
+    const Status one = CheckFieldIsOne(*footer.metadata->schema(), request.path);
+    if (!one.ok()) return one.Annotated(object.name);
+  }
   parquet_source::RowGroupInput input;
   input.object = object.name;
   MURMUR_ASSIGN(input.file, objects_->Open(object));
@@ -198,6 +204,33 @@ ParquetOptions OptionsOf(const Definition& definition) {
   return options;
 }
 
+// Bytes under a name.
+class OneObjectStore final : public ObjectStore {
+ public:
+  // A hash stands for the time of change, so that a plan is refused over other bytes.
+  OneObjectStore(const std::string& name, const std::string& bytes)
+      : bytes_(arrow::Buffer::FromString(bytes)) {
+    object_.size = bytes.size();
+    object_.mtime_ns = static_cast<int64_t>(std::hash<std::string_view>()(bytes) >> 2);
+    SetName(name, &object_);
+  }
+
+  Result<std::vector<SourceObject>> List(const std::string& prefix, size_t,
+                                         const std::stop_token&) const override {
+    const bool wanted = RawName(object_).starts_with(prefix);
+    return wanted ? std::vector{object_} : std::vector<SourceObject>();
+  }
+  Result<std::shared_ptr<arrow::io::RandomAccessFile>> Open(const std::string&,
+                                                            const SourceObject&) const override {
+    return std::shared_ptr<arrow::io::RandomAccessFile>(
+        std::make_shared<arrow::io::BufferReader>(bytes_));
+  }
+
+ private:
+  const std::shared_ptr<arrow::Buffer> bytes_;
+  SourceObject object_;
+};
+
 std::unique_ptr<SnapshotSource> MakeSource(std::vector<std::string> paths, HandoffToken handoff,
                                            std::shared_ptr<const ObjectSet> objects,
                                            const Definition& definition) {
@@ -206,6 +239,7 @@ std::unique_ptr<SnapshotSource> MakeSource(std::vector<std::string> paths, Hando
                              .objects = std::move(objects),
                              .formats = {}};
   source.formats.push_back(MakeParquetFormat(source.objects, definition));
+  if (definition.bootstrap) source.hive = TakesHiveFields(*definition.bootstrap, &source.name);
   return std::make_unique<ObjectSource>(std::move(source));
 }
 
@@ -232,13 +266,8 @@ Result<std::unique_ptr<SnapshotSource>> MakeParquetSource(const Definition& defi
 Result<std::unique_ptr<SnapshotSource>> MakeParquetSourceFromBytes(const Definition& definition,
                                                                    const std::string& name,
                                                                    const std::string& bytes) {
-  using arrow::fs::TimePoint;
-  // A hash stands for the time of change, so that a plan is refused over other bytes.
-  const auto hash = static_cast<int64_t>(std::hash<std::string_view>()(bytes) >> 2);
-  auto memory =
-      std::make_shared<arrow::fs::internal::MockFileSystem>(TimePoint(TimePoint::duration(hash)));
-  MURMUR_TRY(FromArrow(memory->CreateFile(name, bytes), name));
-  auto objects = std::make_shared<ObjectSet>(std::vector{name}, "", memory);
+  auto store = std::make_shared<OneObjectStore>(name, bytes);
+  auto objects = std::make_shared<ObjectSet>(std::vector{name}, std::move(store), "");
   return MakeSource({name}, {}, std::move(objects), definition);
 }
 

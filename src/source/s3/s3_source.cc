@@ -44,7 +44,7 @@ Result<std::vector<std::unique_ptr<ObjectFormat>>> MakeFormats(
   std::vector<std::unique_ptr<ObjectFormat>> formats;
   if (format != "jsonl") formats.push_back(MakeParquetFormat(objects, definition));
   if (format != "parquet") {
-    formats.push_back(MakeJsonlFormat(objects, {.record_bytes_max = definition.max_record_bytes}));
+    formats.push_back(MakeJsonlFormat(objects, JsonlOptionsOf(definition)));
   }
   return formats;
 }
@@ -61,6 +61,7 @@ Result<std::unique_ptr<SnapshotSource>> MakeS3Source(const Definition& definitio
   MURMUR_ASSIGN(source.handoff, HandoffOf(spec));
   MURMUR_ASSIGN(source.objects, MakeObjectSet(spec, definition));
   MURMUR_ASSIGN(source.formats, MakeFormats(spec, definition, source.objects));
+  source.hive = TakesHiveFields(spec, &source.name);
   return std::unique_ptr<SnapshotSource>(std::make_unique<ObjectSource>(std::move(source)));
 }
 

@@ -10,14 +10,11 @@
 #include "murmur/run.h"
 #include "source/client_library.h"
 #include "source/objects.h"
+#include "source/s3/s3_client.h"
 
 namespace murmur {
 namespace {
 
-// Of the client, for one request; whole reads are tried again by retrying_file.h.
-constexpr int64_t kAttemptsMax = 4;
-constexpr double kConnectTimeoutSeconds = 5;
-constexpr double kRequestTimeoutSeconds = 20;
 constexpr const char* kDefaultRegion = "us-east-1";
 
 std::atomic<bool> is_started{false};
@@ -66,7 +63,11 @@ Status SetCredentials(const SourceSpec& spec, arrow::fs::S3Options* options) {
 }
 
 Status SetEndpoint(const SourceSpec& spec, arrow::fs::S3Options* options) {
-  MURMUR_ASSIGN(const std::string endpoint, Option(spec, "endpoint"));
+  MURMUR_ASSIGN(std::string endpoint, Option(spec, "endpoint"));
+  for (const char* name : {"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"}) {
+    const char* const value = std::getenv(name);
+    if (endpoint.empty() && value != nullptr) endpoint = value;
+  }
   MURMUR_ASSIGN(const std::string path_style, Option(spec, "path_style"));
   std::string_view host = endpoint;
   for (const char* scheme : {"http", "https"}) {
@@ -84,20 +85,44 @@ Status SetEndpoint(const SourceSpec& spec, arrow::fs::S3Options* options) {
   return {};
 }
 
-}  // namespace
-
-Result<std::shared_ptr<arrow::fs::FileSystem>> OpenS3(const SourceSpec& spec, bool allow_buckets) {
+Result<arrow::fs::S3Options> ArrowOptions(const SourceSpec& spec) {
   MURMUR_TRY(StartSdk());
   arrow::fs::S3Options options;
   MURMUR_TRY(SetCredentials(spec, &options));
   MURMUR_TRY(SetEndpoint(spec, &options));
   MURMUR_ASSIGN(options.region, Option(spec, "region"));
   if (options.region.empty()) options.region = DefaultRegion();
-  options.allow_bucket_creation = allow_buckets;
+  return options;
+}
+
+// Keys that are changed for new ones meanwhile are read once more, so that they belong together.
+S3Credentials CredentialsOf(const arrow::fs::S3Options& options) {
+  S3Credentials credentials;
+  do {
+    credentials = {.access_key = options.GetAccessKey(),
+                   .secret_key = options.GetSecretKey(),
+                   .session_token = options.GetSessionToken()};
+  } while (credentials.access_key != options.GetAccessKey());
+  return credentials;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const ObjectStore>> OpenS3(const SourceSpec& spec) {
+  MURMUR_ASSIGN(const arrow::fs::S3Options options, ArrowOptions(spec));
+  const auto style = spec.options.find("path_style");
+  S3ClientOptions client{.scheme = options.scheme,
+                         .host = options.endpoint_override,
+                         .region = options.region,
+                         .credentials = [options] { return CredentialsOf(options); }};
+  client.path_style = style == spec.options.end() ? !client.host.empty() : style->second == "true";
+  return std::shared_ptr<const ObjectStore>(std::make_shared<S3Client>(std::move(client)));
+}
+
+Result<std::shared_ptr<arrow::fs::FileSystem>> OpenS3ForWriting(const SourceSpec& spec) {
+  MURMUR_ASSIGN(arrow::fs::S3Options options, ArrowOptions(spec));
+  options.allow_bucket_creation = true;
   options.allow_delayed_open = true;  // small objects are written in one request
-  options.connect_timeout = kConnectTimeoutSeconds;
-  options.request_timeout = kRequestTimeoutSeconds;
-  options.retry_strategy = arrow::fs::S3RetryStrategy::GetAwsStandardRetryStrategy(kAttemptsMax);
   auto store = arrow::fs::S3FileSystem::Make(options);
   if (!store.ok()) return FromArrow(store.status(), "opening the S3 store");
   return std::shared_ptr<arrow::fs::FileSystem>(*std::move(store));
@@ -105,24 +130,6 @@ Result<std::shared_ptr<arrow::fs::FileSystem>> OpenS3(const SourceSpec& spec, bo
 
 void Shutdown() noexcept {
   if (is_started) (void)arrow::fs::EnsureS3Finalized();
-}
-
-std::string_view S3Remedy(std::string_view message) {
-  const auto has = [message](std::string_view part) { return message.find(part) != message.npos; };
-  if (has("ACCESS_DENIED") || has("SignatureDoesNotMatch") || has("SIGNATURE_DOES_NOT_MATCH") ||
-      has("INVALID_ACCESS_KEY_ID") || has("InvalidAccessKeyId") || has("HTTP status 403")) {
-    return "the store refuses these credentials, or they may not read there: check "
-           "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or the profile), and the region";
-  }
-  if (has("NO_SUCH_BUCKET") || has("NoSuchBucket"))
-    return "there is no such bucket: check the path";
-  if (has("NETWORK_CONNECTION") || has("curlCode")) {
-    return "the store can't be reached: check `endpoint:` and the network";
-  }
-  if (has("SLOW_DOWN") || has("SERVICE_UNAVAILABLE") || has("HTTP status 503")) {
-    return "the store is overloaded; go on later, what was committed is safe";
-  }
-  return "";
 }
 
 }  // namespace murmur

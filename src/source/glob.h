@@ -1,0 +1,30 @@
+// Globs over paths and keys. Both have '/' between components, and a component may be empty: a key
+// of a store may hold "//", or end with '/'.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+namespace murmur {
+
+inline constexpr std::string_view kAnyDepth = "**";
+
+bool HasWildcard(std::string_view text);  // any of * ? [
+
+// What lies between the slashes: "a//b" is {"a", "", "b"}, and "" is {""}.
+std::vector<std::string_view> SplitPathComponents(std::string_view path);
+
+// '*' is any run of characters, '?' one, '[a-c]' and '[!x]' sets; an unclosed '[' is itself. Text
+// is UTF-8; a byte that is none is a character. As in a shell, a leading '.' is matched only by a
+// '.'.
+bool MatchesComponent(std::string_view pattern, std::string_view name);
+
+// Does `path` match `pattern`, component by component? '**' as a component is any number of
+// components, none of which begins with '.'; at the end, at least one: all that lies below.
+bool MatchesGlob(std::string_view pattern, std::string_view path);
+
+// A name below a directory that is left out where hidden ones are: it, or a directory on the way,
+// begins with '.' or '_'.
+bool IsHiddenPath(std::string_view path);
+
+}  // namespace murmur

@@ -1,0 +1,66 @@
+// S3 as a store of keys: lists and reads any key that there can be ("//" in it, a '/' at its end),
+// which Arrow's filesystem, made of folders, can not.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "source/listing.h"
+#include "source/s3/http.h"
+
+namespace murmur {
+
+struct S3Credentials {
+  std::string access_key;  // empty: requests are not signed
+  std::string secret_key;
+  std::string session_token;
+};
+
+struct S3ClientOptions {
+  std::string scheme = "https";
+  std::string host;  // of the endpoint, with a port if it has one; empty: AWS
+  std::string region;
+  bool path_style = true;  // else the bucket is the first part of the host
+  std::function<S3Credentials()> credentials;
+};
+
+// The headers of a request, signed. `uri` is the encoded path, `query` the encoded query in order
+// of names, `time` as "20260301T120000Z". Source:
+// docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
+std::vector<std::string> SignedHeaders(const S3Credentials& credentials, const std::string& region,
+                                       const std::string& host, const std::string& uri,
+                                       const std::string& query, const std::string& time);
+
+// Every byte but those that need no encoding (RFC 3986) as %XX; `keep` stays too.
+std::string PercentEncoded(std::string_view text, std::string_view keep = "");
+
+struct ListedPage {
+  std::vector<SourceObject> objects;  // names are keys
+  std::string next;                   // the token of the next page; empty: the last
+};
+// An answer to ListObjectsV2. Errors: kDataLoss.
+Result<ListedPage> ParseListing(std::string_view xml);
+
+class S3Client final : public ObjectStore {
+ public:
+  explicit S3Client(S3ClientOptions options) : options_(std::move(options)) {}
+
+  Result<std::vector<SourceObject>> List(const std::string& prefix, size_t limit,
+                                         const std::stop_token& stop) const override;
+  Result<std::shared_ptr<arrow::io::RandomAccessFile>> Open(
+      const std::string& name, const SourceObject& object) const override;
+
+  // One request. `key` may be empty: the bucket itself. Errors: what the store answered, as a code
+  // with a remedy; kUnavailable may be tried again.
+  Result<HttpAnswer> Get(const std::string& bucket, const std::string& key,
+                         const std::string& query, std::vector<std::string> headers,
+                         std::span<char> out, const std::stop_token& stop) const;
+
+ private:
+  const S3ClientOptions options_;
+  mutable HttpClient http_;
+};
+
+}  // namespace murmur
