@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <cstring>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -57,10 +58,17 @@ struct Cell {
   uint32_t len = 0;  // bytes of s
   Kind kind = Kind::kNull;
   uint8_t scale = 0;  // decimals of *dec, 0 to 38
-  uint16_t reserved = 0;
+  // Of kNull, in a change of a row: the change leaves the value out, which is what it was before.
+  bool unchanged = false;
+  uint8_t reserved = 0;
 
   Cell() noexcept : i(0) {}
   static Cell Null() noexcept { return Cell(); }
+  static Cell Unchanged() noexcept {
+    Cell c;
+    c.unchanged = true;
+    return c;
+  }
   static Cell Bool(bool v) noexcept { return Number(v ? 1 : 0, Kind::kBool); }
   static Cell Int(int64_t v) noexcept { return Number(v, Kind::kInt); }
   static Cell Time(int64_t micros) noexcept { return Number(micros, Kind::kTime); }
@@ -120,6 +128,15 @@ struct TimeSpan {
 
 enum class TimeUnit : uint8_t { kNone, kSeconds, kMillis, kMicros, kNanos };
 
+// What the definition says of a column's type (`columns:`).
+struct DeclaredType {
+  Kind kind = Kind::kNull;
+  int precision = 0;                // of kDecimal
+  int scale = 0;                    // of kDecimal
+  TimeUnit unit = TimeUnit::kNone;  // of kTime
+  bool operator==(const DeclaredType&) const = default;
+};
+
 // One field that a pipeline needs.
 struct FieldRequest {
   FieldPath path;
@@ -129,6 +146,7 @@ struct FieldRequest {
   TimeUnit unit = TimeUnit::kNone;
   // A fractional number that a double can't hold to the last digit comes as kDecimal.
   bool exact_decimals = false;
+  std::optional<DeclaredType> declared;
   bool operator==(const FieldRequest&) const = default;
 };
 
@@ -218,6 +236,15 @@ struct RecordBatch {
   std::vector<RowChange> changes;          // of kDelete no cell counts
   // Orders what is said of one row (murmur/row_version.h); empty: that which comes later is newer.
   std::vector<std::string_view> versions;
+  // Cells may be Cell::Unchanged: what a row holds is remembered though it does not count.
+  bool leaves_out = false;
+  // Per row, where the source can tell: whether a snapshot found it so that a log of changes begins
+  // with. All rows of one such snapshot have one place.
+  std::vector<bool> of_snapshot;
+  // Per row, where the source can tell: of kPut, the key that the row had before this change; of
+  // kDelete, the key that it has from this change on, which has the same version. Empty: none. What
+  // is put leaves out what the row held under its old key.
+  std::vector<std::string_view> other_keys;
   // Places in the log of changes, which order by their bytes; where Projection::before asks for it.
   // Per row of live: that of the change. Those of one transaction may be the same.
   std::vector<std::string> places;
@@ -225,9 +252,11 @@ struct RecordBatch {
   // the rows behind those of the batch before up to its last one; at the end, of all that are left.
   // Of live: all changes up to it have come with this batch, or before.
   std::string seen;
-  // Fills in `id` and `raw` of a row's dead letter, as text.
+  // Fills in `id` and `raw` of the dead letter of the row of this number, as text.
   std::function<void(uint32_t number, DeadLetter* letter)> describe;
   std::vector<uint32_t> numbers;  // filled in by the fold
+  // Likewise: stand for the rows where aggregates order records by their offsets.
+  std::vector<uint64_t> row_ids;
 
   explicit RecordBatch(const Projection& projection)
       : columns(projection.fields.size()), offsets(kBatchRows), raw(kBatchRows) {}
