@@ -442,6 +442,21 @@ TEST_P(StateTableContract, DeadLettersComeByObjectAndOffset) {
     ids.push_back(letter.object + "@" + std::to_string(letter.offset));
   }
   EXPECT_THAT(ids, testing::ElementsAre("a@2", "a@300", "a@70000", "b@2", "b@300", "b@70000"));
+
+  std::vector<uint64_t> offsets;
+  const auto note = [&](const DeadLetter& letter) {
+    offsets.push_back(letter.offset);
+    return offsets.size() < 2;
+  };
+  const auto snapshot = *table_->Snapshot();
+  EXPECT_EQ(snapshot->ScanDeadLettersOf("a", 300, note), Status());
+  EXPECT_THAT(offsets, testing::ElementsAre(300, 70000));
+  offsets.clear();
+  EXPECT_EQ(snapshot->ScanDeadLettersOf("a", 70001, note), Status());
+  EXPECT_EQ(snapshot->ScanDeadLettersOf("", 0, note), Status());
+  EXPECT_THAT(offsets, testing::IsEmpty());
+  EXPECT_EQ(snapshot->ScanDeadLettersOf("b", 0, note), Status());
+  EXPECT_THAT(offsets, testing::ElementsAre(2, 300));
 }
 
 TEST_P(StateTableContract, ManyDeadLettersInOneCommitAreAllKept) {

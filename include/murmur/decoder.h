@@ -49,6 +49,7 @@ struct DecodedChange {
   RowChange change = RowChange::kPut;
   std::string_view key;      // as RecordBatch::row_keys; empty: not known
   std::string_view version;  // as RecordBatch::versions
+  bool of_snapshot = false;  // as RecordBatch::of_snapshot
 };
 
 // Decodes the messages of a table's change log. Belongs to one stream.
@@ -60,8 +61,10 @@ class ChangeDecoder {
   virtual ~ChangeDecoder() = default;
 
   virtual void BeginBatch() {}  // as RecordDecoder
-  // As RecordDecoder::Decode, of a message of key and value; either may be empty. Of kDead and
-  // kStop `dead` has reason and detail.
+  // The row key that a message's key is, as DecodedChange::key; empty: it is none.
+  virtual std::string_view RowKey(std::string_view /*key*/) { return {}; }
+  // As RecordDecoder::Decode, of a message of key and value; either may be empty. A cell may be
+  // Cell::Unchanged. Of kDead and kStop `dead` has reason and detail.
   virtual DecodedChange Decode(std::string_view key, std::string_view value, uint32_t row,
                                std::vector<Column>* columns, DeadLetter* dead) = 0;
 };

@@ -77,9 +77,16 @@ struct Cell {
 
   static constexpr uint8_t kWide = 1;     // the decimal's digits are *dec, else i
   static constexpr uint8_t kRounded = 2;  // the double nearest to a number of more than 38 digits
+  // Of kNull, in a change of a row: the change leaves the value out, which is what it was before.
+  static constexpr uint8_t kUnchanged = 4;
 
   Cell() noexcept : i(0) {}
   static Cell Null() noexcept { return Cell(); }
+  static Cell Unchanged() noexcept {
+    Cell c;
+    c.flags = kUnchanged;
+    return c;
+  }
   static Cell Bool(bool v) noexcept { return Number(v ? 1 : 0, Kind::kBool); }
   static Cell Int(int64_t v) noexcept { return Number(v, Kind::kInt); }
   static Cell Time(int64_t micros) noexcept { return Number(micros, Kind::kTime); }
@@ -107,6 +114,7 @@ struct Cell {
   }
 
   bool is_null() const noexcept { return kind == Kind::kNull; }
+  bool is_unchanged() const noexcept { return is_null() && (flags & kUnchanged) != 0; }
   // REQUIRES: kString or kJson
   std::string_view text() const noexcept { return {s, len}; }
   // The digits of the decimal, point left out. REQUIRES: kDecimal
@@ -263,6 +271,15 @@ struct RecordBatch {
   std::vector<RowChange> changes;          // of kDelete no cell counts
   // Orders what is said of one row (murmur/row_version.h); empty: that which comes later is newer.
   std::vector<std::string_view> versions;
+  // Cells may be Cell::Unchanged: what a row holds is remembered though it does not count.
+  bool leaves_out = false;
+  // Per row, where the source can tell: whether a snapshot found it so that a log of changes begins
+  // with. All rows of one such snapshot have one place.
+  std::vector<bool> of_snapshot;
+  // Per row, where the source can tell: of kPut, the key that the row had before this change; of
+  // kDelete, the key that it has from this change on, which has the same version. Empty: none. What
+  // is put leaves out what the row held under its old key.
+  std::vector<std::string_view> other_keys;
   // Places in the log of changes, which order by their bytes; where Projection::before asks for it.
   // Per row of live: that of the change. Those of one transaction may be the same.
   std::vector<std::string> places;
@@ -270,11 +287,13 @@ struct RecordBatch {
   // the rows behind those of the batch before up to its last one; at the end, of all that are left.
   // Of live: all changes up to it have come with this batch, or before.
   std::string seen;
-  // Fills in `id` and `raw` of a row's dead letter, as text.
+  // Fills in `id` and `raw` of the dead letter of the row of this number, as text.
   std::function<void(uint32_t number, DeadLetter* letter)> describe;
   std::vector<uint32_t> numbers;  // filled in by the fold
   // The names of the fields that these records may have, as paths; where `raw` does not hold them.
   std::function<std::vector<std::string>()> field_names;
+  // Likewise: stand for the rows where aggregates order records by their offsets.
+  std::vector<uint64_t> row_ids;
 
   explicit RecordBatch(const Projection& projection)
       : columns(projection.fields.size()), offsets(kBatchRows), raw(kBatchRows) {}

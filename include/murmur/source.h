@@ -220,6 +220,12 @@ class LiveSource {
   // These are durable; for those who watch how far the source's readers are. Never read back.
   virtual void NoteCommitted(const PositionMap& /*positions*/) {}
 
+  // RecordBatch::object of what is read of the split.
+  virtual std::string ObjectOf(const Split& split) const { return split.id; }
+
+  // What a user should know of what was read, once; from any thread.
+  virtual std::vector<std::string> TakeNotes() { return {}; }
+
   // Where the definition names a place for dead letters beside the state's own file: puts them
   // there and returns when they are safe. After a crash the same ones may come again. Errors:
   // kUnavailable (some may be there; try again).

@@ -114,7 +114,11 @@ class StateSnapshot {
   virtual Result<int64_t> NewestTime() const = 0;
   // The first bucket that has not expired; INT64_MIN: none has.
   virtual int64_t FirstBucket() const = 0;
+  // Visits dead letters by object and offset, ascending; false stops it.
   virtual Status ScanDeadLetters(const std::function<bool(const DeadLetter&)>& visit) const = 0;
+  // Those of one object, from an offset on.
+  virtual Status ScanDeadLettersOf(std::string_view object, uint64_t from,
+                                   const std::function<bool(const DeadLetter&)>& visit) const = 0;
   // Visits the ledger's entries of row keys from `from` on, ascending.
   virtual Status ScanLedger(std::string_view from, const Visitor& visit) const = 0;
 };

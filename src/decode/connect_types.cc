@@ -109,7 +109,34 @@ std::optional<Int128> UnscaledOf(std::string_view bytes) {
   return unscaled;
 }
 
+// What the bytes stand for at a scale, which may be negative: 1 at -3 is 1000. False: no room.
+bool DecimalOf(std::string_view bytes, int scale, Int128* unscaled, int* scale_read) {
+  const auto number = UnscaledOf(bytes);
+  if (!number || scale > kDecimalDigitsMax) return false;
+  *scale_read = std::max(scale, 0);
+  if (scale >= 0 || *number == 0) {
+    *unscaled = *number;
+    return true;
+  }
+  if (scale < -kDecimalDigitsMax) return false;
+  return Rescale(*number, 0, -scale, unscaled);
+}
+
 }  // namespace
+
+DecimalText ReadDecimalText(std::string_view text, std::optional<int> scale, DecimalMode mode,
+                            Int128* unscaled, int* scale_read) {
+  const auto bytes = mode == DecimalMode::kString || mode == DecimalMode::kDouble
+                         ? std::nullopt
+                         : DecodeBase64(text);
+  const bool is_text = mode != DecimalMode::kPrecise && ParseDecimal(text, unscaled, scale_read);
+  if (is_text && (!bytes || mode == DecimalMode::kString)) return DecimalText::kDecimal;
+  if (!bytes) return DecimalText::kNoDecimal;
+  if (is_text && scale.value_or(0) == 0) return DecimalText::kEither;
+  if (!scale) return DecimalText::kBytes;
+  const bool has_room = DecimalOf(*bytes, *scale, unscaled, scale_read);
+  return has_room ? DecimalText::kDecimal : DecimalText::kNoDecimal;
+}
 
 std::vector<ConnectType> ConnectTypesOf(std::string_view schema, const Projection& projection) {
   const json parsed = Parsed(schema);
@@ -136,11 +163,15 @@ bool ConnectValues::Convert(const ConnectType& type, Cell* cell) {
 
 bool ConnectValues::SetDecimal(std::string_view base64, int scale, Cell* cell) {
   const auto bytes = DecodeBase64(base64);
-  if (!bytes || scale < 0 || scale > kDecimalDigitsMax) return false;
-  const auto unscaled = UnscaledOf(*bytes);
-  if (!unscaled) return false;
-  *cell = Cell::Decimal(arena_->StoreDecimal(*unscaled), static_cast<uint8_t>(scale));
+  Int128 unscaled;
+  int scale_read;
+  if (!bytes || !DecimalOf(*bytes, scale, &unscaled, &scale_read)) return false;
+  *cell = Cell::Decimal(arena_->StoreDecimal(unscaled), static_cast<uint8_t>(scale_read));
   return true;
+}
+
+void ConnectValues::ConvertVariableDecimal(Cell* cell) {
+  if (cell->kind == Kind::kJson) SetVariableDecimal(cell);
 }
 
 bool ConnectValues::SetVariableDecimal(Cell* cell) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,7 +23,7 @@ struct ConnectType {
     kMillis,
     kMicros,
     kNanos,
-    kTimeText,  // RFC 3339
+    kTimeText,  // as text
   };
   Form form = Form::kPlain;
   int scale = 0;
@@ -32,6 +33,22 @@ struct ConnectType {
 // ({"type": "struct", "fields": […]}); plain where the schema knows nothing of it.
 std::vector<ConnectType> ConnectTypesOf(std::string_view schema, const Projection& projection);
 
+// How the connector writes decimals (`decimal.handling.mode`), where no schema tells.
+enum class DecimalMode : uint8_t { kUnknown, kPrecise, kString, kDouble };
+
+// What text in the place of a decimal is, of a message without its schema.
+enum class DecimalText : uint8_t {
+  kDecimal,
+  kNoDecimal,  // it is none, in no way that the mode allows
+  kBytes,      // the bytes of one, whose scale is not known
+  kEither,     // digits, and the bytes of another number
+};
+// `scale`: that of the column, where it is declared. Text with a point, a sign or another length
+// than base64 has is never bytes, and as the mode `string` writes all digits of a column's scale,
+// text without a point is nothing but bytes where that is not 0.
+DecimalText ReadDecimalText(std::string_view text, std::optional<int> scale, DecimalMode mode,
+                            Int128* unscaled, int* scale_read);
+
 // Threads: one.
 class ConnectValues {
  public:
@@ -40,6 +57,9 @@ class ConnectValues {
 
   // False: a decimal that has no room, or is none. Other values that don't fit the type stay.
   bool Convert(const ConnectType& type, Cell* cell);
+
+  // {"scale": 2, "value": "AfQ="}, whatever the schema. What is none of that stays.
+  void ConvertVariableDecimal(Cell* cell);
 
   // {"$numberLong": "1"}, {"$date": 0} and so on → what they stand for; what is none of them stays.
   void Unwrap(Cell* cell);

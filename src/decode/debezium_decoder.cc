@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
 
 #include "base/decimal.h"
 #include "base/time_text.h"
@@ -17,9 +20,6 @@ namespace murmur {
 namespace {
 
 constexpr std::string_view kAfter = "after";
-// What stands for a value that the database did not write to its log, and its base64.
-constexpr std::string_view kUnavailable = "__debezium_unavailable_value";
-constexpr std::string_view kUnavailableBytes = "X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ==";
 constexpr uint32_t kRows = 2;  // of the cells that are read: the message, and the payload in it
 
 // As JSON has it: what a time or a decimal looks like is known only when the schema is.
@@ -57,10 +57,64 @@ Projection EnvelopeOf(const Projection& row) {
   return envelope;
 }
 
-bool IsUnavailable(const Cell& cell) {
-  if (cell.kind == Kind::kJson) return cell.text().find(kUnavailable) != std::string_view::npos;
-  if (cell.kind != Kind::kString) return false;
-  return cell.text() == kUnavailable || cell.text() == kUnavailableBytes;
+// Of each field of `row`, the field of the envelope that has all of its column, which is added
+// where the field is within it.
+std::vector<size_t> AddColumns(const Projection& row, Projection* envelope) {
+  std::vector<size_t> columns;
+  std::map<std::string, size_t> added;
+  for (size_t i = 0; i < row.fields.size(); ++i) {
+    const auto& steps = row.fields[i].path.steps;
+    const auto* const name = steps.empty() ? nullptr : std::get_if<std::string>(&steps.front());
+    if (steps.size() < 2 || name == nullptr) {
+      columns.push_back(i);
+      continue;
+    }
+    const auto [it, is_new] = added.try_emplace(*name, envelope->fields.size());
+    if (is_new) envelope->fields.push_back(Member({std::string(kAfter), *name}));
+    columns.push_back(it->second);
+  }
+  return columns;
+}
+
+// A message that is about no row of a table.
+struct OtherMessage {
+  bool beside_tables = false;  // such as a connector writes into topics of its own
+  std::string_view what;
+};
+
+OtherMessage OtherMessageOf(std::string_view value) {
+  nlohmann::json message = nlohmann::json::parse(value, nullptr, /*allow_exceptions=*/false);
+  if (message.is_object() && message.contains("schema") && message.contains("payload")) {
+    message = nlohmann::json(message["payload"]);
+  }
+  if (!message.is_object()) {
+    return {false, "no change of Debezium: a message is an object with `op`, `before`, `after`"};
+  }
+  const auto has = [&message](const char* name) { return message.contains(name); };
+  if (has("op") || has("before") || has("after")) {
+    return {false, "no change of Debezium: `op` is none of c, r, u and d"};
+  }
+  if (has("status") && has("id") && has("data_collections")) {
+    return {true,
+            "no change of a row: the topic tells where transactions begin and end "
+            "(provide.transaction.metadata). The topics of tables are named PREFIX.SCHEMA.TABLE"};
+  }
+  if (has("ddl") || has("tableChanges")) {
+    return {true,
+            "no change of a row: the topic tells how schemas change. The topics of tables are "
+            "named PREFIX.SCHEMA.TABLE"};
+  }
+  if (has("ts_ms") && message.size() == 1) {
+    return {true,
+            "no change of a row: the topic has the connector's heartbeats. The topics of tables "
+            "are named PREFIX.SCHEMA.TABLE"};
+  }
+  return {false,
+          "no change of Debezium, but a record by itself: the transform ExtractNewRecordState "
+          "has flattened it, or another program wrote it. A flattened row has lost its place in "
+          "the database's log, so that older and newer can't be told apart: take the transform "
+          "out of the connector; or, where each message is a fact that counts once, leave out "
+          "`format: debezium`"};
 }
 
 class DebeziumDecoder final : public ChangeDecoder {
@@ -68,7 +122,9 @@ class DebeziumDecoder final : public ChangeDecoder {
   DebeziumDecoder(const Projection& projection, const DebeziumOptions& options)
       : options_(options),
         projection_(projection),
+        placeholder_(options.placeholder),
         envelope_(EnvelopeOf(projection)),
+        columns_(AddColumns(projection, &envelope_)),
         envelope_reader_(envelope_, JsonReader::Framing::kMessage),
         document_reader_(AsWritten(projection), JsonReader::Framing::kMessage),
         values_(&arena_),
@@ -86,6 +142,12 @@ class DebeziumDecoder final : public ChangeDecoder {
     document_reader_.BeginBatch(read_.data());
   }
 
+  std::string_view RowKey(std::string_view key) override {
+    std::string_view canonical;
+    DeadLetter ignored;
+    return ReadKey(key, &canonical, &ignored) ? canonical : std::string_view();
+  }
+
   DecodedChange Decode(std::string_view key, std::string_view value, uint32_t row,
                        std::vector<Column>* columns, DeadLetter* dead) override {
     if (value.empty()) return DecodeTombstone(key);
@@ -100,9 +162,14 @@ class DebeziumDecoder final : public ChangeDecoder {
       change.outcome = DecodedChange::Outcome::kStop;
       dead->detail = "the table was truncated, and what all its rows counted can't be taken away";
     } else if (op != "c" && op != "r" && op != "u" && op != "d") {
-      dead->detail = "no change of Debezium: `op` is none of c, r, u and d";
+      const OtherMessage other = OtherMessageOf(value);
+      if (other.beside_tables && options_.many_topics) {
+        change.outcome = DecodedChange::Outcome::kNothing;
+      }
+      dead->detail = other.what;
     } else if (ReadKey(key, &change.key, dead)) {
       change.version = Version(op == "r");
+      change.of_snapshot = op == "r" && IsFirstSnapshot(source_);
       TakeChange(op, row, columns, &change, dead);
     }
     return change;
@@ -193,8 +260,10 @@ class DebeziumDecoder final : public ChangeDecoder {
     if (is_document_) return ReadJson(&document_reader_, after.text(), at_, dead);
     if (after.kind == Kind::kJson) return true;
     dead->detail =
-        "the message does not say what the row holds now: `after` is null. Of MongoDB, "
-        "capture.mode must be change_streams_update_full";
+        "the message does not say what the row holds now: `after` is null. With MongoDB's "
+        "capture.mode change_streams_update_full it is so where the document was gone when the "
+        "connector looked it up, and its delete follows; with any other it is so of each update, "
+        "and that mode must be set";
     return false;
   }
 
@@ -209,13 +278,9 @@ class DebeziumDecoder final : public ChangeDecoder {
 
   bool TakeField(size_t index, Cell* cell, DeadLetter* dead) {
     const FieldRequest& field = projection_.fields[index];
-    if (IsUnavailable(*cell)) {
-      dead->detail = fmt::format(
-          "{}: the message has not got the value, as it is large and did not change. In "
-          "PostgreSQL, "
-          "ALTER TABLE … REPLICA IDENTITY FULL has it written",
-          field.path.ToString());
-      return false;
+    if (!is_document_ && placeholder_.StandsFor(read_[columns_[index]].cells[at_])) {
+      *cell = Cell::Unchanged();
+      return true;
     }
     if (has_types_ && !values_.Convert(types_[index], cell)) {
       dead->reason = DeadReason::kNumberOverflow;
@@ -224,22 +289,51 @@ class DebeziumDecoder final : public ChangeDecoder {
       return false;
     }
     if (is_document_) values_.Unwrap(cell);
-    if (field.decimal_text && cell->kind == Kind::kString) ReadDecimal(cell);
+    if (!TakeDecimal(field, cell, dead)) return false;
     if (field.as_time) ConvertToTime(field.unit, &time_parser_, cell);
     return true;
   }
 
-  // decimal.handling.mode: string.
-  void ReadDecimal(Cell* cell) {
+  // Text where a decimal is wanted. Text that is none is the aggregates' to refuse.
+  bool TakeDecimal(const FieldRequest& field, Cell* cell, DeadLetter* dead) {
+    const bool is_declared = field.declared && field.declared->kind == Kind::kDecimal;
+    if (!field.decimal_text && !is_declared) return true;
+    if (is_declared && !has_types_) values_.ConvertVariableDecimal(cell);
+    if (cell->kind != Kind::kString) return true;
+    // What a schema calls text is text, and so it is in a document.
+    const bool is_text = has_types_ || is_document_;
+    std::optional<int> scale;
+    if (is_declared) scale = field.declared->scale;
     Int128 unscaled;
-    int scale;
-    if (!ParseDecimal(cell->text(), &unscaled, &scale)) return;
-    *cell = Cell::Decimal(arena_.StoreDecimal(unscaled), static_cast<uint8_t>(scale));
+    int scale_read;
+    switch (ReadDecimalText(cell->text(), scale, is_text ? DecimalMode::kString : options_.decimals,
+                            &unscaled, &scale_read)) {
+      case DecimalText::kDecimal:
+        *cell = Cell::Decimal(arena_.StoreDecimal(unscaled), static_cast<uint8_t>(scale_read));
+        return true;
+      case DecimalText::kNoDecimal: return true;
+      case DecimalText::kBytes:
+        if (options_.decimals == DecimalMode::kUnknown) return true;
+        dead->detail = fmt::format(
+            "{}: '{}' is the bytes of a decimal, whose scale the message does not tell: declare "
+            "it, columns: {{{}: decimal(12,2)}}",
+            field.path.ToString(), cell->text(), field.path.ToString());
+        return false;
+      case DecimalText::kEither: break;
+    }
+    dead->detail = fmt::format(
+        "{}: '{}' is a number, or the bytes of another one: without a schema nothing tells. Say "
+        "beside `format: debezium` what the connector has, decimal.handling.mode: string or "
+        "precise",
+        field.path.ToString(), cell->text());
+    return false;
   }
 
   const DebeziumOptions options_;
   const Projection projection_;
-  const Projection envelope_;
+  const DebeziumPlaceholder placeholder_;
+  Projection envelope_;
+  const std::vector<size_t> columns_;  // of each field, as AddColumns
   JsonReader envelope_reader_;
   JsonReader document_reader_;
   TextArena arena_;
@@ -259,6 +353,15 @@ class DebeziumDecoder final : public ChangeDecoder {
 };
 
 }  // namespace
+
+bool LooksLikeDebezium(std::string_view message) {
+  const auto has = [message](std::string_view text) { return message.find(text) != message.npos; };
+  if (!has("\"op\"") || !has("\"source\"") || !has("\"connector\"")) return false;
+  nlohmann::json json = nlohmann::json::parse(message, nullptr, /*allow_exceptions=*/false);
+  if (json.is_object() && json.contains("payload")) json = nlohmann::json(json["payload"]);
+  return json.is_object() && json.contains("op") && json.contains("source") &&
+         json["source"].is_object() && (json.contains("before") || json.contains("after"));
+}
 
 std::unique_ptr<ChangeDecoder> MakeDebeziumDecoder(const Projection& projection,
                                                    const DebeziumOptions& options) {

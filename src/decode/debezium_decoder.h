@@ -6,7 +6,11 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <string_view>
 
+#include "decode/connect_types.h"
+#include "decode/debezium_placeholder.h"
 #include "murmur/decoder.h"
 
 namespace murmur {
@@ -15,7 +19,16 @@ struct DebeziumOptions {
   // Of what happened to a key only the last may be left. A message without a value then tells that
   // the row is gone; elsewhere the delete before it does.
   bool compacted = false;
+  // The connector's `unavailable.value.placeholder`. A cell that it stands for is Cell::Unchanged.
+  std::string placeholder = std::string(kDebeziumPlaceholder);
+  // Its `decimal.handling.mode`.
+  DecimalMode decimals = DecimalMode::kUnknown;
+  // There are topics beside those of tables: messages about transactions and schemas are nothing.
+  bool many_topics = false;
 };
+
+// Whether the message, read as a record, looks like a change of Debezium.
+bool LooksLikeDebezium(std::string_view message);
 
 std::unique_ptr<ChangeDecoder> MakeDebeziumDecoder(const Projection& projection,
                                                    const DebeziumOptions& options);

@@ -41,7 +41,7 @@ FieldRequest Exact(const std::string& name) {
 
 std::string ToText(const Cell& cell) {
   switch (cell.kind) {
-    case Kind::kNull: return "null";
+    case Kind::kNull: return cell.is_unchanged() ? "unchanged" : "null";
     case Kind::kBool: return cell.i != 0 ? "true" : "false";
     case Kind::kInt: return std::to_string(cell.i);
     case Kind::kTime: return FormatTime(cell.i);
@@ -56,9 +56,10 @@ std::string ToText(const Cell& cell) {
 // Each message is a batch of its own.
 class Decoder {
  public:
-  explicit Decoder(std::vector<FieldRequest> fields = {Field("a")}, bool compacted = false)
+  explicit Decoder(std::vector<FieldRequest> fields = {Field("a")},
+                   const DebeziumOptions& options = {})
       : projection_{std::move(fields)},
-        decoder_(MakeDebeziumDecoder(projection_, {.compacted = compacted})),
+        decoder_(MakeDebeziumDecoder(projection_, options)),
         columns_(projection_.fields.size()) {}
 
   DecodedChange Change(const std::string& key, const std::string& value) {
@@ -159,14 +160,41 @@ TEST(DebeziumDecoderTest, WhatIsNoChange) {
   refuses("no JSON", "the record is not JSON");
   refuses("[]", "not an object");
   refuses("{\"a\":\"\xff\"}", "not UTF-8");
-  refuses(R"({"a":1})", "`op` is none of");
+  refuses(R"({"a":1})", "ExtractNewRecordState");
   refuses(R"({"op":"x","after":{"a":1}})", "`op` is none of");
   refuses(R"({"op":1,"after":{"a":1}})", "`op` is none of");
-  refuses(R"({"schema":{},"payload":null})", "`op` is none of");
-  refuses(R"({"schema":{},"payload":{"a":1}})", "`op` is none of");
+  refuses(R"({"schema":{},"payload":null})", "a message is an object");
+  refuses(R"({"schema":{},"payload":{"a":1}})", "ExtractNewRecordState");
+  refuses(R"({"id":1,"a":2,"__op":"c","__deleted":"false"})", "ExtractNewRecordState");
   refuses(Envelope("c", "null"), "`after` is null");
   refuses(R"({"op":"u"})", "`after` is null");
   refuses(Envelope("c", R"({"a":123456789012345678901})"), "outside the range");
+}
+// As Debezium writes them into topics of their own.
+TEST(DebeziumDecoderTest, MessagesBesideThoseOfTables) {
+  const std::pair<std::string, std::string> others[] = {
+      {R"({"status":"END","id":"571:53195832","event_count":2,"data_collections":[],"ts_ms":1})",
+       "transactions begin and end"},
+      {R"({"source":{},"databaseName":"shop","ddl":"DROP TABLE t","tableChanges":[]})",
+       "how schemas change"},
+      {R"({"ts_ms":1767225600000})", "heartbeats"},
+  };
+for (const auto& [message, kind] : others) {
+  for (const std::string& value : {message, R"({"schema":{},"payload":)" + message + "}"}) {
+    EXPECT_THAT(Decoder().Decode(R"({"id":1})", value), AllOf(StartsWith("dead"), HasSubstr(kind)));
+    EXPECT_EQ(Decoder({Field("a")}, {.many_topics = true}).Decode(R"({"id":1})", value), "nothing");
+  }
+}
+EXPECT_THAT(Decoder({Field("a")}, {.many_topics = true}).Decode(R"({"id":1})", R"({"a":1})"),
+            StartsWith("dead"));
+}
+TEST(DebeziumDecoderTest, WhatLooksLikeAChange) {
+  const std::string change = Envelope("c", R"({"a":1})");
+  EXPECT_TRUE(LooksLikeDebezium(change));
+  EXPECT_TRUE(LooksLikeDebezium(R"({"schema":{},"payload":)" + change + "}"));
+  EXPECT_FALSE(LooksLikeDebezium(R"({"op":"c","source":"connector","after":{}})"));
+  EXPECT_FALSE(LooksLikeDebezium(R"({"text":"\"op\" \"source\" \"connector\""})"));
+  EXPECT_FALSE(LooksLikeDebezium("no JSON"));
 }
 TEST(DebeziumDecoderTest, ARowIsNamedThoughItCantBeRead) {
   Decoder decoder;
@@ -185,14 +213,14 @@ TEST(DebeziumDecoderTest, WithoutAKeyNothingCanBeCounted) {
 
 TEST(DebeziumDecoderTest, ATombstoneFollowsADelete) {
   for (const bool compacted : {false, true}) {
-    Decoder decoder({Field("a")}, compacted);
+    Decoder decoder({Field("a")}, {.compacted = compacted});
     EXPECT_EQ(decoder.Decode(R"({"id":1})", Envelope("d", "null")), R"(delete {"id":1})");
     EXPECT_EQ(decoder.Decode(R"({ "id":1})", ""), "nothing");
   }
 }
 TEST(DebeziumDecoderTest, WhereTheDeleteMayBeGoneATombstoneIsOne) {
   EXPECT_EQ(Decoder().Decode(R"({"id":1})", ""), "nothing");
-  Decoder decoder({Field("a")}, /*compacted=*/true);
+  Decoder decoder({Field("a")}, {.compacted = true});
   EXPECT_EQ(decoder.Decode(R"({"id":1})", ""), R"(delete {"id":1})");
   EXPECT_EQ(decoder.Change(R"({"id":1})", "").version, "");
   (void)decoder.Decode(R"({"id":2})", Envelope("d", "null"));
@@ -203,17 +231,68 @@ TEST(DebeziumDecoderTest, WhereTheDeleteMayBeGoneATombstoneIsOne) {
   EXPECT_EQ(decoder.Decode("", ""), "nothing");
 }
 
+FieldRequest Within(const std::string& name, FieldPath::Step step) {
+  FieldRequest field = Field(name);
+  field.path.steps.push_back(std::move(step));
+  return field;
+}
+
+// As Debezium 3.5 wrote them of PostgreSQL 15, but for the struct: text, json, xml; bytea in its
+// three modes; text[] and varchar[]; bytea[]; int[], bigint[] and date[]; uuid[]; hstore in both of
+// its modes.
 TEST(DebeziumDecoderTest, ValuesThatTheDatabaseLeftOut) {
-  Decoder decoder({Field("a"), Field("b")});
-  const std::string key = R"({"id":1})";
-  for (const char* value :
-       {R"("__debezium_unavailable_value")", R"(["__debezium_unavailable_value"])",
-        R"("X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ==")"}) {
-    EXPECT_THAT(decoder.Decode(key, Envelope("u", fmt::format(R"({{"a":1,"b":{}}})", value))),
-                AllOf(StartsWith(R"(dead {"id":1}: b: )"), HasSubstr("REPLICA IDENTITY FULL")));
+  const std::string bytes =
+      "95,95,100,101,98,101,122,105,117,109,95,117,110,97,118,97,105,108,97,98,108,101,95,118,97,"
+      "108,117,101";
+  const std::string forms[] = {
+      R"("__debezium_unavailable_value")",
+      R"("X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ==")",
+      R"("5f5f646562657a69756d5f756e617661696c61626c655f76616c7565")",
+      R"(["__debezium_unavailable_value"])",
+      R"(["X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ=="])",
+      "[" + bytes + "]",
+      "[ 95, " + bytes.substr(3) + " ]",
+      R"(["b68a35a7-17ad-35b3-af2a-ae46edb4545a"])",
+      R"({"__debezium_unavailable_value":"__debezium_unavailable_value"})",
+      R"("{\"__debezium_unavailable_value\":\"__debezium_unavailable_value\"}")",
+      R"({"wkb":"X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ==","srid":null})"};
+  Decoder decoder(
+      {Field("a"), Field("b"), Within("b", "k"), Within("b", 0u), Within("b", 7u), Time("b")});
+  for (const std::string& form : forms) {
+    EXPECT_EQ(decoder.Decode("1", Envelope("u", R"({"a":1,"b":)" + form + "}")),
+              "put 1: 1 | unchanged | unchanged | unchanged | unchanged | unchanged")
+        << form;
   }
-  EXPECT_EQ(decoder.Decode(key, Envelope("u", R"({"a":1,"c":"__debezium_unavailable_value"})")),
-            R"(put {"id":1}: 1 | null)");
+  const std::string others[] = {"[" + bytes + ",7]",
+                                "[95,95]",
+                                R"(["b68a35a7"])",
+                                R"(["__debezium_unavailable_value","x"])",
+                                "[]",
+                                "{}",
+                                R"({"__debezium_unavailable_value":1})"};
+  for (const std::string& other : others) {
+    EXPECT_THAT(decoder.Decode("1", Envelope("u", R"({"a":1,"b":)" + other + "}")),
+                Not(HasSubstr("unchanged")))
+        << other;
+  }
+  EXPECT_EQ(Decoder().Decode("1", Envelope("u", R"({"a":1,"c":"__debezium_unavailable_value"})")),
+            "put 1: 1");
+}
+TEST(DebeziumDecoderTest, AConnectorsOwnPlaceholder) {
+  for (const char* property : {"__not_there__", "hex:5f5f6e6f745f74686572655f5f"}) {
+    Decoder decoder({Field("a")}, {.placeholder = property});
+    for (const char* form : {R"("__not_there__")", R"("X19ub3RfdGhlcmVfXw==")",
+                             R"(["781275bb-a731-31d5-857d-58a20ea3d0fd"])",
+                             "[95,95,110,111,116,95,116,104,101,114,101,95,95]"}) {
+      EXPECT_EQ(decoder.Decode("1", Envelope("u", fmt::format(R"({{"a":{}}})", form))),
+                "put 1: unchanged")
+          << form;
+    }
+    EXPECT_EQ(decoder.Decode("1", Envelope("u", R"({"a":"__debezium_unavailable_value"})")),
+              "put 1: '__debezium_unavailable_value'");
+  }
+  Decoder decoder({Field("a")}, {.placeholder = "\xc3\xa4"});  // Java's bytes have signs
+  EXPECT_EQ(decoder.Decode("1", Envelope("u", R"({"a":[-61,-92]})")), "put 1: unchanged");
 }
 
 TEST(DebeziumDecoderTest, DecimalsByTheirSchema) {
@@ -236,7 +315,57 @@ TEST(DebeziumDecoderTest, DecimalsByTheirSchema) {
             R"(dead {"id":1}: d: no deci)");
   EXPECT_EQ(decoder.dead.reason, DeadReason::kNumberOverflow);
   EXPECT_THAT(decoded(R"("%%%%")", "null"), StartsWith("dead"));
-  EXPECT_THAT(decoded("null", R"({"scale":-1,"value":"AP8="})"), StartsWith("dead"));
+  EXPECT_EQ(decoded("null", R"({"scale":-1,"value":"AP8="})"),
+            R"(put {"id":1}: null | decimal 2550)");
+  EXPECT_EQ(decoded("null", R"({"scale":-37,"value":"/w=="})"),
+            R"(put {"id":1}: null | decimal -)" + ("1" + std::string(37, '0')));
+  EXPECT_EQ(decoded("null", R"({"scale":-99,"value":"AA=="})"),
+            R"(put {"id":1}: null | decimal 0)");
+  for (const char* scale : {"-38", "-99", "-2147483648", "39"}) {
+    EXPECT_THAT(decoded("null", fmt::format(R"({{"scale":{},"value":"AP8="}})", scale)),
+                StartsWith("dead"));
+  }
+}
+// Values as Debezium 3.5 wrote them of numeric(12,2) and numeric(12,0): without a schema the same
+// text can be two numbers.
+TEST(DebeziumDecoderTest, DecimalsWithoutASchema) {
+  const auto decoded = [](const std::string& text, std::optional<int> scale, DecimalMode mode) {
+    FieldRequest field = Exact("a");
+    if (scale) field.declared = {.kind = Kind::kDecimal, .precision = 12, .scale = *scale};
+    return Decoder({field}, {.decimals = mode})
+        .Decode("1", Envelope("c", R"({"a":")" + text + R"("})"));
+  };
+  using enum DecimalMode;
+  // -26588.24 is the bytes D7 6D F8, which as base64 are digits.
+  EXPECT_THAT(decoded("1234", std::nullopt, kUnknown),
+              AllOf(StartsWith("dead 1: a: '1234' is a number, or the bytes of another"),
+                    HasSubstr("decimal.handling.mode")));
+  EXPECT_EQ(decoded("1234", 2, kUnknown), "put 1: decimal -26588.24");
+  EXPECT_THAT(decoded("1234", 0, kUnknown), StartsWith("dead 1: a: '1234' is a number, or"));
+  EXPECT_EQ(decoded("1234", 0, kPrecise), "put 1: decimal -2658824");
+  EXPECT_EQ(decoded("1234", 0, kString), "put 1: decimal 1234");
+  EXPECT_EQ(decoded("1234", std::nullopt, kString), "put 1: decimal 1234");
+  EXPECT_THAT(decoded("1234", std::nullopt, kPrecise),
+              AllOf(StartsWith("dead"), HasSubstr("columns: {a: decimal(12,2)}")));
+  // Text that is no base64 is a number's, whatever is declared.
+  for (const auto scale : {std::optional<int>(), std::optional<int>(2), std::optional<int>(0)}) {
+    for (const char* text : {"12.34", "-1234", "123", "12345"}) {
+      EXPECT_EQ(decoded(text, scale, kUnknown), fmt::format("put 1: decimal {}", text));
+    }
+  }
+  EXPECT_EQ(decoded("BNI=", 2, kUnknown), "put 1: decimal 12.34");
+  EXPECT_EQ(decoded("BNI=", std::nullopt, kUnknown), "put 1: 'BNI='");  // nothing can take it
+  EXPECT_EQ(decoded("12.34", 2, kPrecise), "put 1: '12.34'");
+
+  FieldRequest field = Field("a");
+  field.declared = {.kind = Kind::kDecimal, .precision = 38, .scale = 3};
+  EXPECT_EQ(Decoder({field}).Decode("1", Envelope("c", R"({"a":{"scale":1,"value":"AP8="}})")),
+            "put 1: decimal 25.5");
+  // A schema tells that text is text.
+  EXPECT_EQ(Decoder({Exact("a")})
+                .Decode("1", WithSchema(R"({"type":"string","field":"a"})",
+                                        Envelope("c", R"({"a":"1234"})"))),
+            "put 1: decimal 1234");
 }
 TEST(DebeziumDecoderTest, DecimalsAsText) {
   Decoder decoder({Exact("a"), Field("a")});
@@ -344,7 +473,7 @@ TEST(DebeziumDecoderTest, MutatedMessages) {
                 R"({"connector":"mongodb","ts_ms":1000,"ord":2})")},
       {"1", Envelope("d", "null", Mysql(1, "b.000001", 4, 0, "false", R"("db58:7")"))}};
   std::mt19937 random(7);
-  Decoder decoder({Exact("a"), Field("b"), Time("t", TimeUnit::kMillis)}, /*compacted=*/true);
+  Decoder decoder({Exact("a"), Field("b"), Time("t", TimeUnit::kMillis)}, {.compacted = true});
   size_t taken = 0;
   for (int i = 0; i < 20000; ++i) {
     auto [key, value] = messages[random() % messages.size()];

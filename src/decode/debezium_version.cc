@@ -159,6 +159,12 @@ const std::vector<std::string>& DebeziumSourceFields() {
   return *fields;
 }
 
+bool IsFirstSnapshot(const std::vector<Cell>& source) {
+  if (IsIncremental(source)) return false;
+  // One that was asked for while the log was followed knows the last commit before it.
+  return Text(source[kConnector]) != "postgresql" || !LastCommit(Text(source[kSequence]));
+}
+
 void AppendDebeziumVersion(const std::vector<Cell>& source, bool is_snapshot,
                            std::string* version) {
   const Place place = PlaceOf(source);

@@ -28,4 +28,8 @@ const std::vector<std::string>& DebeziumSourceFields();
 // found it. Appends nothing where `source` has no place.
 void AppendDebeziumVersion(const std::vector<Cell>& source, bool is_snapshot, std::string* version);
 
+// Of a row that a snapshot found: whether it may be one that a connector without a place begins
+// with. It is none where it is known to be incremental, or asked for while the log was followed.
+bool IsFirstSnapshot(const std::vector<Cell>& source);
+
 }  // namespace murmur

@@ -230,6 +230,14 @@ class Validator {
       Add("replay." + definition_.replay->kind + ".format", kDebeziumFormat,
           "is for live: only; replay reads records that are facts, not what changes in a table");
     }
+    for (const char* option : {"unavailable.value.placeholder", "decimal.handling.mode"}) {
+      if (!definition_.live || !definition_.live->options.contains(option)) continue;
+      const auto format = definition_.live->options.find("format");
+      if (format != definition_.live->options.end() && format->second == kDebeziumFormat) continue;
+      Add(fmt::format("live.{}.{}", definition_.live->kind, option), "",
+          fmt::format("is about Debezium's messages; expected format: {} beside it",
+                      kDebeziumFormat));
+    }
     if (!IsTable(definition_)) {
       if (definition_.on_change != OnChange::kRetract) {
         Add("on_change", "", "is about the rows of a table; expected source: in the definition");
@@ -426,7 +434,13 @@ const std::vector<SourceKind>& SourceKinds() {
       {"s3", "bootstrap", Joined({path, object_format, hive, handoff, positions}, store)},
       {"mongo", "bootstrap", mongo},
       {"kafka", "live",
-       Joined(kafka, {{.name = "start"}, {.name = "start.*"}, {.name = "dead_letters"}})},
+       Joined(kafka, {{.name = "start"},
+                      {.name = "start.*"},
+                      {.name = "dead_letters"},
+                      {.name = "unavailable.value.placeholder", .identity = true},
+                      {.name = "decimal.handling.mode",
+                       .identity = true,
+                       .values = {"precise", "string", "double"}}})},
       {"mongo", "live", Joined(mongo, {{.name = "start"}})},
       {"kafka", "replay", kafka},
       {"archive", "replay",

@@ -84,6 +84,7 @@ void Folder::Fold(const Context& context, RecordBatch* batch, SplitProgress* pro
     const auto* newest = std::max_element(times_.data(), times_.data() + batch->rows);
     progress->newest_time = std::max(progress->newest_time, *newest);
   }
+  if (!context.counts) return;
   for (size_t rollup = 0; rollup < pipeline_->rollups().size(); ++rollup) {
     CountRollup(*batch, rollup);
     if (!context.on_counted) continue;
@@ -219,7 +220,7 @@ LiftInput Folder::InputOf(const RecordBatch& batch, const Pipeline::Aggregate& a
           .args = args_,
           .times = pipeline_->time_column() ? times_.data() : nullptr,
           .object = batch.row_keys.empty() ? batch.object : std::string_view(),
-          .offsets = batch.offsets.data()};
+          .offsets = batch.row_ids.empty() ? batch.offsets.data() : batch.row_ids.data()};
 }
 
 void Folder::CheckArguments(const RecordBatch& batch) {
@@ -295,6 +296,7 @@ void Folder::Compact(RecordBatch* batch, SplitProgress* progress) {
     batch->offsets[kept] = batch->offsets[row];
     batch->raw[kept] = batch->raw[row];
     if (!batch->numbers.empty()) batch->numbers[kept] = batch->numbers[row];
+    if (!batch->row_ids.empty()) batch->row_ids[kept] = batch->row_ids[row];
     times_[kept] = times_[row];
     buckets_[kept] = buckets_[row];
     ++kept;

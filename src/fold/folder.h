@@ -27,6 +27,8 @@ class Folder {
 
   // What the fold takes from the outside.
   struct Context {
+    // Only finds out what each record comes to, for *progress and *dead.
+    bool counts = true;
     int64_t latest_time = INT64_MAX;   // µs; a later event time is a dead letter
     int64_t newest_known = INT64_MIN;  // µs; expires buckets
     TimeSpan times;                    // records outside are filtered, as by `where`

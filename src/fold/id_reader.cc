@@ -65,6 +65,7 @@ void KeepRows(const std::vector<bool>& keep, RecordBatch* batch) {
     batch->offsets[kept] = batch->offsets[row];
     batch->raw[kept] = batch->raw[row];
     if (!batch->numbers.empty()) batch->numbers[kept] = batch->numbers[row];
+    if (!batch->row_ids.empty()) batch->row_ids[kept] = batch->row_ids[row];
     ++kept;
   }
   batch->rows = kept;

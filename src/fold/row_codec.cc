@@ -13,8 +13,12 @@ void AppendFixed(const Value& value, std::string* out) {
   out->append(reinterpret_cast<const char*>(&value), sizeof value);
 }
 
+// Beside the kind: the double is Cell::kRounded.
+constexpr uint8_t kRoundedMark = 0x80;
+
 void AppendCell(const Cell& cell, std::string* out) {
-  out->push_back(static_cast<char>(cell.kind));
+  const bool rounded = cell.kind == Kind::kDouble && (cell.flags & Cell::kRounded) != 0;
+  out->push_back(static_cast<char>(static_cast<uint8_t>(cell.kind) | (rounded ? kRoundedMark : 0)));
   switch (cell.kind) {
     case Kind::kNull: break;
     case Kind::kBool:
@@ -49,7 +53,10 @@ bool GetDecimal(std::string_view* in, Arena* arena, Cell* cell) {
 
 bool GetCell(std::string_view* in, Arena* arena, Cell* cell) {
   if (in->empty()) return false;
-  const auto kind = static_cast<Kind>(in->front());
+  const auto tag = static_cast<uint8_t>(in->front());
+  const auto kind = static_cast<Kind>(tag & ~kRoundedMark);
+  const bool rounded = (tag & kRoundedMark) != 0;
+  if (rounded && kind != Kind::kDouble) return false;
   in->remove_prefix(1);
   std::string_view text;
   *cell = Cell::Null();
@@ -58,7 +65,10 @@ bool GetCell(std::string_view* in, Arena* arena, Cell* cell) {
     case Kind::kBool:
     case Kind::kInt:
     case Kind::kTime: cell->kind = kind; return GetSigned(in, &cell->i);
-    case Kind::kDouble: cell->kind = kind; return GetFixed(in, &cell->d, sizeof(cell->d));
+    case Kind::kDouble:
+      cell->kind = kind;
+      cell->flags = rounded ? Cell::kRounded : 0;
+      return GetFixed(in, &cell->d, sizeof(cell->d));
     case Kind::kDecimal: return GetDecimal(in, arena, cell);
     case Kind::kString:
     case Kind::kJson:

@@ -64,12 +64,12 @@ Status CutMethod::TakeChanges(SplitWork* work, RecordBatch* batch) {
     if (!taken && !held) continue;
     std::string& cells = cells_.emplace_back();
     AppendRow(*batch, row, &cells);
-    if (taken) MURMUR_TRY(deltas_.Take(cells, batch->offsets[row], row));
+    if (taken) MURMUR_TRY(deltas_.Take(cells, batch->row_ids[row], row));
     if (held) {
       cuts_.Hold({.row = std::string(batch->row_keys[row]),
                   .place = batch->places[row],
                   .change = change,
-                  .id = batch->offsets[row],
+                  .id = batch->row_ids[row],
                   .cells = cells});
     }
   }

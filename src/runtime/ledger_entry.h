@@ -1,7 +1,8 @@
 // The bytes of the ledger: for each row what is known of it, and for keys whose aggregates can't
 // take anything away, which rows contribute. docs/state_format.md describes them.
 //
-//   row key → flags, (version's length in a byte, version)?, cells?       cells: fold/row_codec.h
+//   row key → flags, (version's length in a byte, version)?, (size in 4 bytes, big-endian, which
+//             cells were taken)?, cells?                                  cells: fold/row_codec.h
 //   FF, key's length (4 bytes, big-endian), key, row key → nothing        behind all rows
 //
 // Threads: all functions may be called at once.
@@ -11,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "murmur/state.h"
 
@@ -22,6 +24,15 @@ inline constexpr char kSeenLive = 1;  // live has said something of the row
 // Its cells follow: where rows change, those that it counts by.
 inline constexpr char kHasCells = 2;
 inline constexpr char kHasVersion = 4;
+// Its cells follow, though it does not count: a change may say that one of them stays.
+inline constexpr char kHoldsCells = 8;
+// Some cells are not told by the change of the entry's version, but by those before it.
+inline constexpr char kHasTaken = 16;
+// Of a row that is gone, as it has another key now: the cells follow that it had, for the change
+// that puts it under that key and leaves some out.
+inline constexpr char kLeftCells = 32;
+inline constexpr char kKnownFlags = 63;
+inline constexpr size_t kTakenSizeBytes = 4;
 
 inline bool HasFlag(char flag, std::string_view entry) { return (entry.front() & flag) != 0; }
 inline bool SeenLive(std::string_view entry) { return HasFlag(kSeenLive, entry); }
@@ -31,27 +42,99 @@ inline std::string_view VersionOf(std::string_view entry) {
   if (!HasFlag(kHasVersion, entry)) return {};
   return entry.substr(2, static_cast<uint8_t>(entry[1]));
 }
-inline std::string_view CellsOf(std::string_view entry) {
+inline bool HoldsCells(std::string_view entry) { return HasFlag(kHoldsCells, entry); }
+inline bool LeftCells(std::string_view entry) { return HasFlag(kLeftCells, entry); }
+
+// What is behind flags and version.
+inline std::string_view AfterVersion(std::string_view entry) {
   return entry.substr(HasFlag(kHasVersion, entry) ? 2 + VersionOf(entry).size() : 1);
 }
-inline bool IsWellFormed(std::string_view entry) {
-  if (entry.empty()) return false;
-  if (!HasFlag(kHasVersion, entry)) return true;
-  return entry.size() >= 2 && entry.size() >= size_t{2} + static_cast<uint8_t>(entry[1]);
+// REQUIRES: of an entry with taken cells, behind flags and version.
+inline size_t TakenSize(std::string_view rest) {
+  size_t size = 0;
+  for (size_t i = 0; i < kTakenSizeBytes; ++i) size = size << 8 | static_cast<uint8_t>(rest[i]);
+  return size;
+}
+inline std::string_view CellsOf(std::string_view entry) {
+  const std::string_view rest = AfterVersion(entry);
+  return HasFlag(kHasTaken, entry) ? rest.substr(kTakenSizeBytes + TakenSize(rest)) : rest;
 }
 
-// None of both may be in *entry.
-inline void SetEntry(bool live, std::string_view version, std::optional<std::string_view> cells,
-                     std::string* entry) {
-  entry->assign(1, static_cast<char>((live ? kSeenLive : 0) | (cells ? kHasCells : 0) |
-                                     (version.empty() ? 0 : kHasVersion)));
-  if (!version.empty()) entry->append(1, static_cast<char>(version.size())).append(version);
-  if (cells) entry->append(*cells);
+// A cell that the entry's own change leaves out.
+struct TakenCell {
+  uint32_t field;            // its number, below 2^15
+  std::string_view version;  // of the change that told it, or of a later one
+  // None has. Where there is a version, it is that of the change of key by which the row came to
+  // its present one: the cell is what it held under the old key then.
+  bool is_missing = false;
+};
+inline constexpr uint8_t kMissing = 0x80;  // in the first byte of a taken cell
+// Only of such as well-formed entries have: a byte of length before each version.
+inline std::vector<TakenCell> TakenOf(std::string_view entry) {
+  std::vector<TakenCell> taken;
+  if (!HasFlag(kHasTaken, entry)) return taken;
+  std::string_view rest = AfterVersion(entry);
+  rest = rest.substr(kTakenSizeBytes, TakenSize(rest));
+  while (!rest.empty()) {
+    const auto byte = [rest](size_t i) { return static_cast<uint8_t>(rest[i]); };
+    taken.push_back({.field = (byte(0) & ~uint32_t{kMissing}) << 8 | byte(1),
+                     .version = rest.substr(3, byte(2)),
+                     .is_missing = (byte(0) & kMissing) != 0});
+    rest.remove_prefix(3 + size_t{byte(2)});
+  }
+  return taken;
+}
+
+inline bool IsWellFormed(std::string_view entry) {
+  if (entry.empty() || (entry.front() & ~kKnownFlags) != 0) return false;
+  if (HasFlag(kHasVersion, entry)) {
+    if (entry.size() < 2 || entry.size() < size_t{2} + static_cast<uint8_t>(entry[1])) return false;
+  }
+  if (!HasFlag(kHasTaken, entry)) return true;
+  std::string_view rest = AfterVersion(entry);
+  if (rest.size() < kTakenSizeBytes || rest.size() - kTakenSizeBytes < TakenSize(rest))
+    return false;
+  for (rest = rest.substr(kTakenSizeBytes, TakenSize(rest)); !rest.empty();) {
+    const size_t size = rest.size() < 3 ? SIZE_MAX : size_t{3} + static_cast<uint8_t>(rest[2]);
+    if (rest.size() < size) return false;
+    rest.remove_prefix(size);
+  }
+  return true;
+}
+
+struct EntryParts {
+  bool live = false;
+  std::string_view version;
+  std::optional<std::string_view> cells;
+  char cells_are = kHasCells;  // or kHoldsCells, kLeftCells
+  std::vector<TakenCell> taken = {};
+};
+// None of the parts may be in *entry.
+inline void SetEntry(const EntryParts& parts, std::string* entry) {
+  const char cells = parts.cells ? parts.cells_are : '\0';
+  entry->assign(1, static_cast<char>((parts.live ? kSeenLive : 0) | cells |
+                                     (parts.version.empty() ? 0 : kHasVersion) |
+                                     (parts.taken.empty() ? 0 : kHasTaken)));
+  const auto append = [entry](std::string_view version) {
+    entry->append(1, static_cast<char>(version.size())).append(version);
+  };
+  if (!parts.version.empty()) append(parts.version);
+  if (!parts.taken.empty()) {
+    size_t size = 0;
+    for (const TakenCell& cell : parts.taken) size += 3 + cell.version.size();
+    for (int shift = 24; shift >= 0; shift -= 8) entry->push_back(static_cast<char>(size >> shift));
+    for (const TakenCell& cell : parts.taken) {
+      entry->push_back(static_cast<char>(cell.field >> 8 | (cell.is_missing ? kMissing : 0)));
+      entry->push_back(static_cast<char>(cell.field));
+      append(cell.version);
+    }
+  }
+  if (parts.cells) entry->append(*parts.cells);
 }
 inline std::string NewEntry(bool live, std::string_view version,
                             std::optional<std::string_view> cells) {
   std::string entry;
-  SetEntry(live, version, cells, &entry);
+  SetEntry({.live = live, .version = version, .cells = cells}, &entry);
   return entry;
 }
 

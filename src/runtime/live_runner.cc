@@ -1,7 +1,10 @@
 #include "runtime/live_runner.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <atomic>
+#include <iterator>
 #include <set>
 #include <thread>
 
@@ -22,6 +25,7 @@ constexpr std::chrono::milliseconds kIdleWait{500};
 // done.
 constexpr std::string_view kPublishedPrefix = "dead-letters:";
 constexpr size_t kPublishAtOnce = 1000;
+constexpr size_t kLettersLookedAt = 1000;
 
 // Behind which offset dead letters are not published; "": none is.
 uint64_t PublishedUpTo(const Position& position) {
@@ -217,6 +221,7 @@ Status LiveRunner::Prepare(std::stop_token stop) {
     MURMUR_ASSIGN(const auto token, run_.table->Token());
     const HandoffToken begin = token.value_or(HandoffToken());
     MURMUR_ASSIGN(const auto positions, source_->Begin(splits_, begin, stop));
+    MURMUR_TRY(PassDeadLetters());
     MURMUR_TRY(BeginAt(positions, !begin.streams.empty()));
     MURMUR_ASSIGN(progress, Stored());
   }
@@ -294,7 +299,7 @@ void LiveRunner::AddSplits(const std::vector<Split>& splits, const ProgressMap& 
 Status LiveRunner::Watch(Until until, std::stop_token stop) {
   auto look = steady_clock::now();
   while (!stop.stop_requested() && !run_.abort.stop_requested()) {
-    if (until == Until::kCaughtUp && CaughtUp()) return {};
+    if (until == Until::kCaughtUp && CaughtUp()) return RefuseUselessRecords(/*all_read=*/true);
     if (steady_clock::now() >= look) {
       MURMUR_TRY(LookAround(stop));
       look = steady_clock::now() + kLookAroundEvery;
@@ -315,43 +320,69 @@ Status LiveRunner::LookAround(std::stop_token stop) {
   NoteReach(stop);
   const Status published = PublishDeadLetters(stop);
   if (!published.ok() && published.code() != Code::kUnavailable) return published;
+  const LiveLag lag = Lag();
+  MURMUR_TRY(
+      RefuseUselessRecords(std::all_of(lag.splits.begin(), lag.splits.end(), [](const auto& split) {
+        return !split.second.end.empty() && split.second.records == 0;
+      })));
   return EndOverlap();
 }
 
 Status LiveRunner::PublishDeadLetters(std::stop_token stop) {
   if (!source_->TakesDeadLetters()) return {};
-  uint64_t count = 0;
-  for (const auto& [split, lag] : Lag().splits) count += lag.dead;
-  if (count == published_count_) return {};
-  MURMUR_ASSIGN(const auto snapshot, run_.table->Snapshot());
-  std::vector<DeadLetter> letters;  // of one object, ascending by offset
-  Status status;
-  const auto publish = [&]() -> Status {
+  const LiveLag lag = Lag();
+  for (const Split& split : splits_) {
+    const auto it = lag.splits.find(split.id);
+    if (it == lag.splits.end()) continue;
+    uint64_t& count = published_counts_[split.id];
+    if (it->second.dead == count) continue;
+    MURMUR_TRY(PublishDeadLettersOf(source_->ObjectOf(split), stop));
+    count = it->second.dead;
+  }
+  return {};
+}
+
+// From where that ended the last time, up to kPublishAtOnce at once.
+Status LiveRunner::PublishDeadLettersOf(const std::string& object, std::stop_token stop) {
+  for (;;) {
+    std::vector<DeadLetter> letters;
+    MURMUR_ASSIGN(const auto snapshot, run_.table->Snapshot());
+    MURMUR_TRY(snapshot->ScanDeadLettersOf(object, PublishedUpTo(published_[object]),
+                                           [&letters](const DeadLetter& letter) {
+                                             letters.push_back(letter);
+                                             return letters.size() < kPublishAtOnce;
+                                           }));
     if (letters.empty()) return {};
     MURMUR_TRY(source_->PublishDeadLetters(letters, stop));
-    Position& mark = published_[letters.back().object];
-    Commit commit;
-    SplitMove& move = commit.moves.emplace_back();
-    move.split = std::string(kPublishedPrefix) + letters.back().object;
-    move.from = mark;
-    move.to.position = std::to_string(letters.back().offset + 1);
-    move.to.done = true;
-    MURMUR_TRY(run_.table->Apply(commit));
-    mark = move.to.position;
-    letters.clear();
-    return {};
-  };
-  MURMUR_TRY(snapshot->ScanDeadLetters([&](const DeadLetter& letter) {
-    const bool full = letters.size() >= kPublishAtOnce;
-    if (!letters.empty() && (full || letters.back().object != letter.object)) status = publish();
-    const auto it = published_.find(letter.object);
-    const bool is_new = it == published_.end() || letter.offset >= PublishedUpTo(it->second);
-    if (is_new) letters.push_back(letter);
-    return status.ok();
-  }));
-  MURMUR_TRY(status);
-  MURMUR_TRY(publish());
-  published_count_ = count;
+    MURMUR_TRY(MovePublished(object, letters.back().offset + 1));
+  }
+}
+
+Status LiveRunner::MovePublished(const std::string& object, uint64_t next) {
+  Position& mark = published_[object];
+  Commit commit;
+  SplitMove& move = commit.moves.emplace_back();
+  move.split = std::string(kPublishedPrefix) + object;
+  move.from = mark;
+  move.to.position = std::to_string(next);
+  move.to.done = true;
+  MURMUR_TRY(run_.table->Apply(commit));
+  mark = move.to.position;
+  return {};
+}
+
+Status LiveRunner::PassDeadLetters() {
+  if (!source_->TakesDeadLetters()) return {};
+  MURMUR_ASSIGN(const auto snapshot, run_.table->Snapshot());
+  for (const Split& split : splits_) {
+    const std::string object = source_->ObjectOf(split);
+    std::optional<uint64_t> last;
+    MURMUR_TRY(snapshot->ScanDeadLettersOf(object, 0, [&last](const DeadLetter& letter) {
+      last = letter.offset;
+      return true;
+    }));
+    if (last) MURMUR_TRY(MovePublished(object, *last + 1));
+  }
   return {};
 }
 
@@ -432,6 +463,26 @@ Status LiveRunner::EndOverlap() {
   return run_.table->DropIds();
 }
 
+// Of a table, where all is read that there is, and none of it could be used: it is not what the
+// definition takes it for.
+Status LiveRunner::RefuseUselessRecords(bool all_read) const {
+  const uint64_t dead = run_.progress.dead;
+  if (!all_read || !run_.rows || run_.progress.records != 0 || dead == 0) return {};
+  MURMUR_ASSIGN(const auto snapshot, run_.table->Snapshot());
+  std::string first;
+  bool is_useless = true;  // and not only of rows that have something wrong
+  size_t looked_at = 0;
+  MURMUR_TRY(snapshot->ScanDeadLetters([&](const DeadLetter& letter) {
+    is_useless =
+        letter.reason == DeadReason::kUndecodable || letter.reason == DeadReason::kMissingKey;
+    if (first.empty()) first = letter.object + ": " + letter.detail;
+    return is_useless && ++looked_at < kLettersLookedAt;
+  }));
+  if (!is_useless || first.empty()) return {};
+  return Status(Code::kFailedPrecondition,
+                fmt::format("none of {} messages could be used. {}", dead, first));
+}
+
 bool LiveRunner::CaughtUp() const {
   // Who has nothing to read has to have looked whether it is still what was read before.
   const bool checked = std::all_of(workers_.begin(), workers_.end(),
@@ -460,8 +511,15 @@ void LiveRunner::NoteCommit(const std::vector<SplitMove>& moves) {
 }
 
 std::vector<std::string> LiveRunner::TakeNotes() {
+  std::vector<std::string> notes = source_->TakeNotes();
+  if (run_.rows) {
+    for (std::string& note : run_.rows->TakeNotes()) notes.push_back(std::move(note));
+  }
   const std::lock_guard lock(mutex_);
-  return std::exchange(notes_, {});
+  notes.insert(notes.begin(), std::make_move_iterator(notes_.begin()),
+               std::make_move_iterator(notes_.end()));
+  notes_.clear();
+  return notes;
 }
 
 LiveLag LiveRunner::Lag() const {

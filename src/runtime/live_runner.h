@@ -104,6 +104,11 @@ class LiveRunner {
   Status EndOverlap();
   // To where the source takes them; what can't be delivered now is tried again later.
   Status PublishDeadLetters(std::stop_token stop);
+  Status PublishDeadLettersOf(const std::string& object, std::stop_token stop);
+  // Those that there are now are not live's to publish.
+  Status PassDeadLetters();
+  Status MovePublished(const std::string& object, uint64_t next);
+  Status RefuseUselessRecords(bool all_read) const;
   bool CaughtUp() const;
   void NoteCommit(const std::vector<SplitMove>& moves);
 
@@ -114,7 +119,7 @@ class LiveRunner {
   std::vector<std::unique_ptr<Worker>> workers_;
   LiveSource::PositionMap goal_;               // of kCaughtUp
   std::map<std::string, Position> published_;  // by object: behind its last dead letter there
-  uint64_t published_count_ = 0;
+  std::map<std::string, uint64_t> published_counts_;  // of dead letters, by split
   std::chrono::steady_clock::time_point measured_at_;
   uint64_t measured_records_ = 0;
   ScanSeconds scan_seconds_;

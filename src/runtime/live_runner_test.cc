@@ -332,6 +332,25 @@ TEST_F(LiveRunnerTest, DeadLettersArePublishedOnceTheyAreCommittedAndNotAgain) {
   EXPECT_EQ(topic_.dead_letters().back(), "fake:t/1@0");
 }
 
+// Those of a bootstrap or a replay are not live's.
+TEST_F(LiveRunnerTest, DeadLettersThatWereThereBeforeLiveAreNotPublished) {
+  {
+    const auto table = std::move(OpenMemoryTable(store_, Schema())).value();
+    Commit commit;
+    for (const char* object : {"data", "fake:t/0"}) {
+      DeadLetter letter;
+      letter.object = object;
+      commit.dead_letters.push_back(letter);
+    }
+    commit.moves.push_back({.split = "scan", .from = "", .to = {.position = "1", .done = true}});
+    ASSERT_EQ(table->Apply(commit), Status());
+  }
+  publishes_ = true;
+  topic_.Append(0, {Event(0), "bad"});
+  ASSERT_EQ(CatchUp(), Status());
+  EXPECT_EQ(topic_.dead_letters(), std::vector<std::string>{"fake:t/0@1"});
+}
+
 TEST_F(LiveRunnerTest, ASourceThatFailsEndsItAndWhatCameBeforeIsKept) {
   Publish(3000);
   behaviour_.fail_at_read = 12;

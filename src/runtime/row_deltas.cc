@@ -21,12 +21,25 @@ int64_t RowDeltas::LatestTime() const {
 
 void RowDeltas::Add(int64_t latest_time, RecordBatch* batch, SplitProgress* progress,
                     OnCounted on_counted) {
+  Fold({.latest_time = latest_time,
+        .newest_known = newest_time_,
+        .times = options_.times,
+        .on_counted = std::move(on_counted)},
+       batch, progress);
+}
+
+void RowDeltas::Check(RecordBatch* batch, SplitProgress* progress) {
+  Fold({.counts = false,
+        .latest_time = LatestTime(),
+        .newest_known = newest_time_,
+        .times = options_.times,
+        .on_counted = {}},
+       batch, progress);
+}
+
+void RowDeltas::Fold(const Folder::Context& context, RecordBatch* batch, SplitProgress* progress) {
   const size_t dead = dead_letters_.size();
-  folder_.Fold({.latest_time = latest_time,
-                .newest_known = newest_time_,
-                .times = options_.times,
-                .on_counted = std::move(on_counted)},
-               batch, progress, &dead_letters_);
+  folder_.Fold(context, batch, progress, &dead_letters_);
   for (size_t i = dead; i < dead_letters_.size(); ++i) dead_bytes_ += dead_letters_[i].raw.size();
   if (options_.dead_news && dead < dead_letters_.size()) {
     options_.dead_news->Note(std::span(dead_letters_).subspan(dead));

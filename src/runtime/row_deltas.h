@@ -29,6 +29,8 @@ class RowDeltas {
   // Adds the rows; the batch is used up. `latest_time`: as in Folder::Context.
   void Add(int64_t latest_time, RecordBatch* batch, SplitProgress* progress,
            OnCounted on_counted = {});
+  // Finds out what each of the rows comes to, and adds none of them: another has taken its place.
+  void Check(RecordBatch* batch, SplitProgress* progress);
   int64_t LatestTime() const;  // that is believed, now
 
   // Takes rows away: any number of Take, then EndTaking. `cells`: as AppendRow (row_codec.h) wrote
@@ -50,6 +52,7 @@ class RowDeltas {
   std::vector<DeadLetter> ExchangeDeadLetters();
 
  private:
+  void Fold(const Folder::Context& context, RecordBatch* batch, SplitProgress* progress);
   std::vector<DeadLetter> FoldTaken(OnCounted on_counted);
 
   const std::shared_ptr<const Pipeline> pipeline_;

@@ -1,8 +1,11 @@
 #include "runtime/row_fold.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <numeric>
 
+#include "murmur/row_version.h"
 #include "runtime/choose_method.h"
 #include "runtime/key_rebuild.h"
 #include "runtime/table_cursor.h"
@@ -22,6 +25,19 @@ constexpr std::chrono::milliseconds kCommittingWait{5};
 // What waits for reads under way, of all that is not committed.
 constexpr size_t kHeldShare = 8;
 constexpr size_t kHeldBytesMin = size_t{1} << 20;
+
+// The place of a topic's snapshot, kept as the progress of a split that is done.
+constexpr std::string_view kSnapshotPrefix = "snapshot:";
+
+std::string TopicOf(std::string_view object) {
+  return std::string(object.substr(0, object.rfind('/')));
+}
+
+std::string Hex(std::string_view bytes) {
+  std::string text;
+  for (const char byte : bytes) text += fmt::format("{:02x}", static_cast<unsigned char>(byte));
+  return text;
+}
 
 }  // namespace
 
@@ -83,7 +99,9 @@ Result<std::shared_ptr<RowFold>> RowFold::OfLive(const std::shared_ptr<const Pip
                                                  StateTable* table, const FoldOptions& options,
                                                  TableMethod method) {
   if (method == TableMethod::kLedger) {
-    return WithLedger(pipeline, table, options, LedgerMethod::Phase::kLive);
+    auto rows = WithLedger(pipeline, table, options, LedgerMethod::Phase::kLive);
+    MURMUR_TRY(rows->LoadSnapshots());
+    return rows;
   }
   MURMUR_TRY(CheckCut(pipeline->definition()));
   MURMUR_TRY(CutMap::CheckSettled(*table));
@@ -115,9 +133,12 @@ Status RowFold::Count(FoldRun* run, SplitWork* work, RecordBatch* batch) {
   MURMUR_TRY(failure_);
   batch->numbers.resize(kBatchRows);
   std::iota(batch->numbers.begin(), batch->numbers.begin() + batch->rows, 0);
+  batch->row_ids.resize(kBatchRows);
   for (uint32_t row = 0; row < batch->rows; ++row) {
-    batch->offsets[row] = RowId(batch->row_keys[row]);
+    batch->row_ids[row] = RowId(batch->row_keys[row]);
   }
+  failure_ = NoteSnapshots(*batch);
+  MURMUR_TRY(failure_);
   const SplitProgress before = work->progress;
   absent_.Note(*batch, &work->progress);
   // What a batch left undone must not be committed.
@@ -140,6 +161,60 @@ Status RowFold::End(FoldRun* run, SplitWork* work, const RecordBatch& batch) {
   NoteMoved(run, work);
   run->progress.splits_done.fetch_add(1, std::memory_order_relaxed);
   return {};
+}
+
+Status RowFold::LoadSnapshots() {
+  MURMUR_ASSIGN(const auto snapshot, table_->Snapshot());
+  MURMUR_ASSIGN(const auto progress, snapshot->Progress());
+  for (const auto& [split, stored] : progress) {
+    if (!split.starts_with(kSnapshotPrefix)) continue;
+    snapshots_[split.substr(kSnapshotPrefix.size())] = {stored.position, stored.position};
+  }
+  return {};
+}
+
+// Rows of a snapshot at another place than those before are of another snapshot. What was deleted
+// between the two, the log did not tell, or the second would not have been taken.
+Status RowFold::NoteSnapshots(const RecordBatch& batch) {
+  if (batch.of_snapshot.empty()) return {};
+  std::string_view last;  // compared as bytes: a batch has thousands of one place
+  for (uint32_t row = 0; row < batch.rows; ++row) {
+    if (!batch.of_snapshot[row] || batch.versions[row].empty()) continue;
+    const std::string_view place = ParseRowVersion(batch.versions[row]).place;
+    if (place == last) continue;
+    last = place;
+    const std::string topic = TopicOf(batch.object);
+    Position& known = snapshots_[topic].now;
+    const Position now = Hex(place);
+    if (!known.empty() && known != now) MURMUR_TRY(TellOfSecondSnapshot(topic));
+    known = now;
+  }
+  return {};
+}
+
+// Before anything of it is committed: a run that is killed must not forget it.
+Status RowFold::TellOfSecondSnapshot(const std::string& topic) {
+  if (!told_.insert(topic).second) return {};
+  MURMUR_ASSIGN(const VersionInfo info, table_->Info());
+  if (info.inexact.empty()) {
+    MURMUR_TRY(table_->Complete(
+        {.live_from = {},
+         .inexact = fmt::format("{} holds a second snapshot: rows that were deleted between the "
+                                "two may still count",
+                                topic)}));
+  }
+  notes_.push_back(fmt::format(
+      "WARNING: {} holds a second snapshot of its table: the connector was stopped before the end "
+      "of its first, or had lost its place. Rows that were deleted between the two are not "
+      "reported as gone, and still count. To be exact, let the connector write into a new topic, "
+      "and count that; or have Murmur read the table itself, where there is a `source:` for it",
+      topic));
+  return {};
+}
+
+std::vector<std::string> RowFold::TakeNotes() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(notes_, {});
 }
 
 void RowFold::NoteMoved(FoldRun* run, SplitWork* work) {
@@ -197,6 +272,14 @@ Status RowFold::BeginCommit() {
     moves.emplace_back(split.run, std::move(move));
   }
   if (moves.empty()) return {};
+  for (auto& [topic, place] : snapshots_) {
+    if (place.now == place.committed) continue;
+    SplitMove& move = commit.moves.emplace_back();
+    move.split = std::string(kSnapshotPrefix) + topic;
+    move.from = std::exchange(place.committed, place.now);
+    move.to.position = place.now;
+    move.to.done = true;
+  }
   commit.dead_letters = deltas_.ExchangeDeadLetters();
   method_->BeginCommit();
   committing_ = deltas_.Exchange(std::move(spare_));

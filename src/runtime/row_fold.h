@@ -14,6 +14,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -67,6 +68,9 @@ class RowFold {
   Status CommitAll();
   Status FinishCommit();
 
+  // What a user should know, once.
+  std::vector<std::string> TakeNotes();
+
   // Nothing is told to `run` any more.
   void Detach(const FoldRun* run);
 
@@ -82,6 +86,9 @@ class RowFold {
   RowFold(std::shared_ptr<const Pipeline> pipeline, StateTable* table, const FoldOptions& options,
           const MakeMethod& make_method);
 
+  Status LoadSnapshots();
+  Status NoteSnapshots(const RecordBatch& batch);
+  Status TellOfSecondSnapshot(const std::string& topic);
   void NoteMoved(FoldRun* run, SplitWork* work);
   size_t PendingBytes() const { return deltas_.bytes() + method_->PendingBytes(); }
   bool IsCommitting() const;
@@ -99,6 +106,14 @@ class RowFold {
   RowDeltas deltas_;
   const std::unique_ptr<RowMethod> method_;
   std::map<std::string, MovedSplit> splits_;
+  // Of each topic the place of the last snapshot that rows came of, as text.
+  struct SnapshotPlace {
+    Position committed;  // or being committed
+    Position now;
+  };
+  std::map<std::string, SnapshotPlace> snapshots_;
+  std::set<std::string> told_;  // of second snapshots of these
+  std::vector<std::string> notes_;
   std::chrono::steady_clock::time_point last_commit_;
 
   // Of the commit that runs.

@@ -1047,6 +1047,16 @@ class BadRecordsTest(KafkaTest):
         self.assertEqual(self.catch_up(file)["dead_letters"], len(good))
         self.assertEqual(len(self.letters()), len(good))
 
+    def test_json_behind_the_header_of_a_schema_registry_is_read(self):
+        self.make_topic(1)
+        good = [json.dumps(event) for event in self.events(3)]
+        self.kafka.produce(self.topic, [b"\0\0\0\0\7" + body.encode() for body in good] +
+                           [b"\0\0\0\0\7\2\6avro"], partition=0)
+        file = self.pipeline()
+        self.assertEqual(self.catch_up(file)["dead_letters"], 1)
+        self.check(file, good)
+        self.assertIn("schema registry", self.letters()[0]["detail"])
+
     def test_max_errors_ends_the_run_and_more_goes_on(self):
         self.make_topic(2)
         good = self.mixed()
@@ -1844,12 +1854,12 @@ class DebeziumTest(KafkaTest):
         self.make_topic(1)
         file = self.changes()
         self.send(self.table.transactions(100))
-        number, row = next(iter(self.table.rows.items()))
-        broken = {**row, "page": "__debezium_unavailable_value"}
+        row = self.table.row(ROWS)
+        number = row["id"]
+        broken = {**row, "page": "__debezium_unavailable_value"}  # of a row that is not known
         self.send([self.table.message("u", number, broken, next(self.table.lsn)),
                    (None, self.table.message("u", number, row, 0)[1]), ("{}", "no JSON")])
         self.assertEqual(self.catch_up(file)["dead_letters"], 3)
-        del self.table.rows[number]
         self.check_rows(file)
         letters = [json.loads(line) for line in
                    (self.directory / "state/pipeline/dead-letters.jsonl").read_text().splitlines()]
@@ -1862,6 +1872,116 @@ class DebeziumTest(KafkaTest):
         self.send([self.table.message("u", number, row, next(self.table.lsn))])
         self.catch_up(file)
         self.check_rows(file)
+
+    def test_a_value_that_is_left_out_is_what_the_row_held(self):
+        self.make_topic(1)
+        file = self.changes()
+        self.send(self.table.transactions(100))
+        for number, row in self.table.rows.items():
+            row["x"] += 1
+            self.send([self.table.message("u", number, {
+                **row, "page": "__debezium_unavailable_value"}, next(self.table.lsn))])
+        self.assertEqual(self.catch_up(file)["dead_letters"], 0)
+        self.check_rows(file)
+        own = self.changes(name="own", live={"unavailable.value.placeholder": "__gone__"})
+        for number, row in self.table.rows.items():
+            self.send([self.table.message("u", number, {**row, "x": 5}, next(self.table.lsn)),
+                       self.table.message("u", number, {**row, "x": 7, "page": "__gone__"},
+                                          next(self.table.lsn))])
+            row["x"] = 7
+        self.catch_up(own)
+        self.check_rows(own)
+
+    def test_dead_letters_of_rows_reach_their_topic(self):
+        """At their offsets, each of them, though several are of one row; and no more of them."""
+        self.make_topic(2)
+        letters_topic = f"{self.topic}.letters"
+        self.kafka.create_topic(letters_topic)
+        self.send(self.table.transactions(50))
+        file = self.changes(live={"dead_letters": letters_topic}, more=["commit_every: 10ms"])
+        expected = set()
+        for _ in range(3):
+            for number in (0, 1, 1, 0, 1):
+                row = {"id": number, "page": f"/{number}", "x": "no number"}
+                offset = self.kafka.end_offsets(self.topic)[number % 2]
+                self.send([self.table.message("u", number, row, next(self.table.lsn))])
+                self.table.rows.pop(number, None)
+                expected.add((str(number % 2), str(offset)))
+            summary = self.catch_up(file)
+            self.assertEqual(summary["dead_letters"], len(expected))
+            self.check_rows(file)
+        self.catch_up(file)
+        published = self.headers_of(letters_topic)
+        self.assertEqual(len(published), len(expected))
+        self.assertEqual({(one["partition"], one["offset"]) for one in published}, expected)
+        self.assertEqual({one["reason"] for one in published}, {"wrong_type"})
+        lines = (self.directory / "state/pipeline/dead-letters.jsonl").read_text().splitlines()
+        self.assertEqual(len(lines), len(expected))
+
+    def headers_of(self, topic):
+        consumer = confluent_kafka.Consumer({
+            "bootstrap.servers": self.kafka.address, "group.id": "reader"})
+        consumer.assign([confluent_kafka.TopicPartition(topic, 0, 0)])
+        messages = []
+        while len(messages) < self.kafka.end_offsets(topic)[0]:
+            messages += consumer.consume(100, 1)
+        consumer.close()
+        return [{name: value.decode() for name, value in message.headers()}
+                for message in messages]
+
+    def test_a_second_snapshot_is_told(self):
+        """A connector that is stopped in its first begins anew: rows may have gone meanwhile."""
+        self.make_topic(2)
+        file = self.changes()
+        before = self.table.transactions(50)  # of which the topic knows nothing
+        self.assertGreater(len(before), 0)
+        self.send(self.table.snapshot("first"))
+        self.assertNotIn("at_least_once", self.catch_up(file))
+        self.send(self.table.transactions(5) + self.table.snapshot("incremental"))
+        self.assertNotIn("at_least_once", self.catch_up(file))
+        self.send(self.table.snapshot("true"))
+        done = self.succeed("run", file, "--until-caught-up", "--format", "json")
+        self.assertIn("second snapshot", json.loads(done.out)["at_least_once"])
+        self.assertRegex(done.err, "WARNING: .*second snapshot.*new topic")
+        self.assertIn("second snapshot", self.catch_up(file)["at_least_once"])
+
+    def test_a_topic_that_is_none_of_a_table(self):
+        """A run that can use nothing ends with an error, whether it is to follow or not."""
+        for name, value, why in (
+                ("flat", {"page": "/a", "x": 1, "__op": "c"}, "ExtractNewRecordState"),
+                ("beat", {"ts_ms": 1}, "heartbeats"),
+                ("ddl", {"source": {}, "ddl": "create table t (i int)", "tableChanges": []},
+                 "how schemas change")):
+            with self.subTest(name):
+                self.topic = f"none.{name}"
+                self.make_topic(1)
+                self.send([(json.dumps({"id": 1}), json.dumps(value))] * 3)
+                file = self.changes(name=name)
+                for arguments in (["--until-caught-up"], []):
+                    self.assertRegex(self.fail_with(1, "run", file, *arguments).err,
+                                     f"none of 3 messages could be used.*{why}")
+
+    def test_a_table_that_is_counted_as_records_gets_a_hint(self):
+        self.make_topic(1)
+        self.send(self.table.transactions(20))
+        file = self.pipeline()
+        self.assertIn("`format: debezium`", self.succeed("run", file, "--until-caught-up").err)
+
+    def test_decimals_without_a_schema(self):
+        """Digits that may be a number's bytes are told, until it is said what they are."""
+        self.make_topic(1)
+        for number, text in ((1, "12.50"), (2, "1234")):
+            self.send([self.table.message("c", number, {"page": "/", "price": text},
+                                          next(self.table.lsn))])
+        more = ["aggregates: {n: count, s: 'sum(price, decimal=2)'}"]
+        for name, mode, answer in (("unsaid", None, (1, 12.5)), ("text", "string", (2, 1246.5))):
+            file = self.changes(name=name, live={"decimal.handling.mode": mode}, more=more)
+            file.write_text(file.read_text().replace("aggregates: {n: count, s: sum(x)}\n", ""))
+            self.assertEqual(self.catch_up(file)["dead_letters"], 2 - answer[0])
+            [row] = self.succeed("dump", file).rows()
+            self.assertEqual((row["n"], float(row["s"])), answer)
+        letter = json.loads((self.directory / "state/unsaid/dead-letters.jsonl").read_text())
+        self.assertIn("decimal.handling.mode", letter["detail"])
 
     def test_a_table_that_is_truncated_ends_the_run_before_it(self):
         self.make_topic(1)

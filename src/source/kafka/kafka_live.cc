@@ -167,6 +167,9 @@ class KafkaLive final : public LiveSource {
     topics_->client().CommitToGroup(offsets);
   }
 
+  std::string ObjectOf(const Split& split) const override { return split.payload; }
+  std::vector<std::string> TakeNotes() override { return topics_->TakeNotes(); }
+
   bool TakesDeadLetters() const override { return dead_letters_ != nullptr; }
   Status PublishDeadLetters(const std::vector<DeadLetter>& letters, std::stop_token stop) override {
     return dead_letters_->Publish(letters, stop);

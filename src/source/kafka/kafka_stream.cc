@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "decode/debezium_decoder.h"
 #include "decode/line_decoder.h"
 #include "monoid/hash.h"
 
@@ -15,6 +16,16 @@ using std::chrono::steady_clock;
 
 // Shorter than it takes a controller to give up a broker that does not answer.
 constexpr std::chrono::seconds kSilence{2};
+
+// Of a schema registry: a zero byte, and four of the schema's id.
+constexpr size_t kRegistryHeaderBytes = 5;
+// Of Debezium, where a row's key changes: with its delete, and with the message that puts it again.
+constexpr char kNewKeyHeader[] = "__debezium.newkey";
+constexpr char kOldKeyHeader[] = "__debezium.oldkey";
+
+bool HasRegistryHeader(std::string_view bytes) {
+  return bytes.size() >= kRegistryHeaderBytes && bytes.front() == '\0';
+}
 
 std::string_view ValueOf(const rd_kafka_message_t& message) {
   return {static_cast<const char*>(message.payload), message.payload == nullptr ? 0 : message.len};
@@ -216,14 +227,36 @@ void KafkaStream::BeginBatch(RecordBatch* batch) {
   batch->row_keys.resize(kBatchRows);
   batch->changes.resize(kBatchRows);
   batch->versions.resize(kBatchRows);
+  batch->leaves_out = true;
+  batch->of_snapshot.assign(kBatchRows, false);
+  batch->other_keys.resize(kBatchRows);
   batch->describe = [this](uint32_t row, DeadLetter* letter) { Describe(row, letter); };
   rows_.clear();
   keys_.clear();
   row_keys_.Reset();
 }
 
+// What a registry's serializer of JSON writes is JSON behind its header.
+std::string_view KafkaStream::BodyOf(std::string_view bytes) const {
+  if (!options_.is_json || !HasRegistryHeader(bytes)) return bytes;
+  const std::string_view body = bytes.substr(kRegistryHeaderBytes);
+  const size_t first = body.find_first_not_of(" \t\r\n");
+  return first != body.npos && body[first] == '{' ? body : bytes;
+}
+
+void KafkaStream::LookAtFirst(std::string_view value) {
+  if (looked_at_first_) return;
+  looked_at_first_ = true;
+  if (!options_.note || !LooksLikeDebezium(value)) return;
+  options_.note(
+      fmt::format("the messages of {} look like changes that Debezium tells, and each "
+                  "counts as a record of its own: `format: debezium` beside `topic:` "
+                  "counts the rows as they are now",
+                  partition_.topic));
+}
+
 void KafkaStream::Decode(const rd_kafka_message_t& message, RecordBatch* batch) {
-  const std::string_view value = ValueOf(message);
+  const std::string_view value = BodyOf(ValueOf(message));
   const auto offset = static_cast<uint64_t>(message.offset);
   batch->bytes += value.size() + message.key_len;
   if (decoder_.changes) return DecodeChange(message, batch);
@@ -231,6 +264,7 @@ void KafkaStream::Decode(const rd_kafka_message_t& message, RecordBatch* batch) 
     batch->dead_letters.push_back(MakeTooLong(object_, offset, options_.record_bytes_max, value));
     return;
   }
+  LookAtFirst(value);
   const uint32_t row = batch->rows;
   DeadLetter dead;
   if (message.payload == nullptr) {
@@ -249,6 +283,11 @@ void KafkaStream::AddDead(const rd_kafka_message_t& message, DeadLetter dead,
   dead.object = object_;
   dead.offset = static_cast<uint64_t>(message.offset);
   dead.raw = ValueOf(message).substr(0, kDeadLetterRawBytes);
+  if (options_.is_json && dead.reason == DeadReason::kUndecodable && HasRegistryHeader(dead.raw)) {
+    dead.detail +=
+        ". The message begins as those of a schema registry do, a zero byte and the schema's id: "
+        "JSON is read behind it, Avro and Protobuf are not";
+  }
   batch->dead_letters.push_back(std::move(dead));
 }
 
@@ -260,8 +299,8 @@ void KafkaStream::DecodeChange(const rd_kafka_message_t& message, RecordBatch* b
                               options_.record_bytes_max));
   }
   DeadLetter dead;
-  DecodedChange change = decoder_.changes->Decode(KeyOf(message), ValueOf(message), batch->rows,
-                                                  &batch->columns, &dead);
+  DecodedChange change = decoder_.changes->Decode(BodyOf(KeyOf(message)), BodyOf(ValueOf(message)),
+                                                  batch->rows, &batch->columns, &dead);
   switch (change.outcome) {
     case DecodedChange::Outcome::kNothing: return;
     case DecodedChange::Outcome::kRow: return AddRow(message, change, batch);
@@ -286,8 +325,30 @@ void KafkaStream::StopAt(const rd_kafka_message_t& message, std::string_view why
                                    object_, message.offset, why));
 }
 
+// Of a row that is deleted, and put again, as its key has changed.
+std::string_view KafkaStream::OtherKey(const rd_kafka_message_t& message,
+                                       const DecodedChange& change, const RecordBatch& batch) {
+  if (!options_.tells_moves) return {};
+  const bool is_put = change.change == RowChange::kPut;
+  const auto leaves_out = [&](const Column& column) { return column.cells[batch.rows].is_unchanged(); };
+  if (is_put && std::none_of(batch.columns.begin(), batch.columns.end(), leaves_out)) return {};
+  rd_kafka_headers_t* headers = nullptr;
+  const void* value = nullptr;
+  size_t size = 0;
+  const char* const name = is_put ? kOldKeyHeader : kNewKeyHeader;
+  if (rd_kafka_message_headers(&message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR ||
+      rd_kafka_header_get_last(headers, name, &value, &size) != RD_KAFKA_RESP_ERR_NO_ERROR ||
+      value == nullptr) {
+    return {};
+  }
+  const std::string_view bytes(static_cast<const char*>(value), size);
+  const std::string_view key = decoder_.changes->RowKey(BodyOf(bytes));
+  return key.empty() || !options_.many_topics ? key : row_keys_.Store(RowId(key));
+}
+
 void KafkaStream::AddRow(const rd_kafka_message_t& message, const DecodedChange& change,
                          RecordBatch* batch) {
+  const std::string_view other_key = OtherKey(message, change, *batch);
   const uint32_t row = batch->rows++;
   rows_.push_back(ValueOf(message));
   keys_.push_back(change.key);
@@ -296,6 +357,8 @@ void KafkaStream::AddRow(const rd_kafka_message_t& message, const DecodedChange&
   batch->row_keys[row] = options_.many_topics ? row_keys_.Store(RowId(change.key)) : change.key;
   batch->changes[row] = change.change;
   batch->versions[row] = change.version;
+  batch->of_snapshot[row] = change.of_snapshot;
+  batch->other_keys[row] = other_key;
   if (change.change == RowChange::kPut) return;
   for (Column& column : batch->columns) column.cells[row] = Cell::Null();
 }

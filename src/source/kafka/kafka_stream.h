@@ -3,8 +3,10 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "decode/text_arena.h"
@@ -21,6 +23,11 @@ struct KafkaStreamOptions {
   int wait_ms = 0;           // how long a Read waits for messages
   bool compacted = false;    // records may go, also the one before the position
   bool many_topics = false;  // keys of rows are of this topic only
+  // A row's other key is told by a header, and the message that it has there is in the topic.
+  bool tells_moves = false;
+  bool is_json = false;  // a schema registry's header before it is passed over
+  // Told what a user should know; from the thread that reads. May be empty.
+  std::function<void(std::string note)> note = {};
 };
 
 // One of the two: messages are records of their own, or say what changed in a table.
@@ -60,6 +67,10 @@ class KafkaStream final : public RecordStream {
   // Nothing from this message on is counted.
   void StopAt(const rd_kafka_message_t& message, std::string_view why);
   void AddRow(const rd_kafka_message_t& message, const DecodedChange& change, RecordBatch* batch);
+  std::string_view OtherKey(const rd_kafka_message_t& message, const DecodedChange& change,
+                            const RecordBatch& batch);
+  std::string_view BodyOf(std::string_view bytes) const;
+  void LookAtFirst(std::string_view value);
   void AddDead(const rd_kafka_message_t& message, DeadLetter dead, RecordBatch* batch) const;
   std::string RowId(std::string_view key) const;  // names a row of this topic
   void Describe(uint32_t row, DeadLetter* letter) const;
@@ -73,6 +84,7 @@ class KafkaStream final : public RecordStream {
   std::unique_ptr<KafkaQueue> queue_;
   KafkaPosition position_;
   bool started_ = false;
+  bool looked_at_first_ = false;
   bool doubtful_ = false;       // there was a start, and then trouble
   uint64_t interruptions_ = 0;  // before the last start
   std::optional<std::chrono::steady_clock::time_point> empty_since_;  // the queue; empty: it isn't

@@ -20,6 +20,7 @@ constexpr double kQueueShare = 0.2;
 constexpr uint64_t kQueueBytesMax = 64ull << 20;  // of one partition
 constexpr size_t kStreamsGuess = 4;               // open at once, at least
 constexpr std::string_view kKafka = "kafka";
+constexpr std::string_view kJsonFormat = "json";
 
 std::string OptionOr(const SourceSpec& spec, const std::string& name, std::string otherwise) {
   const auto it = spec.options.find(name);
@@ -35,6 +36,27 @@ std::vector<std::string> TopicsOf(const SourceSpec& spec) {
   std::sort(topics.begin(), topics.end());
   topics.erase(std::unique(topics.begin(), topics.end()), topics.end());
   return topics;
+}
+
+// What the definition says of the connector, under the names of the connector's own properties.
+Result<DebeziumOptions> DebeziumOptionsOf(const SourceSpec& spec) {
+  DebeziumOptions options;
+  options.placeholder =
+      OptionOr(spec, "unavailable.value.placeholder", std::string(kDebeziumPlaceholder));
+  const std::string mode = OptionOr(spec, "decimal.handling.mode", "");
+  if (mode == "precise") {
+    options.decimals = DecimalMode::kPrecise;
+  } else if (mode == "string") {
+    options.decimals = DecimalMode::kString;
+  } else if (mode == "double") {
+    options.decimals = DecimalMode::kDouble;
+  } else if (!mode.empty()) {
+    return Status(Code::kInvalidArgument,
+                  fmt::format("kafka: decimal.handling.mode '{}': expected precise, string or "
+                              "double, as the connector has it",
+                              mode));
+  }
+  return options;
 }
 
 struct RegexDeleter {
@@ -64,7 +86,7 @@ Result<std::unique_ptr<KafkaTopics>> KafkaTopics::Make(const SourceSpec& spec,
   std::unique_ptr<KafkaTopics> topics(new KafkaTopics);
   topics->topics_ = TopicsOf(spec);
   topics->pattern_ = OptionOr(spec, "pattern", "");
-  topics->format_ = OptionOr(spec, "format", "json");
+  topics->format_ = OptionOr(spec, "format", std::string(kJsonFormat));
   const std::string compacted = OptionOr(spec, "compacted", "");
   topics->compacted_ = !compacted.empty();
   topics->record_bytes_max_ = definition.max_record_bytes;
@@ -77,6 +99,10 @@ Result<std::unique_ptr<KafkaTopics>> KafkaTopics::Make(const SourceSpec& spec,
   }
   MURMUR_TRY(CompilePattern(topics->pattern_).status());
   topics->name_ = fmt::format("kafka:{}{}", fmt::join(topics->topics_, ","), topics->pattern_);
+  MURMUR_ASSIGN(topics->debezium_, DebeziumOptionsOf(spec));
+  topics->debezium_.compacted = topics->compacted_;
+  topics->begins_with_all_ = OptionOr(spec, "start", "") == "earliest";
+  topics->debezium_.many_topics = !topics->pattern_.empty() || topics->topics_.size() > 1;
   MURMUR_TRY(topics->NewDecoder({}).status());
   topics->spec_ = spec;
   topics->group_ = "murmur-" + definition.name;
@@ -183,13 +209,26 @@ Result<std::unique_ptr<RecordStream>> KafkaTopics::Open(const TopicPartition& pa
                          .end = end,
                          .wait_ms = wait_ms,
                          .compacted = compacted_,
-                         .many_topics = !pattern_.empty() || topics_.size() > 1}));
+                         .many_topics = debezium_.many_topics,
+                         .tells_moves = begins_with_all_ && !compacted_,
+                         .is_json = are_changes() || format_ == kJsonFormat,
+                         .note = [this](std::string note) { Note(std::move(note)); }}));
+}
+
+void KafkaTopics::Note(std::string note) const {
+  const std::lock_guard lock(mutex_);
+  if (noted_.insert(note).second) notes_.push_back(std::move(note));
+}
+
+std::vector<std::string> KafkaTopics::TakeNotes() const {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(notes_, {});
 }
 
 Result<KafkaDecoder> KafkaTopics::NewDecoder(const Projection& projection) const {
   KafkaDecoder decoder;
   if (are_changes()) {
-    decoder.changes = MakeDebeziumDecoder(projection, {.compacted = compacted_});
+    decoder.changes = MakeDebeziumDecoder(projection, debezium_);
   } else {
     MURMUR_ASSIGN(decoder.records, MakeDecoder(format_, projection));
   }

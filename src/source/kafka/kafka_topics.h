@@ -5,11 +5,13 @@
 #include <atomic>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "decode/debezium_decoder.h"
 #include "murmur/definition.h"
 #include "murmur/source.h"
 #include "source/kafka/kafka_client.h"
@@ -45,6 +47,9 @@ class KafkaTopics {
   std::vector<std::string> StreamsOf(const std::string& topic) const;
   HandoffToken TokenOf(const std::map<TopicPartition, KafkaPosition>& positions) const;
 
+  // What a user should know of what was read, once. Threads: any.
+  std::vector<std::string> TakeNotes() const;
+
   Result<std::unique_ptr<RecordStream>> Open(const TopicPartition& partition, const Position& after,
                                              const Projection& projection,
                                              std::function<void()> wake, int64_t end,
@@ -55,6 +60,7 @@ class KafkaTopics {
   Status MakeClients(size_t streams);
   Result<std::vector<std::string>> Names(const std::stop_token& stop) const;
   Result<KafkaDecoder> NewDecoder(const Projection& projection) const;
+  void Note(std::string note) const;
   Status RefuseCompacted(const std::vector<std::string>& topics, const std::stop_token& stop);
 
   std::string name_;
@@ -73,6 +79,12 @@ class KafkaTopics {
   size_t streams_ = 1;
   std::vector<std::shared_ptr<const KafkaClient>> clients_;  // at least one
   mutable std::atomic<size_t> opened_{0};
+  DebeziumOptions debezium_;
+  bool begins_with_all_ = false;  // nothing is passed over
+
+  mutable std::mutex mutex_;
+  mutable std::vector<std::string> notes_;  // under mutex_
+  mutable std::set<std::string> noted_;     // under mutex_; all that was ever told
 };
 
 // "page_views/0". Errors: kInvalidArgument.

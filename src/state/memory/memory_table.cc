@@ -47,6 +47,17 @@ class MemorySnapshot final : public StateSnapshot {
     }
     return Status();
   }
+  Status ScanDeadLettersOf(std::string_view object, uint64_t from,
+                           const std::function<bool(const DeadLetter&)>& visit) const override {
+    DeadLetter first;
+    first.object = object;
+    first.offset = from;
+    const auto& letters = store_.dead_letters;
+    for (auto it = letters.lower_bound(DeadLetterKey(first)); it != letters.end(); ++it) {
+      if (it->second.object != object || !visit(it->second)) break;
+    }
+    return Status();
+  }
   Status ScanLedger(std::string_view from, const Visitor& visit) const override {
     for (auto it = store_.ledger.lower_bound(from); it != store_.ledger.end(); ++it) {
       if (!visit(it->first, it->second)) break;

@@ -98,8 +98,24 @@ Result<int64_t> RocksDbSnapshot::NewestTime() const {
 }
 
 Status RocksDbSnapshot::ScanDeadLetters(const std::function<bool(const DeadLetter&)>& visit) const {
+  return ScanDeadLettersFrom(kDeadLetterPrefix, visit);
+}
+
+Status RocksDbSnapshot::ScanDeadLettersOf(
+    std::string_view object, uint64_t from,
+    const std::function<bool(const DeadLetter&)>& visit) const {
+  DeadLetter first;
+  first.object = object;
+  first.offset = from;
+  return ScanDeadLettersFrom(DeadLetterKey(first), [&](const DeadLetter& letter) {
+    return letter.object == object && visit(letter);
+  });
+}
+
+Status RocksDbSnapshot::ScanDeadLettersFrom(
+    std::string_view key, const std::function<bool(const DeadLetter&)>& visit) const {
   Status damaged;
-  MURMUR_TRY(database_->Scan(kDeadLetterPrefix, kDeadLettersEnd, snapshot_, [&](auto, auto value) {
+  MURMUR_TRY(database_->Scan(key, kDeadLettersEnd, snapshot_, [&](auto, auto value) {
     auto letter = DecodeDeadLetter(value);
     if (!letter.ok()) damaged = std::move(letter).status();
     return damaged.ok() && visit(*letter);

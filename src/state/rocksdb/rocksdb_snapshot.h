@@ -22,11 +22,15 @@ class RocksDbSnapshot final : public StateSnapshot {
   Result<int64_t> NewestTime() const override;
   int64_t FirstBucket() const override { return first_visible_; }
   Status ScanDeadLetters(const std::function<bool(const DeadLetter&)>& visit) const override;
+  Status ScanDeadLettersOf(std::string_view object, uint64_t from,
+                           const std::function<bool(const DeadLetter&)>& visit) const override;
   Status ScanLedger(std::string_view from, const Visitor& visit) const override;
 
  private:
   RocksDbSnapshot(std::shared_ptr<Database> database, std::shared_ptr<VisibleBuckets> visible);
   bool Visible(std::string_view key, std::string_view value) const;
+  Status ScanDeadLettersFrom(std::string_view key,
+                             const std::function<bool(const DeadLetter&)>& visit) const;
   Status Undamaged() const;
 
   const std::shared_ptr<Database> database_;

@@ -1,0 +1,203 @@
+"""Real PostgreSQL and MariaDB for tests, with logs that a change data capture reads, on free
+loopback ports.
+
+    with PostgresServer() as postgres, postgres.connect() as connection:
+        connection.cursor().execute("create table orders (id bigint primary key)")
+
+Each starts in seconds, and is killed when the block ends, or with the thread that started it.
+Everything it stores lies in a temporary directory, which goes with it. PostgreSQL refuses to run
+as root: for root, both run as `nobody`.
+"""
+
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+import psycopg2
+import pymysql
+
+from kafka_server import reserve_port
+
+POSTGRES_PROGRAMS = pathlib.Path(
+    os.environ.get("MURMUR_POSTGRES") or "/usr/lib/postgresql/15/bin")
+# Debian's package puts the server where only root looks for programs.
+MARIADB_PATH = f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin"
+UNPRIVILEGED = ("nobody", "nogroup")
+START_SECONDS_MAX = 120
+STOP_SECONDS_MAX = 60
+LOG_SHOWN_BYTES = 8000
+
+
+class DatabaseError(Exception):
+    pass
+
+
+class DatabaseServer:
+    """Used by one thread, but for its connections. Derived: what to start, and how to ask it."""
+
+    name = None
+    stop_signal = kill_signal = None
+
+    def __init__(self, **settings):
+        self.settings = settings
+        self.process = self.directory = self.reserved = self.port = None
+
+    def __enter__(self):
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix=f"murmur-{self.name}-"))
+        try:
+            if os.getuid() == 0:
+                shutil.chown(self.directory, *UNPRIVILEGED)
+            self.reserved = reserve_port()
+            self.port = self.reserved.getsockname()[1]
+            self.create()
+            self.start()
+            return self
+        except BaseException:
+            self.remove()
+            raise
+
+    def __exit__(self, *_):
+        self.remove()
+
+    # --- its life ---
+
+    def start(self):
+        """Starts it where it has ended, with what it stored; returns when it answers."""
+        with (self.directory / "log").open("ab") as output:
+            self.process = subprocess.Popen(
+                self.as_user("--pdeathsig", "KILL", *self.command()), stdin=subprocess.DEVNULL,
+                stdout=output, stderr=subprocess.STDOUT, **self.surroundings())
+        give_up = time.monotonic() + START_SECONDS_MAX
+        while not self.answers():
+            if self.process.poll() is not None:
+                raise DatabaseError(
+                    f"{self.name} ended with {self.process.returncode}:\n{self.said()}")
+            if time.monotonic() > give_up:
+                raise DatabaseError(f"{self.name} answers not on {self.port}:\n{self.said()}")
+            time.sleep(0.05)
+
+    def stop(self):
+        """Ends it in order; what it stores stays, for `start`."""
+        self.process.send_signal(self.stop_signal)
+        self.process.wait(STOP_SECONDS_MAX)
+
+    def remove(self):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(self.kill_signal)
+            self.process.wait(STOP_SECONDS_MAX)
+        if self.reserved:
+            self.reserved.close()
+        if self.directory:
+            shutil.rmtree(self.directory)
+        self.process = self.directory = self.reserved = None
+
+    # --- inside ---
+
+    def as_user(self, *command):
+        """With options of setpriv in front."""
+        if os.getuid() != 0:
+            return ["setpriv", *command]
+        user, group = UNPRIVILEGED
+        return ["setpriv", f"--reuid={user}", f"--regid={group}", "--clear-groups", *command]
+
+    def create_with(self, *command):
+        done = subprocess.run(self.as_user(*command), stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              timeout=START_SECONDS_MAX, **self.surroundings())
+        if done.returncode != 0:
+            raise DatabaseError(f"{command[0]} ended with {done.returncode}:\n{done.stdout}")
+
+    def surroundings(self):
+        return {"cwd": self.directory,
+                "env": {"PATH": MARIADB_PATH, "HOME": str(self.directory), "TZ": "UTC"}}
+
+    def answers(self):
+        try:
+            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+            self.connect().close()
+        except (OSError, psycopg2.OperationalError, pymysql.err.OperationalError):
+            return False
+        return True
+
+    def said(self):
+        return (self.directory / "log").read_text(errors="replace")[-LOG_SHOWN_BYTES:]
+
+
+class PostgresServer(DatabaseServer):
+    """settings: of postgresql.conf, over ours. Its user `postgres` needs no password."""
+
+    name = "postgres"
+    stop_signal, kill_signal = signal.SIGINT, signal.SIGQUIT
+
+    SETTINGS = {
+        "listen_addresses": "127.0.0.1",
+        "wal_level": "logical",
+        "fsync": "off",
+        "shared_buffers": "64MB",
+        "max_wal_senders": 10,
+        "max_replication_slots": 10,
+        # Nothing stays in /dev/shm.
+        "dynamic_shared_memory_type": "mmap",
+    }
+
+    def connect(self, database="postgres"):
+        return psycopg2.connect(host="127.0.0.1", port=self.port, user="postgres",
+                                dbname=database, connect_timeout=START_SECONDS_MAX)
+
+    def create(self):
+        if not (POSTGRES_PROGRAMS / "postgres").exists():
+            raise DatabaseError(f"no {POSTGRES_PROGRAMS}/postgres: `./dev test` installs it")
+        self.create_with(str(POSTGRES_PROGRAMS / "initdb"), "-D", "data", "-U", "postgres", "-A",
+                         "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+
+    def command(self):
+        settings = self.SETTINGS | self.settings | {
+            "port": self.port, "unix_socket_directories": self.directory}
+        return [str(POSTGRES_PROGRAMS / "postgres"), "-D", "data",
+                *(f"--{name}={value}" for name, value in settings.items())]
+
+
+class MariaDbServer(DatabaseServer):
+    """settings: of mariadbd, over ours. Its user `root` needs no password."""
+
+    name = "mariadb"
+    stop_signal, kill_signal = signal.SIGTERM, signal.SIGKILL
+
+    SETTINGS = {
+        "bind-address": "127.0.0.1",
+        "server-id": 1,
+        "log-bin": "bin",
+        "binlog-format": "ROW",
+        "binlog-row-image": "FULL",
+        "binlog-row-metadata": "FULL",
+        "innodb-buffer-pool-size": "64M",
+        "innodb-log-file-size": "16M",
+        "innodb-flush-log-at-trx-commit": 2,
+        "character-set-server": "utf8mb4",
+        "performance-schema": "OFF",
+        "default-time-zone": "+00:00",
+    }
+
+    def connect(self, database=None):
+        return pymysql.connect(host="127.0.0.1", port=self.port, user="root", database=database,
+                               charset="utf8mb4", connect_timeout=START_SECONDS_MAX)
+
+    def create(self):
+        if not shutil.which("mariadbd", path=MARIADB_PATH):
+            raise DatabaseError("no mariadbd: `./dev test` installs it")
+        self.create_with("mariadb-install-db", "--no-defaults", f"--datadir={self.directory}/data",
+                         "--auth-root-authentication-method=normal", "--skip-test-db",
+                         "--skip-name-resolve")
+
+    def command(self):
+        settings = self.SETTINGS | self.settings | {
+            "datadir": self.directory / "data", "tmpdir": self.directory,
+            "socket": self.directory / "socket", "pid-file": self.directory / "pid",
+            "port": self.port}
+        return ["mariadbd", "--no-defaults", "--skip-name-resolve",
+                *(f"--{name}={value}" for name, value in settings.items())]
