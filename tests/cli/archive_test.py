@@ -369,7 +369,7 @@ class HolesTest(ArchiveTest):
         for objects, handoff in (([[0, 2], [3, 4, 5]], None),
                                  ([[0, 1, 2, 3, 4], [3, 4, 5]], {"kafka": {"0": "6"}}),
                                  ([[0, 1, 2, 3, 4, 5], [2, 3]], {"kafka": {"0": "6"}}),
-                                 ([[0, 1, 2, 3, 4, 5], [2, 3], [6, 7]], None)):
+                                 ([[0, 1, 2, 3, 4, 5], [2, 3], [6, 7]], {"kafka": {"0": "8"}})):
             counts, summary, said = self.replay_of(objects)
             self.assertNotIn("at_least_once", summary)
             self.assertEqual(set(counts.values()), {1}, objects)
