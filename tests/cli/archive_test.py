@@ -442,7 +442,7 @@ class OffsetRangeTest(ArchiveTest):
         # Written before the connector came back, far longer than all that was written after.
         self.golden = kafka_connect(self.log, {p: [Cut(0, 10), Cut(10, len(at)), Cut(11, 30)]
                                                for p, at in self.log.items()})
-        file = self.store(self.golden, "far")
+        file = self.store(self.golden, "far", options=", offsets: dense")
         self.cut({0: (5, 25), 1: (29, 31)}, file)
         self.cut({0: (200, 300), 1: (250, None)}, file)
 

@@ -250,8 +250,6 @@ Status ArchiveSource::CheckEnds(const ProgressMap& progress, Proof* proof) {
 // Where a live source goes on: behind the last offset of every partition, if all are known.
 HandoffToken ArchiveSource::EndOf(const std::vector<ReadObject>& read) const {
   HandoffToken token;
-  // Where offsets have holes the last object may have some too, and its count is not its end.
-  if (supposed() && !HasNoHoles(archive_, read)) return token;
   const auto& partitions = archive_.partitions;
   const bool known = std::all_of(partitions.begin(), partitions.end(),
                                  [](const ArchivePartition& p) { return p.dense; });
@@ -333,7 +331,8 @@ Result<ScanEnd> ArchiveSource::Finish(const ScanPlan& plan, const ProgressMap& p
         "single records are not known; `id:` would make it exact",
         coverage.overlaps);
   }
-  end.live_from = EndOf(read);
+  // Where offsets have holes the last object may have some too, and its count is not its end.
+  if (!supposed() || (!holes && proof.unproven.empty())) end.live_from = EndOf(read);
   return end;
 }
 

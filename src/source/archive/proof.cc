@@ -165,14 +165,4 @@ bool IsEndProven(const MoreRecords& more, const ReadObject& read) {
   return !read.next_found_more && *read.next_found == more.range.end;
 }
 
-bool HasNoHoles(const Archive& archive, const std::vector<ReadObject>& read) {
-  for (size_t i = 0; i < archive.objects.size(); ++i) {
-    const ArchiveObject& object = archive.objects[i];
-    const bool gives = object.begin < object.end;
-    if (gives && read[i].span && IsDense(archive, object) && !HasKnownOffsets(read[i]))
-      return false;
-  }
-  return true;
-}
-
 }  // namespace murmur

@@ -61,7 +61,4 @@ Proof Prove(const Archive& archive, const std::vector<ReadObject>& read,
 // `read` is what came of reading more.range, with more.next looked for.
 bool IsEndProven(const MoreRecords& more, const ReadObject& read);
 
-// Has no object that another one follows a hole before that one?
-bool HasNoHoles(const Archive& archive, const std::vector<ReadObject>& read);
-
 }  // namespace murmur
