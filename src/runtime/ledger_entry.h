@@ -3,6 +3,9 @@
 //
 //   row key → flags, (version's length in a byte, version)?, (size in 4 bytes, big-endian, which
 //             cells were taken)?, cells?                                  cells: fold/row_codec.h
+//   FE, version's length in a byte, version, row key → as a row's: what the row of this key had
+//   under
+//             its old one, until the change of this version puts it
 //   FF, key's length (4 bytes, big-endian), key, row key → nothing        behind all rows
 //
 // Threads: all functions may be called at once.
@@ -28,8 +31,7 @@ inline constexpr char kHasVersion = 4;
 inline constexpr char kHoldsCells = 8;
 // Some cells are not told by the change of the entry's version, but by those before it.
 inline constexpr char kHasTaken = 16;
-// Of a row that is gone, as it has another key now: the cells follow that it had, for the change
-// that puts it under that key and leaves some out.
+// Of a move (below): the cells that its row had under the old key follow.
 inline constexpr char kLeftCells = 32;
 inline constexpr char kKnownFlags = 63;
 inline constexpr size_t kTakenSizeBytes = 4;
@@ -43,7 +45,6 @@ inline std::string_view VersionOf(std::string_view entry) {
   return entry.substr(2, static_cast<uint8_t>(entry[1]));
 }
 inline bool HoldsCells(std::string_view entry) { return HasFlag(kHoldsCells, entry); }
-inline bool LeftCells(std::string_view entry) { return HasFlag(kLeftCells, entry); }
 
 // What is behind flags and version.
 inline std::string_view AfterVersion(std::string_view entry) {
@@ -136,6 +137,17 @@ inline std::string NewEntry(bool live, std::string_view version,
   std::string entry;
   SetEntry({.live = live, .version = version, .cells = cells}, &entry);
   return entry;
+}
+
+// --- moves
+
+inline constexpr char kMoves = static_cast<char>(0xFE);  // no row key of a change log begins so
+
+// By the change of this version its row has the key `row` from now on.
+inline std::string MoveKey(std::string_view version, std::string_view row) {
+  std::string key(1, kMoves);
+  key.push_back(static_cast<char>(version.size()));
+  return key.append(version).append(row);
 }
 
 // --- contributors

@@ -71,7 +71,6 @@ Status LedgerMethod::Take(const FoldRun& run, SplitWork* work, RecordBatch* batc
 Status LedgerMethod::FindKnown(const RecordBatch& batch) {
   rows_.clear();
   taken_.clear();
-  left_.clear();
   moves_.clear();
   kept_.clear();
   arena_.Reset();
@@ -279,6 +278,7 @@ Result<bool> LedgerMethod::FillIn(RecordBatch* batch, uint32_t row,
   bool is_incomplete = false;
   for (TakenCell& cell : taken) {
     const bool tells = !batch->columns[cell.field].cells[row].is_unchanged() &&
+                       plan.version != cell.version &&
                        !IsOlderRowVersion(plan.version, cell.version);
     if (tells) {
       cell.version = plan.version;
@@ -333,17 +333,12 @@ Result<std::optional<std::string_view>> LedgerMethod::EntryOf(std::string_view k
 // What the row held under its old key, where it has been deleted under that by the same change.
 Result<std::optional<LedgerMethod::Left>> LedgerMethod::LeftFor(const RecordBatch& batch,
                                                                 uint32_t row) {
-  const std::string_view key = batch.other_keys[row];
-  const uint32_t newest = *NewestOf(batch, key, PendingEntries::Hash(key));
-  if (newest != UINT32_MAX) {
-    const auto left = left_.find(newest);
-    const bool is_same = left != left_.end() && plans_[newest].version == plans_[row].version;
-    return is_same ? std::optional(left->second) : std::nullopt;
-  }
+  const std::string key = MoveKey(plans_[row].version, batch.row_keys[row]);
   MURMUR_ASSIGN(const auto entry, EntryOf(key));
-  const bool is_same = entry && LeftCells(*entry) && VersionOf(*entry) == plans_[row].version;
-  if (!is_same) return std::optional<Left>();
-  return std::optional(Left{std::string(CellsOf(*entry)), TakenOf(*entry)});
+  if (!entry) return std::optional<Left>();
+  Left left{std::string(CellsOf(*entry)), TakenOf(*entry)};
+  entries_.Put(key, PendingEntries::Hash(key), std::nullopt);
+  return std::optional(std::move(left));
 }
 
 // As Complete, of a row that had another key. Where the delete under that has not been read yet,
@@ -376,21 +371,16 @@ Status LedgerMethod::CompleteMoved(RecordBatch* batch, uint32_t row, SplitProgre
 // What a row held before a change that the batch tells of it.
 std::optional<LedgerMethod::Left> LedgerMethod::LastOf(const RecordBatch& batch, uint32_t row,
                                                        std::optional<uint32_t> before) const {
+  if (!before) {
+    const auto& known = plans_[row].known;
+    if (!KnowsCells(known)) return std::nullopt;
+    return Left{std::string(CellsOf(*known)), TakenOf(*known)};
+  }
+  if (batch.changes[*before] != RowChange::kPut) return std::nullopt;
   Left last;
-  if (before && batch.changes[*before] == RowChange::kPut) {
-    AppendRow(batch, *before, &last.cells);
-    if (const auto taken = taken_.find(*before); taken != taken_.end()) last.taken = taken->second;
-    return last;
-  }
-  if (before) {  // it is gone: this is the same change again, or there is nothing
-    const auto left = left_.find(*before);
-    const bool is_same = left != left_.end() && plans_[*before].version == plans_[row].version;
-    return is_same ? std::optional(left->second) : std::nullopt;
-  }
-  const auto& known = plans_[row].known;
-  const bool is_same = known && LeftCells(*known) && VersionOf(*known) == plans_[row].version;
-  if (!KnowsCells(known) && !is_same) return std::nullopt;
-  return Left{std::string(CellsOf(*known)), TakenOf(*known)};
+  AppendRow(batch, *before, &last.cells);
+  if (const auto taken = taken_.find(*before); taken != taken_.end()) last.taken = taken->second;
+  return last;
 }
 
 // The row is gone, as it has another key by the same change. What it held is for the message that
@@ -412,7 +402,11 @@ Status LedgerMethod::Leave(RecordBatch* batch, uint32_t row, std::optional<uint3
   if (waits) {
     MURMUR_TRY(FinishMove(batch, row, *entry, last, progress));
   } else if (!has_come && last) {
-    left_[row] = *last;
+    const std::string move = MoveKey(version, key);
+    std::string left;
+    SetEntry({.live = true, .cells = last->cells, .cells_are = kLeftCells, .taken = last->taken},
+             &left);
+    entries_.Put(move, PendingEntries::Hash(move), left);
   }
   return {};
 }
@@ -611,15 +605,6 @@ LedgerMethod::Change LedgerMethod::EntryAfter(const FoldRun& run, const RecordBa
       if (batch.leaves_out) return set(RowOf(plan), kHoldsCells);
       [[fallthrough]];
     case Action::kDelete:
-      if (const auto left = left_.find(row); left != left_.end()) {
-        SetEntry({.live = live,
-                  .version = plan.version,
-                  .cells = left->second.cells,
-                  .cells_are = kLeftCells,
-                  .taken = left->second.taken},
-                 entry);
-        return Change::kSet;
-      }
       if (live && keeps_marks) return set({});
       return plan.known ? Change::kForget : Change::kNone;
     case Action::kHold: return set(RowOf(plan), kHoldsCells);

@@ -145,9 +145,8 @@ class LedgerMethod final : public RowMethod {
   RecordBatch known_;                                           // a row, as ReadKnown read it
   Arena arena_;                                                 // of rows that ReadKnown read
   RecordBatch checking_;
-  std::unordered_map<uint32_t, Left> left_;  // by row that is gone, as it has another key
   std::vector<Move> moves_;
-  std::deque<std::string> kept_;                   // what views of known cells are into
+  std::deque<std::string> kept_;                     // what views of known cells are into
   std::unordered_set<std::string> joined_, parted_;  // contributors to keys; where keys are rebuilt
 };
 
