@@ -186,7 +186,9 @@ int BuildVerb(const RunArguments& arguments, const Definition& definition, const
     const bool live = summary.progress.lag_records.has_value();
     const uint64_t allowed =
         max_errors->value_or(definition.max_errors.value_or(live ? kUnlimited : 0));
-    Note(HowToGoOn(status.code(), summary.progress.dead_letters > allowed,
+    // Where none counts, leaving out the others leads nowhere.
+    const RunProgress& p = summary.progress;
+    Note(HowToGoOn(status.code(), p.dead_letters > allowed && p.records > 0,
                    CommandOf(label, arguments)));
   }
   return code;

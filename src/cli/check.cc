@@ -82,8 +82,8 @@ std::string DescribeSample(const std::shared_ptr<const Pipeline>& pipeline) {
   }
   if (!sample.ok()) return fmt::format("the source: {}\n", Escaped(sample.status().message()));
   const uint64_t records = sample->looked_at + sample->undecodable;
-  std::string text = fmt::format("the first {} records: {} would count\n", WithCommas(records),
-                                 WithCommas(sample->counted));
+  std::string text = fmt::format("the first {} record{}: {} would count\n", WithCommas(records),
+                                 records == 1 ? "" : "s", WithCommas(sample->counted));
   for (const AbsentField& field : sample->absent) {
     text += fmt::format("  WARNING: {}\n", DescribeAbsent(field, sample->looked_at));
   }

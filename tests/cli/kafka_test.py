@@ -1727,7 +1727,7 @@ class UnknownFieldTest(KafkaTest):
 
     def misspelt(self, **options):
         file = self.pipeline(**options)
-        file.write_text(file.read_text().replace("s: sum(x)", "s: sum(x), t: sum(pagee), u: sum(late)"))
+        file.write_text(file.read_text().replace("s: sum(x)", "s: sum(x), t: sum(pagee), u: sum(brought_later)"))
         return file
 
     def test_of_a_topic(self):
@@ -1735,8 +1735,8 @@ class UnknownFieldTest(KafkaTest):
         self.produce(50)
         file = self.misspelt()
         self.catch_up(file)
-        self.assertEqual(self.told(file), {"pagee": "page", "late": None})
-        self.kafka.produce(self.topic, [{"page": "/a", "n": 1, "x": 1, "late": 1}], partition=1)
+        self.assertEqual(self.told(file), {"pagee": "page", "brought_later": None})
+        self.kafka.produce(self.topic, [{"page": "/a", "n": 1, "x": 1, "brought_later": 1}], partition=1)
         self.catch_up(file)
         self.assertEqual(self.told(file), {"pagee": "page"})
 
@@ -1751,7 +1751,7 @@ class UnknownFieldTest(KafkaTest):
                     sender.produce(self.topic, [value], 0, key)
                 file = self.misspelt(live={"format": "debezium"}, name=f"p{schema}")
                 self.catch_up(file)
-                self.assertEqual(self.told(file), {"pagee": "page", "late": None})
+                self.assertEqual(self.told(file), {"pagee": "page", "brought_later": None})
 
     def test_all_messages_dead_is_told_at_once_and_fails(self):
         self.make_topic()

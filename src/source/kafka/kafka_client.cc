@@ -298,6 +298,7 @@ Result<std::shared_ptr<KafkaClient>> KafkaClient::Make(const SourceSpec& spec,
                                                        const std::string& default_group,
                                                        uint64_t queue_bytes,
                                                        const KafkaClient* sibling) {
+  MURMUR_TRY(LoadRdKafka());
   const auto option = [&spec](const std::string& name, const std::string& otherwise) {
     const auto it = spec.options.find(name);
     return it == spec.options.end() ? Result<std::string>(otherwise) : ResolveSecret(it->second);
