@@ -8,6 +8,8 @@
 namespace murmur {
 namespace {
 
+constexpr uint8_t kScaleMax = 38;  // of a cell's decimal
+
 void AppendCell(const Cell& cell, std::string* out) {
   out->push_back(static_cast<char>(cell.kind));
   switch (cell.kind) {
@@ -37,6 +39,7 @@ bool GetDecimal(std::string_view* in, Arena* arena, Cell* cell) {
   if (in->empty()) return false;
   const auto scale = static_cast<uint8_t>(in->front());
   in->remove_prefix(1);
+  if (scale > kScaleMax) return false;
   auto* const number = static_cast<Int128*>(arena->Allocate(sizeof(Int128)));
   *cell = Cell::Decimal(number, scale);
   return GetFixed(in, number, sizeof(Int128));
@@ -51,6 +54,8 @@ bool GetCell(std::string_view* in, Arena* arena, Cell* cell) {
   switch (kind) {
     case Kind::kNull: return true;
     case Kind::kBool:
+      cell->kind = kind;
+      return GetSigned(in, &cell->i) && (cell->i == 0 || cell->i == 1);
     case Kind::kInt:
     case Kind::kTime: cell->kind = kind; return GetSigned(in, &cell->i);
     case Kind::kDouble: cell->kind = kind; return GetFixed(in, &cell->d, sizeof(cell->d));
