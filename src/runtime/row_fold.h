@@ -8,6 +8,7 @@
 #pragma once
 
 #include <chrono>
+#include <condition_variable>
 #include <functional>
 #include <future>
 #include <map>
@@ -57,6 +58,10 @@ class RowFold {
   // Live begins behind `place` of the log. Before anything is counted.
   void BeginBehind(std::string_view place) { method_->BeginBehind(place); }
 
+  // Live waits here before it counts, while reads of a scan have too much to do; in vain for
+  // kRoomPatience at most, until `run` is to end.
+  void WaitForRoom(const FoldRun& run);
+
   // As FoldWorker; `run` says whether the batch is of a scan, and outlives its Detach.
   void BeginRead(const SplitWork& work);
   Status Count(FoldRun* run, SplitWork* work, RecordBatch* batch);
@@ -81,6 +86,8 @@ class RowFold {
   RowFold(std::shared_ptr<const Pipeline> pipeline, StateTable* table, const FoldOptions& options,
           const MakeMethod& make_method);
 
+  // Windows expire by what the version has seen, earlier runs included.
+  static Result<std::shared_ptr<RowFold>> AtNewestTime(std::shared_ptr<RowFold> fold);
   void NoteMoved(FoldRun* run, SplitWork* work);
   size_t PendingBytes() const { return deltas_.bytes() + method_->PendingBytes(); }
   bool IsCommitting() const;
@@ -93,6 +100,7 @@ class RowFold {
   StateTable* const table_;
   const FoldOptions options_;
 
+  std::condition_variable room_;
   mutable std::mutex mutex_;  // guards all below
   RowDeltas deltas_;
   const std::unique_ptr<RowMethod> method_;

@@ -8,6 +8,8 @@
 #include <sstream>
 #include <thread>
 
+#include "source/detachable_thread.h"
+
 namespace murmur {
 namespace {
 
@@ -54,7 +56,9 @@ Result<HandoffToken> ObjectSource::CaptureHandoff(std::stop_token stop) {
 
 Result<ScanPlan> ObjectSource::Scan(std::stop_token stop) {
   ahead_.Begin({});
-  MURMUR_ASSIGN(frozen_, options_.objects->List());
+  MURMUR_ASSIGN(frozen_,
+                UnlessStopped<std::vector<SourceObject>>(
+                    stop, options_.name, [objects = options_.objects] { return objects->List(); }));
   ScanPlan plan{.source = options_.name, .splits = {}, .payload = {}, .inexact = {}};
   MURMUR_ASSIGN(plan.payload, SerializeObjects(frozen_));
   MURMUR_ASSIGN(const auto picked, Pick(stop, &plan));
@@ -139,14 +143,14 @@ Status ObjectSource::AddSplits(const PickedObject& picked, std::string_view suff
   return Status();
 }
 
-Status ObjectSource::Resume(const ScanPlan& plan) {
+Status ObjectSource::Resume(const ScanPlan& plan, std::stop_token stop) {
   if (plan.source != options_.name) {
     return Status(Code::kInvalidArgument, fmt::format("the plan is of source '{}', not of '{}'",
                                                       plan.source, options_.name));
   }
   ahead_.Begin({});
   MURMUR_ASSIGN(frozen_, ParseObjects(plan.payload));
-  MURMUR_ASSIGN(const auto changes, options_.objects->Compare(frozen_));
+  MURMUR_ASSIGN(const auto changes, Changes(stop));
   if (options_.objects->remote()) ahead_.Begin(plan.splits);
   return changes.AllThere();
 }
@@ -157,8 +161,15 @@ void ObjectSource::NoteAppeared(const std::vector<std::string>& names) {
                       names.size(), names.front()));
 }
 
-Result<ScanEnd> ObjectSource::Finish(const ScanPlan& plan, const ProgressMap&) {
-  MURMUR_ASSIGN(const auto changes, options_.objects->Compare(frozen_));
+Result<ObjectChanges> ObjectSource::Changes(const std::stop_token& stop) const {
+  return UnlessStopped<ObjectChanges>(
+      stop, options_.name,
+      [objects = options_.objects, frozen = frozen_] { return objects->Compare(frozen); });
+}
+
+Result<ScanEnd> ObjectSource::Finish(const ScanPlan& plan, const ProgressMap&,
+                                     std::stop_token stop) {
+  MURMUR_ASSIGN(const auto changes, Changes(stop));
   if (options_.objects->remote()) MURMUR_TRY(changes.changed);
   NoteAppeared(changes.appeared);
   return ScanEnd{.live_from = {}, .inexact = plan.inexact};
@@ -170,7 +181,9 @@ Status ObjectSource::Close() {
 }
 
 Result<std::unique_ptr<RecordStream>> ObjectSource::Open(const Split& split, const Position& after,
-                                                         const Projection& projection) {
+                                                         const Projection& projection,
+                                                         std::stop_token stop) {
+  if (stop.stop_requested()) return Status(Code::kCancelled, split.id);
   return ahead_.Open(split, after, projection);
 }
 

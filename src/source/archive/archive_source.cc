@@ -42,13 +42,15 @@ class ArchiveSource final : public ObjectSource {
   ArchiveSource(ObjectSourceOptions source, std::string path, ArchiveOptions options)
       : ObjectSource(std::move(source)), path_(std::move(path)), options_(std::move(options)) {}
 
-  Status Resume(const ScanPlan& plan) override {
-    MURMUR_TRY(ObjectSource::Resume(plan));
+  Status Resume(const ScanPlan& plan, std::stop_token stop) override {
+    MURMUR_TRY(ObjectSource::Resume(plan, stop));
     ScanPlan unused;
-    return Pick({}, &unused).status();
+    return Pick(stop, &unused).status();
   }
-  Result<std::vector<Split>> More(const ScanPlan& plan, const ProgressMap& progress) override;
-  Result<ScanEnd> Finish(const ScanPlan& plan, const ProgressMap& progress) override;
+  Result<std::vector<Split>> More(const ScanPlan& plan, const ProgressMap& progress,
+                                  std::stop_token stop) override;
+  Result<ScanEnd> Finish(const ScanPlan& plan, const ProgressMap& progress,
+                         std::stop_token stop) override;
 
  protected:
   Result<std::vector<PickedObject>> Pick(std::stop_token stop, ScanPlan* plan) override;
@@ -161,7 +163,8 @@ Result<std::vector<uint64_t>> ArchiveSource::Counts(const ScanPlan& plan,
   return counts;
 }
 
-Result<std::vector<Split>> ArchiveSource::More(const ScanPlan& plan, const ProgressMap& progress) {
+Result<std::vector<Split>> ArchiveSource::More(const ScanPlan& plan, const ProgressMap& progress,
+                                               std::stop_token stop) {
   MURMUR_ASSIGN(const auto counts, Counts(plan, progress));
   std::vector<Split> splits;
   for (const RecordRange& range : CheckCoverage(archive_, counts).more) {
@@ -169,6 +172,7 @@ Result<std::vector<Split>> ArchiveSource::More(const ScanPlan& plan, const Progr
                               .mode = {.counted = true,
                                        .concatenated = archive_.concatenated,
                                        .slice = {.begin = range.begin, .end = range.end}}};
+    if (stop.stop_requested()) return Status(Code::kCancelled, std::string(Name()));
     MURMUR_TRY(AddSplits(picked, fmt::format("+{}", range.begin), &splits));
   }
   return splits;
@@ -221,8 +225,9 @@ Status ArchiveSource::CheckManifest(const std::vector<uint64_t>& counts) const {
   return {};
 }
 
-Result<ScanEnd> ArchiveSource::Finish(const ScanPlan& plan, const ProgressMap& progress) {
-  MURMUR_ASSIGN(ScanEnd end, ObjectSource::Finish(plan, progress));
+Result<ScanEnd> ArchiveSource::Finish(const ScanPlan& plan, const ProgressMap& progress,
+                                      std::stop_token stop) {
+  MURMUR_ASSIGN(ScanEnd end, ObjectSource::Finish(plan, progress, stop));
   MURMUR_ASSIGN(const auto counts, Counts(plan, progress));
   MURMUR_TRY(CheckManifest(counts));
   const Coverage coverage = CheckCoverage(archive_, counts);
