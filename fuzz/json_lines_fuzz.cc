@@ -86,7 +86,7 @@ std::vector<std::string> ReadAll(const std::string& bytes, size_t block_bytes) {
                                {.record_bytes_max = 1000, .read_bytes = block_bytes});
   const auto plan = source->Scan({});
   if (!plan.ok() || plan->splits.size() != 1) std::abort();
-  const auto stream = source->Open(plan->splits[0], "", Fields());
+  const auto stream = source->Open(plan->splits[0], "", Fields(), {});
   if (!stream.ok()) std::abort();
   static RecordBatch batch(Fields());
   std::vector<std::string> seen;

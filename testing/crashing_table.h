@@ -56,12 +56,13 @@ class CrashingTable final : public StateTable {
       std::span<const std::string_view> keys) const override {
     return table_->LedgerEntries(keys);
   }
+  Status Undamaged() const override { return table_->Undamaged(); }
   Status Close() override { return table_->Close(); }
 
   bool crashed() const { return crashed_; }
 
  private:
-  static Status Crash() { return Status(Code::kUnavailable, "crashed"); }
+  static Status Crash() { return Status(Code::kInternal, "crashed"); }
 
   StateTable* const table_;
   const int crash_at_;

@@ -101,7 +101,8 @@ class FakeLiveSource final : public LiveSource {
 
   std::string_view Name() const noexcept override { return name_; }
 
-  Result<HandoffToken> CaptureHandoff(std::stop_token /*stop*/) override {
+  Result<HandoffToken> CaptureHandoff(std::stop_token stop) override {
+    MURMUR_TRY(behaviour_->Answer(stop));
     HandoffToken token;
     for (size_t split = 0; split < topic_->splits(); ++split) {
       token.streams["fake"][std::to_string(split)] = Text(topic_->Range(split).second);
@@ -109,7 +110,8 @@ class FakeLiveSource final : public LiveSource {
     return token;
   }
 
-  Result<std::vector<Split>> Splits(std::stop_token /*stop*/) override {
+  Result<std::vector<Split>> Splits(std::stop_token stop) override {
+    MURMUR_TRY(behaviour_->Answer(stop));
     std::vector<Split> splits;
     for (size_t split = 0; split < topic_->splits(); ++split) {
       splits.push_back({.id = topic_->SplitId(split), .payload = std::to_string(split)});
@@ -118,7 +120,8 @@ class FakeLiveSource final : public LiveSource {
   }
 
   Result<PositionMap> Begin(const std::vector<Split>& splits, const HandoffToken& token,
-                            std::stop_token /*stop*/) override {
+                            std::stop_token stop) override {
+    MURMUR_TRY(behaviour_->Answer(stop));
     PositionMap positions;
     for (const Split& split : splits) {
       const auto stream = token.streams.find("fake");
@@ -129,7 +132,8 @@ class FakeLiveSource final : public LiveSource {
     return positions;
   }
 
-  Result<PositionMap> Ends(const std::vector<Split>& splits, std::stop_token /*stop*/) override {
+  Result<PositionMap> Ends(const std::vector<Split>& splits, std::stop_token stop) override {
+    MURMUR_TRY(behaviour_->Answer(stop));
     PositionMap ends;
     for (const Split& split : splits) {
       ends[split.id] = Text(topic_->Range(std::stoul(split.payload)).second);
@@ -145,7 +149,9 @@ class FakeLiveSource final : public LiveSource {
 
   Result<std::unique_ptr<RecordStream>> Open(const Split& split, const Position& after,
                                              const Projection& projection,
-                                             std::function<void()> wake) override {
+                                             std::function<void()> wake,
+                                             std::stop_token stop) override {
+    MURMUR_TRY(behaviour_->Answer(stop));
     const size_t number = std::stoul(split.payload);
     MURMUR_ASSIGN(const size_t next, FakeStream::ParsePosition(after));
     if (next < topic_->Range(number).first) {
@@ -169,8 +175,8 @@ class FakeLiveSource final : public LiveSource {
   }
 
   bool TakesDeadLetters() const override { return takes_dead_letters; }
-  Status PublishDeadLetters(const std::vector<DeadLetter>& letters,
-                            std::stop_token /*stop*/) override {
+  Status PublishDeadLetters(const std::vector<DeadLetter>& letters, std::stop_token stop) override {
+    MURMUR_TRY(behaviour_->Answer(stop));
     if (behaviour_->fail_publishing) return Status(Code::kUnavailable, "nobody takes dead letters");
     for (const DeadLetter& letter : letters) {
       topic_->TakeDeadLetter(letter.object + "@" + std::to_string(letter.offset));

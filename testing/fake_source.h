@@ -22,6 +22,7 @@
 
 #include "murmur/decoder.h"
 #include "murmur/source.h"
+#include "testing/hang.h"
 
 namespace murmur {
 
@@ -83,6 +84,25 @@ struct FakeBehaviour {
   Status failure{Code::kUnavailable, "the fake source failed as it was told"};
   std::atomic<bool> fail_publishing{false};  // of dead letters
   std::function<void()> after_capture;       // the place for a crash, or for changes
+  // Every call waits, as if nobody answered, until this ends or a stop is asked for.
+  std::atomic<bool> hangs{false};
+
+  // OK: it may go on. Errors: kCancelled.
+  Status Answer(const std::stop_token& stop) const {
+    while (hangs && !stop.stop_requested()) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    return stop.stop_requested() ? Status(Code::kCancelled, "stopped") : Status();
+  }
+};
+
+class FakeHang final : public Hang {
+ public:
+  explicit FakeHang(FakeBehaviour* behaviour) : behaviour_(*behaviour) { behaviour_.hangs = true; }
+  ~FakeHang() override { behaviour_.hangs = false; }
+
+ private:
+  FakeBehaviour& behaviour_;
 };
 
 // Reads JSON texts [next, end) of `object`. Positions are "n=" and the number of the next one.
@@ -114,7 +134,7 @@ class FakeStream final : public RecordStream {
     batch->Clear();
     batch->object = object_;
     Wait(stop);
-    if (stop.stop_requested()) return Status(Code::kCancelled, object_);
+    MURMUR_TRY(behaviour_->Answer(stop));
     if (behaviour_->reads++ == behaviour_->fail_at_read) return behaviour_->failure;
     const size_t wanted = std::min(behaviour_->batch_rows, kBatchRows);
     texts_ = fetch_(next_, std::min(end_.value_or(SIZE_MAX), next_ + wanted));
@@ -168,7 +188,7 @@ class FakeTableSource final : public SnapshotSource {
   std::string_view Name() const noexcept override { return name_; }
 
   Result<HandoffToken> CaptureHandoff(std::stop_token stop) override {
-    if (stop.stop_requested()) return Status(Code::kCancelled, name_);
+    MURMUR_TRY(behaviour_->Answer(stop));
     ++behaviour_->captures;
     HandoffToken token;
     token.streams["log"]["0"] = std::to_string(table_->log_size());
@@ -177,7 +197,7 @@ class FakeTableSource final : public SnapshotSource {
   }
 
   Result<ScanPlan> Scan(std::stop_token stop) override {
-    if (stop.stop_requested()) return Status(Code::kCancelled, name_);
+    MURMUR_TRY(behaviour_->Answer(stop));
     const size_t rows = table_->row_count();
     ScanPlan plan{.source = name_, .splits = {}, .payload = std::to_string(rows)};
     for (size_t begin = 0; begin < rows; begin += kRowsPerSplit) {
@@ -189,7 +209,8 @@ class FakeTableSource final : public SnapshotSource {
     return plan;
   }
 
-  Status Resume(const ScanPlan& plan) override {
+  Status Resume(const ScanPlan& plan, std::stop_token stop) override {
+    MURMUR_TRY(behaviour_->Answer(stop));
     if (plan.source != name_) {
       return Status(Code::kInvalidArgument, "the plan is of source '" + plan.source + "'");
     }
@@ -197,7 +218,9 @@ class FakeTableSource final : public SnapshotSource {
   }
 
   Result<std::unique_ptr<RecordStream>> Open(const Split& split, const Position& after,
-                                             const Projection& projection) override {
+                                             const Projection& projection,
+                                             std::stop_token stop) override {
+    MURMUR_TRY(behaviour_->Answer(stop));
     MURMUR_ASSIGN(const size_t next, FakeStream::ParsePosition(after));
     const size_t dash = split.payload.find('-');
     const size_t begin = std::stoul(split.payload.substr(0, dash));
@@ -205,6 +228,17 @@ class FakeTableSource final : public SnapshotSource {
     return std::unique_ptr<RecordStream>(std::make_unique<FakeStream>(
         table_->name(), std::max(begin, next), end,
         [this](size_t from, size_t to) { return table_->Rows(from, to); }, projection, behaviour_));
+  }
+
+  Result<std::vector<Split>> More(const ScanPlan& /*plan*/, const ProgressMap& /*progress*/,
+                                  std::stop_token stop) override {
+    MURMUR_TRY(behaviour_->Answer(stop));
+    return std::vector<Split>();
+  }
+  Result<ScanEnd> Finish(const ScanPlan& /*plan*/, const ProgressMap& /*progress*/,
+                         std::stop_token stop) override {
+    MURMUR_TRY(behaviour_->Answer(stop));
+    return ScanEnd();
   }
 
   Status Close() override { return Status(); }

@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "murmur/source.h"
+#include "testing/hang.h"
 
 namespace murmur {
 
@@ -38,6 +39,8 @@ class LiveFixture {
   virtual void DropOldest(size_t split, size_t count) = 0;
   // In the order of `split` above.
   virtual std::string SplitId(size_t split) const = 0;
+  // From now on nobody answers its sources. Null: nothing can make that so.
+  virtual std::unique_ptr<Hang> BeginHang() { return nullptr; }
 };
 
 struct LiveCase {
@@ -99,8 +102,8 @@ class LiveSourceContract : public testing::TestWithParam<LiveCase> {
   }
   std::unique_ptr<Reading> Open(const Split& split, const Position& after) {
     auto reading = std::make_unique<Reading>();
-    auto stream =
-        source_->Open(split, after, Fields(), [wakes = reading->wakes] { wakes->fetch_add(1); });
+    auto stream = source_->Open(split, after, Fields(),
+                                [wakes = reading->wakes] { wakes->fetch_add(1); }, {});
     EXPECT_TRUE(stream.ok()) << stream.status().ToString();
     if (stream.ok()) reading->stream = std::move(stream).value();
     return reading;
@@ -244,7 +247,7 @@ class LiveSourceContract : public testing::TestWithParam<LiveCase> {
     fixture_->DropOldest(0, 40);
     Reading reading;
     const auto read = [&]() -> Status {
-      MURMUR_ASSIGN(reading.stream, source_->Open(split, begin, Fields(), [] {}));
+      MURMUR_ASSIGN(reading.stream, source_->Open(split, begin, Fields(), [] {}, {}));
       return ReadAll(&reading);
     };
     const Status status = read();
@@ -263,6 +266,54 @@ class LiveSourceContract : public testing::TestWithParam<LiveCase> {
     EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(1));
     EXPECT_EQ(state.status().code(), Code::kCancelled);
     EXPECT_EQ(reading->batch.rows, 0u);
+  }
+
+  // Reads all that comes; what a Read gives that began after the stop is an error.
+  static Status ReadUntilStopped(LiveSource* source, const Split& split, const Position& after,
+                                 const std::stop_token& stop) {
+    MURMUR_ASSIGN(const auto stream, source->Open(
+                                         split, after, Fields(), [] {}, stop));
+    RecordBatch batch(Fields());
+    for (;;) {
+      const bool is_stopped = stop.stop_requested();
+      const auto state = stream->Read(stop, &batch);
+      EXPECT_FALSE(is_stopped && state.ok()) << "a Read behind a stop";
+      if (!state.ok()) {
+        EXPECT_EQ(batch.rows, 0u);
+        return state.status();
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  }
+
+  void AStopInsideACallEndsIt() {
+    fixture_->Append(0, Ids(0, 100));
+    const std::vector<Split> splits = Splits();
+    const PositionMap begin = Begin();
+    const Split split = SplitOf(0);
+    using Call = std::function<Status(LiveSource*, std::stop_token)>;
+    const std::pair<const char*, Call> calls[] = {
+        {"CaptureHandoff", [](auto* s, auto stop) { return s->CaptureHandoff(stop).status(); }},
+        {"Splits", [](auto* s, auto stop) { return s->Splits(stop).status(); }},
+        {"Begin", [&](auto* s, auto stop) { return s->Begin(splits, {}, stop).status(); }},
+        {"Ends", [&](auto* s, auto stop) { return s->Ends(splits, stop).status(); }},
+        {"Reach", [&](auto* s, auto stop) { return s->Reach(begin, stop).status(); }},
+        {"Read",
+         [&](auto* s, auto stop) { return ReadUntilStopped(s, split, begin.at(split.id), stop); }}};
+    std::vector<std::unique_ptr<LiveSource>> sources;
+    for (size_t i = 0; i < std::size(calls); ++i) sources.push_back(fixture_->MakeSource());
+    const auto hang = fixture_->BeginHang();
+    if (hang == nullptr) return;
+    int inside = 0;
+    for (size_t i = 0; i < std::size(calls); ++i) {
+      const auto stopped =
+          StopInside([&](std::stop_token stop) { return calls[i].second(sources[i].get(), stop); });
+      EXPECT_LT(stopped.took, kStopMax) << calls[i].first;
+      EXPECT_EQ(stopped.status.code(), stopped.was_inside ? Code::kCancelled : Code::kOk)
+          << calls[i].first << ": " << stopped.status.ToString();
+      inside += stopped.was_inside ? 1 : 0;
+    }
+    EXPECT_GE(inside, 3) << "splits, ends and a read wait, at least";
   }
 
   void CloseTwiceIsFine() {
@@ -286,6 +337,7 @@ class LiveSourceContract : public testing::TestWithParam<LiveCase> {
   MURMUR_LIVE_CONTRACT_TEST(Suite, ANewSplitIsReadFromItsStart)               \
   MURMUR_LIVE_CONTRACT_TEST(Suite, RecordsThatAreGoneAreAnError)              \
   MURMUR_LIVE_CONTRACT_TEST(Suite, AStoppedReadEnds)                          \
+  MURMUR_LIVE_CONTRACT_TEST(Suite, AStopInsideACallEndsIt)                    \
   MURMUR_LIVE_CONTRACT_TEST(Suite, CloseTwiceIsFine)                          \
   static_assert(true)
 #define MURMUR_LIVE_CONTRACT_TEST(Suite, Name) \

@@ -23,6 +23,8 @@
 #include <vector>
 
 #include "murmur/source.h"
+#include "murmur/state.h"
+#include "testing/hang.h"
 
 namespace murmur {
 
@@ -61,6 +63,8 @@ class SourceFixture {
   virtual std::unique_ptr<SnapshotSource> MakeSource() = 0;
   // Changes an object that a scan has frozen. False: this kind of source has none.
   virtual bool ChangeAnObject() { return false; }
+  // From now on nobody answers its sources. Null: they wait for nobody.
+  virtual std::unique_ptr<Hang> BeginHang() { return nullptr; }
 };
 
 struct SourceCase {
@@ -127,7 +131,7 @@ class SnapshotSourceContract : public testing::TestWithParam<SourceCase> {
       std::vector<std::pair<Position, size_t>>* positions = nullptr) {
     std::vector<NamedRecord> out;
     const Projection projection = AllFields();
-    auto stream = source->Open(split, after, projection);
+    auto stream = source->Open(split, after, projection, {});
     EXPECT_TRUE(stream.ok()) << stream.status().ToString();
     if (!stream.ok()) return out;
     RecordBatch batch(projection);
@@ -214,7 +218,7 @@ class SnapshotSourceContract : public testing::TestWithParam<SourceCase> {
     }
     const auto again = fixture_->MakeSource();
     EXPECT_EQ(again->Name(), source_->Name());
-    const Status resumed = again->Resume(plan);
+    const Status resumed = again->Resume(plan, {});
     ASSERT_TRUE(resumed.ok()) << resumed.ToString();
     for (const Split& split : plan.splits) {
       EXPECT_EQ(ReadSplit(again.get(), split, {}), ReadSplit(source_.get(), split, {}));
@@ -224,20 +228,20 @@ class SnapshotSourceContract : public testing::TestWithParam<SourceCase> {
   void AForeignPlanIsRefused() {
     ScanPlan plan = Scan();
     plan.source = "foreign:" + plan.source;
-    EXPECT_EQ(source_->Resume(plan).code(), Code::kInvalidArgument);
+    EXPECT_EQ(source_->Resume(plan, {}).code(), Code::kInvalidArgument);
   }
 
   void AChangedObjectIsRefused() {
     const ScanPlan plan = Scan();
     if (!fixture_->ChangeAnObject()) return;
-    EXPECT_EQ(fixture_->MakeSource()->Resume(plan).code(), Code::kFailedPrecondition);
+    EXPECT_EQ(fixture_->MakeSource()->Resume(plan, {}).code(), Code::kFailedPrecondition);
   }
 
   void AStoppedReadEndsAndGivesNothing() {
     const Projection projection = AllFields();
     const ScanPlan plan = Scan();
     ASSERT_FALSE(plan.splits.empty());
-    auto stream = source_->Open(plan.splits[0], {}, projection);
+    auto stream = source_->Open(plan.splits[0], {}, projection, {});
     ASSERT_TRUE(stream.ok());
     RecordBatch batch(projection);
     std::stop_source stop;
@@ -249,6 +253,56 @@ class SnapshotSourceContract : public testing::TestWithParam<SourceCase> {
     ASSERT_FALSE(state.ok());
     EXPECT_EQ(state.status().code(), Code::kCancelled);
     EXPECT_EQ(batch.rows, 0u);
+  }
+
+  // Reads all that comes; what a Read gives that began after the stop is an error.
+  static Status ReadUntilStopped(SnapshotSource* source, const Split& split,
+                                 const std::stop_token& stop) {
+    const Projection projection = AllFields();
+    MURMUR_ASSIGN(const auto stream, source->Open(split, {}, projection, stop));
+    RecordBatch batch(projection);
+    for (;;) {
+      const bool is_stopped = stop.stop_requested();
+      const auto state = stream->Read(stop, &batch);
+      EXPECT_FALSE(is_stopped && state.ok()) << "a Read behind a stop";
+      if (!state.ok()) {
+        EXPECT_EQ(batch.rows, 0u);
+        return state.status();
+      }
+      if (*state == ReadState::kEnd) return {};
+    }
+  }
+
+  void AStopInsideACallEndsIt() {
+    const ScanPlan plan = Scan();
+    SnapshotSource::ProgressMap progress;
+    for (const Split& split : plan.splits) progress[split.id].done = true;
+    using Call = std::function<Status(SnapshotSource*, std::stop_token)>;
+    const std::pair<const char*, Call> calls[] = {
+        {"CaptureHandoff", [](auto* s, auto stop) { return s->CaptureHandoff(stop).status(); }},
+        {"Scan", [](auto* s, auto stop) { return s->Scan(stop).status(); }},
+        {"Resume", [&](auto* s, auto stop) { return s->Resume(plan, stop); }},
+        {"WhyNoBefore", [](auto* s, auto stop) { return s->WhyNoBefore(stop).status(); }},
+        {"Read", [&](auto* s, auto stop) { return ReadUntilStopped(s, plan.splits.at(0), stop); }},
+        {"More", [&](auto* s, auto stop) { return s->More(plan, progress, stop).status(); }},
+        {"Finish", [&](auto* s, auto stop) { return s->Finish(plan, progress, stop).status(); }}};
+    std::vector<std::unique_ptr<SnapshotSource>> sources;
+    for (size_t i = 0; i < std::size(calls); ++i) {
+      sources.push_back(fixture_->MakeSource());
+      ASSERT_EQ(sources.back()->Resume(plan, {}), Status());
+    }
+    const auto hang = fixture_->BeginHang();
+    if (hang == nullptr) return;
+    int inside = 0;
+    for (size_t i = 0; i < std::size(calls); ++i) {
+      const auto stopped =
+          StopInside([&](std::stop_token stop) { return calls[i].second(sources[i].get(), stop); });
+      EXPECT_LT(stopped.took, kStopMax) << calls[i].first;
+      EXPECT_EQ(stopped.status.code(), stopped.was_inside ? Code::kCancelled : Code::kOk)
+          << calls[i].first << ": " << stopped.status.ToString();
+      inside += stopped.was_inside ? 1 : 0;
+    }
+    EXPECT_GE(inside, 2) << "a scan and a read wait, at least";
   }
 
   void TheHandoffTokenIsTheSameEachTime() {
@@ -280,6 +334,7 @@ class SnapshotSourceContract : public testing::TestWithParam<SourceCase> {
   MURMUR_SOURCE_CONTRACT_TEST(Suite, AForeignPlanIsRefused)                      \
   MURMUR_SOURCE_CONTRACT_TEST(Suite, AChangedObjectIsRefused)                    \
   MURMUR_SOURCE_CONTRACT_TEST(Suite, AStoppedReadEndsAndGivesNothing)            \
+  MURMUR_SOURCE_CONTRACT_TEST(Suite, AStopInsideACallEndsIt)                     \
   MURMUR_SOURCE_CONTRACT_TEST(Suite, TheHandoffTokenIsTheSameEachTime)           \
   MURMUR_SOURCE_CONTRACT_TEST(Suite, CloseTwiceIsFine)                           \
   static_assert(true)

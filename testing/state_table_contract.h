@@ -205,6 +205,7 @@ TEST_P(StateTableContract, KeysOutOfOrderAreRefusedAndChangeNothing) {
       *value = value_;
       return true;
     }
+    void Rewind() override { next_ = 0; }
 
    private:
     std::vector<std::string> keys_;

@@ -96,7 +96,7 @@ using Contents = std::map<std::string, std::string>;
 class MapCursor final : public DeltaCursor {
  public:
   explicit MapCursor(const Contents& deltas, const std::set<std::string>& replaced = {})
-      : next_(deltas.begin()), end_(deltas.end()), replaced_(replaced) {}
+      : begin_(deltas.begin()), next_(begin_), end_(deltas.end()), replaced_(replaced) {}
   bool Next(std::string_view* key, std::string_view* value) override {
     if (next_ == end_) return false;
     *key = next_->first;
@@ -105,9 +105,11 @@ class MapCursor final : public DeltaCursor {
     ++next_;
     return true;
   }
+  void Rewind() override { next_ = begin_; }
   bool Replaces() const override { return replaces_; }
 
  private:
+  const Contents::const_iterator begin_;
   Contents::const_iterator next_, end_;
   const std::set<std::string> replaced_;
   bool replaces_ = false;
@@ -182,7 +184,7 @@ inline Contents Folded(const std::vector<TestCommit>& commits) {
       it->second = combined;
     }
   }
-  std::erase_if(contents, [](const auto& entry) { return RecordsOfValue(entry.second) == 0; });
+  std::erase_if(contents, [](const auto& entry) { return IsNothing(entry.second); });
   return contents;
 }
 

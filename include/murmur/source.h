@@ -7,7 +7,9 @@
 //    is read from its start to its end, in any order of splits, by any number of threads.
 //  - Reading a split again from any position that a batch of it carried (`after`) gives exactly
 //    the records behind that batch, with the same objects and offsets.
-//  - A stopped read returns within a second, and nothing is emitted afterwards.
+//  - Every call that takes a std::stop_token returns within a second of a stop, whatever it waits
+//    for, with kCancelled if it had not come to its end; a Read has emitted nothing then, and no
+//    later one does.
 #pragma once
 
 #include <functional>
@@ -119,13 +121,14 @@ class SnapshotSource {
 
   // Takes up a plan of this source from this process or an earlier one, and checks that what it
   // froze is still there. Errors: kInvalidArgument (not this source's plan), kFailedPrecondition
-  // (an object changed or is gone; names it), kUnimplemented (one-shot readers: stdin).
-  virtual Status Resume(const ScanPlan& plan) = 0;
+  // (an object changed or is gone; names it), kUnimplemented (one-shot readers: stdin), kCancelled.
+  virtual Status Resume(const ScanPlan& plan, std::stop_token stop) = 0;
 
-  // A stream over `split`, from its start (`after` empty) or behind `after`.
+  // A stream over `split`, from its start (`after` empty) or behind `after`. Errors: kCancelled.
   // REQUIRES: Scan or Resume succeeded, and `split` is of that plan.
   virtual Result<std::unique_ptr<RecordStream>> Open(const Split& split, const Position& after,
-                                                     const Projection& projection) = 0;
+                                                     const Projection& projection,
+                                                     std::stop_token stop) = 0;
 
   // Of a table: why its live side does not tell what a row was before a change, from now on, and
   // what to do about it; empty: it does (Projection::before), and reads say what they saw
@@ -144,14 +147,15 @@ class SnapshotSource {
   // Splits that only show once all splits so far are read to their ends, as `progress` says; asked
   // for until there are none. The same progress gives the same splits, after a restart too.
   using ProgressMap = std::map<std::string, SplitProgress>;
-  virtual Result<std::vector<Split>> More(const ScanPlan& /*plan*/,
-                                          const ProgressMap& /*progress*/) {
+  virtual Result<std::vector<Split>> More(const ScanPlan& /*plan*/, const ProgressMap& /*progress*/,
+                                          std::stop_token /*stop*/) {
     return std::vector<Split>();
   }
 
   // What came of the scan. `progress` is that of all splits, read to their ends.
-  // Errors: kFailedPrecondition (what was read is not what was frozen).
-  virtual Result<ScanEnd> Finish(const ScanPlan& plan, const ProgressMap& /*progress*/) {
+  // Errors: kFailedPrecondition (what was read is not what was frozen), kCancelled.
+  virtual Result<ScanEnd> Finish(const ScanPlan& plan, const ProgressMap& /*progress*/,
+                                 std::stop_token /*stop*/) {
     return ScanEnd{.live_from = {}, .inexact = plan.inexact};
   }
 
@@ -208,7 +212,8 @@ class LiveSource {
   // and what to do), kFailedPrecondition (it is another stream by now).
   virtual Result<std::unique_ptr<RecordStream>> Open(const Split& split, const Position& after,
                                                      const Projection& projection,
-                                                     std::function<void()> wake) = 0;
+                                                     std::function<void()> wake,
+                                                     std::stop_token stop) = 0;
 
   // How far back the log reaches that is read from `positions` on. Empty: it forgets nothing, or
   // does not say. Errors: kPermissionDenied (it may not be asked; what is missing), kUnavailable.

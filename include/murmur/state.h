@@ -59,6 +59,8 @@ class DeltaCursor {
   virtual ~DeltaCursor() = default;
   // The views are valid until the next call. False at the end.
   virtual bool Next(std::string_view* key, std::string_view* value) = 0;
+  // The next Next gives the first again: a commit may have to be tried more than once.
+  virtual void Rewind() = 0;
   // The value that Next gave is the whole of what the key has now, rather than what is added to it;
   // empty: it has nothing. REQUIRES: no other commit under way touches the key.
   virtual bool Replaces() const { return false; }
@@ -159,6 +161,10 @@ class StateTable {
       std::span<const std::string_view> keys) const = 0;
 
   virtual Result<std::unique_ptr<StateSnapshot>> Snapshot() const = 0;
+
+  // kDataLoss: stored values are damaged, as far as is known, and what to do. It stays so, and from
+  // then on reads of values and Apply answer the same.
+  virtual Status Undamaged() const = 0;
 
   virtual Status Close() = 0;  // idempotent
 };

@@ -22,6 +22,7 @@ struct VersionRow {
   uint64_t splits_done = 0;
   uint64_t splits_total = 0;
   int64_t newest_time = INT64_MIN;  // µs
+  std::string damaged;              // what is damaged of it, as far as is known; empty: nothing
 };
 
 // Ascending by number. Errors: kNotFound (no state yet).
@@ -31,6 +32,8 @@ struct SwapSummary {
   uint64_t serving = 0;
   std::optional<uint64_t> replaced;  // empty: there was none, or it is the same
   std::vector<uint64_t> dropped;     // versions beyond those that are kept
+  // What failed behind the swap, which stands: old versions that could not be dropped, and why.
+  std::vector<std::string> warnings;
 };
 
 // Makes version `number` the one that readers see, in one atomic step, and drops the oldest served

@@ -37,6 +37,7 @@ ordered_json AsJson(const VersionRow& row) {
   if (row.newest_time != INT64_MIN) json["newest_event_time"] = FormatTime(row.newest_time);
   if (!row.info.inexact.empty()) json["at_least_once"] = row.info.inexact;
   if (!row.info.failure.empty()) json["failure"] = row.info.failure;
+  if (!row.damaged.empty()) json["damaged"] = row.damaged;
   return json;
 }
 
@@ -51,6 +52,7 @@ std::string AsLine(const VersionRow& row) {
     line += fmt::format("  {} of {} splits", row.splits_done, row.splits_total);
   }
   if (row.in_use) line += "  in use";
+  if (!row.damaged.empty()) line += "  DAMAGED";
   return line + "\n";
 }
 
@@ -60,6 +62,7 @@ int ReportSwap(const Result<SwapSummary>& swapped) {
                                        *swapped->replaced)
                          : fmt::format("version {} serves", swapped->serving));
   for (const uint64_t number : swapped->dropped) Note(fmt::format("version {} dropped", number));
+  for (const std::string& warning : swapped->warnings) Note("WARNING: " + warning);
   return kExitDone;
 }
 

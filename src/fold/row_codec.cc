@@ -15,6 +15,7 @@ void AppendFixed(const Value& value, std::string* out) {
 
 // Beside the kind: the double is Cell::kRounded.
 constexpr uint8_t kRoundedMark = 0x80;
+constexpr uint8_t kScaleMax = 38;  // of a cell's decimal
 
 void AppendCell(const Cell& cell, std::string* out) {
   const bool rounded = cell.kind == Kind::kDouble && (cell.flags & Cell::kRounded) != 0;
@@ -46,6 +47,7 @@ bool GetDecimal(std::string_view* in, Arena* arena, Cell* cell) {
   if (in->empty()) return false;
   const auto scale = static_cast<uint8_t>(in->front());
   in->remove_prefix(1);
+  if (scale > kScaleMax) return false;
   auto* const number = static_cast<Int128*>(arena->Allocate(sizeof(Int128)));
   *cell = Cell::Decimal(number, scale);
   return GetFixed(in, number, sizeof(Int128));
@@ -63,6 +65,8 @@ bool GetCell(std::string_view* in, Arena* arena, Cell* cell) {
   switch (kind) {
     case Kind::kNull: return true;
     case Kind::kBool:
+      cell->kind = kind;
+      return GetSigned(in, &cell->i) && (cell->i == 0 || cell->i == 1);
     case Kind::kInt:
     case Kind::kTime: cell->kind = kind; return GetSigned(in, &cell->i);
     case Kind::kDouble:

@@ -1,10 +1,11 @@
 #include "query/query.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 
+#include "base/decimal.h"
 #include "base/shown.h"
 #include "state/progress.h"
 #include "state/value.h"
@@ -31,6 +32,15 @@ std::vector<std::string> SplitKey(std::string_view key) {
   return values;
 }
 
+bool IsJsonNumber(const std::string& text) {
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  // JSON may have spaces around it.
+  if (text.empty() || (text.front() != '-' && !is_digit(text.front())) || !is_digit(text.back())) {
+    return false;
+  }
+  return nlohmann::json::accept(text);
+}
+
 // What a value as written may mean: 5 is the number, or the string. Text lives in `value`.
 Result<std::vector<std::string>> EncodedMeanings(const std::string& value) {
   std::vector<std::string> meanings;
@@ -44,11 +54,20 @@ Result<std::vector<std::string>> EncodedMeanings(const std::string& value) {
     return meanings;
   }
   add(Cell::String(value));
-  const auto parsed = nlohmann::json::parse(value, nullptr, /*allow_exceptions=*/false);
-  if (parsed.is_null() && value == "null") add(Cell::Null());
-  if (parsed.is_boolean()) add(Cell::Bool(parsed.get<bool>()));
-  if (parsed.is_number_integer()) add(Cell::Int(parsed.get<int64_t>()));
-  if (parsed.is_number_float()) add(Cell::Double(parsed.get<double>()));
+  if (value == "null") add(Cell::Null());
+  if (value == "true" || value == "false") add(Cell::Bool(value == "true"));
+  if (IsJsonNumber(value)) {
+    // Exactly that. A key is the same whatever kind of number has the value.
+    Int128 unscaled = 0;
+    int scale = 0;
+    if (ParseDecimal(value, &unscaled, &scale)) {
+      add(Cell::Decimal(&unscaled, static_cast<uint8_t>(scale)));
+    }
+    // A fraction is the nearest double where records have doubles.
+    const double nearest = std::strtod(value.c_str(), nullptr);
+    const bool is_fraction = value.find_first_of(".eE") != value.npos;
+    if (is_fraction && std::isfinite(nearest)) add(Cell::Double(nearest));
+  }
   return meanings;
 }
 
@@ -98,6 +117,7 @@ Result<std::vector<std::string>> Prefixes(const Pipeline& pipeline, const QueryR
     prefixes = std::move(longer);
   }
   std::sort(prefixes.begin(), prefixes.end());
+  prefixes.erase(std::unique(prefixes.begin(), prefixes.end()), prefixes.end());
   return prefixes;
 }
 
@@ -302,6 +322,8 @@ Result<std::string> StatusAsJson(const VersionInfo& info, const StateTable& tabl
   if (!info.range.empty()) json["range"] = info.range;
   if (!info.inexact.empty()) json["at_least_once"] = info.inexact;
   if (!info.failure.empty()) json["failure"] = info.failure;
+  const Status undamaged = table.Undamaged();
+  if (!undamaged.ok()) json["damaged"] = undamaged.message();
   return JsonText(json);
 }
 

@@ -9,19 +9,16 @@
 #include "runtime/live_owner.h"
 #include "runtime/owner_socket.h"
 #include "runtime/reader.h"
+#include "runtime/run_reporting.h"
 #include "runtime/state_access.h"
 #include "runtime/summary.h"
 #include "runtime/switch_version.h"
 #include "runtime/table_runner.h"
-#include "runtime/ticker.h"
 
 namespace murmur {
 namespace {
 
-using std::chrono::steady_clock;
-
 constexpr double kDeltaShare = 0.35;  // of the memory limit
-constexpr std::chrono::milliseconds kProgressEvery{200};
 constexpr std::chrono::milliseconds kCommitEvery{1000};
 
 // An earlier build of the same that was not finished, or that was killed before its swap.
@@ -84,22 +81,11 @@ Result<std::unique_ptr<StateTable>> OpenForBuilding(StateDirectory* directory,
   // Readers may watch a first version grow.
   if (!current && !build.beside) {
     MURMUR_ASSIGN(const VersionInfo info, table->Info());
-    MURMUR_TRY(directory->SetCurrent(info.number));
+    Status undurable;
+    MURMUR_TRY(directory->SetCurrent(info.number, /*beside_writer=*/true, &undurable));
+    MURMUR_TRY(undurable);  // nothing has been read yet
   }
   return table;
-}
-
-RunProgress ProgressOf(const FoldProgress& scan, steady_clock::time_point start) {
-  return {.bytes = scan.bytes,
-          .bytes_total = scan.bytes_total,
-          .bytes_this_run = scan.bytes_this_run,
-          .records = scan.records,
-          .records_this_run = scan.records_this_run,
-          .dead_letters = scan.dead,
-          .commits_this_run = scan.commits,
-          .splits_done = scan.splits_done,
-          .splits_total = scan.splits_total,
-          .seconds = std::chrono::duration<double>(steady_clock::now() - start).count()};
 }
 
 // What the run of a table is asked for by threads that may outlive it.
@@ -108,10 +94,6 @@ class RunningTable {
   void Set(TableRunner* runner) {
     const std::lock_guard lock(mutex_);
     runner_ = runner;
-  }
-  std::vector<std::string> TakeNotes() {
-    const std::lock_guard lock(mutex_);
-    return runner_ != nullptr ? runner_->TakeNotes() : std::vector<std::string>();
   }
   std::optional<LogForecast> Log() const {
     const std::lock_guard lock(mutex_);
@@ -122,39 +104,6 @@ class RunningTable {
   mutable std::mutex mutex_;
   TableRunner* runner_ = nullptr;  // under mutex_
 };
-
-// Tells of progress and notes now and then, until it is destroyed.
-class Reporter {
- public:
-  Reporter(const RunOptions& options, const FoldProgress& scan, RunningTable* table,
-           steady_clock::time_point start) {
-    if (!options.on_progress) return;
-    ticker_.emplace(kProgressEvery, [&options, &scan, table, start] {
-      for (const std::string& note : table->TakeNotes()) {
-        if (options.on_note) options.on_note(note);
-      }
-      options.on_progress(ProgressOf(scan, start));
-    });
-  }
-
- private:
-  std::optional<Ticker> ticker_;
-};
-
-// Runs a ScanRunner or a TableRunner, telling of its progress.
-template <class Runner>
-Status RunReporting(Runner* runner, RunningTable* table, const RunOptions& options,
-                    RunSummary* summary) {
-  const auto start = steady_clock::now();
-  Status status;
-  {
-    const Reporter reporter(options, runner->progress(), table, start);
-    status = runner->Run(options.stop);
-  }
-  summary->progress = ProgressOf(runner->progress(), start);
-  if (options.on_progress) options.on_progress(summary->progress);
-  return status;
-}
 
 Status RunScan(const std::shared_ptr<const Pipeline>& pipeline, const RunOptions& options,
                const Build& build, SnapshotSource* source, StateTable* table, RunningTable* running,
@@ -181,11 +130,11 @@ Status RunScan(const std::shared_ptr<const Pipeline>& pipeline, const RunOptions
     }
     TableRunner runner(pipeline, source, build.changes, table, fold, live);
     running->Set(&runner);
-    status = RunReporting(&runner, running, options, summary);
+    status = RunReporting(&runner, options, summary);
     running->Set(nullptr);
   } else {
     ScanRunner runner(pipeline, source, table, fold, build.capture);
-    status = RunReporting(&runner, running, options, summary);
+    status = RunReporting(&runner, options, summary);
   }
   summary->notes = source->Notes();
   return status;
@@ -208,7 +157,9 @@ Status ScanInto(const std::shared_ptr<const Pipeline>& pipeline, const RunOption
   summary->already_complete = info.status == VersionStatus::kComplete;
   Status status;
   RunningTable running;
-  if (!summary->already_complete) {
+  if (summary->already_complete) {
+    status = table->Undamaged();
+  } else {
     // Without the socket other processes read what is committed: the run matters more.
     const auto socket =
         OwnerSocket::Listen(directory.VersionPath(info.number),
@@ -226,7 +177,9 @@ Status ScanInto(const std::shared_ptr<const Pipeline>& pipeline, const RunOption
 
 // A new version for which there was nothing to read is of no use to anybody.
 void DropIfEmpty(StateDirectory* directory, RunSummary* summary) {
-  if (summary->progress.splits_total > 0 || summary->version == 0) return;
+  if (summary->already_complete || summary->progress.splits_total > 0 || summary->version == 0) {
+    return;
+  }
   const Status dropped = directory->DropVersion(summary->version);  // refused if it serves
   if (dropped.ok()) summary->version = 0;
 }
@@ -294,6 +247,9 @@ Status BuildVersion(const std::shared_ptr<const Pipeline>& pipeline, const RunOp
   summary->swapped = true;
   summary->replaced = swap.replaced;
   summary->dropped = swap.dropped;
+  for (const std::string& warning : swap.warnings) {
+    summary->notes.push_back("WARNING: " + warning);
+  }
   return {};
 }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include "runtime/fold_worker.h"
+
 namespace murmur {
 namespace {
 
@@ -33,6 +35,7 @@ void ChangeFollower::Start(const std::vector<Split>& splits, const LiveSource::P
   positions_ = from;
   thread_ = std::jthread([this](std::stop_token stop) {
     Status status = Follow(stop);
+    status = Unasked(std::move(status), stop.stop_requested());
     const std::lock_guard lock(mutex_);
     failure_ = std::move(status);
     changed_.notify_all();
@@ -42,7 +45,7 @@ void ChangeFollower::Start(const std::vector<Split>& splits, const LiveSource::P
 Status ChangeFollower::Follow(const std::stop_token& stop) {
   RecordBatch batch(projection_);
   while (!stop.stop_requested()) {
-    MURMUR_TRY(OpenAdded());
+    MURMUR_TRY(OpenAdded(stop));
     bool idle = true;
     for (const Reading& reading : readings_) {
       batch.Clear();
@@ -56,7 +59,7 @@ Status ChangeFollower::Follow(const std::stop_token& stop) {
   return Status(Code::kCancelled, "stopped");
 }
 
-Status ChangeFollower::OpenAdded() {
+Status ChangeFollower::OpenAdded(const std::stop_token& stop) {
   std::vector<Split> added;
   LiveSource::PositionMap positions;
   {
@@ -65,8 +68,9 @@ Status ChangeFollower::OpenAdded() {
     if (!added.empty()) positions = positions_;
   }
   for (const Split& split : added) {
-    MURMUR_ASSIGN(auto stream, source_->Open(split, positions[split.id], projection_,
-                                             [wakeup = wakeup_] { wakeup->Notify(); }));
+    MURMUR_ASSIGN(auto stream, source_->Open(
+                                   split, positions[split.id], projection_,
+                                   [wakeup = wakeup_] { wakeup->Notify(); }, stop));
     readings_.push_back({split.id, std::move(stream)});
   }
   return {};

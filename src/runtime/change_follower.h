@@ -60,7 +60,7 @@ class ChangeFollower {
   };
 
   Status Follow(const std::stop_token& stop);
-  Status OpenAdded();
+  Status OpenAdded(const std::stop_token& stop);
   Status Note(const std::string& split, const RecordBatch& batch);
   bool HasReached(const LiveSource::PositionMap& ends) const;
 

@@ -137,6 +137,15 @@ void CutMap::BeginRead(const std::string& split) {
   by_split_.at(split)->reading->passed = passed_;
 }
 
+bool CutMap::HasRoom() const {
+  return std::none_of(ranges_.begin(), ranges_.end(), [this](const auto& entry) {
+    const Range& range = entry.second;
+    if (range.reading == nullptr || range.reading->stale) return false;
+    return range.reading->bytes > held_bytes_max_ / 2 ||
+           (range.overfilled > 0 && !range.reading->brought);
+  });
+}
+
 bool CutMap::Count(const std::string& split, std::optional<std::string_view> through,
                    std::string_view seen, std::vector<Held>* missed) {
   Range& range = *by_split_.at(split);
@@ -146,6 +155,8 @@ bool CutMap::Count(const std::string& split, std::optional<std::string_view> thr
     MakeStale(&reading);
     return false;
   }
+  reading.brought = true;
+  range.overfilled = 0;
   const auto end = through ? reading.held.upper_bound(*through) : reading.held.end();
   for (auto it = reading.held.begin(); it != end; it = reading.held.erase(it)) {
     reading.bytes -= it->second.cells.size() + it->second.row.size() + kHeldOverhead;
@@ -173,9 +184,14 @@ CutMap::Verdict CutMap::Judge(std::string_view row, std::string_view place) {
 }
 
 void CutMap::Hold(Held change) {
-  Reading& reading = *RangeOf(change.row)->reading;
+  Range& range = *RangeOf(change.row);
+  Reading& reading = *range.reading;
   reading.bytes += change.cells.size() + change.row.size() + kHeldOverhead;
-  if (reading.bytes > held_bytes_max_) return MakeStale(&reading);
+  if (reading.bytes > held_bytes_max_) {
+    // One that has brought rows begins anew behind them; the next may not, unless live waits.
+    ++range.overfilled;
+    return MakeStale(&reading);
+  }
   std::string row = change.row;
   reading.held.emplace(std::move(row), std::move(change));
 }

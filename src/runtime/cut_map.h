@@ -5,7 +5,8 @@
 // A change of a row in a stretch that was read behind it is in what was read. A change of a row
 // that no read has reached will be in what comes, as a read sees no less than live has passed when
 // it begins. While a read is under way nobody knows what it has seen until it tells: changes of the
-// rows that it has not reached yet are held.
+// rows that it has not reached yet are held. Where they are too many, the read is begun anew, and
+// live is to wait until it has brought its first rows: so each read comes further.
 //
 // Threads: one at a time.
 #pragma once
@@ -60,6 +61,12 @@ class CutMap {
 
   // A read of what is left of the range begins; what it sees is as of now, or of later.
   void BeginRead(const std::string& split);
+  // False, and live is to wait: what is held for a read is near its limit, or a read that held too
+  // much was begun anew and has brought nothing yet.
+  bool HasRoom() const;
+  // How often in a row reads of the range held too much before they brought anything.
+  uint32_t Overfilled(const std::string& split) const { return by_split_.at(split)->overfilled; }
+
   // The read has come to `through`, a row, or to the end of the range; what is new is as of `seen`.
   // False: it can't be counted, read again. Else *missed has what was held and is not in it.
   bool Count(const std::string& split, std::optional<std::string_view> through,
@@ -89,12 +96,14 @@ class CutMap {
     std::multimap<std::string, Held, std::less<>> held;
     size_t bytes = 0;
     bool stale = false;
+    bool brought = false;  // rows
   };
   struct Range {
     std::string split;
     std::optional<std::string> until;
     std::vector<Stretch> counted;
     std::unique_ptr<Reading> reading;  // null: none is under way
+    uint32_t overfilled = 0;           // reads in a row that held too much and brought nothing
 
     bool done() const { return !counted.empty() && !counted.back().through; }
     bool waits() const;  // for changes up to where a stretch was read

@@ -8,6 +8,12 @@
 #include "fold/row_codec.h"
 
 namespace murmur {
+namespace {
+
+// Reads of one range that bring nothing, one after the other, as too much changes meanwhile.
+constexpr uint32_t kOverfilledMax = 20;
+
+}  // namespace
 
 CutMethod::CutMethod(const std::shared_ptr<const Pipeline>& pipeline, CutMap cuts, RowsAsOf as_of,
                      RowDeltas* deltas)
@@ -30,7 +36,7 @@ Status CutMethod::TakeRead(SplitWork* work, RecordBatch* batch) {
   if (batch->rows > 0) {
     const std::string_view last = batch->row_keys[batch->rows - 1];
     work->read_again = !cuts_.Count(work->split.id, last, batch->seen, &missed_);
-    if (work->read_again) return {};
+    if (work->read_again) return CheckOverfilled(*work);
   }
   MURMUR_TRY(TakeMissed(*batch, &work->progress));
   std::vector<bool> keep(batch->rows);
@@ -44,7 +50,17 @@ Status CutMethod::TakeRead(SplitWork* work, RecordBatch* batch) {
 Status CutMethod::TakeEnd(SplitWork* work, const RecordBatch& batch) {
   missed_.clear();
   work->read_again = !cuts_.Count(work->split.id, std::nullopt, batch.seen, &missed_);
-  return work->read_again ? Status() : TakeMissed(batch, &work->progress);
+  return work->read_again ? CheckOverfilled(*work) : TakeMissed(batch, &work->progress);
+}
+
+Status CutMethod::CheckOverfilled(const SplitWork& work) const {
+  const uint32_t times = cuts_.Overfilled(work.split.id);
+  if (times < kOverfilledMax) return {};
+  return Status(Code::kResourceExhausted,
+                work.split.id +
+                    ": its rows change faster than they can be read: " + std::to_string(times) +
+                    " times what changed before the first of them was here was more than fits "
+                    "beside it; go on with more `memory`, or when less is written");
 }
 
 Status CutMethod::TakeChanges(SplitWork* work, RecordBatch* batch) {

@@ -34,6 +34,7 @@ class CutMethod final : public RowMethod {
   bool needs_before() const noexcept override { return true; }
   bool settled() const override { return cuts_.settled(); }
   void BeginBehind(std::string_view place) override;
+  bool HasRoom() const override { return cuts_.HasRoom(); }
   void BeginRead(const SplitWork& work) override { cuts_.BeginRead(work.split.id); }
   Status Take(const FoldRun& run, SplitWork* work, RecordBatch* batch) override;
   Status TakeEnd(SplitWork* work, const RecordBatch& batch) override;
@@ -43,6 +44,7 @@ class CutMethod final : public RowMethod {
   void EndCommit() override {}
 
  private:
+  Status CheckOverfilled(const SplitWork& work) const;
   Status TakeRead(SplitWork* work, RecordBatch* batch);
   Status TakeChanges(SplitWork* work, RecordBatch* batch);
   Status TakeMissed(const RecordBatch& batch, SplitProgress* progress);

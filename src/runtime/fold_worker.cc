@@ -24,6 +24,8 @@ void FoldRun::AddEarlier(const SplitProgress& earlier) {
 void FoldRun::Fail(Status status) {
   {
     const std::lock_guard lock(mutex_);
+    if (status.ok()) status = Status(Code::kInternal, "a part of the run ended without a reason");
+    status = Unasked(std::move(status), stop.stop_requested() || abort.stop_requested());
     if (failure_.ok() && status.code() != Code::kCancelled) failure_ = std::move(status);
   }
   abort.request_stop();
@@ -32,6 +34,12 @@ void FoldRun::Fail(Status status) {
 Status FoldRun::failure() const {
   const std::lock_guard lock(mutex_);
   return failure_;
+}
+
+Status Unasked(Status status, bool asked) {
+  if (asked || status.code() != Code::kCancelled) return status;
+  return Status(Code::kUnavailable, "ended though nobody asked it to stop: " +
+                                        std::string(status.message()) + "; run it again to go on");
 }
 
 Folder::Context FoldRun::Context() const {

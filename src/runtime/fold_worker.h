@@ -21,6 +21,7 @@
 #include "murmur/status.h"
 #include "runtime/dead_news.h"
 #include "runtime/pending_ids.h"
+#include "runtime/retrying_table.h"
 
 namespace murmur {
 
@@ -37,6 +38,7 @@ struct FoldOptions {
   std::optional<int64_t> overlap_until;
   const Clock* clock = &Clock::System();
   std::shared_ptr<DeadNews> dead_news = nullptr;  // null: nobody is told of dead letters
+  RetryingTable::Pace store_pace = {};
 };
 
 // Counters of a run, for progress; read them at any time from any thread.
@@ -65,9 +67,18 @@ struct SplitWork {
 // What the workers of one run share. Threads: any, once it is filled in.
 struct FoldRun {
   FoldRun(std::shared_ptr<const Pipeline> pipeline_to_run, StateTable* state, FoldOptions how)
-      : pipeline(std::move(pipeline_to_run)), table(state), options(how) {}
+      : pipeline(std::move(pipeline_to_run)),
+        retrying(state, how.store_pace),
+        table(&retrying),
+        options(how) {}
+  // It is run until then. Before its threads begin.
+  void UseFor(std::stop_token asked_to_stop) {
+    stop = asked_to_stop;
+    retrying.UseFor(std::move(asked_to_stop));
+  }
 
   const std::shared_ptr<const Pipeline> pipeline;
+  RetryingTable retrying;
   StateTable* const table;
   const FoldOptions options;
   FoldProgress progress;
@@ -89,15 +100,20 @@ struct FoldRun {
   // Adds what a batch came to: `before` is the progress of its split before it.
   void NoteFolded(const SplitProgress& before, const SplitProgress& after);
 
-  // Ends the run: the first failure is its outcome. A cancellation only ends it.
+  // Ends the run: the first failure is its outcome. A cancellation that was asked for only ends it.
   void Fail(Status status);
   Status failure() const;
   std::stop_source abort;  // a worker failed
+  std::stop_token stop;    // of who runs it
 
  private:
   mutable std::mutex mutex_;
   Status failure_;  // under mutex_
 };
+
+// `status`, unless it is a kCancelled though no stop was asked for: then something else has ended,
+// and that is kUnavailable.
+Status Unasked(Status status, bool asked);
 
 // What to say of the last dead letter, behind others.
 std::string ShownLast(const DeadLetter& letter);

@@ -155,6 +155,13 @@ class FollowedVersion {
     return runner_;
   }
 
+  std::vector<std::string> TakeNotes() {
+    const std::lock_guard lock(mutex_);
+    std::vector<std::string> notes = std::exchange(notes_, {});
+    for (std::string& note : runner_->TakeNotes()) notes.push_back(std::move(note));
+    return notes;
+  }
+
   Status Read(const OwnerRequest& request, const WriteText& write) const {
     if (request.verb != OwnerVerb::kStatus) {
       return RunRead(request, *opened_.pipeline, *opened_.table, write);
@@ -169,6 +176,9 @@ class FollowedVersion {
   FollowedVersion() = default;
   void NewRunner() {
     const std::lock_guard lock(mutex_);
+    if (runner_) {
+      for (std::string& note : runner_->TakeNotes()) notes_.push_back(std::move(note));
+    }
     runner_ =
         std::make_shared<LiveRunner>(opened_.pipeline, source_.get(), opened_.table.get(), fold_);
   }
@@ -178,6 +188,7 @@ class FollowedVersion {
   FoldOptions fold_;
   mutable std::mutex mutex_;
   std::shared_ptr<LiveRunner> runner_;  // under mutex_; runs once
+  std::vector<std::string> notes_;      // under mutex_; of runners before
   std::unique_ptr<OwnerSocket> socket_;
   Status outcome_ = Status(Code::kCancelled, "stopped");
   std::jthread thread_;
@@ -340,8 +351,15 @@ void LiveOwner::ServeRequest() {
   }
   // Its socket's thread is who waits for the outcome.
   if (retired == nullptr) return;
+  for (const std::string& note : retired->TakeNotes()) {
+    if (options_.on_note) options_.on_note(note);
+  }
   retired.reset();
-  (void)DropOldVersions(definition_, &directory_);
+  SwapSummary late;  // who asked for the swap has had the answer
+  DropOldVersions(definition_, &directory_, &late);
+  for (const std::string& warning : late.warnings) {
+    if (options_.on_note) options_.on_note("WARNING: " + warning);
+  }
 }
 
 // The old version is followed while the new one catches up with most of it, and stands still while
@@ -351,25 +369,25 @@ Result<SwapSummary> LiveOwner::Swap(uint64_t number, std::unique_ptr<FollowedVer
   MURMUR_ASSIGN(auto next, Open(number));
   MURMUR_TRY(next->CatchUp(options_.stop));
   const Status halted = current_->Halt();
+  SwapSummary summary;
   Status moved = next->CatchUp(options_.stop);
-  if (moved.ok()) moved = directory_.SetCurrent(number);
+  if (moved.ok()) moved = SetCurrent(&directory_, number, /*beside_writer=*/true, &summary);
   if (!moved.ok()) {
     // Had it ended by itself, it does so again, and that is how the run ends.
     StartCurrent();
     return halted.ok() || halted.code() == Code::kCancelled ? moved : halted;
   }
-  SwapSummary summary;
   summary.serving = number;
   summary.replaced = current_->number();
   *retired = std::exchange(current_, std::move(next));
   StartCurrent();
-  MURMUR_ASSIGN(summary.dropped, DropOldVersions(definition_, &directory_));
+  DropOldVersions(definition_, &directory_, &summary);
   return summary;
 }
 
 void LiveOwner::Report(RunSummary* summary) const {
   summary->progress = Progress();
-  for (const std::string& note : current_->runner()->TakeNotes()) {
+  for (const std::string& note : current_->TakeNotes()) {
     if (options_.on_note) options_.on_note(note);
   }
   if (options_.on_progress) options_.on_progress(summary->progress);

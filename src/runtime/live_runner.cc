@@ -85,14 +85,14 @@ class LiveRunner::Worker {
   Status Run(const std::stop_token& stop) {
     Status status;
     while (status.ok() && !stop.stop_requested() && !run_.abort.stop_requested()) {
-      status = OpenAdded();
+      status = OpenAdded(stop);
       if (status.ok()) status = ReadAll(stop);
     }
     Status committed = stop.stop_requested() ? fold_->FinishCommit() : fold_->CommitAll();
     return status.ok() ? committed : status;
   }
 
-  Status OpenAdded() {
+  Status OpenAdded(const std::stop_token& stop) {
     std::vector<SplitWork*> added;
     {
       const std::lock_guard lock(mutex_);
@@ -101,8 +101,9 @@ class LiveRunner::Worker {
     Projection projection = run_.pipeline->projection();
     projection.before = run_.rows && run_.rows->needs_before();
     for (SplitWork* work : added) {
-      MURMUR_ASSIGN(auto stream, source_->Open(work->split, work->progress.position, projection,
-                                               [wakeup = wakeup_] { wakeup->Notify(); }));
+      MURMUR_ASSIGN(auto stream, source_->Open(
+                                     work->split, work->progress.position, projection,
+                                     [wakeup = wakeup_] { wakeup->Notify(); }, stop));
       readings_.push_back({work, std::move(stream)});
     }
     return {};
@@ -181,6 +182,12 @@ LiveRunner::LiveRunner(std::shared_ptr<const Pipeline> pipeline, LiveSource* sou
 LiveRunner::~LiveRunner() { workers_.clear(); }
 
 Status LiveRunner::Run(Until until, std::stop_token stop) {
+  run_.UseFor(stop);
+  Status status = RunUntil(until, stop);
+  return Unasked(std::move(status), stop.stop_requested());
+}
+
+Status LiveRunner::RunUntil(Until until, std::stop_token stop) {
   MURMUR_TRY(Prepare(stop));
   if (run_.TooManyErrors()) return TooManyDeadLetters(run_);
   if (until == Until::kCaughtUp) {
@@ -515,6 +522,7 @@ std::vector<std::string> LiveRunner::TakeNotes() {
   if (run_.rows) {
     for (std::string& note : run_.rows->TakeNotes()) notes.push_back(std::move(note));
   }
+  for (std::string& note : run_.retrying.TakeNotes()) notes.push_back(std::move(note));
   const std::lock_guard lock(mutex_);
   notes.insert(notes.begin(), std::make_move_iterator(notes_.begin()),
                std::make_move_iterator(notes_.end()));

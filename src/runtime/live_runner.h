@@ -77,6 +77,7 @@ class LiveRunner {
 
  private:
   class Worker;
+  Status RunUntil(Until until, std::stop_token stop);
   // Wakes one that waits; a wake-up while nobody waits is kept for the next.
   class Wakeup {
    public:

@@ -351,6 +351,15 @@ TEST_F(LiveRunnerTest, DeadLettersThatWereThereBeforeLiveAreNotPublished) {
   EXPECT_EQ(topic_.dead_letters(), std::vector<std::string>{"fake:t/0@1"});
 }
 
+TEST_F(LiveRunnerTest, ASourceThatEndsUnaskedIsAFailure) {
+  Publish(3000);
+  behaviour_.failure = Status(Code::kCancelled, "the driver gave up");
+  behaviour_.fail_at_read = 12;
+  EXPECT_EQ(CatchUp(1).code(), Code::kUnavailable);
+  behaviour_.fail_at_read = -1;
+  EXPECT_EQ(CatchUp(1), Status());
+}
+
 TEST_F(LiveRunnerTest, ASourceThatFailsEndsItAndWhatCameBeforeIsKept) {
   Publish(3000);
   behaviour_.fail_at_read = 12;
@@ -376,6 +385,7 @@ class FakeFixture final : public LiveFixture {
   void AddSplit() override { topic_.AddSplit(); }
   void DropOldest(size_t split, size_t count) override { topic_.DropOldest(split, count); }
   std::string SplitId(size_t split) const override { return topic_.SplitId(split); }
+  std::unique_ptr<Hang> BeginHang() override { return std::make_unique<FakeHang>(&behaviour_); }
 
  private:
   FakeTopic topic_{"t", kSplits};

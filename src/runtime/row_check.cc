@@ -10,6 +10,7 @@
 #include "fold/folder.h"
 #include "fold/id_reader.h"
 #include "fold/row_codec.h"
+#include "runtime/fold_worker.h"
 #include "runtime/ledger_entry.h"
 
 namespace murmur {
@@ -155,13 +156,13 @@ Status RowCheck::Run(std::stop_token stop) {
   MURMUR_ASSIGN(plan_, source_->Scan(stop));
   MURMUR_TRY(ReadSplits(plan_.splits, stop));
   MURMUR_TRY(AddLater(stop));
-  MURMUR_TRY(source_->Finish(plan_, progress_));
+  MURMUR_TRY(source_->Finish(plan_, progress_, stop));
   return options_.only != nullptr ? FindUnseenOfOnly() : FindUnseen(stop);
 }
 
 Status RowCheck::AddLater(std::stop_token stop) {
   for (;;) {
-    MURMUR_ASSIGN(const auto splits, source_->More(plan_, progress_));
+    MURMUR_ASSIGN(const auto splits, source_->More(plan_, progress_, stop));
     if (splits.empty()) return {};
     MURMUR_TRY(ReadSplits(splits, stop));
   }
@@ -185,14 +186,16 @@ Status RowCheck::ReadSplits(const std::vector<Split>& splits, std::stop_token st
   }
   threads.clear();
   if (stop.stop_requested()) return Stopped();
+  // One that failed has stopped the others.
   for (const Status& outcome : outcomes) {
     if (outcome.code() != Code::kCancelled) MURMUR_TRY(outcome);
   }
+  for (const Status& outcome : outcomes) MURMUR_TRY(Unasked(outcome, /*asked=*/false));
   return {};
 }
 
 Status RowCheck::ReadSplit(Worker* worker, const Split& split, const std::stop_token& stop) {
-  MURMUR_ASSIGN(const auto stream, source_->Open(split, "", pipeline_->projection()));
+  MURMUR_ASSIGN(const auto stream, source_->Open(split, "", pipeline_->projection(), stop));
   SplitProgress progress;
   while (!stop.stop_requested()) {
     worker->batch()->Clear();

@@ -2,6 +2,7 @@
 // Threads: one at a time.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -25,6 +26,9 @@ class RowDeltas {
   };
 
   RowDeltas(std::shared_ptr<const Pipeline> pipeline, const FoldOptions& options);
+
+  // The version has seen times up to here: what had expired stays so over a restart.
+  void BeginAt(int64_t newest_time) { newest_time_ = std::max(newest_time_, newest_time); }
 
   // Adds the rows; the batch is used up. `latest_time`: as in Folder::Context.
   void Add(int64_t latest_time, RecordBatch* batch, SplitProgress* progress,

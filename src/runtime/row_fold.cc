@@ -21,6 +21,9 @@ constexpr size_t kTables = 4;        // two that are filled, two that are commit
 constexpr size_t kSmallCommitBytes = size_t{3} << 20;
 constexpr std::chrono::seconds kLargeCommitEvery{1};
 constexpr std::chrono::milliseconds kCommittingWait{5};
+// Live stands still for a read this long at most: what it has to read may be gone some time.
+constexpr std::chrono::seconds kRoomPatience{10};
+constexpr std::chrono::milliseconds kRoomWait{20};
 
 // What waits for reads under way, of all that is not committed.
 constexpr size_t kHeldShare = 8;
@@ -47,6 +50,7 @@ void RowWorker::BeginRead(SplitWork* work) {
 }
 
 Status RowWorker::Count(SplitWork* work) {
+  if (!run_.is_scan) run_.rows->WaitForRoom(run_);
   MURMUR_TRY(run_.rows->Count(&run_, work, &batch_));
   if (!run_.TooManyErrors()) return {};
   MURMUR_TRY(CommitAll());
@@ -80,7 +84,7 @@ Result<std::shared_ptr<RowFold>> RowFold::OfScan(const std::shared_ptr<const Pip
                                                  const SnapshotSource::ProgressMap& progress,
                                                  RowsAsOf as_of) {
   if (plan.method == TableMethod::kLedger) {
-    return WithLedger(pipeline, table, options, LedgerMethod::Phase::kScanning);
+    return AtNewestTime(WithLedger(pipeline, table, options, LedgerMethod::Phase::kScanning));
   }
   MURMUR_TRY(CheckCut(pipeline->definition()));
   std::vector<RowRange> ranges;
@@ -99,13 +103,20 @@ Result<std::shared_ptr<RowFold>> RowFold::OfLive(const std::shared_ptr<const Pip
                                                  StateTable* table, const FoldOptions& options,
                                                  TableMethod method) {
   if (method == TableMethod::kLedger) {
-    auto rows = WithLedger(pipeline, table, options, LedgerMethod::Phase::kLive);
-    MURMUR_TRY(rows->LoadSnapshots());
+    auto rows = AtNewestTime(WithLedger(pipeline, table, options, LedgerMethod::Phase::kLive));
+    if (rows.ok()) MURMUR_TRY((*rows)->LoadSnapshots());
     return rows;
   }
   MURMUR_TRY(CheckCut(pipeline->definition()));
   MURMUR_TRY(CutMap::CheckSettled(*table));
   return WithCuts(pipeline, table, options, CutMap(0));
+}
+
+Result<std::shared_ptr<RowFold>> RowFold::AtNewestTime(std::shared_ptr<RowFold> fold) {
+  MURMUR_ASSIGN(const auto snapshot, fold->table_->Snapshot());
+  MURMUR_ASSIGN(const int64_t newest, snapshot->NewestTime());
+  fold->deltas_.BeginAt(newest);
+  return fold;
 }
 
 RowFold::RowFold(std::shared_ptr<const Pipeline> pipeline, StateTable* table,
@@ -128,6 +139,15 @@ void RowFold::BeginRead(const SplitWork& work) {
   method_->BeginRead(work);
 }
 
+void RowFold::WaitForRoom(const FoldRun& run) {
+  const auto give_up = std::chrono::steady_clock::now() + kRoomPatience;
+  std::unique_lock lock(mutex_);
+  while (!method_->HasRoom() && failure_.ok() && !run.stop.stop_requested() &&
+         !run.abort.stop_requested() && std::chrono::steady_clock::now() < give_up) {
+    room_.wait_for(lock, kRoomWait);
+  }
+}
+
 Status RowFold::Count(FoldRun* run, SplitWork* work, RecordBatch* batch) {
   const std::lock_guard lock(mutex_);
   MURMUR_TRY(failure_);
@@ -143,6 +163,7 @@ Status RowFold::Count(FoldRun* run, SplitWork* work, RecordBatch* batch) {
   absent_.Note(*batch, &work->progress);
   // What a batch left undone must not be committed.
   failure_ = method_->Take(*run, work, batch);
+  if (run->is_scan) room_.notify_all();
   MURMUR_TRY(failure_);
   if (work->read_again) return {};
   work->progress.position = batch->after;

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <chrono>
+#include <condition_variable>
 #include <functional>
 #include <future>
 #include <map>
@@ -59,6 +60,10 @@ class RowFold {
   // Live begins behind `place` of the log. Before anything is counted.
   void BeginBehind(std::string_view place) { method_->BeginBehind(place); }
 
+  // Live waits here before it counts, while reads of a scan have too much to do; in vain for
+  // kRoomPatience at most, until `run` is to end.
+  void WaitForRoom(const FoldRun& run);
+
   // As FoldWorker; `run` says whether the batch is of a scan, and outlives its Detach.
   void BeginRead(const SplitWork& work);
   Status Count(FoldRun* run, SplitWork* work, RecordBatch* batch);
@@ -89,6 +94,8 @@ class RowFold {
   Status LoadSnapshots();
   Status NoteSnapshots(const RecordBatch& batch);
   Status TellOfSecondSnapshot(const std::string& topic);
+  // Windows expire by what the version has seen, earlier runs included.
+  static Result<std::shared_ptr<RowFold>> AtNewestTime(std::shared_ptr<RowFold> fold);
   void NoteMoved(FoldRun* run, SplitWork* work);
   size_t PendingBytes() const { return deltas_.bytes() + method_->PendingBytes(); }
   bool IsCommitting() const;
@@ -101,6 +108,7 @@ class RowFold {
   StateTable* const table_;
   const FoldOptions options_;
 
+  std::condition_variable room_;
   mutable std::mutex mutex_;  // guards all below
   AbsentFields absent_;
   RowDeltas deltas_;

@@ -593,6 +593,41 @@ TEST(RowFoldTest, WhatIsKeptOfTheLedgerInMemoryFollowsItsCommits) {
   EXPECT_EQ(Dump(*table), Folded(pipeline, {{0, last}}));
 }
 
+// What live has made of the days of rows, one batch each; a process for each, or one for all.
+SplitProgress AfterDays(const std::vector<int64_t>& days, bool restarts) {
+  const auto pipeline = PipelineOf(
+      "name: rows\nkey: [group]\ntime: {field: at, unit: s}\nwindow: {every: 1d, keep: 2d}\n"
+      "aggregates: {n: count, total: sum(amount)}\n"
+      "source: {mongo: {uri: unused, database: d, collection: c}}\n");
+  const StateSchema schema{.monoids = pipeline->Monoids(), .buckets = pipeline->buckets()};
+  const auto table = *OpenMemoryTable(MakeMemoryStore({}, schema), schema);
+  const FoldOptions options;
+  const auto open = [&] {
+    return *RowFold::OfLive(pipeline, table.get(), options, TableMethod::kLedger);
+  };
+  auto fold = open();
+  FoldRun live(pipeline, table.get(), options);
+  SplitWork work;
+  work.split.id = kLiveSplit;
+  for (size_t i = 0; i < days.size(); ++i) {
+    Rows rows(*pipeline);
+    rows.Add(static_cast<int>(i), Row{.amount = 1, .day = days[i]});
+    RecordBatch batch(pipeline->projection());
+    rows.FillInto(&batch, std::to_string(i));
+    EXPECT_EQ(fold->Count(&live, &work, &batch), Status());
+    EXPECT_EQ(fold->CommitAll(), Status());
+    work.committed = work.progress.position;
+    if (restarts) fold = open();
+  }
+  return (*(*table->Snapshot())->Progress())[kLiveSplit];
+}
+
+TEST(RowFoldTest, WhatHasExpiredStaysSoOverARestart) {
+  const SplitProgress expected = AfterDays({1, 10, 3, 9, 2, 11}, false);
+  EXPECT_EQ(expected.expired, 2u);
+  EXPECT_EQ(AfterDays({1, 10, 3, 9, 2, 11}, true), expected);
+}
+
 TEST(RowFoldTest, CutsEndAtTheRowsAsTheyAre) {
   EXPECT_EQ(FirstFailure(Runs(), Seed(), {.cut = true}), std::nullopt);
 }

@@ -29,6 +29,8 @@ class RowMethod {
 
   // What changed up to this place of the log has come, or is in all reads.
   virtual void BeginBehind(std::string_view /*place*/) {}
+  // Live may go on: there is room for what it brings while reads are under way.
+  virtual bool HasRoom() const { return true; }
   // A read of what is left of a scan's split begins: what it finds is as of now, or of later.
   virtual void BeginRead(const SplitWork& /*work*/) {}
   // Adds what the batch comes to, all but its position. Where a scan's batch can't be counted any

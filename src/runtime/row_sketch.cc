@@ -3,20 +3,23 @@
 #include <algorithm>
 #include <deque>
 
+// Its functions as part of this file: nothing is to be linked, here or by users of the library.
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 #include "monoid/hash.h"
 
 namespace murmur {
 namespace {
 
-constexpr uint64_t kHighSeed = 0x1f83d9abfb41bd6bull;
-constexpr uint64_t kLowSeed = 0x5be0cd19137e2179ull;
+constexpr uint64_t kPlaceSeed = 0x5be0cd19137e2179ull;
 constexpr uint64_t kCheckSeed = 0x510e527fade682d1ull;
 constexpr size_t kRowsMin = 1000;  // few cells hold fewer than their share
 // Cells for each row: with three parts, 1.23 are enough of many.
 constexpr double kCellsPerRow = 1.4;
 
 uint64_t CheckOf(const RowHash& row) noexcept {
-  return hash_internal::Mix(row.high ^ kCheckSeed, row.low ^ kHighSeed);
+  return hash_internal::Mix(row.high ^ kCheckSeed, row.low ^ kCheckSeed);
 }
 
 size_t PartCells(size_t rows, size_t parts) {
@@ -27,7 +30,8 @@ size_t PartCells(size_t rows, size_t parts) {
 }  // namespace
 
 RowHash HashRow(std::string_view key) noexcept {
-  return {.high = HashBytes(key, kHighSeed), .low = HashBytes(key, kLowSeed)};
+  const XXH128_hash_t hash = XXH3_128bits(key.data(), key.size());
+  return {.high = hash.high64, .low = hash.low64};
 }
 
 RowSketch::RowSketch(size_t rows)
@@ -35,7 +39,7 @@ RowSketch::RowSketch(size_t rows)
       cells_(std::make_unique<Cell[]>(kParts * part_cells_)) {}
 
 size_t RowSketch::CellOf(const RowHash& row, size_t part) const noexcept {
-  const uint64_t mixed = hash_internal::Mix(row.low + part, row.high ^ kLowSeed);
+  const uint64_t mixed = hash_internal::Mix(row.low + part, row.high ^ kPlaceSeed);
   return part * part_cells_ + mixed % part_cells_;
 }
 

@@ -18,6 +18,36 @@ std::set<uint64_t> LowBits(const std::vector<RowHash>& rows) {
   return bits;
 }
 
+// One word of theirs is a constant that a hash multiplies by, so that the words before it, or
+// behind, are lost where the product is all that is kept.
+TEST(RowSketchTest, KeysWithAWordThatCancelsAnotherDiffer) {
+  for (const uint64_t word : {0xe7037ed1a0b428dbull, 0xa0761d6478bd642full, 0x8ebc6af09c88c6e3ull,
+                              0x1f83d9abfb41bd6bull, 0x5be0cd19137e2179ull, 0ull}) {
+    const std::string constant(reinterpret_cast<const char*>(&word), sizeof word);
+    for (size_t at = 0; at < 4; ++at) {
+      for (size_t differs = 0; differs < 4; ++differs) {
+        if (differs == at) continue;
+        std::set<std::pair<uint64_t, uint64_t>> hashes;
+        for (int i = 0; i < 100; ++i) {
+          std::string key(32, '-');
+          key.replace(8 * differs, 8, "word " + std::to_string(100 + i));
+          key.replace(8 * at, 8, constant);
+          const RowHash hash = HashRow(key);
+          hashes.emplace(hash.high, hash.low);
+        }
+        EXPECT_EQ(hashes.size(), 100u) << "word " << at << " is " << word;
+      }
+    }
+  }
+}
+
+// As the reference implementation has it: python-xxhash, xxh3_128_hexdigest.
+TEST(RowSketchTest, TheHashIsXxh3) {
+  const RowHash empty = HashRow("");
+  EXPECT_EQ(empty.high, 0x99aa06d3014798d8ull);
+  EXPECT_EQ(empty.low, 0x6001c324468d497full);
+}
+
 TEST(RowSketchTest, WhatIsAddedAndRemovedLeavesNoTrace) {
   RowSketch sketch(1000);
   for (int i = 0; i < 1'000'000; ++i) sketch.Add(Row(i));

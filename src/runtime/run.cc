@@ -23,9 +23,10 @@ class NoSnapshot final : public SnapshotSource {
   std::string_view Name() const noexcept override { return name_; }
   Result<HandoffToken> CaptureHandoff(std::stop_token /*stop*/) override { return HandoffToken(); }
   Result<ScanPlan> Scan(std::stop_token /*stop*/) override { return ScanPlan{.source = name_}; }
-  Status Resume(const ScanPlan& /*plan*/) override { return {}; }
+  Status Resume(const ScanPlan& /*plan*/, std::stop_token /*stop*/) override { return {}; }
   Result<std::unique_ptr<RecordStream>> Open(const Split& split, const Position& /*after*/,
-                                             const Projection& /*projection*/) override {
+                                             const Projection& /*projection*/,
+                                             std::stop_token /*stop*/) override {
     return Status(Code::kInvalidArgument, "no such split: " + split.id);
   }
   Status Close() override { return {}; }

@@ -32,6 +32,12 @@ ScanRunner::ScanRunner(std::shared_ptr<const Pipeline> pipeline, SnapshotSource*
 }
 
 Status ScanRunner::Run(std::stop_token stop) {
+  run_.UseFor(stop);
+  Status status = RunToEnd(stop);
+  return Unasked(std::move(status), stop.stop_requested());
+}
+
+Status ScanRunner::RunToEnd(std::stop_token stop) {
   MURMUR_TRY(Prepare(stop));
   if (run_.TooManyErrors()) {
     run_.Fail(TooManyDeadLetters(run_));
@@ -80,7 +86,7 @@ Status ScanRunner::ReadOn(FoldWorker* worker, SplitWork* work, std::stop_token s
   worker->BeginRead(work);
   Projection projection = run_.pipeline->projection();
   projection.before = run_.rows && run_.rows->needs_before();
-  MURMUR_ASSIGN(auto stream, source_->Open(work->split, work->progress.position, projection));
+  MURMUR_ASSIGN(auto stream, source_->Open(work->split, work->progress.position, projection, stop));
   while (!work->read_again && !stop.stop_requested() && !run_.abort.stop_requested()) {
     MURMUR_ASSIGN(const ReadState state, stream->Read(stop, worker->EmptyBatch()));
     switch (state) {
@@ -94,9 +100,9 @@ Status ScanRunner::ReadOn(FoldWorker* worker, SplitWork* work, std::stop_token s
 
 bool ScanRunner::FindMore(std::stop_token stop) {
   if (stop.stop_requested() || run_.abort.stop_requested()) return false;
-  const auto find = [this]() -> Status {
+  const auto find = [this, &stop]() -> Status {
     MURMUR_ASSIGN(const auto done, Progress());
-    MURMUR_ASSIGN(const auto splits, source_->More(plan_, done));
+    MURMUR_ASSIGN(const auto splits, source_->More(plan_, done, stop));
     next_work_ = work_.size();
     for (const Split& split : splits) AddWork(split, done);
     return {};
@@ -108,7 +114,7 @@ bool ScanRunner::FindMore(std::stop_token stop) {
 Status ScanRunner::Prepare(std::stop_token stop) {
   MURMUR_ASSIGN(auto plan, run_.table->Plan());
   if (plan) {
-    MURMUR_TRY(source_->Resume(*plan));
+    MURMUR_TRY(source_->Resume(*plan, stop));
     plan_ = *std::move(plan);
   } else {
     TableMethod method = TableMethod::kLedger;
@@ -160,7 +166,7 @@ Status ScanRunner::Complete(std::stop_token stop) {
   if (companion_ != nullptr) MURMUR_TRY(companion_->CatchUp(stop));
   MURMUR_ASSIGN(const auto progress, Progress());
   MURMUR_TRY(CheckUsable(*run_.pipeline, progress));
-  MURMUR_ASSIGN(ScanEnd end, source_->Finish(plan_, progress));
+  MURMUR_ASSIGN(ScanEnd end, source_->Finish(plan_, progress, stop));
   end.keep_ids = run_.options.overlap_until.has_value();
   return run_.table->Complete(end);
 }

@@ -13,6 +13,7 @@
 #include <memory>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "fold/pipeline.h"
 #include "murmur/source.h"
@@ -58,8 +59,11 @@ class ScanRunner {
   void Abort(Status failure) { run_.Fail(std::move(failure)); }
 
   const FoldProgress& progress() const noexcept { return run_.progress; }
+  // What a user should know, once; from any thread.
+  std::vector<std::string> TakeNotes() { return run_.retrying.TakeNotes(); }
 
  private:
+  Status RunToEnd(std::stop_token stop);
   Status Prepare(std::stop_token stop);
   void AddWork(const Split& split, const std::map<std::string, SplitProgress>& done);
   void ReadWork(std::stop_token stop);

@@ -99,6 +99,21 @@ TEST_F(ScanRunnerTest, ThreadsBatchesAndCommitsDoNotChangeTheState) {
   }
 }
 
+TEST_F(ScanRunnerTest, ASourceThatEndsUnaskedIsAFailure) {
+  LoadRows(4500);
+  behaviour_.failure = Status(Code::kCancelled, "the driver gave up");
+  for (const uint32_t threads : {1u, 3u}) {
+    NewStore();
+    behaviour_.fail_at_read = behaviour_.reads + 7;
+    const Status status = RunOnce(Options(threads));
+    EXPECT_EQ(status.code(), Code::kUnavailable);
+    EXPECT_THAT(std::string(status.message()), HasSubstr("nobody asked it to stop: the driver"));
+    EXPECT_EQ(store_->info.status, VersionStatus::kFailed);
+    behaviour_.fail_at_read = -1;
+    EXPECT_EQ(RunOnce(Options(threads)), Status());
+  }
+}
+
 TEST_F(ScanRunnerTest, ACrashAtAnyCommitLeavesNoTrace) {
   LoadRows(2300);
   ASSERT_EQ(RunOnce(Options(1)), Status());

@@ -84,14 +84,24 @@ Status CheckKeep(const Pipeline& pipeline, const StateDirectory& directory, uint
   return plan && plan->method == TableMethod::kCut ? CheckCut(definition) : Status();
 }
 
-Result<std::vector<uint64_t>> DropOldVersions(const Definition& definition,
-                                              StateDirectory* directory) {
-  MURMUR_ASSIGN(const auto served, directory->Served());
-  std::vector<uint64_t> dropped;
-  for (size_t i = std::max<size_t>(definition.keep_versions, 1); i < served.size(); ++i) {
-    if (directory->DropVersion(served[i]).ok()) dropped.push_back(served[i]);
+void DropOldVersions(const Definition& definition, StateDirectory* directory,
+                     SwapSummary* summary) {
+  const auto served = directory->Served();
+  if (!served.ok()) {
+    summary->warnings.push_back("old versions are not dropped: " +
+                                std::string(served.status().message()));
+    return;
   }
-  return dropped;
+  for (size_t i = std::max<size_t>(definition.keep_versions, 1); i < served->size(); ++i) {
+    const uint64_t number = (*served)[i];
+    const Status dropped = directory->DropVersion(number);
+    if (dropped.ok()) summary->dropped.push_back(number);
+    // Another process has dropped it, or still uses it: it goes with the next swap.
+    const Code code = dropped.code();
+    if (dropped.ok() || code == Code::kNotFound || code == Code::kFailedPrecondition) continue;
+    summary->warnings.push_back("dropping version " + std::to_string(number) + ": " +
+                                std::string(dropped.message()));
+  }
 }
 
 }  // namespace murmur

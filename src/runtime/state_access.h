@@ -9,6 +9,7 @@
 #include "fold/pipeline.h"
 #include "murmur/definition.h"
 #include "murmur/state.h"
+#include "murmur/versions.h"
 #include "state/state_directory.h"
 
 namespace murmur {
@@ -42,8 +43,7 @@ Result<OpenedVersion> OpenVersion(const Definition& definition, const StateDirec
 Status CheckKeep(const Pipeline& pipeline, const StateDirectory& directory, uint64_t number);
 
 // Drops the oldest complete versions that served, beyond those that the definition keeps; one that
-// is in use stays. Returns what it dropped.
-Result<std::vector<uint64_t>> DropOldVersions(const Definition& definition,
-                                              StateDirectory* directory);
+// is in use stays. Adds what it dropped, and what it could not, to the summary of the swap.
+void DropOldVersions(const Definition& definition, StateDirectory* directory, SwapSummary* summary);
 
 }  // namespace murmur

@@ -37,9 +37,20 @@ Result<SwapSummary> MoveAlias(const Definition& definition, StateDirectory* dire
   summary.serving = number;
   MURMUR_ASSIGN(summary.replaced, directory->Current());
   if (summary.replaced == number) summary.replaced.reset();
-  MURMUR_TRY(directory->SetCurrent(number, beside_writer));
-  MURMUR_ASSIGN(summary.dropped, DropOldVersions(definition, directory));
+  MURMUR_TRY(SetCurrent(directory, number, beside_writer, &summary));
+  DropOldVersions(definition, directory, &summary);
   return summary;
+}
+
+Status SetCurrent(StateDirectory* directory, uint64_t number, bool beside_writer,
+                  SwapSummary* summary) {
+  Status undurable;
+  MURMUR_TRY(directory->SetCurrent(number, beside_writer, &undurable));
+  if (!undurable.ok()) {
+    summary->warnings.push_back("a loss of power now may take the swap back: " +
+                                std::string(undurable.message()));
+  }
+  return {};
 }
 
 Result<std::optional<SwapSummary>> AskOwnerToSwap(const StateDirectory& directory, uint64_t number,
@@ -94,6 +105,7 @@ Result<SwapSummary> SwitchTo(const Definition& definition, StateDirectory* direc
 
 std::string SwapSummaryToJson(const SwapSummary& summary) {
   nlohmann::json json = {{"serving", summary.serving}, {"dropped", summary.dropped}};
+  if (!summary.warnings.empty()) json["warnings"] = summary.warnings;
   if (summary.replaced) json["replaced"] = *summary.replaced;
   return JsonText(json);
 }
@@ -104,6 +116,9 @@ Result<SwapSummary> SwapSummaryFromJson(std::string_view text) {
     SwapSummary summary;
     summary.serving = json.at("serving").get<uint64_t>();
     summary.dropped = json.at("dropped").get<std::vector<uint64_t>>();
+    if (json.contains("warnings")) {
+      summary.warnings = json["warnings"].get<std::vector<std::string>>();
+    }
     if (json.contains("replaced")) summary.replaced = json.at("replaced").get<uint64_t>();
     return summary;
   } catch (const nlohmann::json::exception& e) {

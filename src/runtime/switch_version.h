@@ -18,6 +18,10 @@ namespace murmur {
 Result<SwapSummary> MoveAlias(const Definition& definition, StateDirectory* directory,
                               uint64_t number, bool beside_writer);
 
+// StateDirectory::SetCurrent; that the alias has moved and may not be durable is a warning.
+Status SetCurrent(StateDirectory* directory, uint64_t number, bool beside_writer,
+                  SwapSummary* summary);
+
 // Asks the process that follows a live source for the serving version to swap in version `number`,
 // which it first lets catch up; waits for the end of it. At once if it serves already. Nothing
 // where there is no such process; `has_owner` says then whether another one answered for that

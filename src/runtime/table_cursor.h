@@ -31,6 +31,7 @@ class TableCursor final : public DeltaCursor {
     *value = value_;
     return true;
   }
+  void Rewind() override { next_ = 0; }
 
  private:
   static constexpr size_t kAhead = 20;
@@ -44,7 +45,7 @@ class TableCursor final : public DeltaCursor {
 class ValuesCursor final : public DeltaCursor {
  public:
   ValuesCursor(const std::map<std::string, std::string>& values, bool replaces)
-      : next_(values.begin()), end_(values.end()), replaces_(replaces) {}
+      : begin_(values.begin()), next_(begin_), end_(values.end()), replaces_(replaces) {}
   bool Next(std::string_view* key, std::string_view* value) override {
     if (next_ == end_) return false;
     *key = next_->first;
@@ -52,9 +53,11 @@ class ValuesCursor final : public DeltaCursor {
     ++next_;
     return true;
   }
+  void Rewind() override { next_ = begin_; }
   bool Replaces() const override { return replaces_; }
 
  private:
+  const std::map<std::string, std::string>::const_iterator begin_;
   std::map<std::string, std::string>::const_iterator next_, end_;
   const bool replaces_;
 };
@@ -80,6 +83,11 @@ class ReplacingCursor final : public DeltaCursor {
     if (has_group_ && group_key_ == next_->first) has_group_ = false;
     ++next_;
     return true;
+  }
+  void Rewind() override {
+    groups_.Rewind();
+    next_ = replaced_.begin();
+    has_group_ = groups_.Next(&group_key_, &group_value_);
   }
   bool Replaces() const override { return replaces_; }
 

@@ -1,6 +1,8 @@
 #include "runtime/table_runner.h"
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 #include "runtime/capture_behind.h"
 #include "runtime/choose_method.h"
@@ -19,6 +21,7 @@ TableRunner::TableRunner(std::shared_ptr<const Pipeline> pipeline, SnapshotSourc
       rows_(rows),
       changes_(changes),
       table_(table),
+      retrying_(table, scan.store_pace),
       scan_options_(scan),
       live_options_(live),
       as_of_(std::move(as_of)),
@@ -27,7 +30,8 @@ TableRunner::TableRunner(std::shared_ptr<const Pipeline> pipeline, SnapshotSourc
 TableRunner::~TableRunner() { (void)StopFollowing(); }
 
 Status TableRunner::Run(std::stop_token stop) {
-  if (as_of_) MURMUR_TRY(StorePositions(*as_of_, table_));  // live goes on from there
+  retrying_.UseFor(stop);
+  if (as_of_) MURMUR_TRY(StorePositions(*as_of_, &retrying_));  // live goes on from there
   Status status = scan_.Run(stop);
   (void)StopFollowing();
   return status;
@@ -45,6 +49,9 @@ std::shared_ptr<LiveRunner> TableRunner::NewLive() {
   auto live = std::make_shared<LiveRunner>(pipeline_, changes_, table_, live_options_, fold_);
   live->RunBeside([this] { return ScanSeconds(); });
   const std::lock_guard lock(mutex_);
+  if (following_) {
+    for (std::string& note : following_->TakeNotes()) notes_.push_back(std::move(note));
+  }
   following_ = live;
   return live;
 }
@@ -60,8 +67,15 @@ LiveLag TableRunner::Lag() const {
 }
 
 std::vector<std::string> TableRunner::TakeNotes() {
-  const auto live = Live();
-  return live ? live->TakeNotes() : std::vector<std::string>();
+  std::vector<std::string> notes = retrying_.TakeNotes();
+  const auto add = [&notes](std::vector<std::string> more) {
+    std::move(more.begin(), more.end(), std::back_inserter(notes));
+  };
+  add(scan_.TakeNotes());
+  const std::lock_guard lock(mutex_);
+  add(std::exchange(notes_, {}));
+  if (following_) add(following_->TakeNotes());
+  return notes;
 }
 
 std::optional<double> TableRunner::ScanSeconds() const {
@@ -82,7 +96,7 @@ Result<TableMethod> TableRunner::Choose(std::stop_token stop) {
 Result<std::shared_ptr<RowFold>> TableRunner::Begin(const ScanPlan& plan,
                                                     const ProgressMap& progress,
                                                     std::stop_token stop) {
-  MURMUR_ASSIGN(fold_, RowFold::OfScan(pipeline_, table_, scan_options_, *rows_, plan, progress,
+  MURMUR_ASSIGN(fold_, RowFold::OfScan(pipeline_, &retrying_, scan_options_, *rows_, plan, progress,
                                        as_of_ ? RowsAsOf::kBegin : RowsAsOf::kPosition));
   MURMUR_ASSIGN(const auto positions, LivePositions(plan, progress, stop));
   for (const auto& [split, position] : positions) {
@@ -101,7 +115,7 @@ Result<LiveSource::PositionMap> TableRunner::LivePositions(const ScanPlan& plan,
                                                            const ProgressMap& progress,
                                                            std::stop_token stop) {
   if (!HasLivePositions(progress, plan)) {
-    MURMUR_ASSIGN(const auto token, table_->Token());
+    MURMUR_ASSIGN(const auto token, retrying_.Token());
     MURMUR_ASSIGN(const auto splits, changes_->Splits(stop));
     return changes_->Begin(splits, token.value_or(HandoffToken()), stop);
   }

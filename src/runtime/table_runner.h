@@ -63,6 +63,7 @@ class TableRunner final : private ScanRunner::Companion {
   SnapshotSource* const rows_;
   LiveSource* const changes_;
   StateTable* const table_;
+  RetryingTable retrying_;  // what the fold of both commits to
   const FoldOptions scan_options_, live_options_;
   const std::optional<LiveSource::PositionMap> as_of_;
   std::shared_ptr<RowFold> fold_;  // since Begin
@@ -70,6 +71,7 @@ class TableRunner final : private ScanRunner::Companion {
   std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
   mutable std::mutex mutex_;
   std::shared_ptr<LiveRunner> following_;  // under mutex_; null: not yet
+  std::vector<std::string> notes_;         // under mutex_; of those that followed before
   Status followed_;                        // written by the thread
   std::jthread follower_;
 };

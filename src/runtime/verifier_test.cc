@@ -179,9 +179,10 @@ class RowSource final : public SnapshotSource {
                                {.id = "1", .bytes = 1, .payload = "1"}},
                     .payload = ""};
   }
-  Status Resume(const ScanPlan& /*plan*/) override { return {}; }
+  Status Resume(const ScanPlan& /*plan*/, std::stop_token /*stop*/) override { return {}; }
   Result<std::unique_ptr<RecordStream>> Open(const Split& split, const Position& /*after*/,
-                                             const Projection& /*projection*/) override {
+                                             const Projection& /*projection*/,
+                                             std::stop_token /*stop*/) override {
     const int half = kKeys / 2;
     const int begin = split.payload == "0" ? 0 : half;
     return std::unique_ptr<RecordStream>(
@@ -237,7 +238,8 @@ class LogSource final : public LiveSource {
   }
   Result<std::unique_ptr<RecordStream>> Open(const Split& /*split*/, const Position& after,
                                              const Projection& /*projection*/,
-                                             std::function<void()> wake) override {
+                                             std::function<void()> wake,
+                                             std::stop_token /*stop*/) override {
     wake();
     return std::unique_ptr<RecordStream>(
         std::make_unique<LogStream>(table_, *pipeline_, std::stoull(after)));

@@ -30,6 +30,7 @@ Status FillProgress(const StateTable& table, VersionRow* row) {
   row->records = total.sum.records;
   row->dead_letters = DeadCount(total.sum);
   row->splits_done = total.splits_done;
+  row->damaged = table.Undamaged().message();
   return {};
 }
 

@@ -8,6 +8,7 @@
 #include <sstream>
 #include <thread>
 
+#include "source/detachable_thread.h"
 #include "source/hive_stream.h"
 
 namespace murmur {
@@ -66,7 +67,10 @@ Result<HandoffToken> ObjectSource::CaptureHandoff(std::stop_token stop) {
 Result<ScanPlan> ObjectSource::Scan(std::stop_token stop) {
   ahead_.Begin({});
   notes_.clear();
-  MURMUR_ASSIGN(Listing listing, options_.objects->List(stop));
+  MURMUR_ASSIGN(Listing listing,
+                UnlessStopped<Listing>(stop, options_.name, [objects = options_.objects, stop] {
+                  return objects->List(stop);
+                }));
   frozen_.clear();
   for (Listing::Entry& entry : listing.entries) frozen_.push_back(std::move(entry.object));
   notes_ = std::move(listing.notes);
@@ -154,14 +158,14 @@ Status ObjectSource::AddSplits(const PickedObject& picked, std::string_view suff
   return Status();
 }
 
-Status ObjectSource::Resume(const ScanPlan& plan) {
+Status ObjectSource::Resume(const ScanPlan& plan, std::stop_token stop) {
   if (plan.source != options_.name) {
     return Status(Code::kInvalidArgument, fmt::format("the plan is of source '{}', not of '{}'",
                                                       plan.source, options_.name));
   }
   ahead_.Begin({});
   MURMUR_ASSIGN(frozen_, ParseObjects(plan.payload));
-  MURMUR_ASSIGN(const auto changes, options_.objects->Compare(frozen_));
+  MURMUR_ASSIGN(const auto changes, Changes(stop));
   if (options_.objects->remote()) ahead_.Begin(plan.splits);
   return changes.AllThere();
 }
@@ -172,8 +176,15 @@ void ObjectSource::NoteAppeared(const std::vector<std::string>& names) {
                       names.size(), names.front()));
 }
 
-Result<ScanEnd> ObjectSource::Finish(const ScanPlan& plan, const ProgressMap&) {
-  MURMUR_ASSIGN(const auto changes, options_.objects->Compare(frozen_));
+Result<ObjectChanges> ObjectSource::Changes(const std::stop_token& stop) const {
+  return UnlessStopped<ObjectChanges>(
+      stop, options_.name,
+      [objects = options_.objects, frozen = frozen_] { return objects->Compare(frozen); });
+}
+
+Result<ScanEnd> ObjectSource::Finish(const ScanPlan& plan, const ProgressMap&,
+                                     std::stop_token stop) {
+  MURMUR_ASSIGN(const auto changes, Changes(stop));
   if (options_.objects->remote()) MURMUR_TRY(changes.changed);
   NoteAppeared(changes.appeared);
   return ScanEnd{.live_from = {}, .inexact = plan.inexact};
@@ -185,7 +196,9 @@ Status ObjectSource::Close() {
 }
 
 Result<std::unique_ptr<RecordStream>> ObjectSource::Open(const Split& split, const Position& after,
-                                                         const Projection& projection) {
+                                                         const Projection& projection,
+                                                         std::stop_token stop) {
+  if (stop.stop_requested()) return Status(Code::kCancelled, split.id);
   return ahead_.Open(split, after, projection);
 }
 

@@ -79,13 +79,15 @@ class ObjectSource : public SnapshotSource {
   std::string_view Name() const noexcept override { return options_.name; }
   Result<HandoffToken> CaptureHandoff(std::stop_token stop) override;
   Result<ScanPlan> Scan(std::stop_token stop) override;
-  Status Resume(const ScanPlan& plan) override;
+  Status Resume(const ScanPlan& plan, std::stop_token stop) override;
   Result<std::unique_ptr<RecordStream>> Open(const Split& split, const Position& after,
-                                             const Projection& projection) override;
+                                             const Projection& projection,
+                                             std::stop_token stop) override;
   std::vector<std::string> Notes() const override { return notes_; }
   // Looks once more whether objects of a remote store are what they were: a read there sees an
   // object's newest content, whatever was listed.
-  Result<ScanEnd> Finish(const ScanPlan& plan, const ProgressMap& progress) override;
+  Result<ScanEnd> Finish(const ScanPlan& plan, const ProgressMap& progress,
+                         std::stop_token stop) override;
   Status Close() override;
 
  protected:
@@ -109,6 +111,7 @@ class ObjectSource : public SnapshotSource {
   Result<size_t> FormatOf(const PickedObject& picked) const;
   Result<RecordMark> FirstRecordOf(size_t object, const ReadMode& mode,
                                    const Projection& projection);
+  Result<ObjectChanges> Changes(const std::stop_token& stop) const;
   void NoteAppeared(const std::vector<std::string>& names);
   Status AddAllSplits(const std::stop_token& stop, const std::vector<PickedObject>& picked,
                       std::vector<Split>* splits);

@@ -85,6 +85,7 @@ class SpreadKeys final : public DeltaCursor {
     *value = value_;
     return true;
   }
+  void Rewind() override { next_ = 0; }
 
  private:
   const int64_t count_;

@@ -18,6 +18,8 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kCreatingPrefix = "creating-";
 constexpr std::string_view kDroppedPrefix = "dropped-";
+constexpr std::string_view kDeadLettersPrefix = "dead-letters-v";
+constexpr std::string_view kDeadLettersSuffix = ".jsonl";
 constexpr size_t kServedMax = 32;  // that the alias remembers
 constexpr size_t kAliasBytesMax = 1024;
 
@@ -36,8 +38,6 @@ Status SyncPath(const std::string& path, int flags) {
   close(fd);
   return synced ? Status() : SystemError(error, "syncing", path);
 }
-
-Status SyncFolder(const std::string& path) { return SyncPath(path, O_RDONLY | O_DIRECTORY); }
 
 Status Rename(const std::string& from, const std::string& to) {
   return rename(from.c_str(), to.c_str()) == 0 ? Status() : SystemError(errno, "renaming", from);
@@ -63,6 +63,18 @@ Result<std::string> ReadFile(const std::string& path) {
   if (size < 0) return SystemError(error, "reading", path);
   text.resize(static_cast<size_t>(size));
   return text;
+}
+
+// The version that a name in the directory is of; 0: of none.
+uint64_t NumberOfName(std::string_view name) {
+  for (const std::string_view prefix :
+       {std::string_view("v"), kCreatingPrefix, kDroppedPrefix, kDeadLettersPrefix}) {
+    if (!name.starts_with(prefix)) continue;
+    name.remove_prefix(prefix.size());
+    if (name.ends_with(kDeadLettersSuffix)) name.remove_suffix(kDeadLettersSuffix.size());
+    return ParseNumber(name).value_or(0);
+  }
+  return 0;
 }
 
 // What a crash left of making or dropping versions. REQUIRES: the directory's lock
@@ -100,7 +112,8 @@ std::string StateDirectory::VersionPath(uint64_t number) const {
 
 std::string StateDirectory::DeadLetterPath(uint64_t number, std::optional<uint64_t> current) const {
   if (current.value_or(number) == number) return path_ + "/dead-letters.jsonl";
-  return path_ + "/dead-letters-v" + std::to_string(number) + ".jsonl";
+  return path_ + "/" + std::string(kDeadLettersPrefix) + std::to_string(number) +
+         std::string(kDeadLettersSuffix);
 }
 
 Result<std::vector<uint64_t>> StateDirectory::Versions() const {
@@ -136,6 +149,48 @@ Result<std::vector<uint64_t>> StateDirectory::ReadAlias() const {
   return numbers;
 }
 
+Status StateDirectory::SyncFolder() const {
+  if (options_.sync_folder) return options_.sync_folder(path_);
+  return SyncPath(path_, O_RDONLY | O_DIRECTORY);
+}
+
+// 0: no version was made yet, or only by programs that did not store it.
+Result<uint64_t> StateDirectory::ReadLastNumber() const {
+  const std::string file = path_ + "/last-version";
+  auto text = ReadFile(file);
+  if (!text.ok() && text.status().code() == Code::kNotFound) return uint64_t{0};
+  MURMUR_TRY(text);
+  if (text->ends_with('\n')) text->pop_back();
+  if (const auto number = ParseNumber(*text)) return *number;
+  return Status(Code::kDataLoss,
+                file +
+                    " holds no number: write the highest one that a version of this state ever " +
+                    "had into it");
+}
+
+// The highest number that a version has, or is known to have had.
+Result<uint64_t> StateDirectory::LastNumber() const {
+  MURMUR_ASSIGN(uint64_t last, ReadLastNumber());
+  MURMUR_ASSIGN(const auto served, ReadAlias());
+  for (const uint64_t number : served) last = std::max(last, number);
+  std::error_code error;
+  for (fs::directory_iterator it(path_, error), end; !error && it != end; it.increment(error)) {
+    last = std::max(last, NumberOfName(it->path().filename().string()));
+  }
+  if (error) return SystemError(error.value(), "reading the state directory", path_);
+  return last;
+}
+
+// Durable on return.
+Status StateDirectory::StoreLastNumber(uint64_t number) const {
+  MURMUR_ASSIGN(const uint64_t stored, ReadLastNumber());
+  if (stored >= number) return {};
+  const std::string file = path_ + "/last-version";
+  MURMUR_TRY(WriteFile(file + ".new", std::to_string(number) + "\n"));
+  MURMUR_TRY(Rename(file + ".new", file));
+  return SyncFolder();
+}
+
 Result<std::optional<uint64_t>> StateDirectory::Current() const {
   MURMUR_ASSIGN(const auto numbers, ReadAlias());
   return numbers.empty() ? std::optional<uint64_t>() : numbers.front();
@@ -155,7 +210,7 @@ Result<std::optional<uint64_t>> StateDirectory::SettledCurrent() const {
   return Current();
 }
 
-Status StateDirectory::SetCurrent(uint64_t number, bool beside_writer) {
+Status StateDirectory::SetCurrent(uint64_t number, bool beside_writer, Status* undurable) {
   MURMUR_ASSIGN(const auto lock, WriterLock::Wait(path_ + "/lock"));
   std::error_code error;
   if (!fs::is_directory(VersionPath(number), error)) {
@@ -177,7 +232,10 @@ Status StateDirectory::SetCurrent(uint64_t number, bool beside_writer) {
   const std::string file = path_ + "/current";
   MURMUR_TRY(WriteFile(file + ".new", lines));
   MURMUR_TRY(Rename(file + ".new", file));
-  MURMUR_TRY(SyncFolder(path_));
+  // Readers see it: from here on nothing may say that it failed.
+  if (Status synced = SyncFolder(); !synced.ok() && undurable != nullptr) {
+    *undurable = std::move(synced);
+  }
   if (before.value_or(number) == number) return Status();
   // A projection: opening either version for writing makes it again.
   fs::remove(DeadLetterPath(number, number), error);
@@ -202,14 +260,15 @@ Result<std::unique_ptr<StateTable>> StateDirectory::CreateVersion(VersionInfo in
                                                                   const StateSchema& schema) {
   {
     MURMUR_ASSIGN(const auto lock, WriterLock::Wait(path_ + "/lock"));
+    MURMUR_ASSIGN(const uint64_t last, LastNumber());
+    info.number = last + 1;
+    MURMUR_TRY(StoreLastNumber(info.number));
     RemoveLeftovers(path_);
-    MURMUR_ASSIGN(const auto versions, Versions());
-    info.number = versions.empty() ? 1 : versions.back() + 1;
     const std::string making =
         path_ + "/" + std::string(kCreatingPrefix) + std::to_string(info.number);
     MURMUR_TRY(RocksDbTable::Create({.path = making}, info, schema));
     MURMUR_TRY(Rename(making, VersionPath(info.number)));
-    MURMUR_TRY(SyncFolder(path_));
+    MURMUR_TRY(SyncFolder());
   }
   return OpenVersion(info.number, Access::kWrite, schema);
 }
@@ -253,12 +312,20 @@ Status StateDirectory::DropVersion(uint64_t number) {
   const std::string dropped = path_ + "/" + std::string(kDroppedPrefix) + std::to_string(number);
   {
     MURMUR_ASSIGN(const auto unused, WriterLock::Acquire(version + "/writer", version));
+    MURMUR_ASSIGN(const uint64_t last, LastNumber());
+    MURMUR_TRY(StoreLastNumber(last));
     MURMUR_TRY(Rename(version, dropped));
   }
-  MURMUR_TRY(SyncFolder(path_));
+  Status freed = SyncFolder();
   fs::remove(DeadLetterPath(number, current), error);
-  fs::remove_all(dropped, error);
-  return error ? SystemError(error.value(), "removing", dropped) : Status();
+  if (freed.ok()) {
+    fs::remove_all(dropped, error);
+    if (error) freed = SystemError(error.value(), "removing", dropped);
+  }
+  return freed.ok() ? freed
+                    : freed.Annotated("version " + std::to_string(number) +
+                                      " is dropped, but its space is not free before the next "
+                                      "version is made");
 }
 
 }  // namespace murmur

@@ -57,6 +57,78 @@ TEST_F(StateDirectoryTest, OnlyVersionsThatNobodyNeedsAreDropped) {
   EXPECT_EQ(third->Info()->number, 3u);
 }
 
+TEST_F(StateDirectoryTest, ANumberIsNeverUsedAgain) {
+  const auto make = [this] {
+    auto table = directory_->CreateVersion({}, TestSchema());
+    return table.ok() ? (*table)->Info()->number : 0;
+  };
+  EXPECT_EQ(make(), 1u);
+  EXPECT_EQ(make(), 2u);
+  for (const uint64_t number : {1, 2, 1}) ASSERT_EQ(directory_->SetCurrent(number), Status());
+  ASSERT_EQ(directory_->DropVersion(2), Status());
+  directory_ = *StateDirectory::Open(path_, Access::kWrite);
+  EXPECT_EQ(make(), 3u) << "2 served";
+  ASSERT_EQ(directory_->DropVersion(3), Status());
+  EXPECT_EQ(make(), 4u) << "3 never served";
+  std::filesystem::create_directories(path_ + "/creating-5");
+  std::filesystem::create_directories(path_ + "/dropped-7");
+  EXPECT_EQ(make(), 8u) << "7 was being dropped when a process was killed";
+  EXPECT_EQ(make(), 9u);
+}
+
+TEST_F(StateDirectoryTest, ANumberThatAnEarlierProgramGaveIsNotUsedAgain) {
+  ASSERT_TRUE(directory_->CreateVersion({}, TestSchema()).ok());
+  std::filesystem::remove(path_ + "/last-version");
+  std::ofstream(path_ + "/current") << "1\n6\n2\n";
+  EXPECT_EQ((*directory_->CreateVersion({}, TestSchema()))->Info()->number, 7u);
+  ASSERT_EQ(directory_->DropVersion(7), Status());
+  EXPECT_EQ((*directory_->CreateVersion({}, TestSchema()))->Info()->number, 8u);
+  std::filesystem::remove(path_ + "/last-version");
+  std::ofstream(path_ + "/dead-letters-v11.jsonl") << "";
+  ASSERT_EQ(directory_->DropVersion(8), Status());
+  std::filesystem::remove(path_ + "/dead-letters-v11.jsonl");
+  EXPECT_EQ((*directory_->CreateVersion({}, TestSchema()))->Info()->number, 12u);
+  std::ofstream(path_ + "/last-version") << "many\n";
+  EXPECT_EQ(directory_->CreateVersion({}, TestSchema()).status().code(), Code::kDataLoss);
+}
+
+TEST_F(StateDirectoryTest, ANumberThatCannotBeRememberedIsNotGiven) {
+  bool fails = true;
+  StateOptions options;
+  options.sync_folder = [&fails](const std::string& folder) {
+    return fails ? Status(Code::kUnavailable, folder + ": no") : Status();
+  };
+  directory_ = *StateDirectory::Open(path_, Access::kWrite, options);
+  EXPECT_EQ(directory_->CreateVersion({}, TestSchema()).status().code(), Code::kUnavailable);
+  EXPECT_TRUE(directory_->Versions()->empty());
+  fails = false;
+  EXPECT_EQ((*directory_->CreateVersion({}, TestSchema()))->Info()->number, 2u);
+}
+
+TEST_F(StateDirectoryTest, AnAliasThatHasMovedIsNoFailure) {
+  bool fails = false;
+  StateOptions options;
+  options.sync_folder = [&fails](const std::string& folder) {
+    return fails ? Status(Code::kUnavailable, folder + ": no") : Status();
+  };
+  directory_ = *StateDirectory::Open(path_, Access::kWrite, options);
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(directory_->CreateVersion({}, TestSchema()).ok());
+  ASSERT_EQ(directory_->SetCurrent(1), Status());
+  fails = true;
+  Status undurable;
+  EXPECT_EQ(directory_->SetCurrent(2, true, &undurable), Status());
+  EXPECT_EQ(*directory_->Current(), 2u);
+  EXPECT_EQ(undurable.code(), Code::kUnavailable);
+  // And one that has not moved is one.
+  std::filesystem::create_directories(path_ + "/current.new/x");
+  EXPECT_FALSE(directory_->SetCurrent(1, true, &undurable).ok());
+  EXPECT_EQ(*directory_->Current(), 2u);
+  // A version that is gone, though not its space, says so.
+  const Status dropped = directory_->DropVersion(1);
+  EXPECT_THAT(std::string(dropped.message()), testing::HasSubstr("version 1 is dropped, but"));
+  EXPECT_THAT(*directory_->Versions(), testing::ElementsAre(2));
+}
+
 TEST_F(StateDirectoryTest, WhatACrashLeftOfMakingAVersionIsNoVersion) {
   std::filesystem::create_directories(path_ + "/creating-1/x");
   std::filesystem::create_directories(path_ + "/dropped-4");

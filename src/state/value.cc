@@ -104,27 +104,51 @@ int64_t RecordsOfValue(std::string_view value) noexcept {
   return GetSigned(&value, &records) ? records : 0;
 }
 
+bool IsNothing(std::string_view value) noexcept {
+  int64_t records;
+  if (!GetSigned(&value, &records) || records != 0) return false;
+  for (std::string_view part; !value.empty();) {
+    if (!GetView(&value, &part)) return false;
+  }
+  return true;
+}
+
+bool IsDamaged(std::string_view value) noexcept {
+  int64_t records;
+  return !GetSigned(&value, &records);
+}
+
+bool IsMalformed(std::string_view value, size_t aggregates) noexcept {
+  int64_t records;
+  if (!GetSigned(&value, &records)) return true;
+  std::string_view part;
+  for (; aggregates > 0; --aggregates) {
+    if (!GetView(&value, &part)) return true;
+  }
+  return !value.empty();
+}
+
 bool CombineValues(MonoidSpan monoids, std::span<const std::string_view> values, std::string* out) {
   CombineScratch& scratch = Scratch();
   const size_t aggregates = monoids.size();
   scratch.parts.resize(values.size() * aggregates);
   uint64_t records = 0;  // wraps rather than overflows
-  size_t used = 0;
-  for (const std::string_view value : values) {
-    int64_t count;
-    if (!SplitValue(value, &count, std::span(scratch.parts).subspan(used * aggregates, aggregates)))
-      continue;
+  bool good = true;
+  for (size_t v = 0; v < values.size(); ++v) {
+    int64_t count = 0;
+    good &=
+        SplitValue(values[v], &count, std::span(scratch.parts).subspan(v * aggregates, aggregates));
     records += static_cast<uint64_t>(count);
-    ++used;
   }
   out->clear();
   PutSigned(static_cast<int64_t>(records), out);
-  bool good = used == values.size();
-  for (size_t a = 0; a < aggregates; ++a) {
+  for (size_t a = 0; good && a < aggregates; ++a) {
     std::span<const std::string_view> parts;
-    if (used > 0) parts = std::span(scratch.parts).subspan(a, (used - 1) * aggregates + 1);
-    good &= CombineParts(*monoids[a], parts, aggregates, &scratch, out);
+    if (!values.empty())
+      parts = std::span(scratch.parts).subspan(a, (values.size() - 1) * aggregates + 1);
+    good = CombineParts(*monoids[a], parts, aggregates, &scratch, out);
   }
+  if (!good) out->assign(kDamagedValue);
   return good;
 }
 

@@ -108,7 +108,7 @@ TEST(ValueTest, StatesLongerThanOneLengthByteAreKept) {
   }
 }
 
-TEST(ValueTest, MalformedBytesAreLeftOutAndReported) {
+TEST(ValueTest, WhatIsCombinedWithMalformedBytesIsDamagedForEver) {
   const std::string good = TestValue(1, 10, 7);
   const std::string_view values[] = {good,
                                      "\x02\x03"
@@ -116,16 +116,24 @@ TEST(ValueTest, MalformedBytesAreLeftOutAndReported) {
                                      good};
   std::string out;
   EXPECT_FALSE(CombineValues(kMonoids, values, &out));
-  EXPECT_EQ(out, TestValue(2, 20, 7));
+  EXPECT_EQ(out, kDamagedValue);
+  const std::string_view later[] = {good, out, good};
+  std::string still;
+  EXPECT_FALSE(CombineValues(kMonoids, later, &still));
+  EXPECT_EQ(still, kDamagedValue);
+  EXPECT_TRUE(IsDamaged(still) && !IsNothing(still) && IsMalformed(still, 2));
+  EXPECT_TRUE(IsNothing(TestValue(0, 0, 0)) && !IsMalformed(TestValue(0, 0, 0), 2));
+  EXPECT_FALSE(IsNothing(std::string_view("\0\7a", 3))) << "its aggregates are cut off";
   std::mt19937_64 random(1);
   for (int i = 0; i < 50000; ++i) {
     std::string changed = good.substr(0, random() % (good.size() + 1));
     if (!changed.empty()) changed[random() % changed.size()] = static_cast<char>(random());
     const std::string_view both[] = {changed, good};
-    (void)CombineValues(kMonoids, both, &out);
+    const bool good_value = CombineValues(kMonoids, both, &out);
     int64_t records;
     std::string_view parts[2];
-    ASSERT_TRUE(SplitValue(out, &records, parts));
+    ASSERT_EQ(SplitValue(out, &records, parts), good_value);
+    ASSERT_EQ(out == kDamagedValue, !good_value);
   }
 }
 

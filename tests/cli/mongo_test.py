@@ -318,6 +318,44 @@ class BootstrapTest(MongoTest):
         self.assertIn("bad", letters[0]["id"])
 
 
+class HangTest(MongoTest):
+    """A server that is there, and answers nothing."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.mongo = cls.enterClassContext(MongoServer())
+
+    def stopped(self, file, verb):
+        """How long the verb takes to end when it is told to while nobody answers it."""
+        self.mongo.process.send_signal(signal.SIGSTOP)
+        try:
+            child = self.start(verb, file, "--quiet")
+            time.sleep(1.5 * SLOWNESS)
+            self.assertIsNone(child.poll(), "it waits")
+            begin = time.monotonic()
+            child.send_signal(signal.SIGINT)
+            _, err = child.communicate(timeout=60)
+            self.assertEqual(child.returncode, 130, err)
+            return time.monotonic() - begin
+        finally:
+            self.mongo.process.send_signal(signal.SIGCONT)
+
+    def test_a_first_stop_ends_it_at_once(self):
+        self.fill(60_000)
+        file = self.pipeline()
+        self.assertLess(self.stopped(file, "bootstrap"), 1 * SLOWNESS, "it had not begun")
+        child = self.start("bootstrap", file, "--quiet", "--threads", 1)
+        self.wait_for("it reads", lambda: self.murmur("status", file).code == 0 and
+                      self.status(file)["splits_total"] > 1)
+        child.kill()
+        child.communicate()
+        self.assertEqual(self.status(file)["status"], "building")
+        self.assertLess(self.stopped(file, "bootstrap"), 1 * SLOWNESS, "it had read some")
+        self.succeed("bootstrap", file, "--quiet")
+        self.assertLess(self.stopped(file, "run"), 1 * SLOWNESS, "it follows")
+        self.check(file)
+
+
 class LiveTest(MongoTest):
     def test_every_kind_of_change(self):
         self.fill(2000)

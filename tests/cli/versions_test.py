@@ -290,6 +290,42 @@ class KeptVersionsTest(VersionsTest):
         self.succeed("rollback", self.file)
         self.assertEqual(self.counts(), {1})
 
+    def test_a_number_is_never_used_again(self):
+        self.replays(1)
+        self.replays(2)
+        self.succeed("rollback", self.file)
+        self.succeed("drop", self.file, 2)
+        self.archive(3)
+        for new in (3, 4):
+            self.assertEqual(self.summary("replay", self.file, "--no-swap")["version"], new)
+        self.assertEqual(self.serving(), 1)
+        # Version 2 served, and is gone; 3 and 4 never did.
+        self.assertIn("nothing to go back to", self.fail_with(1, "rollback", self.file).err)
+        self.assertEqual(self.counts(), {1})
+        self.succeed("drop", self.file, 4)
+        self.assertIn("no version 2", self.fail_with(1, "swap", self.file, 2).err)
+        builder = self.build_held_open()
+        self.assertTrue((self.state / "v5").exists())
+        builder.kill()
+        builder.wait()
+        self.succeed("drop", self.file, 5)
+        self.assertEqual(self.summary("replay", self.file, "--no-swap")["version"], 6)
+
+    def test_what_fails_behind_a_swap_is_a_warning(self):
+        self.file = self.pipeline(keep=1)
+        self.replays(1)
+        self.archive(2)
+        self.succeed("replay", self.file, "--no-swap")
+        (self.state / "dropped-1/in the way").mkdir(parents=True)
+        done = self.succeed("swap", self.file, 2)
+        self.assertIn("version 2 serves now, instead of 1", done.err)
+        self.assertIn("WARNING: dropping version 1: ", done.err)
+        self.assertEqual(self.counts(), {2})
+        self.assertEqual(list(self.versions()), [1, 2])
+        # The next version that is made clears the way.
+        self.replays(3)
+        self.assertEqual(list(self.versions()), [3])
+
     def test_none_is_kept_is_refused(self):
         for keep in ("0", "-1", "many"):
             with self.subTest(keep):

@@ -11,6 +11,7 @@
 //   lose-key N      the Nth key has no value
 //   double-key N    it has its value twice
 //   invent-key N    another key has its value
+//   break-key N     something is added to it that is no value
 #include <cstdio>
 #include <cstdlib>
 #include <map>
@@ -56,6 +57,10 @@ class Damage {
     const auto& [key, value] = keys_[n];
     if (action == "double-key") return Add(key, value, /*take_away=*/false);
     if (action == "lose-key") return Add(key, value, /*take_away=*/true);
+    if (action == "break-key") {
+      deltas_[key] = std::string("\x02\x7f", 2);  // the state that it begins with is not there
+      return {};
+    }
     if (action != "invent-key") return Status(Code::kInvalidArgument, action);
     MURMUR_ASSIGN(const auto decoded, DecodeKey(key, opened_.pipeline->buckets().windowed()));
     std::string invented(1, key.front());

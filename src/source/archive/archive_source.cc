@@ -55,13 +55,15 @@ class ArchiveSource final : public ObjectSource {
   ArchiveSource(ObjectSourceOptions source, std::string path, ArchiveOptions options)
       : ObjectSource(std::move(source)), path_(std::move(path)), options_(std::move(options)) {}
 
-  Status Resume(const ScanPlan& plan) override {
-    MURMUR_TRY(ObjectSource::Resume(plan));
+  Status Resume(const ScanPlan& plan, std::stop_token stop) override {
+    MURMUR_TRY(ObjectSource::Resume(plan, stop));
     ScanPlan unused;
-    return Pick({}, &unused).status();
+    return Pick(stop, &unused).status();
   }
-  Result<std::vector<Split>> More(const ScanPlan& plan, const ProgressMap& progress) override;
-  Result<ScanEnd> Finish(const ScanPlan& plan, const ProgressMap& progress) override;
+  Result<std::vector<Split>> More(const ScanPlan& plan, const ProgressMap& progress,
+                                  std::stop_token stop) override;
+  Result<ScanEnd> Finish(const ScanPlan& plan, const ProgressMap& progress,
+                         std::stop_token stop) override;
 
  protected:
   Result<std::vector<PickedObject>> Pick(std::stop_token stop, ScanPlan* plan) override;
@@ -197,7 +199,8 @@ Coverage ArchiveSource::CoverageOf(const std::vector<ReadObject>& read) const {
   return CheckCoverage(archive_, counts);
 }
 
-Result<std::vector<Split>> ArchiveSource::More(const ScanPlan& plan, const ProgressMap& progress) {
+Result<std::vector<Split>> ArchiveSource::More(const ScanPlan& plan, const ProgressMap& progress,
+                                                std::stop_token stop) {
   MURMUR_ASSIGN(const auto read, WhatWasRead(plan, progress));
   std::vector<MoreRecords> more;
   const std::vector<RecordRange> ranges = CoverageOf(read).more;
@@ -208,6 +211,7 @@ Result<std::vector<Split>> ArchiveSource::More(const ScanPlan& plan, const Progr
   }
   std::vector<Split> splits;
   for (const MoreRecords& one : more) {
+    if (stop.stop_requested()) return Status(Code::kCancelled, std::string(Name()));
     MURMUR_ASSIGN(auto some, SplitsOf(one));
     std::move(some.begin(), some.end(), std::back_inserter(splits));
   }
@@ -295,8 +299,9 @@ Status ArchiveSource::CheckManifest(const std::vector<ReadObject>& read) const {
   return {};
 }
 
-Result<ScanEnd> ArchiveSource::Finish(const ScanPlan& plan, const ProgressMap& progress) {
-  MURMUR_ASSIGN(ScanEnd end, ObjectSource::Finish(plan, progress));
+Result<ScanEnd> ArchiveSource::Finish(const ScanPlan& plan, const ProgressMap& progress,
+                                       std::stop_token stop) {
+  MURMUR_ASSIGN(ScanEnd end, ObjectSource::Finish(plan, progress, stop));
   MURMUR_ASSIGN(const auto read, WhatWasRead(plan, progress));
   MURMUR_TRY(CheckManifest(read));
   const Coverage coverage = CoverageOf(read);

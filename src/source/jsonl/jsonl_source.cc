@@ -113,7 +113,7 @@ class ReaderSource final : public SnapshotSource {
                     .payload = "[]",
                     .inexact = {}};
   }
-  Status Resume(const ScanPlan&) override {
+  Status Resume(const ScanPlan&, std::stop_token) override {
     return Status(
         Code::kUnimplemented,
         fmt::format("'{}' can be read only once, so that a scan of it can't be resumed; "
@@ -121,9 +121,10 @@ class ReaderSource final : public SnapshotSource {
                     object_));
   }
   Result<std::unique_ptr<RecordStream>> Open(const Split&, const Position& after,
-                                             const Projection& projection) override {
+                                             const Projection& projection,
+                                             std::stop_token stop) override {
     const std::lock_guard lock(mutex_);
-    if (!after.empty() || opened_) return Resume({});
+    if (!after.empty() || opened_) return Resume({}, stop);
     opened_ = true;
     MURMUR_ASSIGN(auto decoder,
                   MakeLineDecoder(options_.format, projection, options_.record_bytes_max));

@@ -157,11 +157,29 @@ class FakeFixture final : public SourceFixture {
   std::unique_ptr<SnapshotSource> MakeSource() override {
     return std::make_unique<FakeTableSource>(&table_, &behaviour_);
   }
+  std::unique_ptr<Hang> BeginHang() override { return std::make_unique<FakeHang>(&behaviour_); }
 
  private:
   FakeTable table_{"users"};
   FakeBehaviour behaviour_;
 };
+
+// The contract sees a call that does not hear its stop.
+TEST(StopInsideTest, ADeafCallTakesTooLong) {
+  FakeTable table("users");
+  FakeBehaviour behaviour;
+  FakeTableSource source(&table, &behaviour);
+  const ScanPlan plan = *source.Scan({});
+  const FakeHang hang(&behaviour);
+  const std::jthread answering([&behaviour] {
+    std::this_thread::sleep_for(2 * kStopMax);
+    behaviour.hangs = false;
+  });
+  const auto deaf = StopInside([&](std::stop_token) { return source.Resume(plan, {}); });
+  EXPECT_TRUE(deaf.was_inside);
+  EXPECT_GE(deaf.took, kStopMax);
+  EXPECT_NE(deaf.status.code(), Code::kCancelled);
+}
 
 MURMUR_SNAPSHOT_SOURCE_CONTRACT(FakeContract);
 INSTANTIATE_TEST_SUITE_P(Fake, FakeContract,
@@ -187,7 +205,7 @@ struct Read {
 Read ReadAll(SnapshotSource* source, const Split& split, const Position& after = {}) {
   Read read;
   const Projection projection;
-  auto stream = source->Open(split, after, projection);
+  auto stream = source->Open(split, after, projection, {});
   if (!stream.ok()) {
     read.status = stream.status();
     return read;
@@ -269,7 +287,7 @@ TEST_F(JsonlSourceTest, ReadingGoesOnBehindEveryPositionAlsoThatOfALineThatIsToo
   ASSERT_THAT(whole.raw, ElementsAre("{\"a\":1}", "{\"b\":2}", "{\"c\":3}"));
   ASSERT_THAT(whole.dead, SizeIs(3));
   const Projection projection;
-  const auto stream = std::move(source_->Open(plan_.splits[0], "", projection)).value();
+  const auto stream = std::move(source_->Open(plan_.splits[0], "", projection, {})).value();
   RecordBatch batch(projection);
   size_t rows = 0;
   size_t dead = 0;
@@ -378,7 +396,7 @@ TEST_F(JsonlSourceTest, AReaderIsReadOnceAndCanNotBeResumed) {
     const Read read = ReadAll(source.get(), plan.splits[0]);
     EXPECT_THAT(read.raw, SizeIs(5000));
     EXPECT_EQ(read.bytes, bytes.size());
-    EXPECT_EQ(source->Resume(plan).code(), Code::kUnimplemented);
+    EXPECT_EQ(source->Resume(plan, {}).code(), Code::kUnimplemented);
     EXPECT_EQ(ReadAll(source.get(), plan.splits[0]).status.code(), Code::kUnimplemented);
   }
 }
@@ -391,7 +409,7 @@ TEST_F(JsonlSourceTest, StandardInputThatSaysNothingStops) {
   const auto source = MakeStandardInputSource({}, {});
   const Projection projection;
   const ScanPlan plan = source->Scan({}).value();
-  const auto stream = source->Open(plan.splits[0], {}, projection).value();
+  const auto stream = source->Open(plan.splits[0], {}, projection, {}).value();
   RecordBatch batch(projection);
   ASSERT_EQ(write(ends[1], "{\"a\":1}\n", 8), 8);
   ASSERT_TRUE(stream->Read({}, &batch).ok());

@@ -127,6 +127,7 @@ class KafkaLiveFixture final : public LiveFixture {
   void DropOldest(size_t split, size_t count) override {
     topic_.DeleteBefore(static_cast<int32_t>(split), static_cast<int64_t>(count));
   }
+  std::unique_ptr<Hang> BeginHang() override { return HangingServer::Of("MURMUR_KAFKA_PID"); }
   std::string SplitId(size_t split) const override {
     return fmt::format("kafka:{}/{}", topic_.name(), split);
   }
@@ -148,6 +149,7 @@ class KafkaReplayFixture final : public SourceFixture {
   std::unique_ptr<SnapshotSource> MakeSource() override {
     return MakeKafkaReplay(DefinitionOf(topic_.name()), {}).value();
   }
+  std::unique_ptr<Hang> BeginHang() override { return HangingServer::Of("MURMUR_KAFKA_PID"); }
 
  private:
   static constexpr int kPartitions = 3;
@@ -228,7 +230,7 @@ TEST_P(KafkaFormatTest, MessagesOfAFormatThatAProgramRegistered) {
   const auto splits = source->Splits({}).value();
   Projection projection;
   projection.fields.emplace_back().path.steps = {"number"};
-  const auto stream = source->Open(splits.at(0), "", projection, [] {}).value();
+  const auto stream = source->Open(splits.at(0), "", projection, [] {}, {}).value();
   RecordBatch batch(projection);
   std::vector<int64_t> numbers;
   std::vector<uint64_t> dead;

@@ -151,7 +151,8 @@ class KafkaLive final : public LiveSource {
 
   Result<std::unique_ptr<RecordStream>> Open(const Split& split, const Position& after,
                                              const Projection& projection,
-                                             std::function<void()> wake) override {
+                                             std::function<void()> wake,
+                                             std::stop_token /*stop*/) override {
     MURMUR_ASSIGN(const TopicPartition partition, ParseTopicPartition(split.payload));
     return topics_->Open(partition, after, projection, std::move(wake), INT64_MAX, /*wait_ms=*/0);
   }

@@ -58,13 +58,14 @@ class KafkaReplay final : public SnapshotSource {
     return plan;
   }
 
-  Status Resume(const ScanPlan& plan) override {
+  Status Resume(const ScanPlan& plan, std::stop_token /*stop*/) override {
     if (plan.source == topics_->name()) return {};
     return Status(Code::kInvalidArgument, "the plan is of source '" + plan.source + "'");
   }
 
   Result<std::unique_ptr<RecordStream>> Open(const Split& split, const Position& after,
-                                             const Projection& projection) override {
+                                             const Projection& projection,
+                                             std::stop_token /*stop*/) override {
     MURMUR_ASSIGN(const Slice slice, SliceOf(split));
     return topics_->Open(slice.partition,
                          after.empty() ? KafkaPosition{.next = slice.from}.ToString() : after,
@@ -75,7 +76,8 @@ class KafkaReplay final : public SnapshotSource {
 
   // Records behind a time are not counted, wherever they lie: then no offset says where to go on.
   // Live looks whether the last record that was counted is still the same.
-  Result<ScanEnd> Finish(const ScanPlan& plan, const ProgressMap& progress) override {
+  Result<ScanEnd> Finish(const ScanPlan& plan, const ProgressMap& progress,
+                         std::stop_token /*stop*/) override {
     ScanEnd end;
     if (range_.times.until != INT64_MAX) return end;
     std::map<TopicPartition, KafkaPosition> positions;

@@ -128,6 +128,7 @@ class MongoSnapshotFixture final : public SourceFixture {
     return MakeMongoSnapshot(DefinitionOf(collection_.name()), {.split = {.rows = split_rows_}})
         .value();
   }
+  std::unique_ptr<Hang> BeginHang() override { return HangingServer::Of("MURMUR_TEST_MONGO_PID"); }
 
  private:
   TestCollection collection_;
@@ -153,6 +154,7 @@ MURMUR_SOURCE_CONTRACT_TEST(MongoSnapshotContract, ResumeFromEveryPositionGivesE
 MURMUR_SOURCE_CONTRACT_TEST(MongoSnapshotContract, APlanIsTakenUpByAnotherProcess)
 MURMUR_SOURCE_CONTRACT_TEST(MongoSnapshotContract, AForeignPlanIsRefused)
 MURMUR_SOURCE_CONTRACT_TEST(MongoSnapshotContract, AStoppedReadEndsAndGivesNothing)
+MURMUR_SOURCE_CONTRACT_TEST(MongoSnapshotContract, AStopInsideACallEndsIt)
 MURMUR_SOURCE_CONTRACT_TEST(MongoSnapshotContract, CloseTwiceIsFine)
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(MongoSnapshotContract);
 INSTANTIATE_TEST_SUITE_P(Mongo, MongoSnapshotContract, testing::ValuesIn(SnapshotCases()),
@@ -215,8 +217,9 @@ class ManyCollections final : public LiveSource {
   }
   Result<std::unique_ptr<RecordStream>> Open(const Split& split, const Position& after,
                                              const Projection& projection,
-                                             std::function<void()> wake) override {
-    return sources_.at(split.id)->Open(split, after, projection, std::move(wake));
+                                             std::function<void()> wake,
+                                             std::stop_token stop) override {
+    return sources_.at(split.id)->Open(split, after, projection, std::move(wake), stop);
   }
   Status Close() override {
     for (const auto& [name, source] : sources_) MURMUR_TRY(source->Close());
@@ -241,6 +244,7 @@ class MongoLiveFixture final : public LiveFixture {
   }
   void AddSplit() override {}
   void DropOldest(size_t /*split*/, size_t /*count*/) override {}
+  std::unique_ptr<Hang> BeginHang() override { return HangingServer::Of("MURMUR_TEST_MONGO_PID"); }
   std::string SplitId(size_t split) const override {
     return fmt::format("mongo:{}.{}", kDatabase, collections_[split].name());
   }
@@ -270,6 +274,7 @@ MURMUR_LIVE_CONTRACT_TEST(MongoLiveContract, AHandoffTokenSeparatesWhatIsFromWha
 MURMUR_LIVE_CONTRACT_TEST(MongoLiveContract, TheEndIsReachedWhenAllIsRead)
 MURMUR_LIVE_CONTRACT_TEST(MongoLiveContract, AReadDoesNotWaitAndItsWorkerIsWoken)
 MURMUR_LIVE_CONTRACT_TEST(MongoLiveContract, AStoppedReadEnds)
+MURMUR_LIVE_CONTRACT_TEST(MongoLiveContract, AStopInsideACallEndsIt)
 MURMUR_LIVE_CONTRACT_TEST(MongoLiveContract, CloseTwiceIsFine)
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(MongoLiveContract);
 INSTANTIATE_TEST_SUITE_P(Mongo, MongoLiveContract, testing::ValuesIn(LiveCases()), LiveCaseName);
@@ -298,7 +303,7 @@ class MongoTest : public testing::TestWithParam<std::string> {  // the uri
   std::string Namespace() const { return fmt::format("{}.{}", kDatabase, collection_.name()); }
 
   std::unique_ptr<RecordStream> OpenLive(LiveSource* live, const Position& after) const {
-    auto stream = live->Open(LiveSplit(), after, Fields(), [] {});
+    auto stream = live->Open(LiveSplit(), after, Fields(), [] {}, {});
     EXPECT_TRUE(stream.ok()) << stream.status().ToString();
     return stream.ok() ? *std::move(stream) : nullptr;
   }
@@ -340,7 +345,7 @@ class MongoTest : public testing::TestWithParam<std::string> {  // the uri
   std::vector<KeyAndPosition> ReadKeys(SnapshotSource* source, const Split& split,
                                        const Position& after) const {
     std::vector<KeyAndPosition> keys;
-    const auto stream = source->Open(split, after, Fields()).value();
+    const auto stream = source->Open(split, after, Fields(), {}).value();
     RecordBatch batch(Fields());
     for (;;) {
       const auto state = stream->Read({}, &batch);
@@ -415,7 +420,7 @@ TEST_P(MongoTest, KeysOfAllTypesAreInOneSplitEach) {
 TEST_P(MongoTest, RowsTellTheirKeyAndText) {
   collection_.Insert({R"({"_id": "a", "v": 1, "unasked": 5})"});
   const auto source = Snapshot();
-  const auto stream = source->Open(source->Scan({}).value().splits.at(0), {}, Fields()).value();
+  const auto stream = source->Open(source->Scan({}).value().splits.at(0), {}, Fields(), {}).value();
   RecordBatch batch(Fields());
   while (stream->Read({}, &batch).value() == ReadState::kIdle) {
   }
@@ -437,7 +442,7 @@ TEST_P(MongoTest, ARowThatCanNotBeDecodedHoldsNothing) {
                                            nullptr, nullptr, &error))
       << error.message;
   const auto source = Snapshot();
-  const auto stream = source->Open(source->Scan({}).value().splits.at(0), {}, Fields()).value();
+  const auto stream = source->Open(source->Scan({}).value().splits.at(0), {}, Fields(), {}).value();
   RecordBatch batch(Fields());
   while (stream->Read({}, &batch).value() == ReadState::kIdle) {
   }
@@ -457,7 +462,7 @@ TEST_P(MongoTest, AScanGoesOnWhenTheServerBreaksItOff) {
   }
   collection_.Insert(documents);
   const auto source = Snapshot();
-  const auto stream = source->Open(source->Scan({}).value().splits.at(0), {}, Fields()).value();
+  const auto stream = source->Open(source->Scan({}).value().splits.at(0), {}, Fields(), {}).value();
   RecordBatch batch(Fields());
   int64_t rows = 0;
   for (int reads = 0;; ++reads) {
@@ -647,7 +652,7 @@ TEST_P(MongoTest, RowsThatChangeWhileTheyAreReadEndUpAsTheyAre) {
   Rows rows;
   const ScanPlan plan = source->Scan({}).value();
   for (const Split& split : plan.splits) {
-    const auto stream = source->Open(split, {}, Fields()).value();
+    const auto stream = source->Open(split, {}, Fields(), {}).value();
     RecordBatch batch(Fields());
     for (;;) {
       const auto state = stream->Read({}, &batch);
@@ -667,7 +672,7 @@ TEST_P(MongoTest, RowsThatChangeWhileTheyAreReadEndUpAsTheyAre) {
   std::erase_if(rows, [](const auto& row) { return row.second.change == RowChange::kDelete; });
   Rows expected;
   const auto again = Snapshot();
-  const auto all = again->Open(again->Scan({}).value().splits.at(0), {}, Fields()).value();
+  const auto all = again->Open(again->Scan({}).value().splits.at(0), {}, Fields(), {}).value();
   RecordBatch batch(Fields());
   while (all->Read({}, &batch).value() != ReadState::kEnd) Apply(batch, &expected);
   ASSERT_EQ(rows.size(), expected.size());
@@ -862,11 +867,11 @@ TEST_P(MongoTest, ACollectionThatAnotherTookTheNameOfIsTheEnd) {
 TEST_P(MongoTest, AScanOfADroppedCollectionIsNotTakenUp) {
   collection_.Insert(1, 1);
   const ScanPlan plan = Snapshot()->Scan({}).value();
-  EXPECT_EQ(Snapshot()->Resume(plan), Status());
+  EXPECT_EQ(Snapshot()->Resume(plan, {}), Status());
   collection_.Run(R"({"drop": "$$"})");
-  EXPECT_EQ(Snapshot()->Resume(plan).code(), Code::kNotFound);
+  EXPECT_EQ(Snapshot()->Resume(plan, {}).code(), Code::kNotFound);
   collection_.Run(R"({"create": "$$"})");
-  EXPECT_EQ(Snapshot()->Resume(plan).code(), Code::kFailedPrecondition);
+  EXPECT_EQ(Snapshot()->Resume(plan, {}).code(), Code::kFailedPrecondition);
 }
 
 // Of a change that the oplog does not have.
@@ -884,7 +889,8 @@ TEST_P(MongoTest, APositionThatTheOplogDoesNotHaveIsAnError) {
   MongoPosition position = ParseMongoPosition(batch.after).value();
   position.token.replace(2, 8, "00000001");  // its seconds
   const auto read = [&]() -> Status {
-    MURMUR_ASSIGN(const auto lost, live->Open(LiveSplit(), position.ToString(), Fields(), [] {}));
+    MURMUR_ASSIGN(const auto lost,
+                  live->Open(LiveSplit(), position.ToString(), Fields(), [] {}, {}));
     Rows rows;
     return ReadUntilError(lost.get(), &rows);
   };
@@ -896,7 +902,7 @@ TEST_P(MongoTest, APositionThatTheOplogDoesNotHaveIsAnError) {
 TEST_P(MongoTest, WhatIsNoPositionIsAnError) {
   const auto live = Live();
   for (const char* text : {"", "5", "1.x", "1700000000.5@"}) {
-    EXPECT_EQ(live->Open(LiveSplit(), text, Fields(), [] {}).status().code(),
+    EXPECT_EQ(live->Open(LiveSplit(), text, Fields(), [] {}, {}).status().code(),
               Code::kInvalidArgument)
         << text;
   }

@@ -91,7 +91,8 @@ class MongoLive final : public LiveSource {
 
   Result<std::unique_ptr<RecordStream>> Open(const Split& /*split*/, const Position& after,
                                              const Projection& projection,
-                                             std::function<void()> wake) override {
+                                             std::function<void()> wake,
+                                             std::stop_token /*stop*/) override {
     MURMUR_ASSIGN(const MongoPosition position, ParseMongoPosition(after));
     return std::unique_ptr<RecordStream>(std::make_unique<MongoChanges>(
         clients_->shared_place(), position, projection,

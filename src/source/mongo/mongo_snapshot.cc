@@ -81,14 +81,14 @@ class MongoSnapshot final : public SnapshotSource {
     return plan;
   }
 
-  Status Resume(const ScanPlan& plan) override {
+  Status Resume(const ScanPlan& plan, std::stop_token stop) override {
     if (plan.source != place_.name) {
       return Status(Code::kInvalidArgument, plan.source + ": a plan of another source");
     }
     MURMUR_ASSIGN(frozen_, ParseFrozen(plan));
     const auto ask = [](const MongoClient& client) { return client.Facts(); };
     MURMUR_ASSIGN(const MongoCollectionFacts facts,
-                  MongoClients::Ask<MongoCollectionFacts>(clients_, {}, ask));
+                  MongoClients::Ask<MongoCollectionFacts>(clients_, stop, ask));
     if (facts.uuid == frozen_.uuid) return {};
     return Status(Code::kFailedPrecondition,
                   place_.text +
@@ -97,7 +97,8 @@ class MongoSnapshot final : public SnapshotSource {
   }
 
   Result<std::unique_ptr<RecordStream>> Open(const Split& split, const Position& after,
-                                             const Projection& projection) override {
+                                             const Projection& projection,
+                                             std::stop_token /*stop*/) override {
     MURMUR_ASSIGN(MongoScanRange range, RangeOfSplit(split, after));
     const MongoScanOptions options{.not_before = frozen_.time,
                                    .row_bytes = frozen_.row_bytes,

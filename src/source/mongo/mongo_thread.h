@@ -1,17 +1,15 @@
-// Threads for what libmongoc does, which nothing can interrupt: whoever waits for one can let go of
-// it.
+// Waiting for MongoDB: with pauses, and so that a stop ends it.
 #pragma once
 
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
-#include <functional>
-#include <memory>
 #include <mutex>
 #include <optional>
 #include <stop_token>
-#include <thread>
 #include <utility>
+
+#include "source/detachable_thread.h"
 
 namespace murmur {
 
@@ -23,52 +21,6 @@ inline bool SleepFor(std::chrono::milliseconds time, const std::stop_token& stop
   nothing.wait_for(lock, stop, time, [] { return false; });
   return !stop.stop_requested();
 }
-
-// Runs `work`, which owns all that it touches, or shares it.
-class DetachableThread {
- public:
-  explicit DetachableThread(std::function<void()> work)
-      : thread_([ended = ended_, work = std::move(work)]() mutable {
-          work();
-          work = nullptr;  // what it held is gone before it has ended
-          const std::lock_guard lock(ended->mutex);
-          ended->value = true;
-          ended->changed.notify_all();
-        }) {}
-  // REQUIRES: the work has been told to end. Left to itself if it does not soon.
-  ~DetachableThread() {
-    if (Wait({}, kLastWords)) {
-      thread_.join();
-    } else {
-      thread_.detach();
-    }
-  }
-  DetachableThread(const DetachableThread&) = delete;
-  DetachableThread& operator=(const DetachableThread&) = delete;
-
-  // Until the work has ended, or a stop is asked for.
-  void Wait(const std::stop_token& stop) {
-    while (!stop.stop_requested() && !Wait(stop, std::chrono::hours(1))) {
-    }
-  }
-
- private:
-  static constexpr std::chrono::milliseconds kLastWords{400};
-
-  struct Ended {
-    std::mutex mutex;
-    std::condition_variable_any changed;
-    bool value = false;  // under mutex
-  };
-
-  bool Wait(const std::stop_token& stop, std::chrono::milliseconds time) {
-    std::unique_lock lock(ended_->mutex);
-    return ended_->changed.wait_for(lock, stop, time, [this] { return ended_->value; });
-  }
-
-  const std::shared_ptr<Ended> ended_ = std::make_shared<Ended>();
-  std::thread thread_;
-};
 
 // How long to wait before something is tried again.
 class Retries {

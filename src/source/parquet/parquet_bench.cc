@@ -31,7 +31,7 @@ uint64_t ReadFile(const std::string& path, const Projection& projection) {
   uint64_t rows = 0;
   RecordBatch batch(projection);
   for (const Split& split : plan->splits) {
-    auto stream = (*source)->Open(split, "", projection);
+    auto stream = (*source)->Open(split, "", projection, {});
     if (!stream.ok()) return 0;
     for (;;) {
       const auto state = (*stream)->Read({}, &batch);

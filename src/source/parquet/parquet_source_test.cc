@@ -147,7 +147,7 @@ TEST(ParquetSource, DictionariesStayCodedAndDiffer) {
   const auto plan = source->Scan({});
   std::set<uint64_t> ids;
   for (const Split& split : plan->splits) {
-    auto stream = source->Open(split, "", projection);
+    auto stream = source->Open(split, "", projection, {});
     RecordBatch batch(projection);
     ASSERT_EQ((*stream)->Read({}, &batch).value(), ReadState::kRecords);
     for (const Column& column : batch.columns) {
@@ -187,14 +187,14 @@ TEST(ParquetSource, PlansOfOthersAndOtherBytesAreRefused) {
   const std::string bytes = WriteTable(*MakeSample(1, 10, 0).table, 10);
   auto source = SourceOf(bytes);
   const ScanPlan plan = source->Scan({}).value();
-  EXPECT_TRUE(source->Resume(plan).ok());
+  EXPECT_TRUE(source->Resume(plan, {}).ok());
   ScanPlan foreign = plan;
   foreign.source = "parquet:other";
-  EXPECT_EQ(source->Resume(foreign).code(), Code::kInvalidArgument);
+  EXPECT_EQ(source->Resume(foreign, {}).code(), Code::kInvalidArgument);
 
   std::string other = bytes;
   other[100] ^= 1;
-  const Status changed = SourceOf(other)->Resume(plan);
+  const Status changed = SourceOf(other)->Resume(plan, {});
   EXPECT_EQ(changed.code(), Code::kFailedPrecondition);
   EXPECT_THAT(std::string(changed.message()), HasSubstr("f.parquet"));
 }
@@ -204,14 +204,14 @@ TEST(ParquetSource, NonsensePositionsAndSplitsAreRefused) {
   const ScanPlan plan = source->Scan({}).value();
   const Projection projection = ProjectionOf({"id"});
   for (const char* position : {"row=11", "row=", "row=1x", "o=1", "row=-1"}) {
-    EXPECT_EQ(source->Open(plan.splits[0], position, projection).status().code(),
+    EXPECT_EQ(source->Open(plan.splits[0], position, projection, {}).status().code(),
               Code::kInvalidArgument)
         << position;
   }
   for (const char* payload : {"", "1,0", "0,7", "0,-2", "0", "a,b"}) {
     Split split = plan.splits[0];
     split.payload = payload;
-    EXPECT_EQ(source->Open(split, "", projection).status().code(), Code::kInvalidArgument)
+    EXPECT_EQ(source->Open(split, "", projection, {}).status().code(), Code::kInvalidArgument)
         << payload;
   }
 }
@@ -226,7 +226,7 @@ TEST(ParquetSource, StopsWhenAsked) {
   auto source = SourceOf(WriteTable(*MakeSample(1, 10, 0).table, 10));
   const Projection projection = ProjectionOf({"id"});
   const ScanPlan plan = source->Scan({}).value();
-  auto stream = source->Open(plan.splits[0], "", projection).value();
+  auto stream = source->Open(plan.splits[0], "", projection, {}).value();
   std::stop_source stop;
   stop.request_stop();
   RecordBatch batch(projection);
@@ -382,10 +382,10 @@ TEST_F(ParquetFiles, ChangedAndMissingFilesAreNamed) {
   const ScanPlan plan = source->Scan({}).value();
   EXPECT_EQ(plan.splits[0].id, "a.parquet#0");
   Write("a.parquet", bytes + "more");
-  const Status resumed = source->Resume(plan);
+  const Status resumed = source->Resume(plan, {});
   EXPECT_EQ(resumed.code(), Code::kFailedPrecondition);
   EXPECT_THAT(std::string(resumed.message()), HasSubstr("a.parquet"));
-  EXPECT_EQ(source->Open(plan.splits[0], "", ProjectionOf({"x"})).status().code(),
+  EXPECT_EQ(source->Open(plan.splits[0], "", ProjectionOf({"x"}), {}).status().code(),
             Code::kFailedPrecondition);
   EXPECT_EQ(Source("none.parquet")->Scan({}).status().code(), Code::kNotFound);
 }

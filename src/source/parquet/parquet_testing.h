@@ -138,7 +138,7 @@ inline void AppendBatch(RecordBatch* batch, ReadResult* result) {
 
 inline void ReadSplit(SnapshotSource* source, const Split& split, const Position& after,
                       const Projection& projection, ReadResult* result) {
-  auto stream = source->Open(split, after, projection);
+  auto stream = source->Open(split, after, projection, {});
   result->status = stream.status();
   if (!stream.ok()) return;
   RecordBatch batch(projection);

@@ -67,7 +67,7 @@ class MemorySnapshot final : public StateSnapshot {
 
  private:
   bool Visible(std::string_view key, std::string_view value) const {
-    if (RecordsOfValue(value) == 0) return false;
+    if (IsNothing(value)) return false;
     return first_visible_ == INT64_MIN ||
            (key.size() > kBucketBytes && BucketOfKey(key) >= first_visible_);
   }
@@ -157,6 +157,8 @@ class MemoryTable final : public StateTable {
     }
     return Status();
   }
+
+  Status Undamaged() const override { return {}; }  // what is damaged is refused
 
   Result<std::vector<bool>> HasIds(std::span<const std::string> ids) const override {
     return Locked<std::vector<bool>>([&] {

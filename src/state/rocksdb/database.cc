@@ -43,6 +43,8 @@ rocksdb::Options MakeOptions(const DatabaseOptions& from) {
   to.create_if_missing = from.create;
   to.error_if_exists = from.create;
   to.merge_operator = std::make_shared<ValueMergeOperator>(from.monoids, from.damage);
+  to.table_properties_collector_factories.push_back(
+      std::make_shared<DamageCounterFactory>(from.monoids.size()));
   if (from.visible != nullptr) {
     to.compaction_filter_factory = std::make_shared<RetentionFilterFactory>(from.visible);
   }
@@ -136,6 +138,9 @@ Result<std::shared_ptr<Database>> Database::Open(DatabaseOptions options) {
   database->rocks_ = MakeOptions(database->options_);
   const bool read = database->options_.access == Access::kRead;
   MURMUR_TRY(read ? database->OpenSecondary() : database->OpenPrimary());
+  if (!database->options_.one_record && CountStoredDamage(database->db()) > 0) {
+    database->NoteDamage();
+  }
   return database;
 }
 

@@ -63,6 +63,7 @@ class Database {
   rocksdb::DB* db() const noexcept { return db_.get(); }
   const std::string& path() const noexcept { return options_.path; }
   const Damage& damage() const noexcept { return *options_.damage; }
+  void NoteDamage() const noexcept { options_.damage->fetch_add(1, std::memory_order_relaxed); }
 
   // Null for a reader, under whom nothing moves. To be given back to db().
   const rocksdb::Snapshot* TakeSnapshot() const {

@@ -10,8 +10,8 @@ namespace murmur {
 Status CheckUndamaged(const Database& database) {
   if (database.damage().load(std::memory_order_relaxed) == 0) return Status();
   return Status(Code::kDataLoss, database.path() +
-                                     ": stored values are damaged and could not be combined; build "
-                                     "the version again");
+                                     ": stored values are damaged; build the version again: "
+                                     "murmur bootstrap FILE --fresh, or murmur replay FILE");
 }
 
 Result<std::unique_ptr<StateSnapshot>> RocksDbSnapshot::Take(
@@ -19,7 +19,6 @@ Result<std::unique_ptr<StateSnapshot>> RocksDbSnapshot::Take(
     const RetentionRecord& retention) {
   std::unique_ptr<RocksDbSnapshot> snapshot(
       new RocksDbSnapshot(std::move(database), std::move(visible)));
-  MURMUR_TRY(snapshot->Undamaged());
   if (retention.rule.windowed() && retention.rule.keep >= 0) {
     MURMUR_ASSIGN(const int64_t newest, snapshot->NewestTime());
     snapshot->first_visible_ = FirstVisible(retention, newest);
@@ -43,7 +42,7 @@ RocksDbSnapshot::~RocksDbSnapshot() {
 }
 
 bool RocksDbSnapshot::Visible(std::string_view key, std::string_view value) const {
-  if (RecordsOfValue(value) == 0) return false;
+  if (IsNothing(value)) return false;
   return first_visible_ == INT64_MIN ||
          (key.size() > kBucketBytes && BucketOfKey(key) >= first_visible_);
 }
@@ -54,7 +53,9 @@ Result<std::optional<std::string>> RocksDbSnapshot::Get(std::string_view key) co
   if (!key.empty() && static_cast<unsigned char>(key.front()) >= kStoreKeyBase) {
     return std::optional<std::string>();
   }
+  MURMUR_TRY(Undamaged());
   MURMUR_ASSIGN(auto value, database_->Get(key, snapshot_));
+  if (value.has_value() && IsDamaged(*value)) database_->NoteDamage();
   MURMUR_TRY(Undamaged());
   if (value.has_value() && !Visible(key, *value)) value.reset();
   return value;
@@ -66,8 +67,12 @@ Status RocksDbSnapshot::Scan(std::string_view from, std::string_view until,
   const std::string_view data_end(&kEnd, 1);
   if (until.empty() || until > data_end) until = data_end;
   if (from >= until) return Status();
+  MURMUR_TRY(Undamaged());
   MURMUR_TRY(database_->Scan(from, until, snapshot_, [&](auto key, auto value) {
-    return !Visible(key, value) || visit(key, value);
+    if (!Visible(key, value)) return true;
+    if (!IsDamaged(value)) return visit(key, value);
+    database_->NoteDamage();
+    return false;
   }));
   return Undamaged();
 }

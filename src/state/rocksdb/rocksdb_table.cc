@@ -359,12 +359,22 @@ Result<std::unique_ptr<StateSnapshot>> RocksDbTable::Snapshot() const {
   return RocksDbSnapshot::Take(std::move(database), database_options_.visible, retention_);
 }
 
+Status RocksDbTable::Undamaged() const {
+  Lock lock(mutex_);
+  MURMUR_ASSIGN(const auto database, Ready(&lock));
+  return CheckUndamaged(*database);
+}
+
 Status RocksDbTable::Close() {
   Status projected;
   if (dead_letters_.has_value() && dead_letters_->appended()) projected = ProjectDeadLetters();
   Lock lock(mutex_);
   idle_.wait(lock, [this] { return applying_ == 0; });
   closed_ = true;
+  // What was met in the log alone is in a table file from then on, which counts it.
+  if (database_ != nullptr && writer_lock_ && !CheckUndamaged(*database_).ok()) {
+    database_->db()->Flush(rocksdb::FlushOptions()).PermitUncheckedError();
+  }
   database_.reset();
   writer_lock_.reset();
   return projected;

@@ -60,6 +60,7 @@ class RocksDbTable final : public StateTable {
   Result<std::vector<std::optional<std::string>>> LedgerEntries(
       std::span<const std::string_view> keys) const override;
   Result<std::unique_ptr<StateSnapshot>> Snapshot() const override;
+  Status Undamaged() const override;
   Status Close() override;
 
  private:

@@ -50,8 +50,67 @@ TEST_F(RocksDbTableTest, DamagedValuesAreDataLossFromThenOn) {
                     "abc"}};
   ASSERT_EQ(commit.ApplyTo(table.get()), Status());
   EXPECT_EQ((*table->Snapshot())->Get(TestKey(1)).status().code(), Code::kDataLoss);
-  EXPECT_EQ(table->Snapshot().status().code(), Code::kDataLoss);
+  EXPECT_EQ((*table->Snapshot())->Get(TestKey(2)).status().code(), Code::kDataLoss);
+  EXPECT_EQ(table->Undamaged().code(), Code::kDataLoss);
+  EXPECT_TRUE((*table->Snapshot())->Progress().ok()) << "it can still be told how far it is";
   EXPECT_EQ(NumberedCommit(3, 1).ApplyTo(table.get()).code(), Code::kDataLoss);
+}
+
+// Merged and rewritten, in whatever order, with nobody who reads the key.
+TEST_F(RocksDbTableTest, DamageSurvivesCompactionAndRestart) {
+  const std::string good = TestValue(1, 1, 1);
+  const std::string cut = good.substr(0, good.size() - 1);
+  const std::string bad[] = {
+      "\x02\x03"
+      "abc",
+      "", std::string("\0\7a", 3), cut};
+  for (const std::string& damaged : bad) {
+    for (size_t at = 0; at < 3; ++at) {
+      TemporaryFolder folder;
+      const RocksDbTableOptions options{.path = folder.path() + "/v1"};
+      ASSERT_EQ(RocksDbTable::Create(options, VersionInfo(), TestSchema()), Status());
+      auto writer = *RocksDbTable::Open(options, TestSchema());
+      for (size_t i = 0; i < 3; ++i) {
+        TestCommit commit{.from = i == 0 ? "" : std::to_string(i),
+                          .to = std::to_string(i + 1),
+                          .deltas = {{TestKey(1), i == at ? damaged : good}}};
+        ASSERT_EQ(commit.ApplyTo(writer.get()), Status());
+      }
+      writer.reset();
+      std::vector<const Monoid*> monoids = TestSchema().monoids;
+      for (int round = 0; round < 2; ++round) {  // whatever is left is merged, and again
+        auto damage = std::make_shared<Damage>(0);
+        const auto database =
+            *Database::Open({.path = options.path, .monoids = monoids, .damage = damage});
+        rocksdb::CompactRangeOptions all;
+        all.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForce;
+        ASSERT_TRUE(database->db()->CompactRange(all, nullptr, nullptr).ok());
+      }
+      for (const Access access : {Access::kWrite, Access::kRead}) {
+        RocksDbTableOptions again = options;
+        again.access = access;
+        const auto table = *RocksDbTable::Open(again, TestSchema());
+        EXPECT_EQ(table->Undamaged().code(), Code::kDataLoss) << at << " is damaged";
+        EXPECT_EQ((*table->Snapshot())->Get(TestKey(1)).status().code(), Code::kDataLoss);
+        int visited = 0;
+        EXPECT_EQ(
+            (*table->Snapshot())->Scan("", "", [&](auto, auto) { return ++visited > 0; }).code(),
+            Code::kDataLoss);
+        EXPECT_EQ(visited, 0);
+        if (access == Access::kRead) continue;
+        TestCommit next{.from = "3", .to = "4", .deltas = {{TestKey(2), good}}};
+        EXPECT_EQ(next.ApplyTo(table.get()).code(), Code::kDataLoss);
+      }
+    }
+  }
+}
+
+TEST_F(RocksDbTableTest, AWholeValueIsNotDamage) {
+  auto table = Open({});
+  for (uint64_t i = 1; i <= 5; ++i)
+    ASSERT_EQ(NumberedCommit(i, kManyKeys).ApplyTo(table.get()), Status());
+  table.reset();
+  EXPECT_EQ(Open({})->Undamaged(), Status());
 }
 
 // A crash between linking a table into the database and unlinking its staging name leaves one file

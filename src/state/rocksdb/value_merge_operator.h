@@ -1,11 +1,15 @@
 // Combine as RocksDB's merge operator, so that a commit writes deltas without reading.
 //
-// It never fails: RocksDB would stop compacting, or refuse reads. Malformed bytes are left out of
-// the combination and counted in a Damage, which makes the table answer kDataLoss from then on.
+// It never fails: RocksDB would stop compacting, or refuse reads. What is combined with malformed
+// bytes is a value that says so (kDamagedValue), and is counted in a Damage, which makes the table
+// answer kDataLoss from then on. Table files count the malformed values that they hold, so that the
+// table knows of them when it is opened.
 // Threads: safe.
 #pragma once
 
+#include <rocksdb/db.h>
 #include <rocksdb/merge_operator.h>
+#include <rocksdb/table_properties.h>
 
 #include <atomic>
 #include <deque>
@@ -17,8 +21,22 @@
 
 namespace murmur {
 
-// How many values could not be combined.
+// How many malformed values were met.
 using Damage = std::atomic<uint64_t>;
+
+// Counts the malformed values of each table file that is written.
+class DamageCounterFactory final : public rocksdb::TablePropertiesCollectorFactory {
+ public:
+  // Of values of so many aggregates.
+  explicit DamageCounterFactory(size_t aggregates) : aggregates_(aggregates) {}
+  rocksdb::TablePropertiesCollector* CreateTablePropertiesCollector(Context context) override;
+  const char* Name() const override { return "murmur.damage"; }
+
+ private:
+  const size_t aggregates_;
+};
+// What the table files of a database hold; 0 where it can't be told.
+uint64_t CountStoredDamage(rocksdb::DB* db);
 
 class ValueMergeOperator final : public rocksdb::MergeOperator {
  public:

@@ -1,0 +1,75 @@
+// A state table that is asked again where it is unavailable: a store that restarts, a disk that
+// answers late. What can't be reached for longer than kStorePatience is an error after all.
+//
+// Whether a commit whose answer never arrived is stored, only the stored positions tell: they are
+// read before it is tried again, so that nothing counts twice. REQUIRES: nobody else writes the
+// version meanwhile.
+// Threads: as StateTable; UseFor before all others.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "murmur/state.h"
+
+namespace murmur {
+
+// Since the first failure of a call.
+inline constexpr std::chrono::seconds kStorePatience{60};
+
+class RetryingTable final : public StateTable {
+ public:
+  struct Pace {
+    std::chrono::milliseconds patience = kStorePatience;
+    std::chrono::milliseconds first_pause{50};  // doubled each time
+    std::chrono::milliseconds longest_pause{5000};
+  };
+
+  // `table` outlives it.
+  explicit RetryingTable(StateTable* table) : RetryingTable(table, Pace()) {}
+  RetryingTable(StateTable* table, Pace pace) : table_(*table), pace_(pace) {}
+
+  // A call that waits returns kCancelled soon after `stop`; a commit may be stored or not then.
+  void UseFor(std::stop_token stop) { stop_ = std::move(stop); }
+
+  // What failed and was asked again, once; from any thread.
+  std::vector<std::string> TakeNotes();
+
+  Result<VersionInfo> Info() const override;
+  Status SetStatus(VersionStatus status, std::string failure) override;
+  Status Complete(const ScanEnd& end) override;
+  Status DropIds() override;
+  Status Begin(const HandoffToken& token, const ScanPlan& plan) override;
+  Result<std::optional<HandoffToken>> Token() const override;
+  Result<std::optional<ScanPlan>> Plan() const override;
+  Status Apply(const Commit& commit) override;
+  Result<std::vector<bool>> HasIds(std::span<const std::string> ids) const override;
+  Result<std::vector<std::optional<std::string>>> LedgerEntries(
+      std::span<const std::string_view> keys) const override;
+  Result<std::unique_ptr<StateSnapshot>> Snapshot() const override;
+  Status Undamaged() const override { return table_.Undamaged(); }
+  Status Close() override { return table_.Close(); }
+
+ private:
+  // `call` until it is not kUnavailable any more.
+  template <class Call>
+  auto Retry(std::string_view what, const Call& call) const -> decltype(call());
+  Status Pause(std::string_view what, const Status& failed,
+               std::chrono::steady_clock::time_point give_up,
+               std::chrono::milliseconds* pause) const;
+  Result<bool> HasLanded(const Commit& commit) const;
+  void Note(std::string note) const;
+
+  StateTable& table_;
+  const Pace pace_;
+  std::stop_token stop_;
+  mutable std::mutex mutex_;
+  mutable std::vector<std::string> notes_;  // under mutex_
+};
+
+}  // namespace murmur
