@@ -31,7 +31,8 @@ TEST(ClientLibraryTest, OneThatIsNotThereIsNamedWithAWayToGetIt) {
   EXPECT_EQ(status.code(), Code::kFailedPrecondition);
   EXPECT_THAT(std::string(status.message()),
               HasSubstr("The library of nothing can't be loaded: libnothing.so.7: cannot open "));
-  EXPECT_THAT(std::string(status.message()), HasSubstr(". Install it, apt-get install libnothing7, or set LD_LIBRARY_PATH"));
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr(". Install it, apt-get install libnothing7, or set LD_LIBRARY_PATH"));
 }
 
 TEST(ClientLibraryTest, OneThatLacksAFunctionIsRefused) {

@@ -1,4 +1,5 @@
-// The S3 client of Arrow. Its functions are those of C++, so their names are as compilers make them.
+// The S3 client of Arrow. Its functions are those of C++, so their names are as compilers make
+// them.
 #include "source/lazy_functions.h"
 
 #define LAZY MURMUR_LAZY_FUNCTION
