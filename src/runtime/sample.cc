@@ -26,7 +26,7 @@ class Sampler {
   bool enough() const { return LookedAt(progress_) + DeadCount(progress_) >= kSampleRecords; }
 
   Status Read(SnapshotSource* source, const Split& split, const std::stop_token& stop) {
-    MURMUR_ASSIGN(const auto stream, source->Open(split, "", pipeline_.projection()));
+    MURMUR_ASSIGN(const auto stream, source->Open(split, "", pipeline_.projection(), stop));
     while (!enough() && !stop.stop_requested()) {
       batch_.Clear();
       MURMUR_ASSIGN(const ReadState state, stream->Read(stop, &batch_));

@@ -60,7 +60,6 @@ bool ToMicros(int64_t value, TimeUnit unit, int64_t* micros) noexcept {
     case TimeUnit::kSeconds: return !__builtin_mul_overflow(value, 1000000, micros);
     case TimeUnit::kMillis: return !__builtin_mul_overflow(value, 1000, micros);
     case TimeUnit::kNanos: *micros = BucketRule::FloorDiv(value, 1000); return true;
-    case TimeUnit::kDays:  // Parquet has dates apart
     case TimeUnit::kMicros:
     case TimeUnit::kNone: break;
   }
