@@ -42,7 +42,7 @@ std::string Text(const Cell& cell) {
     return kind + ":" + std::string(cell.text());
   }
   if (cell.kind == Kind::kDecimal) {
-    return kind + ":" + std::to_string(static_cast<uint64_t>(*cell.dec)) + "," +
+    return kind + ":" + std::to_string(static_cast<uint64_t>(cell.decimal())) + "," +
            std::to_string(cell.scale);
   }
   return kind + ":" + std::to_string(cell.is_null() ? 0 : cell.i);

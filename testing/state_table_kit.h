@@ -142,6 +142,7 @@ struct TestCommit {
     progress.position = to;
     progress.records = deltas.size();
     progress.newest_time = newest_time;
+    if (progress.records > 0) progress.absent.emplace();
     return progress;
   }
 };

@@ -67,7 +67,7 @@ struct Cell {
     int64_t i;
     double d;
     const char* s;
-    const Int128* dec;  // 16-byte aligned; of a decimal that is kWide
+    const Int128* wide;  // 16-byte aligned; of a decimal that is kWide
   };
   uint32_t len = 0;  // bytes of s
   Kind kind = Kind::kNull;
@@ -75,7 +75,7 @@ struct Cell {
   uint8_t flags = 0;
   uint8_t reserved = 0;
 
-  static constexpr uint8_t kWide = 1;     // the decimal's digits are *dec, else i
+  static constexpr uint8_t kWide = 1;     // the decimal's digits are *wide, else i
   static constexpr uint8_t kRounded = 2;  // the double nearest to a number of more than 38 digits
   // Of kNull, in a change of a row: the change leaves the value out, which is what it was before.
   static constexpr uint8_t kUnchanged = 4;
@@ -101,7 +101,7 @@ struct Cell {
   // Keeps the pointer, not the value: *v lives as long as the cell.
   static Cell Decimal(const Int128* v, uint8_t scale) noexcept {
     Cell c;
-    c.dec = v;
+    c.wide = v;
     c.scale = scale;
     c.flags = kWide;
     c.kind = Kind::kDecimal;
@@ -118,7 +118,7 @@ struct Cell {
   // REQUIRES: kString or kJson
   std::string_view text() const noexcept { return {s, len}; }
   // The digits of the decimal, point left out. REQUIRES: kDecimal
-  Int128 decimal() const noexcept { return (flags & kWide) != 0 ? *dec : Int128{i}; }
+  Int128 decimal() const noexcept { return (flags & kWide) != 0 ? *wide : Int128{i}; }
 
  private:
   static Cell Number(int64_t v, Kind kind) noexcept {

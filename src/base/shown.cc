@@ -51,7 +51,7 @@ std::string ShownValue(const Cell& cell) {
     case Kind::kBool: return cell.i != 0 ? "true" : "false";
     case Kind::kInt: return std::to_string(cell.i);
     case Kind::kDouble: return fmt::format("{}", cell.d);
-    case Kind::kDecimal: return FormatDecimal(*cell.dec, cell.scale);
+    case Kind::kDecimal: return FormatDecimal(cell.decimal(), cell.scale);
     case Kind::kTime: return FormatTime(cell.i);
     case Kind::kString: return Shown(cell.text());
     case Kind::kJson: {

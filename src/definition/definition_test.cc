@@ -181,7 +181,7 @@ f:10:7: '_x': expected a name of 1 to 64 letters, digits and '_' that begins wit
 f:11:24: 'amount +': found the end, expected a value, a field or a function
 f:12:9: 'decmal': 'sum' has no such parameter; expected sum(x) or sum(x, decimal=2); did you mean 'decimal'?
 f:13:10: 'sum(amount, decimal=99)': decimal is '99'; expected a whole number from 0 to 18
-f:14:21: 'paht': is no option of jsonl; expected path, format, handoff; did you mean 'path'?
+f:14:21: 'paht': is no option of jsonl; expected path, format, hive, handoff; did you mean 'path'?
 f:14:33: 'path': is empty
 f:15:8: 'kafak': is no kind of live source; expected kafka or mongo; did you mean 'kafka'?
 f:16:13: 'many': expected a number or unlimited

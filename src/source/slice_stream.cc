@@ -36,7 +36,7 @@ void AppendCell(const Cell& cell, std::string* text) {
     text->append(cell.text());
   } else if (cell.kind == Kind::kDecimal) {
     append(cell.scale);
-    append(*cell.dec);
+    append(cell.decimal());
   } else if (!cell.is_null()) {
     append(cell.i);
   }

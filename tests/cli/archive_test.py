@@ -447,7 +447,7 @@ class OffsetRangeTest(ArchiveTest):
     def test_any_borders_in_parquet(self):
         self.golden = kafka_connect(self.log, self.cuts, ending=".snappy.parquet",
                                     encode=lambda some: writers.parquet(some, row_group=9))
-        file = self.store(self.golden, "columns")
+        file = self.store(self.golden, "columns", options=", offsets: dense")
         for _ in range(30 if LONG else 6):
             begin = self.random.randrange(1, 250)
             self.cut({0: (begin, begin + 77), 1: (begin - 1, begin + 3)}, file)

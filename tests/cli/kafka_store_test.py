@@ -134,6 +134,7 @@ class DeadLetterTopicTest(StoreTest):
         return messages
 
     def test_they_are_published_with_what_is_known_of_them(self):
+        self.kafka.produce(self.topic, [b'{"page": "a"}'], partition=0)
         self.kafka.produce(self.topic, self.BAD, partition=1)
         self.succeed("run", self.file, "--until-caught-up")
         self.kafka.produce(self.topic, [b"later"], partition=0)
@@ -148,7 +149,7 @@ class DeadLetterTopicTest(StoreTest):
                          [b"undecodable", b"undecodable", b"missing_key", b"undecodable"])
 
     def test_none_is_missing_after_kills(self):
-        child = None
+        self.kafka.produce(self.topic, [b'{"page": "a"}'])
         for number in range(6):
             child = self.start("run", self.file)
             self.kafka.produce(self.topic, [b"bad %d" % n for n in range(number * 50, number * 50 + 50)])

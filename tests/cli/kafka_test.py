@@ -1965,7 +1965,7 @@ class DebeziumTest(KafkaTest):
         self.make_topic(1)
         self.send(self.table.transactions(20))
         file = self.pipeline()
-        self.assertIn("`format: debezium`", self.succeed("run", file, "--until-caught-up").err)
+        self.assertIn("`format: debezium`", self.fail_with(1, "run", file, "--until-caught-up").err)
 
     def test_decimals_without_a_schema(self):
         """Digits that may be a number's bytes are told, until it is said what they are."""

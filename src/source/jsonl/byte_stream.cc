@@ -199,9 +199,9 @@ class PrependedBytes final : public ByteStream {
       std::memcpy(out, first_.data() + at_, read.size);
       at_ += read.size;
     }
-    source_bytes_ += read.size;
     return read;
   }
+  uint64_t source_bytes() const noexcept override { return rest_->source_bytes(); }
 
  private:
   std::string first_;
@@ -231,6 +231,7 @@ class DecompressedBytes final : public ByteStream {
     }
     return whole.size > 0 ? whole : *last_;
   }
+  uint64_t source_bytes() const noexcept override { return compressed_->source_bytes(); }
 
  private:
   static constexpr size_t kInputBytes = 256 << 10;
@@ -256,7 +257,7 @@ class DecompressedBytes final : public ByteStream {
       const bool stuck = begin_ < end_ && step->bytes_read == 0 && step->bytes_written == 0;
       if (stuck) return Corrupt("no progress");
       begin_ += static_cast<size_t>(step->bytes_read);
-      source_bytes_ += static_cast<uint64_t>(step->bytes_read);
+      consumed_ += static_cast<uint64_t>(step->bytes_read);
       in_frame_ = !decompressor_->IsFinished();
       draining_ = step->bytes_written > 0;
       if (draining_) {
@@ -269,12 +270,12 @@ class DecompressedBytes final : public ByteStream {
     if (!in_frame_) return {};
     return {.damaged = true,
             .reason = DeadReason::kTruncated,
-            .detail = fmt::format("truncated {} stream after {} bytes", name_, source_bytes_)};
+            .detail = fmt::format("truncated {} stream after {} bytes", name_, consumed_)};
   }
   ByteRead Corrupt(std::string_view why) const {
     return {.damaged = true,
             .reason = DeadReason::kCorrupt,
-            .detail = fmt::format("corrupt {} stream at byte {}: {}", name_, source_bytes_, why)};
+            .detail = fmt::format("corrupt {} stream at byte {}: {}", name_, consumed_, why)};
   }
 
   std::unique_ptr<ByteStream> compressed_;
@@ -282,6 +283,7 @@ class DecompressedBytes final : public ByteStream {
   std::unique_ptr<arrow::util::Codec> codec_;
   std::shared_ptr<arrow::util::Decompressor> decompressor_;
   std::vector<char> input_;
+  uint64_t consumed_ = 0;  // compressed bytes, for messages
   size_t begin_ = 0;
   size_t end_ = 0;
   std::optional<ByteRead> last_;  // the end, or damage, once it is met

@@ -46,8 +46,8 @@ class ByteStream {
   // object.
   virtual Result<ByteRead> Read(std::stop_token stop, char* out, size_t size) = 0;
 
-  // Bytes of the object that all reads took: compressed ones where it is.
-  uint64_t source_bytes() const noexcept { return source_bytes_; }
+  // Bytes of the object that all reads took: compressed ones where it is, read ahead or not.
+  virtual uint64_t source_bytes() const noexcept { return source_bytes_; }
 
  protected:
   uint64_t source_bytes_ = 0;

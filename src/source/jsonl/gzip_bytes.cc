@@ -62,6 +62,8 @@ class GzipBytes final : public ByteStream {
     return whole.size > 0 ? whole : *last_;
   }
 
+  uint64_t source_bytes() const noexcept override { return compressed_->source_bytes(); }
+
  private:
   // To the brim: where its input ends, ISA-L may leave out a symbol or two that are whole.
   Status Fill(const std::stop_token& stop) {
@@ -91,7 +93,7 @@ class GzipBytes final : public ByteStream {
     state_.avail_out = room;
     const int code = in_header ? ReadHeader() : Inflate();
     const uint32_t written = room - state_.avail_out;
-    source_bytes_ += before - state_.avail_in;
+    consumed_ += before - state_.avail_in;
     full_ = state_.avail_out == 0;
     if (code < 0) {
       Corrupt(ErrorName(code));
@@ -143,13 +145,13 @@ class GzipBytes final : public ByteStream {
     }
     last_ = {.damaged = true,
              .reason = DeadReason::kTruncated,
-             .detail = fmt::format("truncated gzip stream after {} bytes", source_bytes_)};
+             .detail = fmt::format("truncated gzip stream after {} bytes", consumed_)};
   }
 
   void Corrupt(std::string_view why) {
     last_ = {.damaged = true,
              .reason = DeadReason::kCorrupt,
-             .detail = fmt::format("corrupt gzip stream at byte {}: {}", source_bytes_, why)};
+             .detail = fmt::format("corrupt gzip stream at byte {}: {}", consumed_, why)};
   }
 
   // Bytes that were decoded in front of damage, and had no room when it was met.
@@ -162,6 +164,7 @@ class GzipBytes final : public ByteStream {
   }
 
   std::unique_ptr<ByteStream> compressed_;
+  uint64_t consumed_ = 0;  // compressed bytes, for messages
   std::vector<uint8_t> input_;
   inflate_state state_;
   inflate_state before_;  // the last call

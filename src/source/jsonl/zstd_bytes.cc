@@ -64,6 +64,8 @@ class ZstdBytes final : public ByteStream {
     return whole.size > 0 ? whole : *last_;
   }
 
+  uint64_t source_bytes() const noexcept override { return compressed_->source_bytes(); }
+
  private:
   // Returns how many bytes it wrote; sets last_ at the end, or where there is damage.
   Result<size_t> Step(const std::stop_token& stop, char* out, size_t size) {
@@ -86,7 +88,7 @@ class ZstdBytes final : public ByteStream {
     ZSTD_outBuffer to{out, size, 0};
     const size_t code = ZSTD_decompressStream(context_.get(), &to, &from);
     begin_ += from.pos;
-    source_bytes_ += from.pos;
+    consumed_ += from.pos;
     if (ZSTD_isError(code) != 0) {
       last_ = Corrupt(ZSTD_getErrorName(code));
     } else if (code == 0) {
@@ -127,12 +129,12 @@ class ZstdBytes final : public ByteStream {
   ByteRead Truncated() const {
     return {.damaged = true,
             .reason = DeadReason::kTruncated,
-            .detail = fmt::format("truncated zstd stream after {} bytes", source_bytes_)};
+            .detail = fmt::format("truncated zstd stream after {} bytes", consumed_)};
   }
   ByteRead Corrupt(std::string_view why) const {
     return {.damaged = true,
             .reason = DeadReason::kCorrupt,
-            .detail = fmt::format("corrupt zstd stream at byte {}: {}", source_bytes_, why)};
+            .detail = fmt::format("corrupt zstd stream at byte {}: {}", consumed_, why)};
   }
 
   struct Free {
@@ -140,6 +142,7 @@ class ZstdBytes final : public ByteStream {
   };
 
   std::unique_ptr<ByteStream> compressed_;
+  uint64_t consumed_ = 0;  // compressed bytes, for messages
   const uint64_t window_bytes_max_;
   std::unique_ptr<ZSTD_DCtx, Free> context_;
   std::vector<char> input_;
