@@ -25,6 +25,7 @@ class Steps final : public ByteStream {
     const size_t read = std::min({size, step_, bytes_.size() - at_});
     std::memcpy(out, bytes_.data() + at_, read);
     at_ += read;
+    source_bytes_ += read;
     return ByteRead{.size = read, .detail = {}};
   }
 

@@ -54,8 +54,6 @@ class Decoding {
   explicit Decoding(std::vector<FieldRequest> fields)
       : decoder_(Projection{fields}), columns_(fields.size()) {}
 
-  const Cell& cell() const { return columns_[0].cells[0]; }  // of the first field
-
   bool Decode(const BsonDocument& document) {
     decoder_.BeginBatch();
     return decoder_.Decode(document.data(), document.size(), 0, &columns_, &dead_);
