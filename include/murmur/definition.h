@@ -92,8 +92,8 @@ struct Definition {
   std::string name;  // [a-z0-9_]{1,64}
 
   // What counts, and how: the identity of the state, except `replay`. A change makes another state.
-  std::vector<KeyList> rollups;  // at least one
-  std::string id;                // expression; empty: object and offset name a record
+  std::vector<KeyList> rollups;     // at least one
+  std::string id;                   // expression; empty: object and offset name a record
   std::vector<ColumnSpec> columns;  // types that the data do not tell
   std::optional<TimeSpec> time;
   std::optional<WindowSpec> window;

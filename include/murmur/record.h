@@ -158,9 +158,9 @@ enum class TimeUnit : uint8_t { kNone, kSeconds, kMillis, kMicros, kNanos, kDays
 
 // The type of a column that the data do not tell.
 struct DeclaredType {
-  Kind kind = Kind::kDecimal;  // kDecimal or kTime
-  int precision = 0;           // kDecimal: all digits, 1 to 38
-  int scale = 0;               // kDecimal: those after the point, 0 to precision
+  Kind kind = Kind::kDecimal;       // kDecimal or kTime
+  int precision = 0;                // kDecimal: all digits, 1 to 38
+  int scale = 0;                    // kDecimal: those after the point, 0 to precision
   TimeUnit unit = TimeUnit::kNone;  // kTime: of numbers
   bool operator==(const DeclaredType&) const = default;
 };

@@ -30,7 +30,9 @@ constexpr auto kPowers = [] {
 
 bool Fits(Int128 v) { return v < kPowers[kDigitsMax] && v > -kPowers[kDigitsMax]; }
 
-UInt128 Magnitude(Int128 v) { return v < 0 ? 0 - static_cast<UInt128>(v) : static_cast<UInt128>(v); }
+UInt128 Magnitude(Int128 v) {
+  return v < 0 ? 0 - static_cast<UInt128>(v) : static_cast<UInt128>(v);
+}
 
 // A sign and 256 bits: the product of any two decimals, and any two brought to one scale, fit.
 class Wide {
@@ -296,7 +298,8 @@ Decimal RemainderOfDecimals(Decimal a, Decimal b) {
   UInt128 rest = Magnitude(a.unscaled) % modulus;
   for (int at = a.scale; at < scale; ++at) {
     const UInt128 once = rest;
-    for (int i = 0; i < 9; ++i) rest = rest >= modulus - once ? rest - (modulus - once) : rest + once;
+    for (int i = 0; i < 9; ++i)
+      rest = rest >= modulus - once ? rest - (modulus - once) : rest + once;
   }
   const auto value = static_cast<Int128>(rest);
   return {a.unscaled < 0 ? -value : value, scale};

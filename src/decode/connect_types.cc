@@ -14,7 +14,6 @@ namespace {
 using nlohmann::json;
 using Form = ConnectType::Form;
 
-
 const Int128 kDecimalLimit = [] {
   Int128 limit = 1;
   for (int i = 0; i < kDecimalDigitsMax; ++i) limit *= 10;

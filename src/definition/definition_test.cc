@@ -275,7 +275,8 @@ TEST(Validate, NamesTheValueWithoutAFile) {
 }
 
 TEST(ParseDefinition, ColumnsHaveTypesInEveryStyleOfYaml) {
-  const std::string head = "name: n\nkey: a\naggregates: {c: count}\nbootstrap: {jsonl: {path: x}}\n";
+  const std::string head =
+      "name: n\nkey: a\naggregates: {c: count}\nbootstrap: {jsonl: {path: x}}\n";
   const DeclaredType price{.kind = Kind::kDecimal, .precision = 12, .scale = 2};
   const DeclaredType created{.kind = Kind::kTime, .unit = TimeUnit::kMicros};
   const DeclaredType count{.kind = Kind::kDecimal, .precision = 5};
@@ -292,8 +293,9 @@ TEST(ParseDefinition, ColumnsHaveTypesInEveryStyleOfYaml) {
     EXPECT_NE(DefinitionIdentity(d), DefinitionIdentity(MustParse(head)));
     EXPECT_EQ(RestoreDefinition(MustParse(head), StoreDefinition(d)).value().columns, d.columns);
   }
-  for (const char* type : {"decimal", "decimal(0,0)", "decimal(39,2)", "decimal(2,3)", "decimal(x,2)",
-                           "decimal(12,2", "int", "{time: x}", "[1]", "{unit: us}"}) {
+  for (const char* type :
+       {"decimal", "decimal(0,0)", "decimal(39,2)", "decimal(2,3)", "decimal(x,2)", "decimal(12,2",
+        "int", "{time: x}", "[1]", "{unit: us}"}) {
     const auto parsed = ParseDefinition(head + "columns: {price: " + type + "}", "f", ".");
     EXPECT_THAT(parsed.status().ToString(), HasSubstr("expected decimal(precision,scale)")) << type;
   }
@@ -308,14 +310,15 @@ TEST(Identity, KnowsTheRulesItWasWrittenBy) {
 TEST(Identity, DependsOnWhatCountsAndNotOnHowItRuns) {
   const Definition base = MustParse(kPageViews);
   const std::string identity = DefinitionIdentity(base);
-  EXPECT_EQ(identity,
-            R"json({"aggregates":[{"call":"count","monoid":"count.v1","name":"views"},)json"
-            R"json({"call":"sum(amount)","monoid":"sum.v1","name":"revenue"},)json"
-            R"json({"call":"distinct(user)","monoid":"distinct.v1(precision=12)",)json"
-            R"json("name":"visitors"}],"bootstrap":{"kind":"jsonl","path":"data/*.jsonl.gz"},)json"
-            R"json("key":[[{"expression":"page","name":"page"}]],"null_key":"reject","rules":2,)json"
-            R"json("time":{"field":"ts","unit":""},"where":"country = 'US'",)json"
-            R"json("window":{"every":"1d","offset":"0s"}})json");
+  EXPECT_EQ(
+      identity,
+      R"json({"aggregates":[{"call":"count","monoid":"count.v1","name":"views"},)json"
+      R"json({"call":"sum(amount)","monoid":"sum.v1","name":"revenue"},)json"
+      R"json({"call":"distinct(user)","monoid":"distinct.v1(precision=12)",)json"
+      R"json("name":"visitors"}],"bootstrap":{"kind":"jsonl","path":"data/*.jsonl.gz"},)json"
+      R"json("key":[[{"expression":"page","name":"page"}]],"null_key":"reject","rules":2,)json"
+      R"json("time":{"field":"ts","unit":""},"where":"country = 'US'",)json"
+      R"json("window":{"every":"1d","offset":"0s"}})json");
   Definition same = base;
   same.state_path = "elsewhere";
   same.max_errors = 5;

@@ -3,6 +3,7 @@
 #include <arrow/builder.h>
 #include <arrow/compute/api.h>
 #include <arrow/util/decimal.h>
+
 #include <algorithm>
 #include <numeric>
 #include <span>

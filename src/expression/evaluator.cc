@@ -131,8 +131,8 @@ void Evaluator::Evaluate(RecordBatch& batch, Column* out, std::vector<Evaluation
   std::copy_n(result.cells.begin(), batch.rows, out->cells.begin());
   out->kinds = result.kinds;
   if (!impl.failures.any()) return;
-  for (auto error = errors->begin() + static_cast<ptrdiff_t>(errors_before);
-       error != errors->end(); ++error) {
+  for (auto error = errors->begin() + static_cast<ptrdiff_t>(errors_before); error != errors->end();
+       ++error) {
     out->cells[error->row] = Cell();
   }
   out->kinds |= KindBit(Kind::kNull);

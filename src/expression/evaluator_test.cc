@@ -112,15 +112,15 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         Case{"i + 1", "8"}, Case{"i - 10", "-3"}, Case{"i * 6", "42"}, Case{"i / 2", "3.5f"},
         Case{"6 / 3", "2f"}, Case{"1 / 0", "inff"}, Case{"i % 4", "3"}, Case{"neg % 4", "-3"},
-        Case{"i % 0", "!expression"}, Case{"d % 2", "0.5f"}, Case{"dec % 2", "1.99d"}, Case{"dec % 0", "!expression"},
-        Case{"-i", "-7"}, Case{"-d", "-2.5f"}, Case{"-dec", "-19.99d"}, Case{"i + d", "9.5f"},
-        Case{"big + 1", "!number_overflow"}, Case{"big * 2", "!number_overflow"},
-        Case{"big + 1.0", "9.223372036854776e+18f"}, Case{"dec + 1", "20.99d"},
-        Case{"dec * 3", "59.97d"}, Case{"dec * dec", "399.6001d"}, Case{"dec - dec", "0.00d"},
-        Case{"dec + d", "22.49f"}, Case{"dec / 2", "9.995f"},
-        Case{"huge * 100", "1e+39f"}, Case{"i + s", "!wrong_type"},
-        Case{"i + null", "null"}, Case{"missing * 2", "null"}, Case{"i + yes", "!wrong_type"},
-        Case{"2 + 3 * 4", "14"}, Case{"(2 + 3) * 4", "20"}, Case{"t + 1", "!wrong_type"}));
+        Case{"i % 0", "!expression"}, Case{"d % 2", "0.5f"}, Case{"dec % 2", "1.99d"},
+        Case{"dec % 0", "!expression"}, Case{"-i", "-7"}, Case{"-d", "-2.5f"},
+        Case{"-dec", "-19.99d"}, Case{"i + d", "9.5f"}, Case{"big + 1", "!number_overflow"},
+        Case{"big * 2", "!number_overflow"}, Case{"big + 1.0", "9.223372036854776e+18f"},
+        Case{"dec + 1", "20.99d"}, Case{"dec * 3", "59.97d"}, Case{"dec * dec", "399.6001d"},
+        Case{"dec - dec", "0.00d"}, Case{"dec + d", "22.49f"}, Case{"dec / 2", "9.995f"},
+        Case{"huge * 100", "1e+39f"}, Case{"i + s", "!wrong_type"}, Case{"i + null", "null"},
+        Case{"missing * 2", "null"}, Case{"i + yes", "!wrong_type"}, Case{"2 + 3 * 4", "14"},
+        Case{"(2 + 3) * 4", "20"}, Case{"t + 1", "!wrong_type"}));
 
 INSTANTIATE_TEST_SUITE_P(
     Logic, Evaluate,
@@ -205,10 +205,10 @@ INSTANTIATE_TEST_SUITE_P(
 
 // Of records with the numbers 1.1, 3, 2.52, 6 and 0.1 in digits, and with binary doubles of them.
 Row Digits() {
-  return {{"p", Cell::SmallDecimal(11, 1)},   {"q", Cell::Int(3)},
-          {"r", Cell::SmallDecimal(252, 2)},  {"six", Cell::Int(6)},
-          {"bp", Cell::Double(1.1)},          {"br", Cell::Double(2.52)},
-          {"big", Cell::Int(INT64_MAX)},      {"far", Cell::Double(1e300)},
+  return {{"p", Cell::SmallDecimal(11, 1)},    {"q", Cell::Int(3)},
+          {"r", Cell::SmallDecimal(252, 2)},   {"six", Cell::Int(6)},
+          {"bp", Cell::Double(1.1)},           {"br", Cell::Double(2.52)},
+          {"big", Cell::Int(INT64_MAX)},       {"far", Cell::Double(1e300)},
           {"nan", Cell::Double(std::nan(""))}, {"wide", Cell::Decimal(&kHuge, 0)}};
 }
 
@@ -219,20 +219,22 @@ TEST_P(EvaluateDecimal, GivesTheValue) {
 }
 INSTANTIATE_TEST_SUITE_P(
     InASumOfDecimals, EvaluateDecimal,
-    ::testing::Values(
-        Case{"p * q", "3.3d"}, Case{"p + 0.2", "1.3d"}, Case{"bp * q", "3.3d"},
-        Case{"bp + 0.2", "1.3d"}, Case{"round(br * six, 2)", "15.12d"},
-        Case{"r * (1 - 0.05) * (1 + 0.04)", "2.489760d"}, Case{"-p", "-1.1d"},
-        Case{"big + 1", "9223372036854775808d"}, Case{"big * big", "85070591730234615847396907784232501249d"},
-        Case{"big * big * 10", "!number_overflow"},
-        Case{"wide * wide", "!number_overflow"}, Case{"far + p", "!number_overflow"},
-        Case{"nan * p", "nanf"}, Case{"p / 2", "0.55f"}, Case{"p * q / 2", "1.65f"},
-        Case{"if(p > 1, p, 0)", "1.1d"}, Case{"if(p > 1.1, p, bp)", "1.1d"},
-        Case{"coalesce(none, p)", "1.1d"}, Case{"cast(p as decimal(3))", "1.100d"},
-        Case{"cast(br * six as decimal(1))", "15.1d"}, Case{"round(1.005, 2)", "1.01d"},
-        Case{"round(-2.5)", "-3d"}, Case{"round(1250, -2)", "1300"}, Case{"floor(-p)", "-2d"},
-        Case{"p * 0.12345678901234567890123456789", "0.135802467913580246791358024679d"},
-        Case{"cast(p * 100 as int64)", "110"}, Case{"p - 'x'", "!wrong_type"}));
+    ::testing::Values(Case{"p * q", "3.3d"}, Case{"p + 0.2", "1.3d"}, Case{"bp * q", "3.3d"},
+                      Case{"bp + 0.2", "1.3d"}, Case{"round(br * six, 2)", "15.12d"},
+                      Case{"r * (1 - 0.05) * (1 + 0.04)", "2.489760d"}, Case{"-p", "-1.1d"},
+                      Case{"big + 1", "9223372036854775808d"},
+                      Case{"big * big", "85070591730234615847396907784232501249d"},
+                      Case{"big * big * 10", "!number_overflow"},
+                      Case{"wide * wide", "!number_overflow"}, Case{"far + p", "!number_overflow"},
+                      Case{"nan * p", "nanf"}, Case{"p / 2", "0.55f"}, Case{"p * q / 2", "1.65f"},
+                      Case{"if(p > 1, p, 0)", "1.1d"}, Case{"if(p > 1.1, p, bp)", "1.1d"},
+                      Case{"coalesce(none, p)", "1.1d"}, Case{"cast(p as decimal(3))", "1.100d"},
+                      Case{"cast(br * six as decimal(1))", "15.1d"},
+                      Case{"round(1.005, 2)", "1.01d"}, Case{"round(-2.5)", "-3d"},
+                      Case{"round(1250, -2)", "1300"}, Case{"floor(-p)", "-2d"},
+                      Case{"p * 0.12345678901234567890123456789",
+                           "0.135802467913580246791358024679d"},
+                      Case{"cast(p * 100 as int64)", "110"}, Case{"p - 'x'", "!wrong_type"}));
 
 class EvaluateTest : public ::testing::TestWithParam<Case> {};
 TEST_P(EvaluateTest, Holds) {
@@ -240,13 +242,14 @@ TEST_P(EvaluateTest, Holds) {
 }
 INSTANTIATE_TEST_SUITE_P(
     InAComparison, EvaluateTest,
-    ::testing::Values(
-        Case{"p * q = 3.3", "true"}, Case{"bp * q = 3.3", "false"}, Case{"bp = 1.1", "true"},
-        Case{"p = bp", "true"}, Case{"p + 0.2 = 1.3", "true"}, Case{"p in (1, 1.10)", "true"},
-        Case{"p between 1.1 and 1.1", "true"}, Case{"r * 100 = 252", "true"},
-        Case{"wide * wide > 1e70", "true"}, Case{"far > wide", "true"},
-        Case{"big + 1 > big", "true"}, Case{"nan = nan", "false"}, Case{"nan != p", "true"},
-        Case{"1.00000000000000000001 > 1", "true"}, Case{"p % 0.2 = 0.1", "true"}));
+    ::testing::Values(Case{"p * q = 3.3", "true"}, Case{"bp * q = 3.3", "false"},
+                      Case{"bp = 1.1", "true"}, Case{"p = bp", "true"},
+                      Case{"p + 0.2 = 1.3", "true"}, Case{"p in (1, 1.10)", "true"},
+                      Case{"p between 1.1 and 1.1", "true"}, Case{"r * 100 = 252", "true"},
+                      Case{"wide * wide > 1e70", "true"}, Case{"far > wide", "true"},
+                      Case{"big + 1 > big", "true"}, Case{"nan = nan", "false"},
+                      Case{"nan != p", "true"}, Case{"1.00000000000000000001 > 1", "true"},
+                      Case{"p % 0.2 = 0.1", "true"}));
 
 TEST(Evaluator, ALiteralOfMoreThan38DigitsIsNoDecimal) {
   const std::string text = "x * 0." + std::string(39, '1');

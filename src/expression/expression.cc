@@ -25,10 +25,9 @@ Numbers NumbersOfArgument(const Node& call, size_t index, Numbers own) {
     const bool number = type == "int64" || type == "double" || type.starts_with("decimal");
     return number ? own : Numbers::kNearest;
   }
-  const bool of_numbers =
-      IsAnyOf(call.function, {"+", "-", "*", "/", "%", "neg", "if", "coalesce", "abs", "sign",
-                              "floor", "ceil", "round", "sqrt", "exp", "ln", "log10", "log2",
-                              "power"});
+  const bool of_numbers = IsAnyOf(
+      call.function, {"+", "-", "*", "/", "%", "neg", "if", "coalesce", "abs", "sign", "floor",
+                      "ceil", "round", "sqrt", "exp", "ln", "log10", "log2", "power"});
   return of_numbers ? own : Numbers::kNearest;
 }
 
@@ -61,7 +60,8 @@ Status Resolve(Node* node, Numbers numbers, std::vector<FieldUse>* fields) {
 Expression::Expression() : impl_(std::make_unique<Impl>()) {}
 Expression::~Expression() = default;
 
-Result<std::shared_ptr<const Expression>> Expression::Parse(std::string_view text, Numbers numbers) {
+Result<std::shared_ptr<const Expression>> Expression::Parse(std::string_view text,
+                                                            Numbers numbers) {
   const std::shared_ptr<Expression> parsed(new Expression);
   MURMUR_ASSIGN(parsed->impl_->root, expression::ParseNode(text));
   MURMUR_TRY(Resolve(&parsed->impl_->root, numbers, &parsed->impl_->fields));

@@ -25,7 +25,8 @@ namespace murmur {
 // "Numbers with a fraction".
 enum class Numbers : uint8_t {
   kNearest,  // as the nearest double
-  kWritten,  // as the decimal that is written; what 38 digits can't hold is a double. In comparisons
+  kWritten,  // as the decimal that is written; what 38 digits can't hold is a double. In
+             // comparisons
   // As kWritten, a binary double as its shortest text; what 38 digits can't hold is an error. In
   // sums of decimals.
   kDecimal,

@@ -142,10 +142,10 @@ class InStep final : public ComparingStep {
       if (node.args[i].type != NodeType::kLiteral) continue;
       if (const auto* text = std::get_if<std::string>(&literal)) texts_.insert(*text);
       if (const auto* integer = std::get_if<int64_t>(&literal)) integers_.insert(*integer);
-      literals_ += std::holds_alternative<std::string>(literal) ||
-                           std::holds_alternative<int64_t>(literal)
-                       ? 1
-                       : 0;
+      literals_ +=
+          std::holds_alternative<std::string>(literal) || std::holds_alternative<int64_t>(literal)
+              ? 1
+              : 0;
     }
     const bool literals = literals_ + 1 == node.args.size();
     all_texts_ = literals && integers_.empty();
@@ -212,8 +212,8 @@ class AndOrStep final : public ColumnStep {
     for (const Column* column : columns) {
       const Cell& cell = column->cells[row];
       if (!cell.is_null() && cell.kind != Kind::kBool) {
-        return FailType(row, fmt::format("'{}' takes true or false, found {}", function_,
-                                         KindName(cell.kind)));
+        return FailType(
+            row, fmt::format("'{}' takes true or false, found {}", function_, KindName(cell.kind)));
       }
       null = null || cell.is_null();
       decided = decided || (!cell.is_null() && (cell.i != 0) == decides_);
@@ -281,8 +281,8 @@ class ChoiceStep final : public ColumnStep {
     if (function_ == "if") {
       const Cell& condition = columns[0]->cells[row];
       if (!condition.is_null() && condition.kind != Kind::kBool) {
-        return FailType(row, fmt::format("'if' takes true or false, found {}",
-                                         KindName(condition.kind)));
+        return FailType(
+            row, fmt::format("'if' takes true or false, found {}", KindName(condition.kind)));
       }
       first = 1;
       if (!Unify(row, columns, first)) return;

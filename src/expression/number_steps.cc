@@ -197,7 +197,8 @@ class UnaryNumberStep final : public NumberStep {
   // A double of more than 38 digits before or after the point, rounded.
   Cell RoundFar(double v) const {
     if (!std::isfinite(v) || std::fabs(v) < 1) {
-      return Cell::Double(std::isfinite(v) && digits_ <= kDecimalDigitsMax ? std::copysign(0, v) : v);
+      return Cell::Double(std::isfinite(v) && digits_ <= kDecimalDigitsMax ? std::copysign(0, v)
+                                                                           : v);
     }
     if (digits_ >= 0) return Cell::Double(v);
     const double power = std::pow(10, static_cast<double>(-digits_));

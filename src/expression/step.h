@@ -109,13 +109,13 @@ StepPtr MakeArithmeticStep(const Node& node, Steps args);      // + - * / %
 StepPtr MakeUnaryNumberStep(const Node& node, Steps args);     // neg abs sign floor ceil round
 StepPtr MakeDoubleFunctionStep(const Node& node, Steps args);  // sqrt exp ln log10 log2 power
 StepPtr MakeDecimalCastStep(const Node& node, Steps args);     // cast(x as decimal(n))
-StepPtr MakeToDoubleStep(Steps args);  // numbers as doubles, all else as it is
-StepPtr MakeCompareStep(const Node& node, Steps args);         // = != < <= > >=
+StepPtr MakeToDoubleStep(Steps args);                   // numbers as doubles, all else as it is
+StepPtr MakeCompareStep(const Node& node, Steps args);  // = != < <= > >=
 StepPtr MakeInStep(const Node& node, Steps args);
-StepPtr MakeLogicStep(const Node& node, Steps args);           // and or not "is null"
-StepPtr MakeChoiceStep(const Node& node, Steps args);          // if coalesce
-StepPtr MakeToTimeStep(Steps args);    // text as time, all else as it is
-StepPtr MakeToTimeTextStep(Steps args);  // times as text, all else as it is
+StepPtr MakeLogicStep(const Node& node, Steps args);   // and or not "is null"
+StepPtr MakeChoiceStep(const Node& node, Steps args);  // if coalesce
+StepPtr MakeToTimeStep(Steps args);                    // text as time, all else as it is
+StepPtr MakeToTimeTextStep(Steps args);                // times as text, all else as it is
 bool IsTimePart(std::string_view function);
 StepPtr MakeTimePartStep(const Node& node, Steps args);  // year, month, …, date
 

@@ -37,14 +37,14 @@ enum class NodeType : uint8_t { kLiteral, kField, kCall };
 // of a "cast" is its second argument, a string. Functions have their name as functions.h knows it.
 struct Node {
   NodeType type = NodeType::kLiteral;
-  Literal literal;         // kLiteral
-  FieldPath path;          // kField
-  size_t field = 0;        // kField: its index in Expression::fields()
+  Literal literal;                      // kLiteral
+  FieldPath path;                       // kField
+  size_t field = 0;                     // kField: its index in Expression::fields()
   Numbers numbers = Numbers::kNearest;  // how this node's value is taken
-  std::string function;    // kCall
-  std::vector<Node> args;  // kCall
-  size_t column = 1;       // where it begins in the text, from 1, in bytes
-  uint32_t depth = 1;      // of the tree below and with it
+  std::string function;                 // kCall
+  std::vector<Node> args;               // kCall
+  size_t column = 1;                    // where it begins in the text, from 1, in bytes
+  uint32_t depth = 1;                   // of the tree below and with it
 };
 
 // Errors: kInvalidArgument, "column N: …". Field indices are not set.

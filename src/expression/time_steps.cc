@@ -97,8 +97,7 @@ class TimePartStep final : public ColumnStep {
       if (cell.is_null() || (is_time_ && IsInfiniteTime(cell.i))) {
         Put(row, cell);
       } else if (IsInfiniteTime(cell.i)) {
-        Fail(row, DeadReason::kExpression,
-             fmt::format("'{}' of an infinite time", part_.name));
+        Fail(row, DeadReason::kExpression, fmt::format("'{}' of an infinite time", part_.name));
       } else {
         const int64_t value = part_.of(cell.i);
         Put(row, is_time_ ? Cell::Time(value) : Cell::Int(value));

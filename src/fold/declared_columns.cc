@@ -13,8 +13,7 @@ bool ToDecimal(const Cell& cell, Decimal* value) {
   switch (cell.kind) {
     case Kind::kInt: *value = {cell.i, 0}; return true;
     case Kind::kDecimal: *value = {cell.decimal(), cell.scale}; return true;
-    case Kind::kDouble:
-      return (cell.flags & Cell::kRounded) == 0 && ShortestDecimal(cell.d, value);
+    case Kind::kDouble: return (cell.flags & Cell::kRounded) == 0 && ShortestDecimal(cell.d, value);
     case Kind::kString: {
       std::string_view text = cell.text();
       if (text.starts_with('+')) text.remove_prefix(1);
@@ -45,12 +44,12 @@ std::string TypeName(const DeclaredType& type) {
 
 std::string Describe(const FieldRequest& field, const Cell& cell) {
   const bool number = (KindBit(cell.kind) & kNumberKinds) != 0;
-  return fmt::format("{}: {}; `columns` says that it is {}{}", field.path.ToString(), Shown(cell),
-                     TypeName(*field.declared),
-                     number && field.declared->kind == Kind::kTime &&
-                             field.declared->unit == TimeUnit::kNone
-                         ? "; a number needs a unit: {time: ms}"
-                         : "");
+  return fmt::format(
+      "{}: {}; `columns` says that it is {}{}", field.path.ToString(), Shown(cell),
+      TypeName(*field.declared),
+      number && field.declared->kind == Kind::kTime && field.declared->unit == TimeUnit::kNone
+          ? "; a number needs a unit: {time: ms}"
+          : "");
 }
 
 }  // namespace

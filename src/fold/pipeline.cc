@@ -86,7 +86,8 @@ std::optional<DeclaredType> Pipeline::DeclaredOf(const FieldPath& path) const {
 size_t Pipeline::AddField(const FieldUse& use) {
   const auto declared = DeclaredOf(use.path);
   const bool exact = use.numbers != Numbers::kNearest || declared.has_value();
-  const bool decimal_text = use.numbers == Numbers::kDecimal && !declared && IsDebezium(definition_);
+  const bool decimal_text =
+      use.numbers == Numbers::kDecimal && !declared && IsDebezium(definition_);
   const auto same = std::find_if(
       projection_.fields.begin(), projection_.fields.end(), [&](const FieldRequest& field) {
         const bool alike = field.exact_decimals == exact && field.decimal_text == decimal_text;
@@ -94,8 +95,10 @@ size_t Pipeline::AddField(const FieldUse& use) {
       });
   const auto index = static_cast<size_t>(same - projection_.fields.begin());
   if (same == projection_.fields.end()) {
-    projection_.fields.push_back(
-        {.path = use.path, .exact_decimals = exact, .decimal_text = decimal_text, .declared = declared});
+    projection_.fields.push_back({.path = use.path,
+                                  .exact_decimals = exact,
+                                  .decimal_text = decimal_text,
+                                  .declared = declared});
   }
   return index;
 }

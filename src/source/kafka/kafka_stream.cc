@@ -330,7 +330,9 @@ std::string_view KafkaStream::OtherKey(const rd_kafka_message_t& message,
                                        const DecodedChange& change, const RecordBatch& batch) {
   if (!options_.tells_moves) return {};
   const bool is_put = change.change == RowChange::kPut;
-  const auto leaves_out = [&](const Column& column) { return column.cells[batch.rows].is_unchanged(); };
+  const auto leaves_out = [&](const Column& column) {
+    return column.cells[batch.rows].is_unchanged();
+  };
   if (is_put && std::none_of(batch.columns.begin(), batch.columns.end(), leaves_out)) return {};
   rd_kafka_headers_t* headers = nullptr;
   const void* value = nullptr;
