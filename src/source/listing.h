@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "murmur/status.h"
+#include "source/interruption.h"
 
 namespace murmur {
 
@@ -79,6 +80,12 @@ class ObjectStore {
   // For reading by position; nothing is asked before the first read. `name` is "bucket/key".
   virtual Result<std::shared_ptr<arrow::io::RandomAccessFile>> Open(
       const std::string& name, const SourceObject& object) const = 0;
+
+  // Reads of opened objects end soon after its Request, with kCancelled.
+  Interruption& interruption() const noexcept { return interruption_; }
+
+ private:
+  mutable Interruption interruption_;
 };
 
 // Objects that `paths` name; names begin with `scheme`. Errors: as ListFiles and ObjectStore::List.

@@ -44,6 +44,24 @@ bool TakePlace(std::string* payload, Place* place) {
   return true;
 }
 
+// A stream whose reads end soon after a stop, whatever the store does.
+class StoppableStream final : public RecordStream {
+ public:
+  StoppableStream(std::unique_ptr<RecordStream> stream, std::shared_ptr<const ObjectSet> objects)
+      : objects_(std::move(objects)), stream_(std::move(stream)) {}
+
+  Result<ReadState> Read(std::stop_token stop, RecordBatch* batch) override {
+    const InterruptOnStop interrupt(stop, *objects_);
+    auto state = stream_->Read(stop, batch);
+    if (!state.ok() && stop.stop_requested()) return Status(Code::kCancelled, "stopped");
+    return state;
+  }
+
+ private:
+  const std::shared_ptr<const ObjectSet> objects_;
+  const std::unique_ptr<RecordStream> stream_;
+};
+
 }  // namespace
 
 bool TakesHiveFields(const SourceSpec& spec, std::string* name) {
@@ -76,6 +94,7 @@ Result<ScanPlan> ObjectSource::Scan(std::stop_token stop) {
   notes_ = std::move(listing.notes);
   ScanPlan plan{
       .source = options_.name, .splits = {}, .payload = SerializeObjects(frozen_), .inexact = {}};
+  const InterruptOnStop interrupt(stop, *options_.objects);
   MURMUR_ASSIGN(const auto picked, Pick(stop, &plan));
   MURMUR_TRY(AddAllSplits(stop, picked, &plan.splits));
   if (options_.objects->remote()) ahead_.Begin(plan.splits);
@@ -177,9 +196,10 @@ void ObjectSource::NoteAppeared(const std::vector<std::string>& names) {
 }
 
 Result<ObjectChanges> ObjectSource::Changes(const std::stop_token& stop) const {
-  return UnlessStopped<ObjectChanges>(
-      stop, options_.name,
-      [objects = options_.objects, frozen = frozen_] { return objects->Compare(frozen); });
+  return UnlessStopped<ObjectChanges>(stop, options_.name,
+                                      [objects = options_.objects, frozen = frozen_, stop] {
+                                        return objects->Compare(frozen, stop);
+                                      });
 }
 
 Result<ScanEnd> ObjectSource::Finish(const ScanPlan& plan, const ProgressMap&,
@@ -198,8 +218,13 @@ Status ObjectSource::Close() {
 Result<std::unique_ptr<RecordStream>> ObjectSource::Open(const Split& split, const Position& after,
                                                          const Projection& projection,
                                                          std::stop_token stop) {
+  const InterruptOnStop interrupt(stop, *options_.objects);
   if (stop.stop_requested()) return Status(Code::kCancelled, split.id);
-  return ahead_.Open(split, after, projection);
+  auto stream = ahead_.Open(split, after, projection);
+  if (!stream.ok() && stop.stop_requested()) return Status(Code::kCancelled, split.id);
+  if (!stream.ok() || !options_.objects->remote()) return stream;
+  return std::unique_ptr<RecordStream>(
+      std::make_unique<StoppableStream>(*std::move(stream), options_.objects));
 }
 
 Result<std::unique_ptr<RecordStream>> ObjectSource::OpenNow(const Split& split,

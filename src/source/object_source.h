@@ -97,6 +97,9 @@ class ObjectSource : public SnapshotSource {
   Result<std::string> ReadObjectHead(const SourceObject& object, size_t size) const {
     return options_.objects->ReadHead(object, size);
   }
+  InterruptOnStop InterruptingOn(const std::stop_token& stop) const {
+    return InterruptOnStop(stop, *options_.objects);
+  }
   void AddNote(std::string note) { notes_.push_back(std::move(note)); }
 
   // Which of the listed objects are read, in which order and how: all of them, whole. May say in

@@ -180,7 +180,11 @@ Result<std::shared_ptr<arrow::io::RandomAccessFile>> ObjectSet::Open(
   }
   auto file = store_->Open(RawName(object).substr(scheme_.size()), object);
   if (!file.ok()) return file.status().Annotated(object.name);
-  return remote() ? RetryReads(*std::move(file)) : *std::move(file);
+  return remote() ? RetryReads(*std::move(file), store_) : *std::move(file);
+}
+
+void ObjectSet::Interrupt() const {
+  if (store_ != nullptr) store_->interruption().Request();
 }
 
 Result<std::string> ObjectSet::ReadHead(const SourceObject& object, size_t size) const {

@@ -6,6 +6,7 @@
 #include <arrow/io/interfaces.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -68,6 +69,8 @@ class ObjectSet {
   // For reading by position. Errors: kNotFound, kPermissionDenied, kUnavailable; a remote store may
   // tell them at the first read.
   Result<std::shared_ptr<arrow::io::RandomAccessFile>> Open(const SourceObject& object) const;
+  // Ends the reads that are under way, of all objects: a stop was asked for.
+  void Interrupt() const;
   // The first `size` bytes, or all there are. Errors: as Open.
   Result<std::string> ReadHead(const SourceObject& object, size_t size) const;
 
@@ -80,6 +83,16 @@ class ObjectSet {
   std::string scheme_;  // "s3://", or empty
   HiddenFiles hidden_ = HiddenFiles::kSkipped;
   std::shared_ptr<const ObjectStore> store_;  // null: files
+};
+
+// Ends requests under way when a stop is asked for, as long as this lives.
+class InterruptOnStop {
+ public:
+  InterruptOnStop(const std::stop_token& stop, const ObjectSet& objects)
+      : callback_(stop, [&objects] { objects.Interrupt(); }) {}
+
+ private:
+  const std::stop_callback<std::function<void()>> callback_;
 };
 
 // ScanPlan::payload of a file source, as JSON text.

@@ -26,8 +26,9 @@ class OurStatus final : public arrow::StatusDetail {
 
 class RetryingFile final : public arrow::io::RandomAccessFile {
  public:
-  explicit RetryingFile(std::shared_ptr<arrow::io::RandomAccessFile> file)
-      : file_(std::move(file)) {
+  RetryingFile(std::shared_ptr<arrow::io::RandomAccessFile> file,
+               std::shared_ptr<const ObjectStore> store)
+      : file_(std::move(file)), store_(std::move(store)) {
     set_mode(arrow::io::FileMode::READ);
   }
 
@@ -51,14 +52,16 @@ class RetryingFile final : public arrow::io::RandomAccessFile {
     return buffer;
   }
   arrow::Result<int64_t> ReadAt(int64_t position, int64_t bytes, void* out) override {
-    return Retried([&] { return file_->ReadAt(position, bytes, out); });
+    return Retried(store_->interruption().token(),
+                   [&] { return file_->ReadAt(position, bytes, out); });
   }
   arrow::Result<std::shared_ptr<arrow::Buffer>> ReadAt(int64_t position, int64_t bytes) override {
-    return Retried([&] { return file_->ReadAt(position, bytes); });
+    return Retried(store_->interruption().token(), [&] { return file_->ReadAt(position, bytes); });
   }
 
  private:
-  std::shared_ptr<arrow::io::RandomAccessFile> file_;
+  const std::shared_ptr<arrow::io::RandomAccessFile> file_;
+  const std::shared_ptr<const ObjectStore> store_;
 };
 
 }  // namespace
@@ -94,8 +97,8 @@ const Status* OursIn(const arrow::Status& status) {
 }
 
 std::shared_ptr<arrow::io::RandomAccessFile> RetryReads(
-    std::shared_ptr<arrow::io::RandomAccessFile> file) {
-  return std::make_shared<RetryingFile>(std::move(file));
+    std::shared_ptr<arrow::io::RandomAccessFile> file, std::shared_ptr<const ObjectStore> store) {
+  return std::make_shared<RetryingFile>(std::move(file), std::move(store));
 }
 
 }  // namespace murmur

@@ -10,6 +10,7 @@
 #include <stop_token>
 
 #include "murmur/status.h"
+#include "source/listing.h"
 
 namespace murmur {
 
@@ -46,8 +47,9 @@ auto Retried(Request&& request) -> decltype(request()) {
 arrow::Status ToArrow(const Status& status);
 const Status* OursIn(const arrow::Status& status);  // null: it is Arrow's own
 
-// The file with retried reads. Threads: as the file it stands for.
+// The file with retried reads, which the store's interruption ends. Threads: as the file it stands
+// for.
 std::shared_ptr<arrow::io::RandomAccessFile> RetryReads(
-    std::shared_ptr<arrow::io::RandomAccessFile> file);
+    std::shared_ptr<arrow::io::RandomAccessFile> file, std::shared_ptr<const ObjectStore> store);
 
 }  // namespace murmur

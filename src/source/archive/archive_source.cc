@@ -201,6 +201,7 @@ Coverage ArchiveSource::CoverageOf(const std::vector<ReadObject>& read) const {
 
 Result<std::vector<Split>> ArchiveSource::More(const ScanPlan& plan, const ProgressMap& progress,
                                                std::stop_token stop) {
+  const auto interrupt = InterruptingOn(stop);
   MURMUR_ASSIGN(const auto read, WhatWasRead(plan, progress));
   std::vector<MoreRecords> more;
   const std::vector<RecordRange> ranges = CoverageOf(read).more;
@@ -301,6 +302,7 @@ Status ArchiveSource::CheckManifest(const std::vector<ReadObject>& read) const {
 
 Result<ScanEnd> ArchiveSource::Finish(const ScanPlan& plan, const ProgressMap& progress,
                                       std::stop_token stop) {
+  const auto interrupt = InterruptingOn(stop);
   MURMUR_ASSIGN(ScanEnd end, ObjectSource::Finish(plan, progress, stop));
   MURMUR_ASSIGN(const auto read, WhatWasRead(plan, progress));
   MURMUR_TRY(CheckManifest(read));

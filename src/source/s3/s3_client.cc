@@ -213,7 +213,8 @@ class S3File final : public arrow::io::RandomAccessFile {
     if (bytes == 0) return 0;
     const std::string range = fmt::format("range: bytes={}-{}", position, position + bytes - 1);
     auto answer = client_->Get(bucket_, key_, "", {range},
-                               {static_cast<char*>(out), static_cast<size_t>(bytes)}, {});
+                               {static_cast<char*>(out), static_cast<size_t>(bytes)},
+                               client_->interruption().token());
     if (!answer.ok()) return ToArrow(Explained(answer.status()));
     if (answer->size != static_cast<size_t>(bytes)) {
       return arrow::Status::IOError("the store gave ", answer->size, " bytes of ", bytes,
