@@ -48,6 +48,7 @@ RecordMark MarkOfDead(const DeadLetter& letter) {
 
 template <class T>
 void KeepStretch(std::vector<T>* values, const Stretch& kept) {
+  if (kept.first == 0) return;  // a value that is moved to its own place may be lost
   std::move(values->begin() + kept.first, values->begin() + kept.last, values->begin());
 }
 

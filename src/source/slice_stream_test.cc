@@ -19,7 +19,8 @@ class Numbers final : public RecordStream {
     if (next_ == 40) return ReadState::kEnd;
     for (const uint64_t end = next_ + 10; next_ < end; ++next_) {
       if (next_ % 3 == 0) {
-        batch->dead_letters.push_back({.offset = 100 + 7 * next_});
+        batch->dead_letters.push_back(
+            {.offset = 100 + 7 * next_, .detail = "number " + std::to_string(next_)});
         continue;
       }
       batch->offsets[batch->rows] = 100 + 7 * next_;
@@ -54,7 +55,10 @@ std::vector<uint64_t> ReadFrom(const Position& after, const RecordSlice& slice,
       EXPECT_EQ(batch.offsets[row], 100 + 7 * static_cast<uint64_t>(batch.columns[0].cells[row].i));
       some.push_back(static_cast<uint64_t>(batch.columns[0].cells[row].i));
     }
-    for (const DeadLetter& dead : batch.dead_letters) some.push_back((dead.offset - 100) / 7);
+    for (const DeadLetter& dead : batch.dead_letters) {
+      some.push_back((dead.offset - 100) / 7);
+      EXPECT_EQ(dead.detail, "number " + std::to_string(some.back()));
+    }
     std::sort(some.begin(), some.end());
     numbers.insert(numbers.end(), some.begin(), some.end());
     *position = batch.after;

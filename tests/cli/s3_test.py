@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import pathlib
+import signal
 import subprocess
 import tempfile
 import time
@@ -155,6 +156,25 @@ class S3Test(unittest.TestCase):
         self.assertIn("/00033.jsonl", run.stderr)
         gone.stop()
         self.check_complete(file)
+
+    def test_a_stop_ends_a_request_that_hangs(self):
+        for operation in ("LIST", "GET"):
+            hang = self.proxy.rule(Fault.DELAY, operations=[operation], seconds=60)
+            self.addCleanup(hang.stop)
+            file = self.definition(self.proxy.endpoint)
+            before = len(self.proxy.requests)
+            child = subprocess.Popen([program.PROGRAM, "bootstrap", str(file)],
+                                     env=self.server.environment(), stderr=subprocess.PIPE,
+                                     text=True)
+            while not any(r.operation == operation for r in self.proxy.requests[before:]):
+                time.sleep(0.01)
+            time.sleep(0.3)  # until all that is under way hangs
+            child.send_signal(signal.SIGINT)
+            begin = time.monotonic()
+            child.communicate(timeout=program.RUN_SECONDS_MAX)
+            self.assertEqual(child.returncode, 130)
+            self.assertLess(time.monotonic() - begin, 3 * program.SLOWNESS, operation)
+            hang.stop()
 
     def test_objects_that_appear_later_are_told_and_not_counted(self):
         slow = self.proxy.rule(Fault.DELAY, seconds=0.5, operations=["GET"])

@@ -19,6 +19,11 @@
 namespace murmur {
 namespace {
 
+// What a read failed with names the object already, what its bytes failed with does not.
+Status Named(const Status& status, const std::string& object) {
+  return status.message().starts_with(object) ? status : status.Annotated(object);
+}
+
 constexpr std::string_view kStandardInput = "-";
 constexpr uint64_t kRemoteReadBytes = 4 << 20;
 constexpr uint64_t kHeadBytes = 64 << 10;
@@ -78,7 +83,7 @@ Result<OpenedLines> OpenLines(const ObjectSet& objects, const SourceObject& obje
   if (split.begin == 0 && split.end == object.size) {  // else it is plain, or would not be cut
     auto unpacked =
         Unpack({}, ReadObject(objects, file, object, mode, 0), options.window_bytes_max);
-    if (!unpacked.ok()) return unpacked.status().Annotated(object.name);
+    if (!unpacked.ok()) return Named(unpacked.status(), object.name);
     packed |= unpacked->outer != Compression::kNone;
     bytes = std::move(unpacked->bytes);
   }
@@ -152,7 +157,7 @@ class ReaderSource final : public SnapshotSource {
    private:
     Status Start(const std::stop_token& stop) {
       auto unpacked = Unpack(stop, std::move(bytes_), options_.window_bytes_max);
-      if (!unpacked.ok()) return unpacked.status().Annotated(object_);
+      if (!unpacked.ok()) return Named(unpacked.status(), object_);
       auto blocks = std::make_unique<LineBlocks>(
           std::move(unpacked->bytes),
           LineBlocksOptions{.object = object_,
