@@ -37,7 +37,7 @@ const murmur::Projection& Fields() {
 
 std::string Text(const Cell& cell) {
   const std::string kind(murmur::KindName(cell.kind));
-  if (cell.unchanged) return "unchanged";
+  if (cell.is_unchanged()) return "unchanged";
   if (cell.kind == Kind::kString || cell.kind == Kind::kJson) {
     return kind + ":" + std::string(cell.text());
   }
