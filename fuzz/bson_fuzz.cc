@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "source/client_library.h"
 #include "source/mongo/bson.h"
 #include "source/mongo/bson_decoder.h"
 #include "source/mongo/bson_key.h"
@@ -62,6 +63,11 @@ void CheckKey(const uint8_t* data, size_t size) {
 }
 
 }  // namespace
+
+// What decodes BSON calls libbson, which is loaded with the client library.
+extern "C" int LLVMFuzzerInitialize(int* /*argc*/, char*** /*argv*/) {
+  return murmur::LoadMongoc().ok() ? 0 : -1;
+}
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static murmur::BsonDecoder decoder(Fields());

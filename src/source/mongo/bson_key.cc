@@ -285,6 +285,25 @@ Status NotAValue(std::string_view json, std::string_view why) {
   return Status(Code::kInvalidArgument, fmt::format("'{}' is no value of BSON: {}", json, why));
 }
 
+// {"_id": value}, bit by bit: libbson's own copy sorts the options of a regex and drops those it
+// knows not, and ends code at a NUL.
+BsonDocument IdDocument(const bson_iter_t* value) {
+  const char* const name = bson_iter_key(value);
+  const auto* const begin = reinterpret_cast<const uint8_t*>(name) + std::strlen(name) + 1;
+  const uint8_t* const end = value->raw + value->next_off;
+  std::string bytes(sizeof(int32_t), '\0');
+  bytes.push_back(static_cast<char>(bson_iter_type(value)));
+  bytes.append(kIdName).push_back('\0');
+  bytes.append(reinterpret_cast<const char*>(begin), static_cast<size_t>(end - begin));
+  bytes.push_back('\0');
+  for (size_t i = 0; i < sizeof(int32_t); ++i) {
+    bytes[i] = static_cast<char>(bytes.size() >> (8 * i));
+  }
+  bson_t* const copy =
+      bson_new_from_data(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
+  return copy == nullptr ? BsonDocument() : BsonDocument(copy);
+}
+
 // Whether `document` is {"_id": …} and no more; *value is at the _id then.
 bool FindOnlyId(const BsonDocument& document, bson_iter_t* value) {
   return bson_count_keys(document.get()) == 1 &&
@@ -339,8 +358,7 @@ Status AppendIdKey(const bson_t* document, std::string* key) {
 std::string BsonValueAsJson(const bson_iter_t* value) {
   constexpr std::string_view kBegin = "{ \"_id\" : ";
   constexpr std::string_view kEnd = " }";
-  BsonDocument document;
-  bson_append_iter(document.get(), kIdName.data(), static_cast<int>(kIdName.size()), value);
+  const BsonDocument document = IdDocument(value);
   size_t size = 0;
   const BsonText text(bson_as_canonical_extended_json(document.get(), &size));
   if (text != nullptr && size >= kBegin.size() + kEnd.size()) {

@@ -587,7 +587,11 @@ TEST(BsonKeyTest, ValuesThatJsonCanNotSayAreHex) {
   BsonDocument hex;
   bson_append_utf8(hex.get(), "$bson", 5, "00", 2);
   bson_append_document(looks_like_hex.get(), "_id", 3, hex.get());
-  for (const BsonDocument* document : {&not_utf8, &looks_like_an_oid, &looks_like_hex}) {
+  BsonDocument odd_options = Parse(R"({"$bson": "100000000b5f6964006d780052690000"})");  // /mx/Ri
+  BsonDocument code_with_nul =
+      Parse(R"({"$bson": "120000000d5f696400040000006100620000"})");  // a, NUL, b
+  for (const BsonDocument* document :
+       {&not_utf8, &looks_like_an_oid, &looks_like_hex, &odd_options, &code_with_nul}) {
     EXPECT_THAT(JsonOf(*document), testing::StartsWith(R"({ "$bson" : ")"));
     EXPECT_TRUE(bson_equal(document->get(), Parse(JsonOf(*document)).get()));
   }
