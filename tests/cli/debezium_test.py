@@ -219,6 +219,10 @@ state: {{rocksdb: {{path: state/{name}}}}}
             if time.monotonic() > give_up:
                 self.fail(f"the connector does not come to {mark}")
             time.sleep(0.2)
+        # What it wrote to other topics before may still be under way.
+        ends = None
+        while ends != (ends := self.kafka.end_offsets(self.topic())):
+            time.sleep(1)
 
     def catch_up(self, file):
         return json.loads(self.succeed("run", file, "--until-caught-up", "--format", "json",
