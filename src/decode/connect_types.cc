@@ -165,7 +165,7 @@ bool ConnectValues::SetDecimal(std::string_view base64, int scale, Cell* cell) {
   Int128 unscaled;
   int scale_read;
   if (!bytes || !DecimalOf(*bytes, scale, &unscaled, &scale_read)) return false;
-  *cell = Cell::Decimal(arena_->StoreDecimal(unscaled), static_cast<uint8_t>(scale_read));
+  *cell = MakeDecimalCell(unscaled, scale_read, arena_);
   return true;
 }
 
@@ -220,7 +220,7 @@ void ConnectValues::UnwrapText(std::string_view name, const std::string& text, C
     Int128 unscaled;
     int scale;
     if (!ParseDecimal(text, &unscaled, &scale)) return;
-    *cell = Cell::Decimal(arena_->StoreDecimal(unscaled), static_cast<uint8_t>(scale));
+    *cell = MakeDecimalCell(unscaled, scale, arena_);
   }
 }
 

@@ -309,7 +309,7 @@ class DebeziumDecoder final : public ChangeDecoder {
     switch (ReadDecimalText(cell->text(), scale, is_text ? DecimalMode::kString : options_.decimals,
                             &unscaled, &scale_read)) {
       case DecimalText::kDecimal:
-        *cell = Cell::Decimal(arena_.StoreDecimal(unscaled), static_cast<uint8_t>(scale_read));
+        *cell = MakeDecimalCell(unscaled, scale_read, &arena_);
         return true;
       case DecimalText::kNoDecimal: return true;
       case DecimalText::kBytes:

@@ -23,10 +23,8 @@ bool ToDecimal(const Cell& cell, Decimal* value) {
   }
 }
 
-bool ReadDecimal(const DeclaredType& type, Cell* cell, Int128* decimal) {
+bool ReadDecimal(const DeclaredType& type, Int128 limit, Cell* cell, Int128* decimal) {
   Decimal value;
-  Int128 limit = 1;
-  for (int i = 0; i < type.precision; ++i) limit *= 10;
   if (!ToDecimal(*cell, &value) ||
       !Rescale(value.unscaled, value.scale, type.scale, &value.unscaled) ||
       value.unscaled >= limit || value.unscaled <= -limit) {
@@ -59,12 +57,16 @@ DeclaredColumns::DeclaredColumns(const Projection& projection) : projection_(pro
     const FieldRequest& field = projection.fields[i];
     if (!field.declared || field.as_time) continue;
     Target& target = targets_.emplace_back(Target{.column = i});
-    if (field.declared->kind == Kind::kDecimal) target.decimals.resize(kBatchRows);
+    if (field.declared->kind != Kind::kDecimal) continue;
+    target.decimals.resize(kBatchRows);
+    for (int digit = 0; digit < field.declared->precision; ++digit) target.limit *= 10;
   }
 }
 
-bool DeclaredColumns::Read(const FieldRequest& field, Cell* cell, Int128* decimal) {
-  if (field.declared->kind == Kind::kDecimal) return ReadDecimal(*field.declared, cell, decimal);
+bool DeclaredColumns::Read(const FieldRequest& field, Int128 limit, Cell* cell, Int128* decimal) {
+  if (field.declared->kind == Kind::kDecimal) {
+    return ReadDecimal(*field.declared, limit, cell, decimal);
+  }
   if (cell->kind != Kind::kTime) ConvertToTime(field.declared->unit, &time_parser_, cell);
   return cell->kind == Kind::kTime;
 }
@@ -77,7 +79,7 @@ void DeclaredColumns::Apply(RecordBatch* batch, const Refuse& refuse) {
     for (uint32_t row = 0; row < batch->rows; ++row) {
       Cell& cell = column.cells[row];
       Int128* decimal = target.decimals.empty() ? nullptr : &target.decimals[row];
-      if (cell.is_null() || Read(field, &cell, decimal)) continue;
+      if (cell.is_null() || Read(field, target.limit, &cell, decimal)) continue;
       refuse(row, Describe(field, cell));
       cell = Cell();
     }

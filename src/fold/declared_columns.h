@@ -25,9 +25,10 @@ class DeclaredColumns {
  private:
   struct Target {
     size_t column = 0;
+    Int128 limit = 1;                   // 10^precision: what a decimal's digits lie below
     std::vector<Int128> decimals = {};  // kBatchRows: those of the batch
   };
-  bool Read(const FieldRequest& field, Cell* cell, Int128* decimal);
+  bool Read(const FieldRequest& field, Int128 limit, Cell* cell, Int128* decimal);
 
   const Projection& projection_;
   std::vector<Target> targets_;
