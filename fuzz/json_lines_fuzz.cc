@@ -111,8 +111,8 @@ std::vector<std::string> ReadAll(const std::string& bytes, size_t block_bytes) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  // A newline in front: no magic number makes this a compressed file.
-  const std::string bytes = "\n" + std::string(reinterpret_cast<const char*>(data), size);
+  // Empty lines in front: no magic number makes this a compressed file, or text in UTF-16.
+  const std::string bytes = "\n\n\n\n" + std::string(reinterpret_cast<const char*>(data), size);
   if (ReadAll(bytes, 64) != ReadAll(bytes, 64 << 10)) std::abort();
   return 0;
 }
