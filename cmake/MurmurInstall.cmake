@@ -27,6 +27,7 @@ install(FILES
   ${PROJECT_BINARY_DIR}/MurmurConfigVersion.cmake
   ${CMAKE_CURRENT_LIST_DIR}/FindArrowWheel.cmake
   ${CMAKE_CURRENT_LIST_DIR}/FindIsal.cmake
+  ${CMAKE_CURRENT_LIST_DIR}/FindCctz.cmake
   DESTINATION ${package_dir})
 
 if(TARGET murmur)

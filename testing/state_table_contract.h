@@ -483,7 +483,7 @@ TEST_P(StateTableContract, AKeyThatNothingContributesToAnyMoreIsGone) {
 inline constexpr int64_t kSecond = 1000000;
 
 TEST_P(StateTableContract, ExpiredBucketsAreInvisibleAlsoToLateDeltas) {
-  const StateSchema schema = TestSchema({.every = 10, .offset = 0, .keep = 20});
+  const StateSchema schema = TestSchema({.every = 10, .offset = 0, .keep = TimeLength{.rest = std::chrono::seconds(20)}});
   Start(schema);
   TestCommit commit{.from = "", .to = "1", .newest_time = 45 * kSecond};
   for (int64_t bucket = 0; bucket < 5; ++bucket) {
@@ -507,18 +507,18 @@ TEST_P(StateTableContract, ExpiredBucketsAreInvisibleAlsoToLateDeltas) {
 }
 
 TEST_P(StateTableContract, WhatHasExpiredStaysSoWhenKeepGrows) {
-  Start(TestSchema({.every = 10, .offset = 0, .keep = 20}));
+  Start(TestSchema({.every = 10, .offset = 0, .keep = TimeLength{.rest = std::chrono::seconds(20)}}));
   TestCommit commit{.from = "", .to = "1", .newest_time = 95 * kSecond};
   for (int64_t bucket = 0; bucket < 10; ++bucket) {
     commit.deltas[TestKey(1, bucket)] = TestValue(1, bucket, 1);
   }
   Apply(commit);
   EXPECT_EQ(Dump(*table_).size(), 3u);
-  Reopen(TestSchema({.every = 10, .offset = 0, .keep = -1}));
+  Reopen(TestSchema({.every = 10}));
   EXPECT_EQ(Dump(*table_).size(), 3u);
-  Reopen(TestSchema({.every = 10, .offset = 0, .keep = 50}));
+  Reopen(TestSchema({.every = 10, .offset = 0, .keep = TimeLength{.rest = std::chrono::seconds(50)}}));
   EXPECT_EQ(Dump(*table_).size(), 3u);
-  Reopen(TestSchema({.every = 10, .offset = 0, .keep = 0}));
+  Reopen(TestSchema({.every = 10, .offset = 0, .keep = TimeLength{.rest = std::chrono::seconds(0)}}));
   EXPECT_EQ(Dump(*table_).size(), 1u);
 }
 
@@ -535,7 +535,7 @@ TEST_P(StateTableContract, ASnapshotDoesNotMove) {
 }
 
 TEST_P(StateTableContract, ASnapshotShowsWhatExpiresAfterIt) {
-  const StateSchema schema = TestSchema({.every = 10, .offset = 0, .keep = 20});
+  const StateSchema schema = TestSchema({.every = 10, .offset = 0, .keep = TimeLength{.rest = std::chrono::seconds(20)}});
   Start(schema);
   TestCommit commit{.from = "", .to = "1", .newest_time = 5 * kSecond};
   for (int64_t key = 0; key < kManyKeys; ++key) {

@@ -16,6 +16,7 @@
 #include "murmur/monoid.h"
 #include "murmur/record.h"
 #include "murmur/status.h"
+#include "murmur/window.h"
 
 namespace murmur {
 
@@ -44,11 +45,15 @@ struct ColumnSpec {
   bool operator==(const ColumnSpec&) const = default;
 };
 
-// Tumbling windows [offset + n*every, offset + (n+1)*every), aligned to the Unix epoch in UTC.
+// Tumbling windows: of a fixed length, [offset + n*every, offset + (n+1)*every) from the Unix epoch
+// on, or units of the calendar.
 struct WindowSpec {
   std::chrono::seconds every{0};
   std::chrono::seconds offset{0};
-  std::optional<std::chrono::seconds> keep;  // retention behind the newest event time
+  CalendarUnit unit = CalendarUnit::kNone;  // else every and offset are 0
+  std::optional<TimeLength> keep;           // retention before the newest event time
+  // Whose calendar it is, and that windows are written in: "Europe/Berlin". Empty: UTC.
+  std::string zone;
   bool operator==(const WindowSpec&) const = default;
 };
 
@@ -98,6 +103,9 @@ struct Definition {
   std::optional<TimeSpec> time;
   std::optional<WindowSpec> window;
   std::string where;  // expression; empty: every record
+  // The rules (TZif bytes) of the time zones that it names. Those of a version are the version's,
+  // for ever; what is missing is what the system has.
+  std::map<std::string, std::string> zone_rules;
   bool keep_null_keys = false;
   std::vector<AggregateSpec> aggregates;
   // A table, whose rows change: what it holds now and what changes, in one. Instead of the others.
@@ -158,7 +166,7 @@ inline constexpr int kRulesNumber = 2;
 int RulesOfIdentity(std::string_view identity);
 
 // The identity part as canonical JSON (keys sorted, no spaces): equal definitions, equal text.
-// Window.keep is not part of it. A source's identity is its kind and the options that say what is
+// Window.keep is not part of it, nor are the rules of zones. A source's identity is its kind and the options that say what is
 // read (path, handoff), not how.
 std::string DefinitionIdentity(const Definition& definition);
 
@@ -192,6 +200,9 @@ class DefinitionBuilder {
   DefinitionBuilder& Time(std::string_view field, TimeUnit unit = TimeUnit::kNone);
   DefinitionBuilder& OptionalTime(std::string_view field, TimeUnit unit = TimeUnit::kNone);
   DefinitionBuilder& Window(std::chrono::seconds every);
+  DefinitionBuilder& Window(CalendarUnit unit);
+  DefinitionBuilder& WindowZone(std::string zone);
+  DefinitionBuilder& Keep(TimeLength keep);
   DefinitionBuilder& Keep(std::chrono::seconds keep);
   DefinitionBuilder& WindowOffset(std::chrono::seconds offset);
   DefinitionBuilder& Where(std::string expression);

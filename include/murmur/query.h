@@ -1,7 +1,6 @@
 // What to read from a state, and how it is written.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -10,6 +9,7 @@
 #include <vector>
 
 #include "murmur/status.h"
+#include "murmur/window.h"
 
 namespace murmur {
 
@@ -24,11 +24,11 @@ struct QueryRequest {
   // value has a comma or a quote. "" is the key of a rollup without parts.
   std::vector<std::string> keys;
   std::vector<std::string> rollup;  // the parts' names; empty: the first with as many parts as KEY
-  std::optional<std::chrono::seconds> window;  // the last so many, ending at `as_of`
-  std::optional<int64_t> as_of;                // µs; default: the newest event time
-  std::optional<int64_t> from;   // µs: windows that begin at or behind its window's start
-  std::optional<int64_t> until;  // µs: windows that begin before it
-  bool total = false;            // one row: all those windows combined
+  std::optional<TimeLength> window;  // the last windows of that length together, until `as_of`
+  std::optional<TimeBorder> as_of;   // default: the newest event time
+  std::optional<TimeBorder> from;    // windows that hold it, and those after them
+  std::optional<TimeBorder> until;   // windows that hold times before it
+  bool total = false;                // one row: all those windows combined
 };
 
 }  // namespace murmur

@@ -189,14 +189,6 @@ Result<DecodedKey> DecodeKey(std::string_view key, bool windowed) {
   return out;
 }
 
-// Windows of a second over all event times fit a key's bucket.
-static_assert(kEventTimeMax / kMicrosPerSecond < kBucketBias &&
-              kEventTimeMin / kMicrosPerSecond > -kBucketBias);
-
-int64_t BucketRule::StartMicros(int64_t bucket) const noexcept {
-  return SaturateTime((Int128{bucket} * every + offset) * kMicrosPerSecond);
-}
-
 std::string FormatTime(int64_t micros) {
   if (micros == kTimeInfinity) return "infinity";
   if (micros == kTimeMinusInfinity) return "-infinity";

@@ -188,58 +188,6 @@ TEST(KeyTest, DamagedKeysAreRefusedOrDecodedButNeverRead) {
   }
 }
 
-TEST(BucketRuleTest, BucketsAreAlignedToTheEpochAndTheOffset) {
-  const BucketRule day{.every = 86400};
-  EXPECT_EQ(day.Bucket(0), 0);
-  EXPECT_EQ(day.Bucket(86400LL * 1000000 - 1), 0);
-  EXPECT_EQ(day.Bucket(86400LL * 1000000), 1);
-  EXPECT_EQ(day.Bucket(-1), -1);
-  const BucketRule shifted{.every = 86400, .offset = 3600};
-  EXPECT_EQ(shifted.Bucket(3599LL * 1000000), -1);
-  EXPECT_EQ(shifted.Bucket(3600LL * 1000000), 0);
-  EXPECT_EQ(shifted.StartMicros(2), (3600 + 2 * 86400) * int64_t{1000000});
-}
-
-TEST(BucketRuleTest, ABucketExpiresWhenItsEndIsOlderThanNewestMinusKeep) {
-  for (const int64_t offset : {0, 3, -3}) {
-    for (const int64_t keep : {0, 1, 9, 10, 25}) {
-      const BucketRule rule{.every = 10, .offset = offset, .keep = keep};
-      for (int64_t second = -50; second < 50; ++second) {
-        int64_t expected = -100;
-        while (rule.offset + (expected + 1) * rule.every < second - keep) ++expected;
-        ASSERT_EQ(rule.FirstKept(second * 1000000), expected)
-            << offset << " " << keep << " " << second;
-        ASSERT_EQ(rule.FirstKept(second * 1000000 + 999999), expected);
-      }
-    }
-  }
-  EXPECT_EQ((BucketRule{.every = 10}).FirstKept(1), INT64_MIN);
-  EXPECT_EQ((BucketRule{.every = 10, .offset = 0, .keep = 5}).FirstKept(INT64_MIN), INT64_MIN);
-}
-
-TEST(BucketRuleTest, NoEventTimeWrapsItsBucket) {
-  for (const int64_t every :
-       {int64_t{1}, int64_t{60}, int64_t{86400}, int64_t{604800}, int64_t{36525} * 86400}) {
-    for (const int64_t offset : {int64_t{0}, every - 1}) {
-      const BucketRule rule{.every = every, .offset = offset};
-      for (const int64_t time : {kEventTimeMin, int64_t{-1}, int64_t{0}, kEventTimeMax}) {
-        const int64_t bucket = rule.Bucket(time);
-        std::string key(1, 'k');
-        AppendBucket(bucket, &key);
-        EXPECT_EQ(BucketOfKey(key), bucket) << every << " " << time;
-        EXPECT_LE(rule.StartMicros(bucket), time) << every;
-        EXPECT_GT(rule.StartMicros(bucket + 1), time) << every;
-      }
-    }
-  }
-}
-
-TEST(BucketRuleTest, ABucketThatBeginsBeyond64BitsBeginsAtAnInfinity) {
-  const BucketRule week{.every = 7 * 86400};
-  EXPECT_EQ(week.StartMicros(kBucketBias - 1), kTimeInfinity);
-  EXPECT_EQ(week.StartMicros(-kBucketBias), kTimeMinusInfinity);
-}
-
 TEST(FormatTimeTest, IsRfc3339WithOnlyTheFractionThatIsThere) {
   EXPECT_EQ(FormatTime(0), "1970-01-01T00:00:00Z");
   EXPECT_EQ(FormatTime(1772323200LL * 1000000), "2026-03-01T00:00:00Z");

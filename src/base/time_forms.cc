@@ -109,6 +109,7 @@ struct Written {
   int seconds = 0;  // of the day
   int micros = 0;
   int offset_seconds = 0;
+  bool says_zone = false;
   bool leap_second = false;
   int weekday = -1;  // Monday is 0; -1: it says none
 };
@@ -226,26 +227,27 @@ bool TakeMonotonicClock(Rest* rest) {
 
 // Z, UTC, GMT+0100, +01:00, with a space before or not; or nothing: UTC. What follows adds nothing
 // to it: [Europe/Paris] of Java, (UTC) of mails, and what Go has.
-bool TakeZone(Rest* rest, int* offset_seconds) {
-  *offset_seconds = 0;
+bool TakeZone(Rest* rest, Written* written) {
   if (rest->empty()) return true;
   Rest zone = *rest;
   zone.Take(' ');
   int name = 0;
   const bool is_z = zone.Take('Z') || zone.Take('z');
   if (is_z && zone.empty()) {
+    written->says_zone = true;
     *rest = zone;
     return true;
   }
   const bool named = is_z || zone.TakeName(kUtcNames, &name);
   const bool has_offset = !is_z && IsSign(zone.front());
   if (!named && !has_offset) return true;
-  if (has_offset && !TakeOffset(&zone, offset_seconds)) return false;
-  if (has_offset && !named) TakeZoneName(&zone, *offset_seconds);
+  if (has_offset && !TakeOffset(&zone, &written->offset_seconds)) return false;
+  if (has_offset && !named) TakeZoneName(&zone, written->offset_seconds);
   while (zone.TakeBracketed('[', ']', IsInRegion)) {
   }
   if (zone.TakeText(" (") && !zone.TakeThrough(')', IsInComment)) return false;
   if (!TakeMonotonicClock(&zone)) return false;
+  written->says_zone = true;
   *rest = zone;
   return true;
 }
@@ -276,41 +278,40 @@ bool TakeDate(Rest* rest, Written* written) {
 }
 
 // 2026-02-01T10:00:00.123+01:00; 2026-02-01; 2026-02-01Z.
-bool ParseIso(std::string_view text, int64_t* micros) {
+bool ParseIso(std::string_view text, Written* written) {
   Rest rest(text);
-  Written written;
-  if (!TakeDate(&rest, &written)) return false;
+  if (!TakeDate(&rest, written)) return false;
   Rest clock = rest;
   const bool has_clock = (clock.Take('T') || clock.Take('t') || clock.Take(' ')) &&
-                         IsDigit(clock.front()) && TakeClock(&clock, &written);
+                         IsDigit(clock.front()) && TakeClock(&clock, written);
   if (has_clock) {
-    if (!TakeZone(&clock, &written.offset_seconds)) return false;
+    if (!TakeZone(&clock, written)) return false;
     rest = clock;
   } else if (rest.front() == '+') {
     // Behind a date "-10:30" may be a clock as well.
-    if (rest.text().size() != 6 || !TakeOffset(&rest, &written.offset_seconds)) return false;
-  } else if (!rest.Take('Z')) {
-    rest.Take('z');
+    if (rest.text().size() != 6 || !TakeOffset(&rest, &written->offset_seconds)) return false;
+    written->says_zone = true;
+  } else {
+    written->says_zone = rest.Take('Z') || rest.Take('z');
   }
-  return TakeEra(&rest, &written) && rest.empty() && Compose(written, micros);
+  return TakeEra(&rest, written) && rest.empty();
 }
 
 // 20260201T100000Z; 20260201.
-bool ParseCompact(std::string_view text, int64_t* micros) {
+bool ParseCompact(std::string_view text, Written* written) {
   Rest rest(text);
-  Written written;
   int year = 0;
   if (rest.CountDigits() != 8) return false;
   rest.TakeFirstDigits(4, &year);
-  rest.TakeFirstDigits(2, &written.date.month);
-  rest.TakeFirstDigits(2, &written.date.day);
-  written.date.year = year;
+  rest.TakeFirstDigits(2, &written->date.month);
+  rest.TakeFirstDigits(2, &written->date.day);
+  written->date.year = year;
   if (!rest.empty()) {
     if (!rest.Take('T') && !rest.Take('t')) return false;
-    if (!TakeCompactClock(&rest, &written)) return false;
-    if (!TakeZone(&rest, &written.offset_seconds)) return false;
+    if (!TakeCompactClock(&rest, written)) return false;
+    if (!TakeZone(&rest, written)) return false;
   }
-  return rest.empty() && Compose(written, micros);
+  return rest.empty();
 }
 
 bool TakeWeekday(Rest* rest, int* weekday) {
@@ -327,22 +328,21 @@ bool TakeMonth(Rest* rest, int* month) {
 
 // Day, name of the month, year: Sun, 01 Feb 2026 10:00:00 GMT; 01/Feb/2026:10:00:00 +0000;
 // 01-Feb-2026 10:00:00.
-bool ParseDayFirst(std::string_view text, int64_t* micros) {
+bool ParseDayFirst(std::string_view text, Written* written) {
   Rest rest(text);
-  Written written;
   int year = 0;
-  if (!TakeWeekday(&rest, &written.weekday)) return false;
-  if (!rest.TakeDigits(1, 2, &written.date.day)) return false;
+  if (!TakeWeekday(&rest, &written->weekday)) return false;
+  if (!rest.TakeDigits(1, 2, &written->date.day)) return false;
   const char separator = rest.front();
   if (separator != ' ' && separator != '/' && separator != '-') return false;
-  if (!rest.Take(separator) || !TakeMonth(&rest, &written.date.month)) return false;
+  if (!rest.Take(separator) || !TakeMonth(&rest, &written->date.month)) return false;
   if (!rest.Take(separator) || !rest.TakeDigits(4, &year)) return false;
-  written.date.year = year;
+  written->date.year = year;
   if (!rest.empty()) {
     if (!rest.Take(' ') && (separator != '/' || !rest.Take(':'))) return false;
-    if (!TakeClock(&rest, &written) || !TakeZone(&rest, &written.offset_seconds)) return false;
+    if (!TakeClock(&rest, written) || !TakeZone(&rest, written)) return false;
   }
-  return rest.empty() && Compose(written, micros);
+  return rest.empty();
 }
 
 // UTC, Z, +0100, with nothing behind it.
@@ -355,28 +355,28 @@ bool TakeShortZone(Rest* rest, int* offset_seconds) {
 // Name of the month, day: Sun Feb  1 10:00:00 2026; Sun Feb 01 10:00:00 UTC 2026;
 // Sun Feb 01 10:00:00 +0000 2026; Sun Feb 1 10:00:00 2026 +0000; Sun Feb 01 2026 10:00:00 GMT+0000
 // (Coordinated Universal Time).
-bool ParseMonthFirst(std::string_view text, int64_t* micros) {
+bool ParseMonthFirst(std::string_view text, Written* written) {
   Rest rest(text);
-  Written written;
   int year = 0;
-  if (!TakeWeekday(&rest, &written.weekday)) return false;
-  if (!TakeMonth(&rest, &written.date.month) || !rest.Take(' ')) return false;
+  if (!TakeWeekday(&rest, &written->weekday)) return false;
+  if (!TakeMonth(&rest, &written->date.month) || !rest.Take(' ')) return false;
   rest.Take(' ');
-  if (!rest.TakeDigits(1, 2, &written.date.day) || !rest.Take(' ')) return false;
+  if (!rest.TakeDigits(1, 2, &written->date.day) || !rest.Take(' ')) return false;
   const bool year_first = rest.TakeDigits(4, &year);
   if (year_first && !rest.Take(' ')) return false;
-  if (!TakeClock(&rest, &written)) return false;
+  if (!TakeClock(&rest, written)) return false;
   // The zone stands before or behind the year.
   bool zone = false;
   if (!year_first) {
     if (!rest.Take(' ')) return false;
     zone = !IsDigit(rest.front());
-    if (zone && !(TakeShortZone(&rest, &written.offset_seconds) && rest.Take(' '))) return false;
+    if (zone && !(TakeShortZone(&rest, &written->offset_seconds) && rest.Take(' '))) return false;
+    written->says_zone = zone;
     if (!rest.TakeDigits(4, &year)) return false;
   }
-  if (!zone && !TakeZone(&rest, &written.offset_seconds)) return false;
-  written.date.year = year;
-  return rest.empty() && Compose(written, micros);
+  if (!zone && !TakeZone(&rest, written)) return false;
+  written->date.year = year;
+  return rest.empty();
 }
 
 bool ParseInfinity(std::string_view text, int64_t* micros) {
@@ -421,12 +421,21 @@ bool IsTime(std::string_view text) {
 
 bool ParseZone(std::string_view text, int* offset_seconds) noexcept {
   Rest rest(text);
-  return TakeZone(&rest, offset_seconds) && rest.empty();
+  Written written;
+  const bool taken = TakeZone(&rest, &written) && rest.empty();
+  *offset_seconds = written.offset_seconds;
+  return taken;
 }
 
-bool ParseTimeForm(std::string_view text, int64_t* micros) noexcept {
-  return ParseIso(text, micros) || ParseCompact(text, micros) || ParseDayFirst(text, micros) ||
-         ParseMonthFirst(text, micros) || ParseInfinity(text, micros);
+bool ParseTimeForm(std::string_view text, int64_t* micros, bool* says_zone) noexcept {
+  for (const auto& parse : {ParseIso, ParseCompact, ParseDayFirst, ParseMonthFirst}) {
+    Written written;
+    if (!parse(text, &written) || !Compose(written, micros)) continue;
+    if (says_zone != nullptr) *says_zone = written.says_zone;
+    return true;
+  }
+  if (says_zone != nullptr) *says_zone = true;
+  return ParseInfinity(text, micros);
 }
 
 std::string WhyNoTime(std::string_view text) {

@@ -27,7 +27,7 @@ inline bool TakeFraction(std::string_view* text, int* micros) noexcept {
 bool ParseZone(std::string_view text, int* offset_seconds) noexcept;
 
 // The whole of `text` as a time in any form; false if it is none. A time out of the range of finite
-// ones is infinite.
-bool ParseTimeForm(std::string_view text, int64_t* micros) noexcept;
+// ones is infinite. *says_zone, unless null: whether it says of which zone it is.
+bool ParseTimeForm(std::string_view text, int64_t* micros, bool* says_zone = nullptr) noexcept;
 
 }  // namespace murmur

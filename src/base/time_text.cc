@@ -161,6 +161,12 @@ std::optional<int64_t> ParseEventTime(std::string_view text) noexcept {
   return micros;
 }
 
+bool SaysZone(std::string_view text) noexcept {
+  int64_t ignored = 0;
+  bool says_zone = false;
+  return ParseTimeForm(text, &ignored, &says_zone) && says_zone;
+}
+
 bool ConvertNumberToTime(std::string_view text, TimeUnit unit, Cell* cell) noexcept {
   Int128 unscaled;
   int scale;
@@ -175,7 +181,7 @@ int64_t TimeOfUnits(int64_t value, TimeUnit unit) noexcept {
   if (__builtin_mul_overflow(value, size.micros, &micros)) {
     return value < 0 ? kTimeMinusInfinity : kTimeInfinity;
   }
-  return SaturateTime(BucketRule::FloorDiv(micros, size.divisor));
+  return SaturateTime(civil_internal::FloorDiv(micros, size.divisor));
 }
 
 void ConvertToTime(TimeUnit unit, TimeParser* parser, Cell* cell) noexcept {

@@ -34,6 +34,9 @@ class TimeParser {
 // A time of the years 0001 to 9999, as a person writes one in a definition or on the command line.
 std::optional<int64_t> ParseEventTime(std::string_view text) noexcept;
 
+// Whether a text that is a time says of which zone: "2026-03-01T12:00" does not.
+bool SaysZone(std::string_view text) noexcept;
+
 // One clause why `text`, which is no event time, is none, and what was expected: for a person.
 std::string WhyNoTime(std::string_view text);
 

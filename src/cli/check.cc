@@ -6,6 +6,7 @@
 #include <stop_token>
 #include <thread>
 
+#include "base/clock.h"
 #include "base/shown.h"
 #include "cli/commands.h"
 #include "cli/output.h"
@@ -104,7 +105,7 @@ int CheckVerb(const std::string& file) {
   if (!definition.ok()) return ReportUsage(definition.status());
   const auto pipeline = Pipeline::Compile(*definition);
   if (!pipeline.ok()) return Report(pipeline.status());
-  std::string plan = DescribePlan(*definition);
+  std::string plan = DescribePlan(*definition, Clock::System().WallMicros());
   if (IsReadHere(*definition)) plan += DescribeSample(*pipeline);
   if (ScansTable(*definition)) plan += DescribeMethod(*definition);
   return Report(WriteStdout(plan));

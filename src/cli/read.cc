@@ -29,13 +29,15 @@ RowFormat RowFormatOf(Format format, RowFormat json) {
   return json;
 }
 
-Status ParseTime(const char* option, const std::string& text, std::optional<int64_t>* micros) {
+Status ParseBorder(const char* option, const std::string& text,
+                   std::optional<TimeBorder>* border) {
   if (text.empty()) return {};
-  *micros = ParseEventTime(text);
-  if (!*micros) {
+  const auto micros = ParseEventTime(text);
+  if (!micros) {
     return Status(Code::kInvalidArgument,
                   fmt::format("{} '{}': is no time: {}", option, text, WhyNoTime(text)));
   }
+  *border = {.micros = *micros, .local = !SaysZone(text)};
   return {};
 }
 
@@ -53,16 +55,16 @@ Result<QueryRequest> RequestOf(const ReadArguments& arguments) {
     at = comma + 1;
   }
   if (!arguments.window.empty()) {
-    const auto window = ParseDuration(arguments.window);
-    if (!window || *window < std::chrono::seconds(1)) {
-      return Status(Code::kInvalidArgument,
-                    "--window '" + arguments.window + "': expected a duration such as 7d or 12h");
+    request.window = ParseTimeLength(arguments.window);
+    if (!request.window || *request.window == TimeLength()) {
+      return Status(Code::kInvalidArgument, "--window '" + arguments.window +
+                                                "': expected a length of time such as 7d, 12h or "
+                                                "3mo");
     }
-    request.window = std::chrono::ceil<std::chrono::seconds>(*window);
   }
-  MURMUR_TRY(ParseTime("--as-of", arguments.as_of, &request.as_of));
-  MURMUR_TRY(ParseTime("--from", arguments.from, &request.from));
-  MURMUR_TRY(ParseTime("--to", arguments.to, &request.until));
+  MURMUR_TRY(ParseBorder("--as-of", arguments.as_of, &request.as_of));
+  MURMUR_TRY(ParseBorder("--from", arguments.from, &request.from));
+  MURMUR_TRY(ParseBorder("--to", arguments.to, &request.until));
   return request;
 }
 

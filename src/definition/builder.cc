@@ -81,10 +81,26 @@ DefinitionBuilder& DefinitionBuilder::Window(std::chrono::seconds every) {
   return *this;
 }
 
-DefinitionBuilder& DefinitionBuilder::Keep(std::chrono::seconds keep) {
+DefinitionBuilder& DefinitionBuilder::Window(CalendarUnit unit) {
+  if (!definition_.window) definition_.window.emplace();
+  definition_.window->unit = unit;
+  return *this;
+}
+
+DefinitionBuilder& DefinitionBuilder::WindowZone(std::string zone) {
+  if (!definition_.window) definition_.window.emplace();
+  definition_.window->zone = std::move(zone);
+  return *this;
+}
+
+DefinitionBuilder& DefinitionBuilder::Keep(TimeLength keep) {
   if (!definition_.window) definition_.window.emplace();
   definition_.window->keep = keep;
   return *this;
+}
+
+DefinitionBuilder& DefinitionBuilder::Keep(std::chrono::seconds keep) {
+  return Keep(TimeLength{.rest = keep});
 }
 
 DefinitionBuilder& DefinitionBuilder::WindowOffset(std::chrono::seconds offset) {

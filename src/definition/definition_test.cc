@@ -52,7 +52,7 @@ TEST(ParseDefinition, ReadsTheDesignsExample) {
   EXPECT_EQ(d.rollups, (std::vector<KeyList>{{{"page", "page"}}}));
   EXPECT_EQ(d.time->field.ToString(), "ts");
   EXPECT_EQ(d.window->every, std::chrono::hours(24));
-  EXPECT_EQ(d.window->keep, std::chrono::hours(24 * 90));
+  EXPECT_EQ(d.window->keep, (TimeLength{.rest = std::chrono::hours(24 * 90)}));
   EXPECT_EQ(d.where, "country = 'US'");
   ASSERT_EQ(d.aggregates.size(), 3u);
   EXPECT_EQ(d.aggregates[0].ToString(), "count");
@@ -171,7 +171,7 @@ f:2:39: 'lower(x)': an expression in a key needs a name: {name: expression}
 f:3:1: 'tiem': is no key of a definition; did you mean 'time'?
 f:4:9: window needs the time of a record; expected time: field beside it
 f:4:17: '0s': expected a duration from 1s to 36525d
-f:4:27: '90x': expected a duration of whole seconds, such as 1m, 1h or 7d
+f:4:27: '90x': expected a length of time such as 90d, 13mo or 1y
 f:4:32: 'evry': is no key of window; did you mean 'every'?
 f:5:27: 'country = 'US' and lowr(page) = 'x'': there is no function 'lowr'; did you mean 'lower'?
 f:6:1: 'where': stands twice; first at line 5

@@ -7,6 +7,7 @@
 
 #include "base/shown.h"
 #include "base/time_text.h"
+#include "base/zone.h"
 #include "definition/column_type.h"
 #include "definition/problems.h"
 #include "definition/units.h"
@@ -58,6 +59,18 @@ Json SourceIdentity(std::string_view role, const SourceSpec& spec) {
     source[name] = value;
   }
   return source;
+}
+
+// A unit of the calendar without a zone is one of UTC's.
+Json WindowIdentity(const WindowSpec& window) {
+  const bool calendar = window.unit != CalendarUnit::kNone;
+  Json identity = {{"every", calendar ? std::string(CalendarUnitName(window.unit))
+                                      : FormatDuration(window.every)}};
+  if (!calendar) identity["offset"] = FormatDuration(window.offset);
+  if (calendar || !window.zone.empty()) {
+    identity["zone"] = window.zone.empty() ? std::string(kUtcName) : window.zone;
+  }
+  return identity;
 }
 
 // What one side of a difference looks like.
@@ -155,8 +168,7 @@ std::string DefinitionIdentity(const Definition& definition) {
     if (definition.time->optional) identity["time"]["optional"] = "true";
   }
   if (definition.window) {
-    identity["window"] = {{"every", FormatDuration(definition.window->every)},
-                          {"offset", FormatDuration(definition.window->offset)}};
+    identity["window"] = WindowIdentity(*definition.window);
   }
   for (const AggregateSpec& aggregate : definition.aggregates) {
     identity["aggregates"].push_back(AggregateIdentity(aggregate));

@@ -11,6 +11,7 @@
 #include "definition/problems.h"
 #include "definition/table_method.h"
 #include "definition/units.h"
+#include "definition/zones.h"
 #include "expression/expression.h"
 
 namespace murmur {
@@ -41,6 +42,11 @@ std::string DescribeTime(const Definition& definition) {
                      definition.time->optional ? "counts all the same" : "is a dead letter");
 }
 
+std::string DescribeLength(const WindowSpec& window) {
+  return window.unit == CalendarUnit::kNone ? FormatDuration(window.every)
+                                            : std::string(CalendarUnitName(window.unit));
+}
+
 // On which day of the week windows of whole weeks begin.
 std::string DescribeWeek(const WindowSpec& window) {
   constexpr std::chrono::seconds kDay{86400};
@@ -48,6 +54,8 @@ std::string DescribeWeek(const WindowSpec& window) {
   constexpr std::string_view kNames[] = {"Monday", "Tuesday",  "Wednesday", "Thursday",
                                          "Friday", "Saturday", "Sunday"};
   constexpr int64_t kMondayOffset = 4;  // the epoch is a Thursday
+  if (window.unit == CalendarUnit::kWeek) return ", from Monday on";
+  if (window.unit != CalendarUnit::kNone) return "";
   if (window.every % (kDaysOfWeek * kDay) != std::chrono::seconds(0)) return "";
   const int first = DayOfWeekOfDays(window.offset / kDay) - 1;
   std::string out = fmt::format(", beginning on {}", kNames[first]);
@@ -58,12 +66,30 @@ std::string DescribeWeek(const WindowSpec& window) {
 std::string DescribeWindow(const Definition& definition) {
   if (!definition.window) return "none: all time";
   const WindowSpec& window = *definition.window;
-  std::string out = fmt::format("{} each, by {}", FormatDuration(window.every),
-                                definition.time->field.ToString());
+  std::string out = fmt::format("{} each", DescribeLength(window));
+  if (!window.zone.empty()) out += fmt::format(" in {}", window.zone);
+  out += fmt::format(", by {}", definition.time->field.ToString());
   if (window.offset.count() != 0) out += fmt::format(", offset {}", FormatDuration(window.offset));
   out += DescribeWeek(window);
-  out += window.keep ? fmt::format(", kept {} behind the newest", FormatDuration(*window.keep))
+  out += window.keep ? fmt::format(", kept {} behind the newest", FormatTimeLength(*window.keep))
                      : ", kept for ever";
+  return out;
+}
+
+// The windows that begin with the one of `now`.
+std::string DescribeFirstWindows(const Definition& definition, int64_t now) {
+  constexpr int kShown = 3;
+  if (!definition.window) return "";
+  const auto zones = ZonesOf(definition);
+  if (!zones.ok()) return "";
+  const BucketRule buckets = BucketsOf(definition, *zones);
+  std::string out = "the window of now, and the next:\n";
+  int shown = 0;
+  for (int64_t bucket = buckets.Bucket(now); shown < kShown; ++bucket) {
+    if (buckets.StartMicros(bucket) == buckets.EndMicros(bucket)) continue;  // left out by clocks
+    out += fmt::format("  {} to {}\n", buckets.FormatStart(bucket), buckets.FormatEnd(bucket));
+    ++shown;
+  }
   return out;
 }
 
@@ -224,7 +250,7 @@ std::string DescribeErrors(const std::optional<uint64_t>& max_errors) {
 
 }  // namespace
 
-std::string DescribePlan(const Definition& definition) {
+std::string DescribePlan(const Definition& definition, int64_t now) {
   std::string out = fmt::format("pipeline: {}\n", definition.name);
   for (const KeyList& parts : definition.rollups) {
     out += fmt::format("counts per: {}\n", DescribeKey(parts));
@@ -235,6 +261,7 @@ std::string DescribePlan(const Definition& definition) {
   out += DescribeColumns(definition);
   out += DescribeTime(definition);
   out += fmt::format("window: {}\n", DescribeWindow(definition));
+  out += DescribeFirstWindows(definition, now);
   if (!definition.where.empty()) out += fmt::format("where: {}\n", Canonical(definition.where));
   out += fmt::format("record id: {}\n",
                      definition.id.empty() ? "object and offset" : Canonical(definition.id));

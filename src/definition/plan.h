@@ -1,14 +1,15 @@
 // What a definition will do, for people: `murmur check`.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "murmur/definition.h"
 
 namespace murmur {
 
-// Several lines of text; reads no data, holds no secret but the references to them.
-// REQUIRES: Validate(definition) is OK.
-std::string DescribePlan(const Definition& definition);
+// Several lines of text; reads no data, holds no secret but the references to them. `now`: µs since
+// the Unix epoch, for examples of its windows. REQUIRES: Validate(definition) is OK.
+std::string DescribePlan(const Definition& definition, int64_t now);
 
 }  // namespace murmur

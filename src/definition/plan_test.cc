@@ -12,6 +12,8 @@ namespace {
 
 using ::testing::HasSubstr;
 
+constexpr int64_t kNow = 1'772'366'400'000'000;  // 2026-03-01T12:00:00Z
+
 TEST(DescribePlan, SaysWhatIsCountedAndWhatIsRead) {
   const auto definition = ParseDefinition(R"yaml(
 name: views
@@ -25,7 +27,7 @@ live: {kafka: {brokers: "${MURMUR_TEST_BROKERS}", topic: t}}
 )yaml",
                                           "f", ".");
   ASSERT_TRUE(definition.ok()) << definition.status().ToString();
-  const std::string plan = DescribePlan(*definition);
+  const std::string plan = DescribePlan(*definition, kNow);
   for (const char* line :
        {"pipeline: views\n", "counts per: page\n", "counts per: page, land = lower(country)\n",
         "counts per: everything together\n",
@@ -44,7 +46,7 @@ TEST(DescribePlan, TellsOfAnOptionalTime) {
       "name: n\nkey: a\ntime: {field: t, unit: d, optional: true}\naggregates: {n: count}", "f",
       ".");
   ASSERT_TRUE(definition.ok()) << definition.status().ToString();
-  EXPECT_THAT(DescribePlan(*definition),
+  EXPECT_THAT(DescribePlan(*definition, kNow),
               HasSubstr("time: t in d; a record without a usable one counts all the same\n"));
 }
 
@@ -56,18 +58,41 @@ TEST(DescribePlan, TellsOnWhichDayWindowsOfWeeksBegin) {
             text + "}\nbootstrap: {jsonl: {path: d}}",
         "f", ".");
     EXPECT_TRUE(definition.ok()) << definition.status().ToString();
-    const std::string plan = DescribePlan(*definition);
+    const std::string plan = DescribePlan(*definition, kNow);
     const size_t begin = plan.find("window: ");
     return plan.substr(begin, plan.find('\n', begin) - begin);
   };
   EXPECT_EQ(window("every: 7d"),
             "window: 7d each, by t, beginning on Thursday (offset: 4d for Monday), kept for ever");
-  EXPECT_EQ(window("every: 1w, offset: 4d"),
+  EXPECT_EQ(window("every: 7d, offset: 4d"),
             "window: 7d each, by t, offset 4d, beginning on Monday, kept for ever");
+  EXPECT_EQ(window("every: 1w"), "window: 1w each, by t, from Monday on, kept for ever");
   EXPECT_EQ(window("every: 14d, offset: 10d12h"),
             "window: 14d each, by t, offset 10d12h, beginning on Sunday (offset: 4d for Monday), "
             "kept for ever");
   EXPECT_EQ(window("every: 2d"), "window: 2d each, by t, kept for ever");
+}
+
+TEST(DescribePlan, ShowsTheWindowOfNowAndTheNext) {
+  const auto windows = [](const std::string& text) {
+    const auto definition = ParseDefinition(
+        "name: n\nkey: a\ntime: t\naggregates: {n: count}\n"
+        "window: {" +
+            text + "}\nbootstrap: {jsonl: {path: d}}",
+        "f", ".");
+    EXPECT_TRUE(definition.ok()) << definition.status().ToString();
+    return DescribePlan(*definition, kNow);
+  };
+  EXPECT_THAT(windows("every: 1mo, keep: 13mo"),
+              HasSubstr("window: 1mo each, by t, kept 13mo behind the newest\n"
+                        "the window of now, and the next:\n"
+                        "  2026-03-01T00:00:00Z to 2026-04-01T00:00:00Z\n"
+                        "  2026-04-01T00:00:00Z to 2026-05-01T00:00:00Z\n"
+                        "  2026-05-01T00:00:00Z to 2026-06-01T00:00:00Z\n"));
+  EXPECT_THAT(windows("every: 1d, zone: America/New_York"),
+              HasSubstr("window: 1d each in America/New_York, by t, kept for ever\n"
+                        "the window of now, and the next:\n"
+                        "  2026-03-01T00:00:00-05:00 to 2026-03-02T00:00:00-05:00\n"));
 }
 
 TEST(DescribePlan, AUriIsShownWhereItHoldsNoSecret) {
@@ -79,7 +104,7 @@ TEST(DescribePlan, AUriIsShownWhereItHoldsNoSecret) {
            {"mongodb://db1/?tls=true&tlsCertificateKeyFilePassword=s3cret", false}}) {
     Definition definition;
     definition.source = SourceSpec{"mongo", {{"uri", uri}}};
-    const std::string plan = DescribePlan(definition);
+    const std::string plan = DescribePlan(definition, kNow);
     EXPECT_EQ(plan.find("uri=" + uri) != plan.npos, shown) << plan;
     EXPECT_EQ(plan.find(kSecret), plan.npos);
   }

@@ -23,6 +23,15 @@ inline constexpr std::chrono::seconds kSpanMax{36525ll * 86400};  // windows, ke
 inline constexpr std::chrono::milliseconds kCommitEveryMin{10};
 inline constexpr std::chrono::milliseconds kCommitEveryMax{60000};
 
+// What `window.every` may be: a fixed length; a unit of the calendar; and where there is a zone.
+inline constexpr std::string_view kFixedWindow =
+    "a duration of whole seconds, such as 1m, 1h or 7d";
+inline constexpr std::string_view kCalendarWindow =
+    "a unit of the calendar: 1w (from Monday on), 1mo, 3mo, 6mo or 1y";
+inline constexpr std::string_view kZonedWindow =
+    "in a zone, expected a unit of its calendar: 1d, 1w, 1mo, 3mo, 6mo or 1y; or true hours, "
+    "minutes or seconds, shorter than a day";
+
 struct Problem {
   std::string where;  // the value's place in the definition: "key[0][1]", "aggregates.top"
   size_t offset = 0;  // of the fault in the value's text, in bytes

@@ -427,17 +427,54 @@ class Reader {
     broken_.erase("time");
   }
 
+  // A length as it is written: "1d" is one of 24 hours, or a day of the calendar where there is a
+  // zone.
+  static std::optional<WindowSpec> ParseEvery(std::string_view text) {
+    WindowSpec window;
+    const auto unit = ParseCalendarUnit(text);
+    if (unit && unit != CalendarUnit::kDay) {
+      window.unit = *unit;
+      return window;
+    }
+    const auto seconds = text.find('w') == text.npos ? ParseSeconds(text) : std::nullopt;
+    if (!seconds) return std::nullopt;
+    window.every = *seconds;
+    return window;
+  }
+
+  void ReadEvery(const YAML::Node& node, bool has_zone) {
+    WindowSpec every;
+    ReadValue("window.every", node, fmt::format("{}, or {}", kFixedWindow, kCalendarWindow),
+              ParseEvery, &every);
+    if (broken_.contains("window.every")) return;
+    constexpr std::chrono::seconds kDay{86400};
+    if (has_zone && every.unit == CalendarUnit::kNone && every.every >= kDay) {
+      every.unit = ParseCalendarUnit(node.Scalar()).value_or(CalendarUnit::kNone);
+      every.every = {};
+      if (every.unit == CalendarUnit::kNone) {
+        Refuse("window.every", node, kZonedWindow);
+      }
+    }
+    definition_.window->every = every.every;
+    definition_.window->unit = every.unit;
+  }
+
   void ReadWindow(const YAML::Node& node) {
     WindowSpec& window = definition_.window.emplace();
-    constexpr std::string_view kDuration = "a duration of whole seconds, such as 1m, 1h or 7d";
-    const auto duration = [&](const char* name, auto* out) {
-      return Field{name, [this, name, out, kDuration](const YAML::Node& n) {
-                     ReadValue(std::string("window.") + name, n, kDuration, ParseSeconds, out);
-                   }};
-    };
-    ReadMap("window", node, "{every, keep, offset}",
-            {duration("every", &window.every), duration("keep", &window.keep),
-             duration("offset", &window.offset)});
+    const bool has_zone = node.IsMap() && node["zone"];
+    ReadMap(
+        "window", node, "{every, zone, keep, offset}",
+        {{"every", [&](const YAML::Node& n) { ReadEvery(n, has_zone); }},
+         {"zone", [&](const YAML::Node& n) { ReadText("window.zone", n, "a zone", &window.zone); }},
+         {"keep",
+          [&](const YAML::Node& n) {
+            ReadValue("window.keep", n, "a length of time such as 90d, 13mo or 1y",
+                      ParseTimeLength, &window.keep);
+          }},
+         {"offset", [&](const YAML::Node& n) {
+            ReadValue("window.offset", n, "a duration of whole seconds, such as 6h or 4d",
+                      ParseSeconds, &window.offset);
+          }}});
     if (broken_.contains("window.every")) broken_.insert("window.offset");
     if (places_.contains("window.every") || broken_.contains("window")) {
       if (broken_.contains("window")) broken_.insert("window.every");

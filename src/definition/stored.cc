@@ -1,5 +1,6 @@
 #include "definition/stored.h"
 
+#include <charconv>
 #include <nlohmann/json.hpp>
 #include <variant>
 
@@ -86,13 +87,59 @@ void RestoreTimes(const Json& json, Definition* definition) {
   }
   if (json.contains("window")) {
     const Json& window = json.at("window");
-    definition->window = {.every = std::chrono::seconds(window.at("every").get<int64_t>()),
-                          .offset = std::chrono::seconds(window.at("offset").get<int64_t>()),
-                          .keep = {}};
-    if (window.contains("keep")) {
-      definition->window->keep = std::chrono::seconds(window.at("keep").get<int64_t>());
+    definition->window = {
+        .every = std::chrono::seconds(window.at("every").get<int64_t>()),
+        .offset = std::chrono::seconds(window.at("offset").get<int64_t>()),
+        .unit = ParseCalendarUnit(window.value("unit", "")).value_or(CalendarUnit::kNone),
+        .keep = {},
+        .zone = window.value("zone", "")};
+    if (window.contains("keep") || window.contains("keep_months")) {
+      definition->window->keep = {.months = window.value("keep_months", int64_t{0}),
+                                  .rest = std::chrono::seconds(window.value("keep", int64_t{0}))};
     }
   }
+}
+
+// What a window of before had is stored as before.
+Json StoreWindow(const WindowSpec& window) {
+  Json json = {{"every", window.every.count()}, {"offset", window.offset.count()}};
+  if (window.unit != CalendarUnit::kNone) json["unit"] = CalendarUnitName(window.unit);
+  if (!window.zone.empty()) json["zone"] = window.zone;
+  if (window.keep) json["keep"] = window.keep->rest.count();
+  if (window.keep && window.keep->months != 0) json["keep_months"] = window.keep->months;
+  return json;
+}
+
+// Bytes as hexadecimal digits, two each.
+Json StoreBytes(std::string_view bytes) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string text;
+  for (const char c : bytes) {
+    text += kDigits[static_cast<unsigned char>(c) >> 4];
+    text += kDigits[static_cast<unsigned char>(c) & 15];
+  }
+  return text;
+}
+
+Result<std::string> RestoreBytes(const std::string& text) {
+  std::string bytes;
+  for (size_t at = 0; at + 1 < text.size(); at += 2) {
+    int byte = 0;
+    const auto read = std::from_chars(text.data() + at, text.data() + at + 2, byte, 16);
+    if (read.ec != std::errc() || read.ptr != text.data() + at + 2) break;
+    bytes += static_cast<char>(byte);
+  }
+  if (bytes.size() * 2 == text.size()) return bytes;
+  return Status(Code::kDataLoss, "the version's definition is damaged: the rules of a time zone");
+}
+
+Status RestoreZones(const Json& json, Definition* definition) {
+  definition->zone_rules.clear();
+  if (!json.contains("zones")) return {};
+  for (const auto& [name, rules] : json.at("zones").items()) {
+    MURMUR_ASSIGN(definition->zone_rules[name], RestoreBytes(rules.get<std::string>()));
+  }
+  return {};
 }
 
 }  // namespace
@@ -114,10 +161,9 @@ std::string StoreDefinition(const Definition& definition) {
                     {"optional", definition.time->optional}};
   }
   if (definition.window) {
-    json["window"] = {{"every", definition.window->every.count()},
-                      {"offset", definition.window->offset.count()}};
-    if (definition.window->keep) json["window"]["keep"] = definition.window->keep->count();
+    json["window"] = StoreWindow(*definition.window);
   }
+  for (const auto& [name, rules] : definition.zone_rules) json["zones"][name] = StoreBytes(rules);
   return JsonText(json);
 }
 
@@ -140,6 +186,7 @@ Result<Definition> RestoreDefinition(const Definition& now, std::string_view sto
     }
     RestoreColumns(json, &definition);
     RestoreTimes(json, &definition);
+    MURMUR_TRY(RestoreZones(json, &definition));
   } catch (const Json::exception& e) {
     return Status(Code::kDataLoss, std::string("the version's definition is damaged: ") + e.what());
   }

@@ -13,6 +13,8 @@ struct Unit {
 };
 constexpr auto kDurations = std::to_array<Unit>(
     {{"w", 604800000}, {"d", 86400000}, {"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}});
+constexpr uint64_t kMonthsPerYear = 12;
+constexpr auto kCalendar = std::to_array<Unit>({{"y", kMonthsPerYear}, {"mo", 1}});
 constexpr auto kSizes = std::to_array<Unit>({{"TiB", uint64_t{1} << 40},
                                              {"GiB", uint64_t{1} << 30},
                                              {"MiB", uint64_t{1} << 20},
@@ -25,6 +27,7 @@ constexpr auto kSizes = std::to_array<Unit>({{"TiB", uint64_t{1} << 40},
                                              {"B", 1},
                                              {"", 1}});
 constexpr uint64_t kDurationMaxMillis = uint64_t{1} << 52;  // 140,000 years
+constexpr uint64_t kMonthsMax = 140'000 * kMonthsPerYear;
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
@@ -40,6 +43,32 @@ bool TakeQuantity(std::string_view* text, uint64_t* number, std::string_view* un
   return true;
 }
 
+// Takes quantities of the units, largest first, off the front. Empty: there is none, or more than
+// `most` of them; what follows of other units stays.
+template <size_t n>
+std::optional<uint64_t> TakeSum(const std::array<Unit, n>& units, uint64_t most,
+                                std::string_view* text) {
+  uint64_t total = 0;
+  auto next = units.begin();
+  do {
+    std::string_view rest = *text;
+    uint64_t number = 0;
+    std::string_view name;
+    const bool taken = TakeQuantity(&rest, &number, &name);
+    const auto unit = std::find_if(next, units.end(),
+                                   [&](const Unit& candidate) { return candidate.name == name; });
+    if (!taken || unit == units.end()) {
+      if (next == units.begin()) return std::nullopt;
+      break;
+    }
+    next = unit + 1;
+    if (number > most / unit->size) return std::nullopt;
+    total += number * unit->size;
+    *text = rest;
+  } while (!text->empty());
+  return total <= most ? std::optional(total) : std::nullopt;
+}
+
 }  // namespace
 
 std::optional<uint64_t> ParseUnsigned(std::string_view text) {
@@ -51,21 +80,28 @@ std::optional<uint64_t> ParseUnsigned(std::string_view text) {
 }
 
 std::optional<std::chrono::milliseconds> ParseDuration(std::string_view text) {
-  uint64_t total = 0;
-  const Unit* last = nullptr;
-  do {
-    uint64_t number = 0;
-    std::string_view name;
-    if (!TakeQuantity(&text, &number, &name)) return std::nullopt;
-    const auto* unit = std::find_if(kDurations.begin(), kDurations.end(),
-                                    [&](const Unit& candidate) { return candidate.name == name; });
-    if (unit == kDurations.end() || (last != nullptr && unit <= last)) return std::nullopt;
-    last = unit;
-    if (number > kDurationMaxMillis / unit->size) return std::nullopt;
-    total += number * unit->size;
-  } while (!text.empty());
-  if (total > kDurationMaxMillis) return std::nullopt;
-  return std::chrono::milliseconds(total);
+  const auto total = TakeSum(kDurations, kDurationMaxMillis, &text);
+  if (!total || !text.empty()) return std::nullopt;
+  return std::chrono::milliseconds(*total);
+}
+
+std::optional<TimeLength> ParseTimeLength(std::string_view text) {
+  TimeLength length;
+  const auto months = TakeSum(kCalendar, kMonthsMax, &text);
+  if (months) length.months = static_cast<int64_t>(*months);
+  if (months && text.empty()) return length;
+  const auto rest = ParseDuration(text);
+  if (!rest || rest->count() % 1000 != 0) return std::nullopt;
+  length.rest = std::chrono::duration_cast<std::chrono::seconds>(*rest);
+  return length;
+}
+
+std::string FormatTimeLength(const TimeLength& length) {
+  if (length.months == 0) return FormatDuration(length.rest);
+  const auto months = static_cast<uint64_t>(length.months);
+  std::string out = months % kMonthsPerYear == 0 ? std::to_string(months / kMonthsPerYear) + "y"
+                                                 : std::to_string(months) + "mo";
+  return length.rest.count() == 0 ? out : out + FormatDuration(length.rest);
 }
 
 std::string FormatDuration(std::chrono::milliseconds duration) {

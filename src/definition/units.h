@@ -7,12 +7,19 @@
 #include <string>
 #include <string_view>
 
+#include "murmur/window.h"
+
 namespace murmur {
 
 // One or more whole numbers, each with its unit (w, d, h, m, s, ms), largest first: "1h30m".
 // Empty if it is no duration or does not fit.
 std::optional<std::chrono::milliseconds> ParseDuration(std::string_view text);
 std::string FormatDuration(std::chrono::milliseconds duration);  // "1d", "1h30m", "0s"
+
+// A length of time: as a duration, and with months (mo) and years (y) of the calendar in front:
+// "13mo", "1y", "90d". Empty if it is none, has a fraction of a second, or does not fit.
+std::optional<TimeLength> ParseTimeLength(std::string_view text);
+std::string FormatTimeLength(const TimeLength& length);  // "13mo", "1y", "90d"
 
 // A whole number of bytes, with kB, MB, GB, TB (powers of 1000), KiB, MiB, GiB, TiB (powers of
 // 1024), B or nothing behind it.

@@ -8,6 +8,7 @@
 #include "definition/problems.h"
 #include "definition/table_method.h"
 #include "definition/units.h"
+#include "definition/zones.h"
 #include "expression/expression.h"
 #include "expression/suggest.h"
 #include "murmur/key.h"
@@ -138,13 +139,56 @@ class Validator {
     } else if (definition_.time->optional) {
       Add("time.optional", "true", "a window needs the time of every record; expected false");
     }
-    const WindowSpec& window = *definition_.window;
-    CheckSpan("window.every", window.every, std::chrono::seconds(1));
-    if (window.keep) CheckSpan("window.keep", *window.keep, std::chrono::seconds(1));
-    if (window.offset.count() < 0 ||
-        (window.offset != std::chrono::seconds(0) && window.offset >= window.every)) {
+    CheckWindow(*definition_.window);
+  }
+
+  void CheckWindow(const WindowSpec& window) {
+    constexpr std::chrono::seconds kDay{86400};
+    const bool calendar = window.unit != CalendarUnit::kNone;
+    if (calendar && window.every.count() != 0) {
+      Add("window.every", FormatDuration(window.every), "expected a length or a unit, not both");
+    } else if (!calendar) {
+      CheckSpan("window.every", window.every, std::chrono::seconds(1));
+      if (!window.zone.empty() && window.every >= kDay) {
+        Add("window.every", FormatDuration(window.every), std::string(kZonedWindow));
+      }
+    }
+    if (!window.zone.empty()) {
+      if (std::string why = WhyNoZone(window.zone); !why.empty()) {
+        Add("window.zone", window.zone, std::move(why));
+      }
+    }
+    if (window.keep) CheckKeep(*window.keep, calendar);
+    CheckOffset(window, calendar);
+  }
+
+  void CheckOffset(const WindowSpec& window, bool calendar) {
+    if (window.offset.count() == 0) return;
+    if (calendar || !window.zone.empty()) {
+      Add("window.offset", FormatDuration(std::max(window.offset, std::chrono::seconds(0))),
+          "windows of the calendar, or in a zone, have none; 1w begins on Monday, and 7d without a "
+          "zone on any day");
+    } else if (window.offset.count() < 0 || window.offset >= window.every) {
       Add("window.offset", FormatDuration(std::max(window.offset, std::chrono::seconds(0))),
           "expected a duration shorter than window.every");
+    }
+  }
+
+  void CheckKeep(const TimeLength& keep, bool calendar) {
+    constexpr std::chrono::seconds kDay{86400};
+    constexpr int64_t kMonthsMax = kSpanMax / std::chrono::months(1);
+    const std::string text = keep.months < 0 || keep.rest.count() < 0
+                                 ? std::to_string(keep.rest.count()) + "s"
+                                 : FormatTimeLength(keep);
+    if (keep.months < 0 || keep.months > kMonthsMax || keep.rest.count() < 0 ||
+        keep.rest > kSpanMax || (keep.months == 0 && keep.rest.count() == 0)) {
+      Add("window.keep", text,
+          fmt::format("expected a length of time from {} to {}", calendar ? "1d" : "1s",
+                      FormatDuration(kSpanMax)));
+    } else if (calendar && keep.rest % kDay != std::chrono::seconds(0)) {
+      Add("window.keep", text,
+          "windows of the calendar are kept for days, weeks, months or years, such as 90d, 13mo or "
+          "1y");
     }
   }
 
@@ -372,7 +416,14 @@ std::string Describe(const Problem& problem) {
 void CheckExpression(std::string_view text, std::string_view where, size_t offset,
                      std::vector<Problem>* problems, Numbers numbers) {
   const auto parsed = Expression::Parse(text, numbers);
-  if (parsed.ok()) return;
+  if (parsed.ok()) {
+    for (const ZoneUse& zone : (*parsed)->zones()) {
+      const std::string why = WhyNoZone(zone.name);
+      if (why.empty()) continue;
+      problems->push_back({std::string(where), offset + zone.column - 1, zone.name, why});
+    }
+    return;
+  }
   // "column N: what", N from 1.
   const std::string message(parsed.status().message());
   const size_t colon = message.find(": ");

@@ -19,7 +19,8 @@ const std::string* CastTypeOf(const Node& node) {
 // Builds the steps of a tree. `inputs` are the batch columns of the expression's fields.
 class Builder {
  public:
-  explicit Builder(const std::vector<size_t>& inputs) : inputs_(inputs) {}
+  Builder(const std::vector<size_t>& inputs, const ZoneMap& zones)
+      : inputs_(inputs), zones_(zones) {}
 
   StepPtr Build(const Node& node) const {
     if (node.type == NodeType::kLiteral) return MakeLiteralStep(node.literal, node.numbers);
@@ -47,7 +48,9 @@ class Builder {
       if (type->starts_with("decimal")) return MakeDecimalCastStep(node, Args(node, 1));
       return *type == "timestamp" ? MakeToTimeStep(Args(node, 1)) : nullptr;
     }
-    return IsTimePart(name) ? MakeTimePartStep(node, Args(node)) : nullptr;
+    if (!IsTimePart(name)) return nullptr;
+    const std::string* zone = ZoneOf(node);
+    return MakeTimePartStep(node, Args(node, 1), zone == nullptr ? nullptr : zones_.at(*zone));
   }
 
   // The steps of the first `count` arguments.
@@ -94,16 +97,17 @@ class Builder {
   }
 
   const std::vector<size_t>& inputs_;
+  const ZoneMap& zones_;
 };
 
 }  // namespace
 }  // namespace expression
 
 struct Evaluator::Impl {
-  Impl(std::shared_ptr<const Expression> parsed, std::vector<size_t> inputs)
+  Impl(std::shared_ptr<const Expression> parsed, std::vector<size_t> inputs, const ZoneMap& zones)
       : expression(std::move(parsed)),
         columns(std::move(inputs)),
-        root(expression::Builder(columns).Build(expression->impl_->root)),
+        root(expression::Builder(columns, zones).Build(expression->impl_->root)),
         failures(expression->canonical()) {}
 
   const std::shared_ptr<const Expression> expression;
@@ -112,8 +116,9 @@ struct Evaluator::Impl {
   expression::Failures failures;
 };
 
-Evaluator::Evaluator(std::shared_ptr<const Expression> expression, std::vector<size_t> inputs)
-    : impl_(std::make_unique<Impl>(std::move(expression), std::move(inputs))) {}
+Evaluator::Evaluator(std::shared_ptr<const Expression> expression, std::vector<size_t> inputs,
+                     const ZoneMap& zones)
+    : impl_(std::make_unique<Impl>(std::move(expression), std::move(inputs), zones)) {}
 
 Evaluator::~Evaluator() = default;
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "expression/expression_impl.h"
+#include "expression/step.h"
 
 namespace murmur {
 namespace {
@@ -33,7 +34,7 @@ Numbers NumbersOfArgument(const Node& call, size_t index, Numbers own) {
 
 // Says how each node is taken, and gives each field its index. Errors: kInvalidArgument, a literal
 // of more digits than a sum of decimals can take.
-Status Resolve(Node* node, Numbers numbers, std::vector<FieldUse>* fields) {
+Status ResolveNumbers(Node* node, Numbers numbers, std::vector<FieldUse>* fields) {
   node->numbers = numbers;
   const auto* fraction = std::get_if<expression::Fraction>(&node->literal);
   if (fraction != nullptr && !fraction->decimal && numbers == Numbers::kDecimal) {
@@ -50,9 +51,17 @@ Status Resolve(Node* node, Numbers numbers, std::vector<FieldUse>* fields) {
   }
   if (node->type != NodeType::kCall) return {};
   for (size_t i = 0; i < node->args.size(); ++i) {
-    MURMUR_TRY(Resolve(&node->args[i], NumbersOfArgument(*node, i, numbers), fields));
+    MURMUR_TRY(ResolveNumbers(&node->args[i], NumbersOfArgument(*node, i, numbers), fields));
   }
   return {};
+}
+
+void FindZones(const Node& node, std::vector<ZoneUse>* zones) {
+  if (node.type != NodeType::kCall) return;
+  if (const std::string* zone = expression::ZoneOf(node)) {
+    zones->push_back({.name = *zone, .column = node.args.back().column});
+  }
+  for (const Node& arg : node.args) FindZones(arg, zones);
 }
 
 }  // namespace
@@ -64,7 +73,8 @@ Result<std::shared_ptr<const Expression>> Expression::Parse(std::string_view tex
                                                             Numbers numbers) {
   const std::shared_ptr<Expression> parsed(new Expression);
   MURMUR_ASSIGN(parsed->impl_->root, expression::ParseNode(text));
-  MURMUR_TRY(Resolve(&parsed->impl_->root, numbers, &parsed->impl_->fields));
+  MURMUR_TRY(ResolveNumbers(&parsed->impl_->root, numbers, &parsed->impl_->fields));
+  FindZones(parsed->impl_->root, &parsed->impl_->zones);
   parsed->impl_->canonical = expression::ToText(parsed->impl_->root);
   // It is stored, and must be readable again: parentheses that it needs count as depth too.
   MURMUR_TRY(expression::ParseNode(parsed->impl_->canonical));
@@ -72,6 +82,8 @@ Result<std::shared_ptr<const Expression>> Expression::Parse(std::string_view tex
 }
 
 const std::vector<FieldUse>& Expression::fields() const noexcept { return impl_->fields; }
+
+const std::vector<ZoneUse>& Expression::zones() const noexcept { return impl_->zones; }
 
 const FieldPath* Expression::as_field() const noexcept {
   return impl_->root.type == NodeType::kField ? &impl_->root.path : nullptr;

@@ -16,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/zone.h"
 #include "murmur/record.h"
 #include "murmur/status.h"
 
@@ -39,6 +40,12 @@ struct FieldUse {
   bool operator==(const FieldUse&) const = default;
 };
 
+// A time zone that an expression names.
+struct ZoneUse {
+  std::string name;
+  size_t column = 1;  // where the name stands in the text, from 1, in bytes
+};
+
 // A parsed expression. Immutable; share freely between threads.
 class Expression {
  public:
@@ -51,6 +58,8 @@ class Expression {
 
   // The fields it reads, in order of first use, no duplicates.
   const std::vector<FieldUse>& fields() const noexcept;
+  // The time zones it names, in order, duplicates too. Whether there are such is not looked at.
+  const std::vector<ZoneUse>& zones() const noexcept;
   // Non-null if the whole expression is one field.
   const FieldPath* as_field() const noexcept;
   // The text in canonical form: equal expressions, equal text.
@@ -79,7 +88,9 @@ struct EvaluationError {
 class Evaluator {
  public:
   // inputs[i] is the index in the batch's columns of expression->fields()[i].
-  Evaluator(std::shared_ptr<const Expression> expression, std::vector<size_t> inputs);
+  // REQUIRES: zones has each of expression->zones()
+  Evaluator(std::shared_ptr<const Expression> expression, std::vector<size_t> inputs,
+            const ZoneMap& zones = {});
   ~Evaluator();
 
   // Fills *out (plain cells, kinds set) for rows [0, batch.rows). Strings in *out live until the

@@ -12,6 +12,7 @@ namespace murmur {
 struct Expression::Impl {
   expression::Node root;
   std::vector<FieldUse> fields;
+  std::vector<ZoneUse> zones;
   std::string canonical;
 };
 

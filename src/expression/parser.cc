@@ -384,7 +384,8 @@ class Parser {
             args[i].column,
             fmt::format("a start counts from 1, a length from 0, as in {}", function.usage));
       }
-      if (letter == 'S' && !(literal && std::holds_alternative<std::string>(args[i].literal))) {
+      const bool text = letter == 'S' || letter == 'Z';
+      if (text && !(literal && std::holds_alternative<std::string>(args[i].literal))) {
         return ErrorAt(args[i].column,
                        fmt::format("expected a text in single quotes, as in {}", function.usage));
       }

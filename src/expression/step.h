@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/decimal.h"
+#include "base/zone.h"
 #include "expression/expression.h"
 #include "expression/syntax.h"
 #include "murmur/record.h"
@@ -117,7 +118,10 @@ StepPtr MakeChoiceStep(const Node& node, Steps args);  // if coalesce
 StepPtr MakeToTimeStep(Steps args);                    // text as time, all else as it is
 StepPtr MakeToTimeTextStep(Steps args);                // times as text, all else as it is
 bool IsTimePart(std::string_view function);
-StepPtr MakeTimePartStep(const Node& node, Steps args);  // year, month, …, date
+// The zone that a call of one names; null: none.
+const std::string* ZoneOf(const Node& call);
+// year, month, …, date, of the clocks in `zone`; null: in UTC.
+StepPtr MakeTimePartStep(const Node& node, Steps args, std::shared_ptr<const Zone> zone);
 
 // What Arrow computes: a function of ours with Arrow's name, or one of Arrow's own.
 StepPtr MakeArrowStep(const Node& node, Steps args);

@@ -5,6 +5,7 @@
 
 #include "base/civil_time.h"
 #include "base/time_text.h"
+#include "base/zone.h"
 #include "expression/step.h"
 #include "murmur/key.h"
 
@@ -83,30 +84,57 @@ const Part* FindPart(std::string_view name) {
   return nullptr;
 }
 
+// What the clocks of a zone show, in µs. Threads: one.
+class LocalClock {
+ public:
+  explicit LocalClock(std::shared_ptr<const Zone> zone) : zone_(std::move(zone)) {}
+
+  // REQUIRES: !IsInfiniteTime(micros)
+  int64_t At(int64_t micros) {
+    if (zone_ == nullptr) return micros;
+    const int64_t second = civil_internal::FloorDiv(micros, kMicrosPerSecond);
+    if (!period_.Contains(second)) period_ = zone_->PeriodAt(second);
+    return SaturateTime(Int128{micros} + Int128{period_.offset} * kMicrosPerSecond);
+  }
+
+ private:
+  const std::shared_ptr<const Zone> zone_;
+  Zone::Period period_;
+};
+
 // A part of an infinite time is an error, but for `date`, which is that time.
 class TimePartStep final : public ColumnStep {
  public:
-  TimePartStep(const Part& part, Steps args)
-      : part_(part), is_time_(part.name == "date"), args_(std::move(args)) {}
+  TimePartStep(const Part& part, Steps args, std::shared_ptr<const Zone> zone)
+      : part_(part),
+        is_time_(part.name == "date"),
+        args_(std::move(args)),
+        clock_(std::move(zone)) {}
 
  private:
   void Fill(Frame& frame) override {
     const Column& column = args_[0]->Run(frame);
     for (uint32_t row = 0; row < frame.batch.rows; ++row) {
       const Cell& cell = column.cells[row];
-      if (cell.is_null() || (is_time_ && IsInfiniteTime(cell.i))) {
+      if (cell.is_null()) {
         Put(row, cell);
-      } else if (IsInfiniteTime(cell.i)) {
-        Fail(row, DeadReason::kExpression, fmt::format("'{}' of an infinite time", part_.name));
-      } else {
-        const int64_t value = part_.of(cell.i);
+        continue;
+      }
+      const int64_t local = IsInfiniteTime(cell.i) ? cell.i : clock_.At(cell.i);
+      if (!IsInfiniteTime(local)) {
+        const int64_t value = part_.of(local);
         Put(row, is_time_ ? Cell::Time(value) : Cell::Int(value));
+      } else if (is_time_) {
+        Put(row, Cell::Time(local));
+      } else {
+        Fail(row, DeadReason::kExpression, fmt::format("'{}' of an infinite time", part_.name));
       }
     }
   }
   const Part& part_;
   const bool is_time_;
   const Steps args_;
+  LocalClock clock_;
 };
 
 }  // namespace
@@ -116,10 +144,16 @@ StepPtr MakeToTimeTextStep(Steps args) { return std::make_unique<ToTimeTextStep>
 
 bool IsTimePart(std::string_view function) { return FindPart(function) != nullptr; }
 
-StepPtr MakeTimePartStep(const Node& node, Steps args) {
+const std::string* ZoneOf(const Node& call) {
+  if (!IsTimePart(call.function) || call.args.size() < 2) return nullptr;
+  return std::get_if<std::string>(&call.args[1].literal);
+}
+
+StepPtr MakeTimePartStep(const Node& node, Steps args, std::shared_ptr<const Zone> zone) {
   Steps times;
   times.push_back(MakeToTimeStep(std::move(args)));
-  return std::make_unique<TimePartStep>(*FindPart(node.function), std::move(times));
+  return std::make_unique<TimePartStep>(*FindPart(node.function), std::move(times),
+                                        std::move(zone));
 }
 
 }  // namespace murmur::expression

@@ -45,9 +45,10 @@ Folder::Folder(std::shared_ptr<const Pipeline> pipeline)
       times_(kBatchRows),
       buckets_(kBatchRows),
       groups_(kBatchRows),
-      memos_(pipeline_->rollups().size()) {
+      memos_(pipeline_->rollups().size()),
+      finder_(&pipeline_->buckets()) {
   for (const ComputedColumn& column : pipeline_->computed()) {
-    evaluators_.emplace_back(column.expression, column.inputs);
+    evaluators_.emplace_back(column.expression, column.inputs, pipeline_->zones());
   }
 }
 
@@ -249,21 +250,10 @@ void Folder::FindBuckets(const RecordBatch& batch, const Context& context) {
   const BucketRule& rule = pipeline_->buckets();
   if (!rule.windowed()) return;
   const int64_t first_kept = rule.FirstKept(context.newest_known);
-  const int64_t every = rule.every * 1000000;
-  int64_t bucket = 0;
-  // Of `bucket`, µs. Times arrive nearly in order, so that it often serves again.
-  int64_t start = 0;
-  int64_t end = 0;
   for (uint32_t row = 0; row < batch.rows; ++row) {
-    const int64_t time = times_[row];
-    if (time < start || time >= end) {
-      if (fates_[row] != Fate::kCount) continue;
-      bucket = rule.Bucket(time);
-      start = rule.StartMicros(bucket);
-      end = start + every;
-    }
-    buckets_[row] = bucket;
-    if (bucket < first_kept && fates_[row] == Fate::kCount) {
+    if (fates_[row] != Fate::kCount) continue;
+    buckets_[row] = finder_.Find(times_[row]);
+    if (buckets_[row] < first_kept) {
       fates_[row] = Fate::kExpired;
       all_count_ = false;
     }

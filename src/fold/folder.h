@@ -97,6 +97,7 @@ class Folder {
   std::vector<int64_t> buckets_;
   std::vector<uint32_t> groups_;
   std::vector<DictionaryMemo> memos_;
+  BucketFinder finder_;
   std::vector<const Column*> args_;
   std::vector<EvaluationError> errors_;
   std::vector<Monoid::BadRow> bad_rows_;

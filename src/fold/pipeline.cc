@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "definition/zones.h"
+
 namespace murmur {
 
 Result<std::shared_ptr<const Pipeline>> Pipeline::Compile(const Definition& definition) {
@@ -16,11 +18,12 @@ Result<std::shared_ptr<const Pipeline>> Pipeline::Compile(const Definition& defi
     if (declared && field.unit == TimeUnit::kNone) field.unit = declared->unit;
     pipeline->projection_.fields.push_back(std::move(field));
   }
-  if (definition.window) {
-    pipeline->buckets_ = {.every = definition.window->every.count(),
-                          .offset = definition.window->offset.count(),
-                          .keep = definition.window->keep ? definition.window->keep->count() : -1};
+  MURMUR_ASSIGN(pipeline->zones_, ZonesOf(definition));
+  pipeline->definition_.zone_rules.clear();
+  for (const auto& [name, zone] : pipeline->zones_) {
+    if (!zone->rules().empty()) pipeline->definition_.zone_rules[name] = zone->rules();
   }
+  pipeline->buckets_ = BucketsOf(definition, pipeline->zones_);
   if (!definition.where.empty()) {
     MURMUR_ASSIGN(pipeline->where_, pipeline->AddExpression(definition.where));
   }

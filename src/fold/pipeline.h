@@ -8,12 +8,13 @@
 #include <string_view>
 #include <vector>
 
+#include "base/zone.h"
 #include "expression/expression.h"
 #include "murmur/definition.h"
-#include "murmur/key.h"
 #include "murmur/monoid.h"
 #include "murmur/record.h"
 #include "murmur/status.h"
+#include "murmur/window.h"
 
 namespace murmur {
 
@@ -45,7 +46,7 @@ class Pipeline {
     std::vector<Operand> args;
   };
 
-  // REQUIRES: definition is valid (Validate). Errors: kInvalidArgument.
+  // REQUIRES: definition is valid (Validate). Errors: kInvalidArgument; kNotFound: no time zones.
   static Result<std::shared_ptr<const Pipeline>> Compile(const Definition& definition);
 
   const Definition& definition() const noexcept { return definition_; }
@@ -59,6 +60,8 @@ class Pipeline {
   // A record without a usable time is a dead letter: the definition does not call it optional.
   bool time_required() const noexcept { return time_required_; }
   const BucketRule& buckets() const noexcept { return buckets_; }
+  // Those that its expressions and its window name; their rules are in definition().zone_rules.
+  const ZoneMap& zones() const noexcept { return zones_; }
   // What names a record; empty: its object and offset.
   const std::optional<Operand>& id() const noexcept { return id_; }
   // The aggregates' monoids, in their order; what a state table is opened with.
@@ -81,6 +84,7 @@ class Pipeline {
   std::optional<size_t> time_column_;
   bool time_required_ = false;
   BucketRule buckets_;
+  ZoneMap zones_;
 };
 
 }  // namespace murmur

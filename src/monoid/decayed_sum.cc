@@ -16,12 +16,12 @@
 #include <cmath>
 #include <map>
 
+#include "base/civil_time.h"
 #include "monoid/aggregate.h"
 #include "monoid/dyadic.h"
 #include "monoid/numbers.h"
 #include "monoid/parameters.h"
 #include "monoid/varint.h"
-#include "murmur/key.h"
 
 namespace murmur {
 namespace {
@@ -56,7 +56,7 @@ struct DecayedSum {
 
   int64_t half_life;  // µs
 
-  int64_t Index(int64_t time) const { return BucketRule::FloorDiv(time, half_life); }
+  int64_t Index(int64_t time) const { return civil_internal::FloorDiv(time, half_life); }
 
   void Advance(State& state, int64_t time) const {
     state.newest = state.any ? std::max(state.newest, time) : time;

@@ -129,6 +129,15 @@ struct BucketRange {
   int64_t until = kBucketEnd;  // exclusive
 };
 
+// Units of the calendar hold no certain number of hours.
+Status CheckLength(const BucketRule& rule, const TimeLength& length) {
+  constexpr std::chrono::seconds kDay{86400};
+  if (!rule.calendar() || length.rest % kDay == std::chrono::seconds(0)) return {};
+  return Status(Code::kInvalidArgument,
+                "the windows are of the calendar (" + std::string(CalendarUnitName(rule.unit)) +
+                    "): --window takes days, weeks, months or years, such as 7d or 3mo");
+}
+
 Result<BucketRange> Buckets(const Pipeline& pipeline, const StateSnapshot& snapshot,
                             const QueryRequest& request) {
   const BucketRule& rule = pipeline.buckets();
@@ -141,18 +150,16 @@ Result<BucketRange> Buckets(const Pipeline& pipeline, const StateSnapshot& snaps
     return range;
   }
   if (request.window) {
-    MURMUR_ASSIGN(const int64_t newest, snapshot.NewestTime());
-    if (newest == INT64_MIN && !request.as_of)
+    MURMUR_TRY(CheckLength(rule, *request.window));
+    MURMUR_ASSIGN(int64_t end, snapshot.NewestTime());
+    if (end == INT64_MIN && !request.as_of)
       return Status(Code::kNotFound, "nothing is counted yet");
-    const int64_t last = rule.Bucket(request.as_of.value_or(newest));
-    const int64_t count = (request.window->count() + rule.every - 1) / rule.every;
-    range = {.from = last - count + 1, .until = last + 1};
+    if (request.as_of) end = rule.InstantOf(*request.as_of);
+    const int64_t last = rule.Bucket(end);
+    range = {.from = rule.FirstOfLast(*request.window, last, end), .until = last + 1};
   }
-  if (request.from) range.from = std::max(range.from, rule.Bucket(*request.from));
-  if (request.until) {
-    const int64_t last_micros = std::max(*request.until, INT64_MIN + 1) - 1;
-    range.until = std::min(range.until, rule.Bucket(last_micros) + 1);
-  }
+  if (request.from) range.from = std::max(range.from, rule.BucketFrom(*request.from));
+  if (request.until) range.until = std::min(range.until, rule.BucketUntil(*request.until));
   return BucketRange{.from = std::clamp(range.from, kBucketMin, kBucketEnd),
                      .until = std::clamp(range.until, kBucketMin, kBucketEnd)};
 }

@@ -21,15 +21,21 @@ std::string KeyValueAsJson(const KeyValue& value) {
   return json;
 }
 
+// Are its windows of lengths that differ, or written in a zone?
+bool HasEnds(const BucketRule& buckets) { return buckets.calendar() || buckets.zone != nullptr; }
+
 }  // namespace
 
 Result<Row> RenderRow(const Pipeline& pipeline, std::string_view key, std::string_view value) {
   MURMUR_ASSIGN(const DecodedKey decoded, DecodeKey(key, pipeline.buckets().windowed()));
   MURMUR_ASSIGN(Row row, RenderTotal(pipeline, key, value));
-  if (pipeline.buckets().windowed()) {
-    row.window.clear();
-    AppendJsonString(FormatTime(pipeline.buckets().StartMicros(decoded.bucket)), &row.window);
-  }
+  const BucketRule& buckets = pipeline.buckets();
+  if (!buckets.windowed()) return row;
+  row.window.clear();
+  AppendJsonString(buckets.FormatStart(decoded.bucket), &row.window);
+  if (!HasEnds(buckets)) return row;
+  row.window_end.clear();
+  AppendJsonString(buckets.FormatEnd(decoded.bucket), &row.window_end);
   return row;
 }
 
@@ -38,8 +44,9 @@ Result<Row> RenderTotal(const Pipeline& pipeline, std::string_view key, std::str
   const Status damaged(Code::kDataLoss, "a stored value does not fit the definition");
   if (decoded.rollup >= pipeline.rollups().size()) return damaged;
   Row row{
-      .rollup = &pipeline.rollups()[decoded.rollup], .key = {}, .window = "null", .aggregates = {}};
+      .rollup = &pipeline.rollups()[decoded.rollup], .key = {}, .window = "null", .window_end = {}, .aggregates = {}};
   if (decoded.parts.size() != row.rollup->parts.size()) return damaged;
+  if (HasEnds(pipeline.buckets())) row.window_end = "null";
   for (const KeyValue& part : decoded.parts) row.key.push_back(KeyValueAsJson(part));
 
   int64_t records = 0;
@@ -60,6 +67,7 @@ std::string RowAsJson(const Pipeline& pipeline, const Row& row, std::string_view
     json.append(": ").append(row.key[i]);
   }
   json.append("}, \"window\": ").append(row.window);
+  if (!row.window_end.empty()) json.append(", \"window_end\": ").append(row.window_end);
   for (size_t i = 0; i < row.aggregates.size(); ++i) {
     json += ", ";
     AppendJsonString(pipeline.aggregates()[i].name, &json);

@@ -18,13 +18,14 @@ struct Row {
   const Pipeline::Rollup* rollup = nullptr;
   std::vector<std::string> key;         // one per part of the rollup
   std::string window;                   // "\"2026-03-01T00:00:00Z\"" or "null"
+  std::string window_end;               // as `window`; empty: its length says it
   std::vector<std::string> aggregates;  // in the definition's order
 };
 
 // Errors: kDataLoss (bytes that this pipeline never wrote).
 Result<Row> RenderRow(const Pipeline& pipeline, std::string_view key, std::string_view value);
 
-// The same for a value that stands for several windows: `window` is null.
+// The same for a value that stands for several windows: they are null.
 Result<Row> RenderTotal(const Pipeline& pipeline, std::string_view key, std::string_view value);
 
 // {"key": {"page": "/a"}, "window": "2026-03-01T00:00:00Z", "views": 3}. `exactness`: adds

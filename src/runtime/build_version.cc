@@ -41,10 +41,10 @@ Result<std::optional<uint64_t>> FindUnfinished(const StateDirectory& directory,
   return std::optional<uint64_t>();
 }
 
-Result<std::unique_ptr<StateTable>> CreateVersion(StateDirectory* directory,
-                                                  const Pipeline& pipeline, const Build& build,
-                                                  std::string_view source, bool serves_none) {
-  const Definition& definition = pipeline.definition();
+Result<OpenedVersion> CreateVersion(StateDirectory* directory,
+                                    std::shared_ptr<const Pipeline> pipeline, const Build& build,
+                                    std::string_view source, bool serves_none) {
+  const Definition& definition = pipeline->definition();
   VersionInfo info;
   info.mode = build.mode;
   info.range = build.range;
@@ -53,39 +53,42 @@ Result<std::unique_ptr<StateTable>> CreateVersion(StateDirectory* directory,
   info.created = Clock::System().WallMicros();
   info.identity = DefinitionIdentity(definition);
   info.definition = StoreDefinition(definition);
-  return directory->CreateVersion(std::move(info), SchemaOf(pipeline));
+  OpenedVersion created{.info = {}, .pipeline = std::move(pipeline), .table = nullptr};
+  MURMUR_ASSIGN(created.table,
+                directory->CreateVersion(std::move(info), SchemaOf(*created.pipeline)));
+  MURMUR_ASSIGN(created.info, created.table->Info());
+  return created;
 }
 
-// The version to read into: the serving one, an unfinished one, or a new one.
-Result<std::unique_ptr<StateTable>> OpenForBuilding(StateDirectory* directory,
-                                                    const Pipeline& pipeline, const Build& build,
-                                                    std::string_view source) {
-  const Definition& definition = pipeline.definition();
+// The version to read into: the serving one, an unfinished one, or a new one. One that goes on
+// counts by its own definition, which holds the rules of time zones that it began with.
+Result<OpenedVersion> OpenForBuilding(StateDirectory* directory,
+                                      const std::shared_ptr<const Pipeline>& pipeline,
+                                      const Build& build, std::string_view source) {
+  const Definition& definition = pipeline->definition();
   MURMUR_ASSIGN(const auto current, directory->Current());
   std::optional<uint64_t> number = current;
   if (!current || build.beside) {
     MURMUR_ASSIGN(number, FindUnfinished(*directory, definition, build, source));
   }
-  std::unique_ptr<StateTable> table;
+  OpenedVersion opened;
   if (number) {
     MURMUR_ASSIGN(const VersionInfo info, directory->ReadInfo(*number));
     MURMUR_TRY(CheckIdentity(definition, info));
     // One that waits for its swap may be catching up already, in the process that swaps.
     const bool built = build.beside && info.status == VersionStatus::kComplete;
-    if (!built) MURMUR_TRY(CheckKeep(pipeline, *directory, *number));
-    MURMUR_ASSIGN(table, directory->OpenVersion(*number, built ? Access::kRead : Access::kWrite,
-                                                SchemaOf(pipeline)));
+    MURMUR_ASSIGN(opened, OpenVersion(definition, *directory, *number,
+                                      built ? Access::kRead : Access::kWrite));
   } else {
-    MURMUR_ASSIGN(table, CreateVersion(directory, pipeline, build, source, !current));
+    MURMUR_ASSIGN(opened, CreateVersion(directory, pipeline, build, source, !current));
   }
   // Readers may watch a first version grow.
   if (!current && !build.beside) {
-    MURMUR_ASSIGN(const VersionInfo info, table->Info());
     Status undurable;
-    MURMUR_TRY(directory->SetCurrent(info.number, /*beside_writer=*/true, &undurable));
+    MURMUR_TRY(directory->SetCurrent(opened.info.number, /*beside_writer=*/true, &undurable));
     MURMUR_TRY(undurable);  // nothing has been read yet
   }
-  return table;
+  return opened;
 }
 
 // What the run of a table is asked for by threads that may outlive it.
@@ -145,12 +148,13 @@ Status Answer(const OwnerRequest& request, const Pipeline& pipeline, const State
               const RunningTable& running, const WriteText& write) {
   const auto log = running.Log();
   if (request.verb != OwnerVerb::kStatus || !log) return RunRead(request, pipeline, table, write);
-  return RunStatus(table, {{"log", log->ToJson()}}, write);
+  return RunStatus(pipeline, table, {{"log", log->ToJson()}}, write);
 }
 
-Status ScanInto(const std::shared_ptr<const Pipeline>& pipeline, const RunOptions& options,
-                const Build& build, SnapshotSource* source, const StateDirectory& directory,
-                StateTable* table, RunSummary* summary) {
+Status ScanInto(const OpenedVersion& version, const RunOptions& options, const Build& build,
+                SnapshotSource* source, const StateDirectory& directory, RunSummary* summary) {
+  const auto& pipeline = version.pipeline;
+  StateTable* const table = version.table.get();
   MURMUR_ASSIGN(const VersionInfo info, table->Info());
   summary->version = info.number;
   summary->range = info.range;
@@ -227,9 +231,9 @@ Status BuildVersion(const std::shared_ptr<const Pipeline>& pipeline, const RunOp
   const Definition& definition = pipeline->definition();
   MURMUR_ASSIGN(const auto directory, StateDirectory::Open(StatePath(definition), Access::kWrite,
                                                            StoreOptions(definition)));
-  MURMUR_ASSIGN(const auto table,
-                OpenForBuilding(directory.get(), *pipeline, build, source->Name()));
-  if (Status status = ScanInto(pipeline, options, build, source, *directory, table.get(), summary);
+  MURMUR_ASSIGN(const OpenedVersion version,
+                OpenForBuilding(directory.get(), pipeline, build, source->Name()));
+  if (Status status = ScanInto(version, options, build, source, *directory, summary);
       !status.ok()) {
     DropIfEmpty(directory.get(), summary);
     return status;

@@ -169,7 +169,7 @@ class FollowedVersion {
     const LiveLag lag = runner()->Lag();
     nlohmann::ordered_json live = LagAsJson(lag);
     if (lag.last_commit != 0) live["last_commit"] = FormatTime(lag.last_commit);
-    return RunStatus(*opened_.table, {{"mode", "live"}, {"live", live}}, write);
+    return RunStatus(*opened_.pipeline, *opened_.table, {{"mode", "live"}, {"live", live}}, write);
   }
 
  private:

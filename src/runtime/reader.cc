@@ -2,21 +2,44 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/civil_time.h"
 #include "base/shown.h"
+#include "base/zone_database.h"
+#include "murmur/key.h"
 
 namespace murmur {
 namespace {
 
 using nlohmann::json;
 
-template <class T>
-void Put(json* object, const char* name, const std::optional<T>& value) {
-  if (value) (*object)[name] = *value;
+void Put(json* object, const char* name, const std::optional<TimeBorder>& border) {
+  if (border) (*object)[name] = {border->micros, border->local};
 }
 
-template <class T>
-void Take(const json& object, const char* name, std::optional<T>* value) {
-  if (const auto it = object.find(name); it != object.end()) *value = it->get<T>();
+void Take(const json& object, const char* name, std::optional<TimeBorder>* border) {
+  const auto it = object.find(name);
+  if (it == object.end()) return;
+  *border = {.micros = it->at(0).get<int64_t>(), .local = it->at(1).get<bool>()};
+}
+
+// The zones by whose rules the version counts, and no more the system.
+nlohmann::ordered_json ChangedZones(const Pipeline& pipeline) {
+  auto changed = nlohmann::ordered_json::object();
+  for (const auto& [name, zone] : pipeline.zones()) {
+    const auto system = SystemZone(name);
+    if (!system.ok()) {
+      changed[name] = "the system: " + std::string(system.status().message());
+      continue;
+    }
+    const int64_t from = kEventTimeMin / kMicrosPerSecond;
+    const int64_t until = kEventTimeMax / kMicrosPerSecond;
+    const int64_t second = zone->FirstDifference(**system, from, until);
+    if (second == until) continue;
+    changed[name] = "counted by the rules that the version began with; the system's differ from " +
+                    FormatTime(second * kMicrosPerSecond) +
+                    " on, and murmur bootstrap FILE --fresh takes those";
+  }
+  return changed;
 }
 
 }  // namespace
@@ -28,7 +51,7 @@ std::string OwnerRequest::ToJson() const {
                  {"rollup", query.rollup},
                  {"total", query.total},
                  {"version", version}};
-  if (query.window) object["window"] = query.window->count();
+  if (query.window) object["window"] = {query.window->months, query.window->rest.count()};
   Put(&object, "as_of", query.as_of);
   Put(&object, "from", query.from);
   Put(&object, "until", query.until);
@@ -51,9 +74,10 @@ Result<OwnerRequest> OwnerRequest::FromJson(std::string_view text) {
     request.query.rollup = object.at("rollup").get<std::vector<std::string>>();
     request.query.total = object.at("total").get<bool>();
     request.version = object.at("version").get<uint64_t>();
-    std::optional<int64_t> window;
-    Take(object, "window", &window);
-    if (window) request.query.window = std::chrono::seconds(*window);
+    if (const auto window = object.find("window"); window != object.end()) {
+      request.query.window = {.months = window->at(0).get<int64_t>(),
+                              .rest = std::chrono::seconds(window->at(1).get<int64_t>())};
+    }
     Take(object, "as_of", &request.query.as_of);
     Take(object, "from", &request.query.from);
     Take(object, "until", &request.query.until);
@@ -63,11 +87,12 @@ Result<OwnerRequest> OwnerRequest::FromJson(std::string_view text) {
   }
 }
 
-Status RunStatus(const StateTable& table, const nlohmann::ordered_json& more,
-                 const WriteText& write) {
+Status RunStatus(const Pipeline& pipeline, const StateTable& table,
+                 const nlohmann::ordered_json& more, const WriteText& write) {
   MURMUR_ASSIGN(const VersionInfo info, table.Info());
   MURMUR_ASSIGN(const std::string text, StatusAsJson(info, table));
   auto status = nlohmann::ordered_json::parse(text);
+  if (auto zones = ChangedZones(pipeline); !zones.empty()) status["time_zones"] = std::move(zones);
   status.update(more);
   return write(JsonText(status) + "\n");
 }
@@ -78,7 +103,7 @@ Status RunRead(const OwnerRequest& request, const Pipeline& pipeline, const Stat
     return Status(Code::kUnimplemented, "this owner follows no live source");
   }
   if (request.verb == OwnerVerb::kStatus) {
-    return RunStatus(table, nlohmann::ordered_json::object(), write);
+    return RunStatus(pipeline, table, nlohmann::ordered_json::object(), write);
   }
   MURMUR_ASSIGN(const VersionInfo info, table.Info());
   const auto rows = MakeRowWriter(request.format, pipeline, ExactnessOf(pipeline, info), write);

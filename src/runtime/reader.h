@@ -32,7 +32,7 @@ Status RunRead(const OwnerRequest& request, const Pipeline& pipeline, const Stat
                const WriteText& write);
 
 // As RunRead of a kStatus, with the members of `more` behind or instead of its own.
-Status RunStatus(const StateTable& table, const nlohmann::ordered_json& more,
-                 const WriteText& write);
+Status RunStatus(const Pipeline& pipeline, const StateTable& table,
+                 const nlohmann::ordered_json& more, const WriteText& write);
 
 }  // namespace murmur

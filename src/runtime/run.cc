@@ -117,12 +117,13 @@ Status Run(const Definition& definition, const LiveOptions& given, RunSummary* s
 
 Status Replay(const Definition& definition, const ReplayOptions& given, RunSummary* summary) {
   const ReplayOptions options = OneCallAtATime(given);
-  MURMUR_ASSIGN(const ReplayRange range, ParseReplayRange(options.from, options.to));
+  MURMUR_ASSIGN(const auto pipeline, Pipeline::Compile(definition));
+  MURMUR_ASSIGN(const ReplayRange range,
+                ParseReplayRange(pipeline->buckets(), options.from, options.to));
   if (!range.times.unbounded() && !definition.time) {
     return Status(Code::kInvalidArgument,
                   "a range of times needs `time:` in the definition, to tell which records it has");
   }
-  MURMUR_ASSIGN(const auto pipeline, Pipeline::Compile(definition));
   std::unique_ptr<SnapshotSource> owned;
   SnapshotSource* source = options.source;
   if (source == nullptr) {

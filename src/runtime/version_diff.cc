@@ -82,11 +82,9 @@ class Diff {
   Status CheckComparable() {
     const Definition& a = before_.pipeline->definition();
     const Definition& b = after_.pipeline->definition();
-    const auto window = [](const Definition& d) {
-      return d.window ? std::pair(d.window->every.count(), d.window->offset.count())
-                      : std::pair<int64_t, int64_t>(0, 0);
-    };
-    if (a.rollups != b.rollups || window(a) != window(b)) {
+    const auto zone = [](const Definition& d) { return d.window ? d.window->zone : ""; };
+    if (a.rollups != b.rollups || zone(a) != zone(b) ||
+        !before_.pipeline->buckets().SameBuckets(after_.pipeline->buckets())) {
       return Status(Code::kFailedPrecondition,
                     fmt::format("versions {} and {} have other keys or windows; their answers "
                                 "can't be compared key by key",

@@ -33,11 +33,11 @@ bool ParseOffsets(std::string_view text, std::map<int64_t, int64_t>* offsets) {
 }
 
 // `open`: what stands for no border at all.
-Status ParseBorder(const char* option, std::string_view open, std::string_view text, int64_t* time,
-                   std::map<int64_t, int64_t>* offsets) {
+Status ParseBorder(const BucketRule& buckets, const char* option, std::string_view open,
+                   std::string_view text, int64_t* time, std::map<int64_t, int64_t>* offsets) {
   if (text.empty() || text == open) return {};
   if (const auto micros = ParseEventTime(text)) {
-    *time = *micros;
+    *time = buckets.InstantOf({.micros = *micros, .local = !SaysZone(text)});
     return {};
   }
   if (ParseOffsets(text, offsets)) return {};
@@ -71,10 +71,13 @@ std::string ReplayRange::ToString() const {
                      times.until == INT64_MAX ? "end" : FormatTime(times.until));
 }
 
-Result<ReplayRange> ParseReplayRange(std::string_view from, std::string_view to) {
+Result<ReplayRange> ParseReplayRange(const BucketRule& buckets, std::string_view from,
+                                     std::string_view to) {
   ReplayRange range;
-  MURMUR_TRY(ParseBorder("--from", "earliest", from, &range.times.from, &range.from_offsets));
-  MURMUR_TRY(ParseBorder("--to", "now", to, &range.times.until, &range.until_offsets));
+  MURMUR_TRY(ParseBorder(buckets, "--from", "earliest", from, &range.times.from,
+                         &range.from_offsets));
+  MURMUR_TRY(
+      ParseBorder(buckets, "--to", "now", to, &range.times.until, &range.until_offsets));
   if (range.by_offset() && !range.times.unbounded()) {
     return Status(Code::kInvalidArgument,
                   "--from and --to: give times for both, or offsets for both");

@@ -8,6 +8,7 @@
 
 #include "murmur/record.h"
 #include "murmur/status.h"
+#include "murmur/window.h"
 
 namespace murmur {
 
@@ -22,7 +23,9 @@ struct ReplayRange {
   std::string ToString() const;
 };
 
-// Each is empty, an RFC 3339 time, or "0:1500,1:1480". Errors: kInvalidArgument.
-Result<ReplayRange> ParseReplayRange(std::string_view from, std::string_view to);
+// Each is empty, a time, or "0:1500,1:1480". A time without a zone is one of the clocks of `buckets`.
+// Errors: kInvalidArgument.
+Result<ReplayRange> ParseReplayRange(const BucketRule& buckets, std::string_view from,
+                                     std::string_view to);
 
 }  // namespace murmur

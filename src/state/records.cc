@@ -1,5 +1,6 @@
 #include "state/records.h"
 
+#include "murmur/key.h"
 #include "state/progress.h"
 #include "state/wire.h"
 
@@ -136,10 +137,23 @@ bool GetDeadLetter(std::string_view in, DeadLetter* letter) {
   return in.empty();
 }
 
+constexpr int64_t kKeepForEver = -1;
+
+// What of the calendar a record has stands at its end, and only where there is some.
 bool GetRetention(std::string_view in, RetentionRecord* record) {
-  return GetRecordVersion(&in) && GetSigned(&in, &record->rule.every) &&
-         GetSigned(&in, &record->rule.offset) && GetSigned(&in, &record->rule.keep) &&
-         GetSigned(&in, &record->floor) && in.empty();
+  BucketRule& rule = record->rule;
+  int64_t keep = 0;
+  uint64_t unit = 0;
+  int64_t keep_months = 0;
+  if (!GetRecordVersion(&in) || !GetSigned(&in, &rule.every) || !GetSigned(&in, &rule.offset) ||
+      !GetSigned(&in, &keep) || !GetSigned(&in, &record->floor)) {
+    return false;
+  }
+  if (!in.empty() && (!GetVarint(&in, &unit) || !GetSigned(&in, &keep_months))) return false;
+  if (!in.empty() || unit > static_cast<uint64_t>(CalendarUnit::kYear)) return false;
+  rule.unit = static_cast<CalendarUnit>(unit);
+  if (keep != kKeepForEver) rule.keep = {keep_months, std::chrono::seconds(keep)};
+  return true;
 }
 
 }  // namespace
@@ -183,8 +197,14 @@ std::string EncodeRetention(const RetentionRecord& record) {
   std::string out = NewRecord();
   PutSigned(record.rule.every, &out);
   PutSigned(record.rule.offset, &out);
-  PutSigned(record.rule.keep, &out);
+  const auto& keep = record.rule.keep;
+  PutSigned(keep ? keep->rest.count() : kKeepForEver, &out);
   PutSigned(record.floor, &out);
+  const int64_t keep_months = keep ? keep->months : 0;
+  if (record.rule.calendar() || keep_months != 0) {
+    PutVarint(static_cast<uint64_t>(record.rule.unit), &out);
+    PutSigned(keep_months, &out);
+  }
   return out;
 }
 

@@ -6,8 +6,8 @@
 #include <string>
 #include <string_view>
 
-#include "murmur/key.h"
 #include "murmur/state.h"
+#include "murmur/window.h"
 
 namespace murmur {
 
@@ -24,8 +24,9 @@ inline constexpr std::string_view kIdsEnd = "\xF4";
 inline constexpr std::string_view kLedgerPrefix = "\xF4";
 inline constexpr std::string_view kLedgerEnd = "\xF5";
 
-// The buckets of a version, as last opened. `floor`: no bucket below it is ever shown again, also
-// when `keep` grows.
+// The buckets of a version, as last opened, but for their zone: whoever opens the version has it
+// from the version's definition. `floor`: no bucket below it is ever shown again, also when `keep`
+// grows.
 struct RetentionRecord {
   BucketRule rule;
   int64_t floor = INT64_MIN;

@@ -15,6 +15,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "murmur/key.h"
 #include "state/rocksdb/rocksdb_table.h"
 #include "state/value.h"
 

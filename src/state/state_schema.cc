@@ -7,6 +7,7 @@ namespace {
 
 std::string Described(const BucketRule& rule) {
   if (!rule.windowed()) return "no window";
+  if (rule.calendar()) return std::string(CalendarUnitName(rule.unit));
   return std::to_string(rule.every) + " s from " + std::to_string(rule.offset) + " s";
 }
 
@@ -24,7 +25,7 @@ Status CheckSchema(const StateSchema& schema, const VersionInfo& info,
     }
   }
   const BucketRule& rule = schema.buckets;
-  if (rule.every != stored.rule.every || (rule.windowed() && rule.offset != stored.rule.offset)) {
+  if (!rule.SameBuckets(stored.rule)) {
     differences += "\n  window: " + Described(stored.rule) + " → " + Described(rule);
   }
   if (differences.empty()) return Status();
@@ -35,7 +36,9 @@ Status CheckSchema(const StateSchema& schema, const VersionInfo& info,
 }
 
 RetentionRecord Reopened(const RetentionRecord& stored, const BucketRule& rule, int64_t newest) {
-  return {.rule = rule, .floor = FirstVisible(stored, newest)};
+  RetentionRecord before = stored;
+  before.rule.zone = rule.zone;
+  return {.rule = rule, .floor = FirstVisible(before, newest)};
 }
 
 int64_t FirstVisible(const RetentionRecord& record, int64_t newest) noexcept {

@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "murmur/key.h"
 #include "murmur/monoid.h"
 #include "murmur/state.h"
+#include "murmur/window.h"
 #include "state/records.h"
 
 namespace murmur {

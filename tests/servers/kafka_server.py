@@ -155,8 +155,17 @@ class KafkaClients:
 
     def delete_records(self, name, before):
         """before: offsets by partition; those below them go, as they do when they expire."""
-        wait_for(self.admin().delete_records(
-            [confluent_kafka.TopicPartition(name, *item) for item in before.items()]))
+        wanted = [confluent_kafka.TopicPartition(name, *item) for item in before.items()]
+        give_up = time.monotonic() + REQUEST_SECONDS_MAX
+        while True:
+            try:
+                return wait_for(self.admin().delete_records(wanted))
+            except confluent_kafka.KafkaException as e:
+                # Of a broker that has just come back: it is about to lead.
+                moves = e.args[0].code() == confluent_kafka.KafkaError.NOT_LEADER_FOR_PARTITION
+                if not moves or time.monotonic() > give_up:
+                    raise
+                time.sleep(0.1)
 
     def begin_offsets(self, name):
         """By partition: the first offset that can be read, remote ones included."""

@@ -59,7 +59,7 @@ bool ToMicros(int64_t value, TimeUnit unit, int64_t* micros) noexcept {
     case TimeUnit::kDays: return !__builtin_mul_overflow(value, kMicrosPerDay, micros);
     case TimeUnit::kSeconds: return !__builtin_mul_overflow(value, 1000000, micros);
     case TimeUnit::kMillis: return !__builtin_mul_overflow(value, 1000, micros);
-    case TimeUnit::kNanos: *micros = BucketRule::FloorDiv(value, 1000); return true;
+    case TimeUnit::kNanos: *micros = civil_internal::FloorDiv(value, 1000); return true;
     case TimeUnit::kMicros:
     case TimeUnit::kNone: break;
   }
@@ -113,7 +113,7 @@ const Refusal* Int96Cell(const uint32_t words[3], Cell* cell) {
   int64_t nanos;
   std::memcpy(&nanos, words, sizeof(nanos));
   const int64_t day = static_cast<int32_t>(words[2]) - kJulianDayOfEpoch;
-  const Int128 micros = Int128{day} * kMicrosPerDay + BucketRule::FloorDiv(nanos, 1000);
+  const Int128 micros = Int128{day} * kMicrosPerDay + civil_internal::FloorDiv(nanos, 1000);
   *cell = Cell::Time(SaturateTime(micros));
   return nullptr;
 }

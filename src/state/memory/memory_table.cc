@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "murmur/key.h"
 #include "state/value.h"
 
 namespace murmur {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "murmur/key.h"
 #include "state/records.h"
 #include "state/value.h"
 
@@ -19,7 +20,7 @@ Result<std::unique_ptr<StateSnapshot>> RocksDbSnapshot::Take(
     const RetentionRecord& retention) {
   std::unique_ptr<RocksDbSnapshot> snapshot(
       new RocksDbSnapshot(std::move(database), std::move(visible)));
-  if (retention.rule.windowed() && retention.rule.keep >= 0) {
+  if (retention.rule.windowed() && retention.rule.keep) {
     MURMUR_ASSIGN(const int64_t newest, snapshot->NewestTime());
     snapshot->first_visible_ = FirstVisible(retention, newest);
   } else {

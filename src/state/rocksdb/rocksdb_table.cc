@@ -126,9 +126,10 @@ Status RocksDbTable::Load() {
   MURMUR_TRY(CheckSchema(schema_, info, stored));
   MURMUR_TRY(LoadProgress());
   retention_ = Reopened(stored, schema_.buckets, newest_);
-  if (retention_ != stored && database_options_.access == Access::kWrite) {
+  std::string record = EncodeRetention(retention_);
+  if (record != EncodeRetention(stored) && database_options_.access == Access::kWrite) {
     Lock lock(mutex_);
-    MURMUR_TRY(PutRecords(&lock, {{std::string(kRetentionKey), EncodeRetention(retention_)}}));
+    MURMUR_TRY(PutRecords(&lock, {{std::string(kRetentionKey), std::move(record)}}));
   }
   database_options_.visible->Advance(FirstVisible(retention_, newest_));
   return Status();

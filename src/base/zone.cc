@@ -1,0 +1,224 @@
+#include "base/zone.h"
+
+#include <cctz/civil_time.h>
+#include <cctz/time_zone.h>
+#include <cctz/zone_info_source.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+
+#include "base/civil_time.h"
+#include "murmur/key.h"
+
+namespace murmur {
+namespace {
+
+using Seconds = std::chrono::duration<int64_t>;
+using Instant = cctz::time_point<Seconds>;
+
+constexpr int64_t kSecondsPerDay = 86400;
+// No clock is farther from UTC; the farthest have been 16 hours, before there were zones.
+constexpr int64_t kOffsetMax = 26 * 3600;
+constexpr int64_t kSecondsPerCycle = 146097 * kSecondsPerDay;  // of 400 years
+constexpr int64_t kFirstSecond = -377705116800;  // -9999-01-01: before any clock was put right
+
+// cctz's own table of rules that repeat ends 400 years after the last that are written out one by
+// one.
+constexpr int64_t kYearOfRepeatMin = 2300;
+
+constexpr std::string_view kMagic = "TZif";
+constexpr size_t kHeaderBytes = 44;
+constexpr size_t kLeapCountAt = 28;
+
+// The bytes that cctz is to read under a name of ours, on this thread.
+thread_local const std::string* reading = nullptr;
+constexpr std::string_view kOurPrefix = "murmur:";
+
+class BytesSource final : public cctz::ZoneInfoSource {
+ public:
+  explicit BytesSource(const std::string& bytes) : rest_(bytes) {}
+  size_t Read(void* to, size_t size) override {
+    size = std::min(size, rest_.size());
+    std::memcpy(to, rest_.data(), size);
+    rest_.remove_prefix(size);
+    return size;
+  }
+  int Skip(size_t size) override {
+    if (size > rest_.size()) return -1;
+    rest_.remove_prefix(size);
+    return 0;
+  }
+
+ private:
+  std::string_view rest_;
+};
+
+using Fallback =
+    std::function<std::unique_ptr<cctz::ZoneInfoSource>(const std::string& name)>;
+cctz_extension::ZoneInfoSourceFactory others = nullptr;  // of the program that uses this library
+
+std::unique_ptr<cctz::ZoneInfoSource> MakeSource(const std::string& name,
+                                                 const Fallback& fallback) {
+  if (!name.starts_with(kOurPrefix)) return others(name, fallback);
+  return reading == nullptr ? nullptr : std::make_unique<BytesSource>(*reading);
+}
+
+// cctz remembers zones by name: a name for these bytes alone.
+bool Load(const std::string& rules, cctz::time_zone* zone) {
+  static const bool registered = [] {
+    others = std::exchange(cctz_extension::zone_info_source_factory, MakeSource);
+    return true;
+  }();
+  static_cast<void>(registered);
+  reading = &rules;
+  const bool loaded = cctz::load_time_zone(std::string(kOurPrefix) + rules, zone);
+  reading = nullptr;
+  return loaded;
+}
+
+Instant At(int64_t second) { return Instant(Seconds(second)); }
+
+int64_t SecondsOf(const cctz::civil_second& civil) { return civil - cctz::civil_second(); }
+
+// All of cctz's, with the offset of each.
+std::vector<Zone::Period> PeriodsOf(const cctz::time_zone& zone) {
+  std::vector<Zone::Period> periods;
+  Zone::Period period{.start = INT64_MIN, .end = INT64_MAX,
+                      .offset = zone.lookup(At(kFirstSecond)).offset};
+  int64_t at = kFirstSecond;
+  cctz::time_zone::civil_transition change;
+  while (zone.next_transition(At(at), &change)) {
+    at = SecondsOf(change.from) - period.offset;
+    const int64_t offset = zone.lookup(At(at)).offset;
+    if (offset == period.offset) continue;  // another name, or a daylight saving time of no hours
+    period.end = at;
+    periods.push_back(period);
+    period = {.start = at, .end = INT64_MAX, .offset = offset};
+  }
+  periods.push_back(period);
+  return periods;
+}
+
+int64_t YearBegin(int64_t year) { return DaysFromCivil({year, 1, 1}) * kSecondsPerDay; }
+
+}  // namespace
+
+Result<std::shared_ptr<const Zone>> Zone::Make(std::string name, std::string rules) {
+  const auto refused = [&name](std::string_view why) {
+    return Status(Code::kInvalidArgument, fmt::format("the rules of the zone '{}' {}", name, why));
+  };
+  if (name == kUtcName) return Utc();
+  if (!rules.starts_with(kMagic) || rules.size() < kHeaderBytes) return refused("are no TZif file");
+  const std::string_view leaps = std::string_view(rules).substr(kLeapCountAt, sizeof(uint32_t));
+  if (leaps.find_first_not_of('\0') != leaps.npos) {
+    return refused("count leap seconds, which Unix time has no numbers for");
+  }
+  cctz::time_zone loaded;
+  if (!Load(rules, &loaded)) return refused("can't be read: the TZif file is damaged");
+  const std::shared_ptr<Zone> zone(new Zone(std::move(name), std::move(rules)));
+  zone->periods_ = PeriodsOf(loaded);
+  const Period& last = zone->periods_.back();
+  if (last.start != INT64_MIN) {
+    const int64_t year = CivilFromDays(civil_internal::FloorDiv(last.start, kSecondsPerDay)).year;
+    if (year >= kYearOfRepeatMin) zone->repeats_from_ = YearBegin(year);
+  }
+  const bool constant = zone->periods_.size() == 1;
+  zone->is_utc_ = constant && last.offset == 0 &&
+                  std::string_view(loaded.lookup(At(0)).abbr) == kUtcName;
+  return std::shared_ptr<const Zone>(zone);
+}
+
+const std::shared_ptr<const Zone>& Zone::Utc() {
+  static const std::shared_ptr<const Zone> utc = [] {
+    const std::shared_ptr<Zone> zone(new Zone(std::string(kUtcName), ""));
+    zone->is_utc_ = true;
+    zone->periods_ = {{.start = INT64_MIN, .end = INT64_MAX, .offset = 0}};
+    return zone;
+  }();
+  return utc;
+}
+
+Zone::Period Zone::PeriodAt(int64_t second) const noexcept {
+  int64_t shift = 0;
+  if (second >= repeats_from_) {
+    shift = ((second - repeats_from_) / kSecondsPerCycle + 1) * kSecondsPerCycle;
+  }
+  const auto after = std::upper_bound(
+      periods_.begin(), periods_.end(), second - shift,
+      [](int64_t wanted, const Period& period) { return wanted < period.start; });
+  Period period = *(after - 1);
+  if (shift == 0) {
+    if (repeats_from_ != INT64_MAX) period.end = std::min(period.end, repeats_from_);
+    return period;
+  }
+  // Of the cycle that repeats, moved to where it is asked for.
+  period.start = std::max(period.start, repeats_from_ - kSecondsPerCycle) + shift;
+  period.end = std::min(period.end, repeats_from_) + shift;
+  return period;
+}
+
+// No local second is farther than kOffsetMax from its second, so that what lies two of them away
+// has no say.
+int64_t Zone::GreatestLocalUntil(int64_t second) const noexcept {
+  Period period = PeriodAt(second);
+  int64_t greatest = second + period.offset;
+  while (period.start > second - 2 * kOffsetMax) {
+    const int64_t last = period.start - 1;
+    period = PeriodAt(last);
+    greatest = std::max(greatest, last + period.offset);
+  }
+  return greatest;
+}
+
+int64_t Zone::LeastLocalFrom(int64_t second) const noexcept {
+  Period period = PeriodAt(second);
+  int64_t least = second + period.offset;
+  while (period.end < second + 2 * kOffsetMax) {
+    const int64_t first = period.end;
+    period = PeriodAt(first);
+    least = std::min(least, first + period.offset);
+  }
+  return least;
+}
+
+int64_t Zone::FirstAtOrAfter(int64_t local) const noexcept {
+  for (Period period = PeriodAt(local - kOffsetMax);; period = PeriodAt(period.end)) {
+    const int64_t second = local - period.offset;
+    if (second < period.end) return std::max(second, period.start);
+  }
+}
+
+int64_t Zone::EndBefore(int64_t local) const noexcept {
+  for (Period period = PeriodAt(local + kOffsetMax);; period = PeriodAt(period.start - 1)) {
+    const int64_t second = local - period.offset;
+    if (second > period.start) return std::min(second, period.end);
+  }
+}
+
+int64_t Zone::FirstDifference(const Zone& other, int64_t from, int64_t until) const noexcept {
+  for (int64_t second = from; second < until;) {
+    const Period ours = PeriodAt(second);
+    const Period theirs = other.PeriodAt(second);
+    if (ours.offset != theirs.offset) return second;
+    second = std::min(ours.end, theirs.end);
+  }
+  return until;
+}
+
+std::string FormatTimeIn(const Zone& zone, int64_t micros) {
+  if (zone.is_utc() || IsInfiniteTime(micros)) return FormatTime(micros);
+  const int64_t second = civil_internal::FloorDiv(micros, kMicrosPerSecond);
+  const int64_t offset = zone.PeriodAt(second).offset;
+  std::string text = FormatTime(SaturateTime(Int128{micros} + Int128{offset} * kMicrosPerSecond));
+  if (text.back() != 'Z') return FormatTime(micros);  // it lies at the end of all times
+  text.pop_back();
+  const int64_t size = std::abs(offset);
+  text += fmt::format("{}{:02}:{:02}", offset < 0 ? '-' : '+', size / 3600, size / 60 % 60);
+  if (size % 60 != 0) text += fmt::format(":{:02}", size % 60);
+  return text;
+}
+
+}  // namespace murmur

@@ -1,0 +1,26 @@
+// The system's time zones: the files of the IANA Time Zone Database in $TZDIR, or where systems
+// keep them.
+// Threads: safe.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/zone.h"
+#include "murmur/status.h"
+
+namespace murmur {
+
+// The rules of the zone of that name, such as "Europe/Berlin"; none for "UTC".
+// Errors: kInvalidArgument, it names no zone; kNotFound, the system has no database.
+Result<std::string> ReadZoneRules(std::string_view name);
+
+// Errors: those of ReadZoneRules and of Zone::Make.
+Result<std::shared_ptr<const Zone>> SystemZone(std::string_view name);
+
+// The names of all zones, in no order. Empty: there is no database.
+std::vector<std::string> ZoneNames();
+
+}  // namespace murmur

@@ -1,0 +1,24 @@
+// The time zones that a definition names, and the buckets of its windows.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/zone.h"
+#include "murmur/definition.h"
+#include "murmur/status.h"
+#include "murmur/window.h"
+
+namespace murmur {
+
+// What is wrong with the name of a zone, with did-you-mean; empty: the system has it.
+std::string WhyNoZone(std::string_view name);
+
+// The zones of its window and of its expressions, by the rules that the definition holds, else by
+// those of the system. REQUIRES: Validate(definition) is OK. Errors: those of SystemZone.
+Result<ZoneMap> ZonesOf(const Definition& definition);
+
+// REQUIRES: zones has the window's
+BucketRule BucketsOf(const Definition& definition, const ZoneMap& zones);
+
+}  // namespace murmur
