@@ -17,6 +17,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/zone_database.h"
 #include "testing/state_table_kit.h"
 
 namespace murmur {
@@ -483,7 +484,8 @@ TEST_P(StateTableContract, AKeyThatNothingContributesToAnyMoreIsGone) {
 inline constexpr int64_t kSecond = 1000000;
 
 TEST_P(StateTableContract, ExpiredBucketsAreInvisibleAlsoToLateDeltas) {
-  const StateSchema schema = TestSchema({.every = 10, .offset = 0, .keep = TimeLength{.rest = std::chrono::seconds(20)}});
+  const StateSchema schema =
+      TestSchema({.every = 10, .offset = 0, .keep = TimeLength{.rest = std::chrono::seconds(20)}});
   Start(schema);
   TestCommit commit{.from = "", .to = "1", .newest_time = 45 * kSecond};
   for (int64_t bucket = 0; bucket < 5; ++bucket) {
@@ -507,7 +509,8 @@ TEST_P(StateTableContract, ExpiredBucketsAreInvisibleAlsoToLateDeltas) {
 }
 
 TEST_P(StateTableContract, WhatHasExpiredStaysSoWhenKeepGrows) {
-  Start(TestSchema({.every = 10, .offset = 0, .keep = TimeLength{.rest = std::chrono::seconds(20)}}));
+  Start(
+      TestSchema({.every = 10, .offset = 0, .keep = TimeLength{.rest = std::chrono::seconds(20)}}));
   TestCommit commit{.from = "", .to = "1", .newest_time = 95 * kSecond};
   for (int64_t bucket = 0; bucket < 10; ++bucket) {
     commit.deltas[TestKey(1, bucket)] = TestValue(1, bucket, 1);
@@ -516,10 +519,54 @@ TEST_P(StateTableContract, WhatHasExpiredStaysSoWhenKeepGrows) {
   EXPECT_EQ(Dump(*table_).size(), 3u);
   Reopen(TestSchema({.every = 10}));
   EXPECT_EQ(Dump(*table_).size(), 3u);
-  Reopen(TestSchema({.every = 10, .offset = 0, .keep = TimeLength{.rest = std::chrono::seconds(50)}}));
+  Reopen(
+      TestSchema({.every = 10, .offset = 0, .keep = TimeLength{.rest = std::chrono::seconds(50)}}));
   EXPECT_EQ(Dump(*table_).size(), 3u);
-  Reopen(TestSchema({.every = 10, .offset = 0, .keep = TimeLength{.rest = std::chrono::seconds(0)}}));
+  Reopen(
+      TestSchema({.every = 10, .offset = 0, .keep = TimeLength{.rest = std::chrono::seconds(0)}}));
   EXPECT_EQ(Dump(*table_).size(), 1u);
+}
+
+// 00:01 of the 7th was followed by 23:01 of the 6th: the newest event is of an earlier day than what
+// came before it.
+TEST_P(StateTableContract, WhatHasExpiredStaysSoWhereClocksArePutBackOverMidnight) {
+  constexpr int64_t kSeventh = 14920;
+  constexpr int64_t kLocal0030 = 1'289'097'030 * kSecond;  // the first 00:00:30 of the 7th
+  constexpr int64_t kHalfAnHour = 1800 * kSecond;
+  const StateSchema schema = TestSchema({.unit = CalendarUnit::kDay,
+                                         .keep = TimeLength{.rest = std::chrono::days(1)},
+                                         .zone = *SystemZone("America/St_Johns")});
+  Start(schema);
+  TestCommit commit{.from = "", .to = "1", .newest_time = kLocal0030};
+  for (int64_t day = kSeventh - 3; day <= kSeventh; ++day) {
+    commit.deltas[TestKey(1, day)] = TestValue(1, day, 1);
+  }
+  Apply(commit);
+  EXPECT_EQ(Dump(*table_).begin()->first, TestKey(1, kSeventh - 1));
+  Apply({.from = "1",
+         .to = "2",
+         .deltas = {{TestKey(1, kSeventh - 2), TestValue(1, 1, 1)},
+                    {TestKey(1, kSeventh - 1), TestValue(1, 1, 1)}},
+         .newest_time = kLocal0030 + kHalfAnHour});
+  ASSERT_EQ(schema.buckets.Bucket(kLocal0030 + kHalfAnHour), kSeventh - 1);
+  const auto check = [this] {
+    EXPECT_EQ((*table_->Snapshot())->FirstBucket(), kSeventh - 1);
+    EXPECT_EQ(Dump(*table_).size(), 2u);
+    EXPECT_EQ(Dump(*table_).begin()->second, TestValue(2, kSeventh, 1));
+  };
+  check();
+  Reopen(schema);
+  check();
+}
+
+TEST_P(StateTableContract, OtherWindowsAreAnotherVersions) {
+  Start(TestSchema({.unit = CalendarUnit::kMonth}));
+  table_.reset();
+  for (const BucketRule& other : {BucketRule{.unit = CalendarUnit::kWeek}, BucketRule{.every = 60},
+                                  BucketRule{}}) {
+    EXPECT_EQ(harness_->Open(TestSchema(other)).status().code(), Code::kFailedPrecondition);
+  }
+  Reopen(TestSchema({.unit = CalendarUnit::kMonth, .keep = TimeLength{.months = 13}}));
 }
 
 TEST_P(StateTableContract, ASnapshotDoesNotMove) {
@@ -535,7 +582,8 @@ TEST_P(StateTableContract, ASnapshotDoesNotMove) {
 }
 
 TEST_P(StateTableContract, ASnapshotShowsWhatExpiresAfterIt) {
-  const StateSchema schema = TestSchema({.every = 10, .offset = 0, .keep = TimeLength{.rest = std::chrono::seconds(20)}});
+  const StateSchema schema =
+      TestSchema({.every = 10, .offset = 0, .keep = TimeLength{.rest = std::chrono::seconds(20)}});
   Start(schema);
   TestCommit commit{.from = "", .to = "1", .newest_time = 5 * kSecond};
   for (int64_t key = 0; key < kManyKeys; ++key) {

@@ -166,8 +166,8 @@ inline constexpr int kRulesNumber = 2;
 int RulesOfIdentity(std::string_view identity);
 
 // The identity part as canonical JSON (keys sorted, no spaces): equal definitions, equal text.
-// Window.keep is not part of it, nor are the rules of zones. A source's identity is its kind and the options that say what is
-// read (path, handoff), not how.
+// Window.keep is not part of it, nor are the rules of zones. A source's identity is its kind and
+// the options that say what is read (path, handoff), not how.
 std::string DefinitionIdentity(const Definition& definition);
 
 // One line a difference between two identities, as DefinitionIdentity wrote them:

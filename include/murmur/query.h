@@ -23,7 +23,7 @@ struct QueryRequest {
   // Each: the key's values in the definition's order, joined by commas; a JSON string where a
   // value has a comma or a quote. "" is the key of a rollup without parts.
   std::vector<std::string> keys;
-  std::vector<std::string> rollup;  // the parts' names; empty: the first with as many parts as KEY
+  std::vector<std::string> rollup;   // the parts' names; empty: the first with as many parts as KEY
   std::optional<TimeLength> window;  // the last windows of that length together, until `as_of`
   std::optional<TimeBorder> as_of;   // default: the newest event time
   std::optional<TimeBorder> from;    // windows that hold it, and those after them

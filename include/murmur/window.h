@@ -71,8 +71,8 @@ struct BucketRule {
   // The first bucket that is not expired when the newest event time is `newest_micros`
   // (INT64_MIN: none is known). Never falls as time goes on.
   // A bucket of a fixed length is expired when its end is older than the newest event time minus
-  // `keep`; months are taken off its date in UTC. One of the calendar is expired when it lies before
-  // the one that holds the first day of the newest event's minus `keep`.
+  // `keep`; months are taken off its date in UTC. One of the calendar is expired when it lies
+  // before the one that holds the first day of the newest event's minus `keep`.
   int64_t FirstKept(int64_t newest_micros) const noexcept;
   // The first of the buckets that make up the `length` that ends with `last`, whose newest time is
   // `micros`.

@@ -1,7 +1,7 @@
 #include "murmur/window.h"
 
-#include <gmock/gmock.h>
 #include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <random>
@@ -37,8 +37,8 @@ BucketRule Calendar(CalendarUnit unit, std::string_view zone = kUtcName,
 TimeLength Months(int64_t months) { return {.months = months}; }
 TimeLength Days(int64_t days) { return {.rest = std::chrono::seconds(days * kDay)}; }
 
-constexpr CalendarUnit kUnits[] = {CalendarUnit::kDay,     CalendarUnit::kWeek,
-                                   CalendarUnit::kMonth,   CalendarUnit::kQuarter,
+constexpr CalendarUnit kUnits[] = {CalendarUnit::kDay,      CalendarUnit::kWeek,
+                                   CalendarUnit::kMonth,    CalendarUnit::kQuarter,
                                    CalendarUnit::kHalfYear, CalendarUnit::kYear};
 
 TEST(CalendarTest, ABucketIsTheNumberOfTheUnit) {
@@ -68,8 +68,7 @@ TEST(CalendarTest, TheBytesOfABucketStay) {
   EXPECT_EQ(bytes(CalendarUnit::kDay, "Europe/Berlin", "2026-03-28T23:30:00Z"), "800000503d");
   EXPECT_EQ(bytes(CalendarUnit::kDay, "UTC", "2026-03-28T23:30:00Z"), "800000503c");
   EXPECT_EQ(bytes(CalendarUnit::kWeek, "Europe/Berlin", "2026-03-29T22:30:00Z"), "8000000b77");
-  EXPECT_EQ(bytes(CalendarUnit::kMonth, "America/New_York", "2026-03-01T04:59:59Z"),
-            "80000002a1");
+  EXPECT_EQ(bytes(CalendarUnit::kMonth, "America/New_York", "2026-03-01T04:59:59Z"), "80000002a1");
   EXPECT_EQ(bytes(CalendarUnit::kQuarter, "UTC", "2026-03-01"), "80000000e0");
   EXPECT_EQ(bytes(CalendarUnit::kHalfYear, "UTC", "1969-01-01"), "7ffffffffe");
   EXPECT_EQ(bytes(CalendarUnit::kYear, "Asia/Tokyo", "2025-12-31T15:00:00Z"), "8000000038");
@@ -200,7 +199,7 @@ TEST(CalendarTest, ALocalTimeMeansAnInstant) {
     return FormatTime(hour.InstantOf({.micros = At(text), .local = true}));
   };
   EXPECT_EQ(instant("2026-07-01T12:00:00.5"), "2026-07-01T10:00:00.5Z");
-  EXPECT_EQ(instant("2026-10-25T02:30:00"), "2026-10-25T00:30:00Z");  // the first of two
+  EXPECT_EQ(instant("2026-10-25T02:30:00"), "2026-10-25T00:30:00Z");    // the first of two
   EXPECT_EQ(instant("2026-03-29T02:30:00.5"), "2026-03-29T01:00:00Z");  // there is none
 }
 
@@ -249,9 +248,9 @@ TEST(ZoneTest, SaysFromWhenOnAnotherDiffers) {
   const int64_t from = At("1980-01-01") / kSecond;
   const int64_t until = At("2500-01-01") / kSecond;
   EXPECT_EQ(berlin->FirstDifference(*paris, from, until), until);
-  EXPECT_EQ(berlin->FirstDifference(**SystemZone("Europe/Istanbul"), At("1990-01-01") / kSecond,
-                                    until),
-            At("1990-01-01") / kSecond);
+  EXPECT_EQ(
+      berlin->FirstDifference(**SystemZone("Europe/Istanbul"), At("1990-01-01") / kSecond, until),
+      At("1990-01-01") / kSecond);
 }
 
 TEST(ZoneTest, RefusesWhatAreNoRules) {
@@ -263,10 +262,39 @@ TEST(ZoneTest, RefusesWhatAreNoRules) {
   EXPECT_THAT(Zone::Make("a", rules).status().message(), ::testing::HasSubstr("leap seconds"));
 }
 
+TEST(ZoneTest, DamagedRulesAreRefusedOrAreRules) {
+  std::mt19937_64 random(1);
+  for (const char* name : {"Europe/Berlin", "America/St_Johns", "Africa/Casablanca", "Etc/GMT+5"}) {
+    const std::string rules = *ReadZoneRules(name);
+    for (int i = 0; i < 300; ++i) {
+      std::string damaged =
+          rules.substr(0, random() % 4 == 0 ? random() % rules.size() : rules.npos);
+      for (size_t n = random() % 4; n > 0 && !damaged.empty(); --n) {
+        damaged[random() % damaged.size()] = static_cast<char>(random());
+      }
+      const auto zone = Zone::Make(name, damaged);
+      if (!zone.ok()) continue;
+      for (int64_t second = -3'000'000'000; second < 8'000'000'000; second += 9'999'999) {
+        const Zone::Period period = (*zone)->PeriodAt(second);
+        ASSERT_TRUE(period.Contains(second));
+        const int64_t local = second + period.offset;
+        const int64_t first = (*zone)->FirstAtOrAfter(local);
+        ASSERT_LE(first, second);
+        ASSERT_GE((*zone)->LocalAt(first), local);
+        ASSERT_LT((*zone)->LocalAt(first - 1), local);
+        const int64_t end = (*zone)->EndBefore(local + 1);
+        ASSERT_GT(end, second);
+        ASSERT_LE((*zone)->LocalAt(end - 1), local);
+        ASSERT_GT((*zone)->LocalAt(end), local);
+      }
+    }
+  }
+}
+
 TEST(ZoneTest, NamesNoFileButAZones) {
-  for (const char* name : {"", "/etc/passwd", "../zoneinfo/Europe/Berlin", "Europe/../UTC",
-                           "right/Europe/Berlin", "posix/UTC", "localtime", "tzdata.zi", "Europe",
-                           "Europe/", "europe/berlin", "zone.tab"}) {
+  for (const char* name :
+       {"", "/etc/passwd", "../zoneinfo/Europe/Berlin", "Europe/../UTC", "right/Europe/Berlin",
+        "posix/UTC", "localtime", "tzdata.zi", "Europe", "Europe/", "europe/berlin", "zone.tab"}) {
     EXPECT_EQ(ReadZoneRules(name).status().code(), Code::kInvalidArgument) << name;
   }
 }
@@ -293,7 +321,8 @@ TEST(BucketRuleTest, BucketsAreAlignedToTheEpochAndTheOffset) {
 TEST(BucketRuleTest, ABucketExpiresWhenItsEndIsOlderThanNewestMinusKeep) {
   for (const int64_t offset : {0, 3, -3}) {
     for (const int64_t keep : {0, 1, 9, 10, 25}) {
-      const BucketRule rule{.every = 10, .offset = offset, .keep = TimeLength{.rest = std::chrono::seconds(keep)}};
+      const BucketRule rule{
+          .every = 10, .offset = offset, .keep = TimeLength{.rest = std::chrono::seconds(keep)}};
       for (int64_t second = -50; second < 50; ++second) {
         int64_t expected = -100;
         while (rule.offset + (expected + 1) * rule.every < second - keep) ++expected;
@@ -304,7 +333,10 @@ TEST(BucketRuleTest, ABucketExpiresWhenItsEndIsOlderThanNewestMinusKeep) {
     }
   }
   EXPECT_EQ((BucketRule{.every = 10}).FirstKept(1), INT64_MIN);
-  EXPECT_EQ((BucketRule{.every = 10, .offset = 0, .keep = TimeLength{.rest = std::chrono::seconds(5)}}).FirstKept(INT64_MIN), INT64_MIN);
+  EXPECT_EQ(
+      (BucketRule{.every = 10, .offset = 0, .keep = TimeLength{.rest = std::chrono::seconds(5)}})
+          .FirstKept(INT64_MIN),
+      INT64_MIN);
 }
 
 TEST(BucketRuleTest, NoEventTimeWrapsItsBucket) {

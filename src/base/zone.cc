@@ -6,9 +6,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <map>
+#include <mutex>
+#include <utility>
 
 #include "base/civil_time.h"
 #include "murmur/key.h"
@@ -20,7 +24,8 @@ using Seconds = std::chrono::duration<int64_t>;
 using Instant = cctz::time_point<Seconds>;
 
 constexpr int64_t kSecondsPerDay = 86400;
-// No clock is farther from UTC; the farthest have been 16 hours, before there were zones.
+// No clock is as far from UTC; the farthest have been 16 hours, before there were zones. Source:
+// RFC 9636, 3.2
 constexpr int64_t kOffsetMax = 26 * 3600;
 constexpr int64_t kSecondsPerCycle = 146097 * kSecondsPerDay;  // of 400 years
 constexpr int64_t kFirstSecond = -377705116800;  // -9999-01-01: before any clock was put right
@@ -56,8 +61,7 @@ class BytesSource final : public cctz::ZoneInfoSource {
   std::string_view rest_;
 };
 
-using Fallback =
-    std::function<std::unique_ptr<cctz::ZoneInfoSource>(const std::string& name)>;
+using Fallback = std::function<std::unique_ptr<cctz::ZoneInfoSource>(const std::string& name)>;
 cctz_extension::ZoneInfoSourceFactory others = nullptr;  // of the program that uses this library
 
 std::unique_ptr<cctz::ZoneInfoSource> MakeSource(const std::string& name,
@@ -66,15 +70,16 @@ std::unique_ptr<cctz::ZoneInfoSource> MakeSource(const std::string& name,
   return reading == nullptr ? nullptr : std::make_unique<BytesSource>(*reading);
 }
 
-// cctz remembers zones by name: a name for these bytes alone.
-bool Load(const std::string& rules, cctz::time_zone* zone) {
-  static const bool registered = [] {
+// cctz remembers zones by name for ever, and tells of damage under it: a name for these bytes
+// alone.
+bool Load(const std::string& name, const std::string& rules, cctz::time_zone* zone) {
+  static std::atomic<uint64_t> loads{0};
+  static std::once_flag registered;
+  std::call_once(registered, [] {
     others = std::exchange(cctz_extension::zone_info_source_factory, MakeSource);
-    return true;
-  }();
-  static_cast<void>(registered);
+  });
   reading = &rules;
-  const bool loaded = cctz::load_time_zone(std::string(kOurPrefix) + rules, zone);
+  const bool loaded = cctz::load_time_zone(fmt::format("{}{}#{}", kOurPrefix, name, ++loads), zone);
   reading = nullptr;
   return loaded;
 }
@@ -86,8 +91,8 @@ int64_t SecondsOf(const cctz::civil_second& civil) { return civil - cctz::civil_
 // All of cctz's, with the offset of each.
 std::vector<Zone::Period> PeriodsOf(const cctz::time_zone& zone) {
   std::vector<Zone::Period> periods;
-  Zone::Period period{.start = INT64_MIN, .end = INT64_MAX,
-                      .offset = zone.lookup(At(kFirstSecond)).offset};
+  Zone::Period period{
+      .start = INT64_MIN, .end = INT64_MAX, .offset = zone.lookup(At(kFirstSecond)).offset};
   int64_t at = kFirstSecond;
   cctz::time_zone::civil_transition change;
   while (zone.next_transition(At(at), &change)) {
@@ -106,28 +111,48 @@ int64_t YearBegin(int64_t year) { return DaysFromCivil({year, 1, 1}) * kSecondsP
 
 }  // namespace
 
+// Each is made once, as what cctz has read stays in memory.
 Result<std::shared_ptr<const Zone>> Zone::Make(std::string name, std::string rules) {
-  const auto refused = [&name](std::string_view why) {
-    return Status(Code::kInvalidArgument, fmt::format("the rules of the zone '{}' {}", name, why));
-  };
+  static std::mutex mutex;
+  static auto* made =
+      new std::map<std::pair<std::string, std::string>, std::shared_ptr<const Zone>>;
   if (name == kUtcName) return Utc();
+  const std::lock_guard lock(mutex);
+  std::shared_ptr<const Zone>& zone = (*made)[{name, rules}];
+  if (zone != nullptr) return zone;
+  auto read = Read(name, rules);
+  if (!read.ok()) {
+    made->erase({name, rules});
+    return read;
+  }
+  zone = *read;
+  return zone;
+}
+
+Result<std::shared_ptr<const Zone>> Zone::Read(std::string name, std::string rules) {
+  const auto refused = [](std::string_view why) {
+    return Status(Code::kInvalidArgument, fmt::format("its rules {}", why));
+  };
   if (!rules.starts_with(kMagic) || rules.size() < kHeaderBytes) return refused("are no TZif file");
   const std::string_view leaps = std::string_view(rules).substr(kLeapCountAt, sizeof(uint32_t));
   if (leaps.find_first_not_of('\0') != leaps.npos) {
     return refused("count leap seconds, which Unix time has no numbers for");
   }
   cctz::time_zone loaded;
-  if (!Load(rules, &loaded)) return refused("can't be read: the TZif file is damaged");
+  if (!Load(name, rules, &loaded)) return refused("can't be read: the TZif file is damaged");
   const std::shared_ptr<Zone> zone(new Zone(std::move(name), std::move(rules)));
   zone->periods_ = PeriodsOf(loaded);
+  for (const Period& period : zone->periods_) {
+    if (std::abs(period.offset) >= kOffsetMax) return refused("are of clocks a day from UTC");
+  }
   const Period& last = zone->periods_.back();
   if (last.start != INT64_MIN) {
     const int64_t year = CivilFromDays(civil_internal::FloorDiv(last.start, kSecondsPerDay)).year;
     if (year >= kYearOfRepeatMin) zone->repeats_from_ = YearBegin(year);
   }
   const bool constant = zone->periods_.size() == 1;
-  zone->is_utc_ = constant && last.offset == 0 &&
-                  std::string_view(loaded.lookup(At(0)).abbr) == kUtcName;
+  zone->is_utc_ =
+      constant && last.offset == 0 && std::string_view(loaded.lookup(At(0)).abbr) == kUtcName;
   return std::shared_ptr<const Zone>(zone);
 }
 
@@ -146,9 +171,9 @@ Zone::Period Zone::PeriodAt(int64_t second) const noexcept {
   if (second >= repeats_from_) {
     shift = ((second - repeats_from_) / kSecondsPerCycle + 1) * kSecondsPerCycle;
   }
-  const auto after = std::upper_bound(
-      periods_.begin(), periods_.end(), second - shift,
-      [](int64_t wanted, const Period& period) { return wanted < period.start; });
+  const auto after =
+      std::upper_bound(periods_.begin(), periods_.end(), second - shift,
+                       [](int64_t wanted, const Period& period) { return wanted < period.start; });
   Period period = *(after - 1);
   if (shift == 0) {
     if (repeats_from_ != INT64_MAX) period.end = std::min(period.end, repeats_from_);

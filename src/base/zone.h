@@ -60,13 +60,13 @@ class Zone {
   int64_t FirstDifference(const Zone& other, int64_t from, int64_t until) const noexcept;
 
  private:
-  Zone(std::string name, std::string rules)
-      : name_(std::move(name)), rules_(std::move(rules)) {}
+  static Result<std::shared_ptr<const Zone>> Read(std::string name, std::string rules);
+  Zone(std::string name, std::string rules) : name_(std::move(name)), rules_(std::move(rules)) {}
 
   const std::string name_;
   const std::string rules_;
   bool is_utc_ = false;
-  std::vector<Period> periods_;  // ascending, without gaps; at least one
+  std::vector<Period> periods_;       // ascending, without gaps; at least one
   int64_t repeats_from_ = INT64_MAX;  // seconds from here on are as those of 400 years before
 };
 

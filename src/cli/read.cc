@@ -29,8 +29,7 @@ RowFormat RowFormatOf(Format format, RowFormat json) {
   return json;
 }
 
-Status ParseBorder(const char* option, const std::string& text,
-                   std::optional<TimeBorder>* border) {
+Status ParseBorder(const char* option, const std::string& text, std::optional<TimeBorder>* border) {
   if (text.empty()) return {};
   const auto micros = ParseEventTime(text);
   if (!micros) {

@@ -468,8 +468,8 @@ class Reader {
          {"zone", [&](const YAML::Node& n) { ReadText("window.zone", n, "a zone", &window.zone); }},
          {"keep",
           [&](const YAML::Node& n) {
-            ReadValue("window.keep", n, "a length of time such as 90d, 13mo or 1y",
-                      ParseTimeLength, &window.keep);
+            ReadValue("window.keep", n, "a length of time such as 90d, 13mo or 1y", ParseTimeLength,
+                      &window.keep);
           }},
          {"offset", [&](const YAML::Node& n) {
             ReadValue("window.offset", n, "a duration of whole seconds, such as 6h or 4d",

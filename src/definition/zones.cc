@@ -44,8 +44,8 @@ Result<ZoneMap> ZonesOf(const Definition& definition) {
   ZoneMap zones;
   for (const std::string& name : NamesOf(definition)) {
     const auto rules = definition.zone_rules.find(name);
-    auto zone = rules == definition.zone_rules.end() ? SystemZone(name)
-                                                     : Zone::Make(name, rules->second);
+    auto zone =
+        rules == definition.zone_rules.end() ? SystemZone(name) : Zone::Make(name, rules->second);
     if (!zone.ok()) {
       return Status(zone.status().code(),
                     fmt::format("time zone '{}': {}", name, zone.status().message()));

@@ -23,9 +23,9 @@ enum class Shape : unsigned char {
 
 struct Function {
   std::string_view name;
-  // A letter per argument: t text, n number, d time, b boolean, a anything; I, S and Z are literals:
-  // an integer, a string, the name of a time zone. '?' makes the letter before it optional, '+'
-  // lets it repeat.
+  // A letter per argument: t text, n number, d time, b boolean, a anything; I, S and Z are
+  // literals: an integer, a string, the name of a time zone. '?' makes the letter before it
+  // optional, '+' lets it repeat.
   std::string_view arguments;
   Shape shape = Shape::kDirect;
   std::string_view arrow_name;

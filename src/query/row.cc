@@ -43,8 +43,11 @@ Result<Row> RenderTotal(const Pipeline& pipeline, std::string_view key, std::str
   MURMUR_ASSIGN(const DecodedKey decoded, DecodeKey(key, pipeline.buckets().windowed()));
   const Status damaged(Code::kDataLoss, "a stored value does not fit the definition");
   if (decoded.rollup >= pipeline.rollups().size()) return damaged;
-  Row row{
-      .rollup = &pipeline.rollups()[decoded.rollup], .key = {}, .window = "null", .window_end = {}, .aggregates = {}};
+  Row row{.rollup = &pipeline.rollups()[decoded.rollup],
+          .key = {},
+          .window = "null",
+          .window_end = {},
+          .aggregates = {}};
   if (decoded.parts.size() != row.rollup->parts.size()) return damaged;
   if (HasEnds(pipeline.buckets())) row.window_end = "null";
   for (const KeyValue& part : decoded.parts) row.key.push_back(KeyValueAsJson(part));

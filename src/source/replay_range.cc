@@ -74,10 +74,9 @@ std::string ReplayRange::ToString() const {
 Result<ReplayRange> ParseReplayRange(const BucketRule& buckets, std::string_view from,
                                      std::string_view to) {
   ReplayRange range;
-  MURMUR_TRY(ParseBorder(buckets, "--from", "earliest", from, &range.times.from,
-                         &range.from_offsets));
   MURMUR_TRY(
-      ParseBorder(buckets, "--to", "now", to, &range.times.until, &range.until_offsets));
+      ParseBorder(buckets, "--from", "earliest", from, &range.times.from, &range.from_offsets));
+  MURMUR_TRY(ParseBorder(buckets, "--to", "now", to, &range.times.until, &range.until_offsets));
   if (range.by_offset() && !range.times.unbounded()) {
     return Status(Code::kInvalidArgument,
                   "--from and --to: give times for both, or offsets for both");

@@ -23,8 +23,8 @@ struct ReplayRange {
   std::string ToString() const;
 };
 
-// Each is empty, a time, or "0:1500,1:1480". A time without a zone is one of the clocks of `buckets`.
-// Errors: kInvalidArgument.
+// Each is empty, a time, or "0:1500,1:1480". A time without a zone is one of the clocks of
+// `buckets`. Errors: kInvalidArgument.
 Result<ReplayRange> ParseReplayRange(const BucketRule& buckets, std::string_view from,
                                      std::string_view to);
 
