@@ -527,8 +527,8 @@ TEST_P(StateTableContract, WhatHasExpiredStaysSoWhenKeepGrows) {
   EXPECT_EQ(Dump(*table_).size(), 1u);
 }
 
-// 00:01 of the 7th was followed by 23:01 of the 6th: the newest event is of an earlier day than what
-// came before it.
+// 00:01 of the 7th was followed by 23:01 of the 6th: the newest event is of an earlier day than
+// what came before it.
 TEST_P(StateTableContract, WhatHasExpiredStaysSoWhereClocksArePutBackOverMidnight) {
   constexpr int64_t kSeventh = 14920;
   constexpr int64_t kLocal0030 = 1'289'097'030 * kSecond;  // the first 00:00:30 of the 7th
@@ -562,8 +562,8 @@ TEST_P(StateTableContract, WhatHasExpiredStaysSoWhereClocksArePutBackOverMidnigh
 TEST_P(StateTableContract, OtherWindowsAreAnotherVersions) {
   Start(TestSchema({.unit = CalendarUnit::kMonth}));
   table_.reset();
-  for (const BucketRule& other : {BucketRule{.unit = CalendarUnit::kWeek}, BucketRule{.every = 60},
-                                  BucketRule{}}) {
+  for (const BucketRule& other :
+       {BucketRule{.unit = CalendarUnit::kWeek}, BucketRule{.every = 60}, BucketRule{}}) {
     EXPECT_EQ(harness_->Open(TestSchema(other)).status().code(), Code::kFailedPrecondition);
   }
   Reopen(TestSchema({.unit = CalendarUnit::kMonth, .keep = TimeLength{.months = 13}}));

@@ -68,7 +68,8 @@ void AddQueryOptions(CLI::App* verb, ReadArguments* arguments) {
   verb->add_option("KEY", arguments->keys,
                    "Values joined by commas; \"…\" around one that has a comma; '' for no parts")
       ->required();
-  verb->add_option("--window", arguments->window, "The last windows of that length together, such as 7d or 3mo");
+  verb->add_option("--window", arguments->window,
+                   "The last windows of that length together, such as 7d or 3mo");
   verb->add_option("--as-of", arguments->as_of, "Where --window ends (default: newest event time)");
   verb->add_option("--from", arguments->from, "Windows from this time or date on");
   verb->add_option("--to", arguments->to, "Windows that begin before this time");

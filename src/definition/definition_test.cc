@@ -375,6 +375,74 @@ TEST(StoredDefinition, KeepsAnOptionalTimeAndItsUnit) {
   EXPECT_EQ(restored->time, (TimeSpec{FieldPath{{"t"}}, TimeUnit::kDays, true}));
 }
 
+std::string Windowed(const std::string& window) {
+  return "name: n\nkey: [a]\ntime: ts\nwindow: {" + window +
+         "}\naggregates: {n: count}\nbootstrap: {jsonl: {path: d}}\n";
+}
+
+TEST(Identity, ASpelledOutUtcIsTheCalendarWithoutAZone) {
+  const auto window = [](const std::string& text) {
+    const std::string identity = DefinitionIdentity(MustParse(Windowed(text)));
+    return identity.substr(identity.find("\"window\""));
+  };
+  EXPECT_EQ(window("every: 1mo"), R"("window":{"every":"1mo","zone":"UTC"}})");
+  EXPECT_EQ(window("every: 1mo, zone: UTC, keep: 13mo"), window("every: 1mo"));
+  EXPECT_EQ(window("every: 1d, zone: Europe/Berlin"),
+            R"("window":{"every":"1d","zone":"Europe/Berlin"}})");
+  EXPECT_EQ(window("every: 24h"), R"("window":{"every":"1d","offset":"0s"}})");
+  EXPECT_EQ(window("every: 1h, zone: Asia/Tokyo"),
+            R"("window":{"every":"1h","offset":"0s","zone":"Asia/Tokyo"}})");
+}
+
+TEST(StoredDefinition, KeepsTheCalendarAndTheRulesOfItsZones) {
+  Definition definition = MustParse(Windowed("every: 3mo, zone: America/New_York, keep: 1y6mo"));
+  definition.zone_rules = {{"America/New_York", std::string("TZif\0\xff", 6)}};
+  const std::string stored = StoreDefinition(definition);
+  const Definition now = MustParse(Windowed("every: 1d"));
+  const auto restored = RestoreDefinition(now, stored);
+  ASSERT_TRUE(restored.ok()) << restored.status().ToString();
+  EXPECT_EQ(restored->window, definition.window);
+  EXPECT_EQ(restored->zone_rules, definition.zone_rules);
+  EXPECT_THAT(stored, HasSubstr(R"("zones":{"America/New_York":"545a696600ff"})"));
+  for (const char* rules : {"545", "54zz"}) {
+    std::string damaged = stored;
+    damaged.replace(damaged.find("545a696600ff"), 12, rules);
+    EXPECT_EQ(RestoreDefinition(now, damaged).status().code(), Code::kDataLoss);
+  }
+}
+
+// What was stored before there were zones.
+TEST(StoredDefinition, AFixedWindowIsStoredAsBefore) {
+  const std::string stored =
+      StoreDefinition(MustParse(Windowed("every: 7d, offset: 4d, keep: 90d")));
+  EXPECT_THAT(stored, HasSubstr(R"("window":{"every":604800,"keep":7776000,"offset":345600})"));
+  EXPECT_THAT(stored, ::testing::Not(HasSubstr("zones")));
+}
+
+TEST(ParseDefinition, TheBuilderHasWindowsOfTheCalendar) {
+  const auto built = DefinitionBuilder("n")
+                         .Key({"a"})
+                         .Time("ts")
+                         .Window(CalendarUnit::kDay)
+                         .WindowZone("Europe/Berlin")
+                         .Keep(TimeLength{.months = 13})
+                         .Aggregate("n", "count")
+                         .Bootstrap("jsonl", {{"path", "d"}})
+                         .Build();
+  ASSERT_TRUE(built.ok()) << built.status().ToString();
+  EXPECT_EQ(built->window,
+            MustParse(Windowed("every: 1d, zone: Europe/Berlin, keep: 13mo")).window);
+  const auto fixed = DefinitionBuilder("n")
+                         .Key({"a"})
+                         .Time("ts")
+                         .Window(std::chrono::days(1))
+                         .WindowZone("Europe/Berlin")
+                         .Aggregate("n", "count")
+                         .Bootstrap("jsonl", {{"path", "d"}})
+                         .Build();
+  EXPECT_THAT(fixed.status().ToString(), HasSubstr("in a zone, expected a unit of its calendar"));
+}
+
 TEST(ParseDefinition, TheBuilderHasOptionalTimes) {
   const auto built = DefinitionBuilder("n")
                          .Key({"a"})
@@ -418,6 +486,19 @@ TEST(ParseDefinition, TimesAreReadInEveryFormWithinTheYears1To9999) {
         << until;
     EXPECT_THAT(ErrorsOf(overlap(until)), HasSubstr("': expected a time as RFC 3339")) << until;
   }
+}
+
+TEST(Units, LengthsOfTimeHaveMonthsAndYears) {
+  EXPECT_EQ(ParseTimeLength("13mo"), TimeLength{.months = 13});
+  EXPECT_EQ(ParseTimeLength("1y6mo2d"), (TimeLength{.months = 18, .rest = std::chrono::hours(48)}));
+  EXPECT_EQ(ParseTimeLength("2w"), TimeLength{.rest = std::chrono::hours(336)});
+  for (const char* text : {"", "mo", "1mo1y", "1d1mo", "1.5mo", "-1mo", "1m1mo", "1500ms", "1Y"}) {
+    EXPECT_EQ(ParseTimeLength(text), std::nullopt) << text;
+  }
+  for (const char* text : {"13mo", "1y", "18mo2d", "90d", "1h30m"}) {
+    EXPECT_EQ(FormatTimeLength(*ParseTimeLength(text)), text);
+  }
+  EXPECT_EQ(ParseDuration("1mo"), std::nullopt);
 }
 
 TEST(Units, DurationsAndSizesReadBack) {

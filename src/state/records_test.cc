@@ -24,11 +24,13 @@ void ExpectBytes(const RetentionRecord& record, const char* hex) {
 
 TEST(RecordsTest, TheBytesOfARetentionStay) {
   ExpectBytes({.rule = {.every = 86400}, .floor = 3}, "0180c60a000106");
-  ExpectBytes({.rule = {.every = 60, .offset = 7, .keep = TimeLength{.rest = std::chrono::hours(1)}},
-               .floor = -2},
-              "01780ea03803");
-  ExpectBytes({.rule = {.unit = CalendarUnit::kMonth, .keep = TimeLength{.months = 13}}, .floor = 1},
-              "0100000002031a");
+  ExpectBytes(
+      {.rule = {.every = 60, .offset = 7, .keep = TimeLength{.rest = std::chrono::hours(1)}},
+       .floor = -2},
+      "01780ea03803");
+  ExpectBytes(
+      {.rule = {.unit = CalendarUnit::kMonth, .keep = TimeLength{.months = 13}}, .floor = 1},
+      "0100000002031a");
   ExpectBytes({.rule = {.every = 60, .keep = TimeLength{.months = 1}}, .floor = 0},
               "01780000000002");
 }
