@@ -59,7 +59,7 @@ DeclaredColumns::DeclaredColumns(const Projection& projection) : projection_(pro
     Target& target = targets_.emplace_back(Target{.column = i});
     if (field.declared->kind != Kind::kDecimal) continue;
     target.decimals.resize(kBatchRows);
-    for (int digit = 0; digit < field.declared->precision; ++digit) target.limit *= 10;
+    target.limit = PowerOfTen(field.declared->precision);
   }
 }
 

@@ -55,10 +55,6 @@ class SumBase : public NamedMonoid {
   const bool integers_;  // what is added is integers, NaN and infinities
 };
 
-UInt128 Magnitude(Int128 v) {
-  return v < 0 ? 0 - static_cast<UInt128>(v) : static_cast<UInt128>(v);
-}
-
 class Sum final : public SumBase {
  public:
   Sum() : SumBase({"sum.v1", kGroup, OutputType::kNumber, kNumberKinds}, false) {}
@@ -103,9 +99,8 @@ class DecimalSum final : public SumBase {
       : SumBase({"sum.v1(decimal=" + std::to_string(decimals) + ")", kGroup, OutputType::kText,
                  kNumberKinds},
                 true),
-        decimals_(decimals) {
-    for (int i = 0; i < decimals; ++i) power_ *= 10;
-  }
+        decimals_(decimals),
+        power_(static_cast<int64_t>(PowerOfTen(decimals))) {}
 
   bool ExactDecimals() const noexcept override { return true; }
   void Check(const LiftInput& input, std::vector<BadRow>* bad) const override {
@@ -171,7 +166,7 @@ class DecimalSum final : public SumBase {
   }
 
   const int decimals_;
-  int64_t power_ = 1;  // 10^decimals
+  const int64_t power_;  // 10^decimals
 };
 
 Result<std::unique_ptr<Monoid>> MakeSum(const MonoidParams& params) {

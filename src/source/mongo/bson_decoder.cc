@@ -21,8 +21,7 @@ constexpr int kDepthMax = 200;  // of a value as JSON; the server takes no deepe
 
 // ±digits * 10^exponent → *unscaled and *scale; false if 38 digits can't hold it.
 bool FitDecimal(DecimalParts parts, Int128* unscaled, uint8_t* scale) {
-  constexpr auto kHalf = Int128{10000000000000000000u};  // 10^19
-  constexpr Int128 kLimit = (kHalf * kHalf - 1) / 10;    // may still be multiplied by 10
+  constexpr Int128 kLimit = (PowerOfTen(kDecimalDigitsMax) - 1) / 10;  // may be multiplied by 10
   if (parts.digits == 0) parts.exponent = 0;
   for (; parts.exponent < 0 && parts.digits % 10 == 0; ++parts.exponent) parts.digits /= 10;
   for (; parts.exponent > 0 && parts.digits <= kLimit; --parts.exponent) parts.digits *= 10;
