@@ -1,4 +1,5 @@
-// Small exact helpers for decimals: an Int128 and a scale (digits behind the point).
+// Small exact helpers for decimals, an Int128 and a scale (digits behind the point), and for the
+// numbers of cells.
 #pragma once
 
 #include <array>
@@ -76,5 +77,23 @@ bool RoundDecimal(Decimal v, int64_t digits, Rounding rounding, Decimal* out);
 double NearestDouble(Int128 unscaled, int scale);
 // The shortest decimal that reads back as `v`. False: not finite, or it does not fit.
 bool ShortestDecimal(double v, Decimal* out);
+
+// The numbers of cells. REQUIRES: cell.kind is one of kNumberKinds
+
+// The nearest double.
+inline double ToDouble(const Cell& cell) {
+  if (cell.kind == Kind::kDouble) return cell.d;
+  if (cell.kind == Kind::kInt) return static_cast<double>(cell.i);
+  return NearestDouble(cell.decimal(), cell.scale);
+}
+// The decimal; of a double the shortest. False: it has none that fits, or stands for a number that
+// has more digits (Cell::kRounded).
+inline bool ToDecimal(const Cell& cell, Decimal* out) {
+  if (cell.kind == Kind::kDouble) {
+    return (cell.flags & Cell::kRounded) == 0 && ShortestDecimal(cell.d, out);
+  }
+  *out = cell.kind == Kind::kInt ? Decimal{cell.i, 0} : Decimal{cell.decimal(), cell.scale};
+  return true;
+}
 
 }  // namespace murmur

@@ -110,8 +110,8 @@ class DecimalSum final : public SumBase {
     for (uint32_t row = 0; row < input.rows; ++row) {
       const Cell& cell = CellAt(column, row);
       if (cell.is_null() || IsNotFinite(cell)) continue;
+      if (ToUnits(cell, &units)) continue;
       const bool rounded = (cell.flags & Cell::kRounded) != 0 && cell.kind == Kind::kDouble;
-      if (!rounded && ToUnits(cell, &units)) continue;
       bad->push_back({row, DeadReason::kNumberOverflow,
                       (rounded ? "it" : Text(cell)) + " has more than " +
                           std::to_string(decimals_) + " decimals, or more than 38 digits"});
@@ -159,10 +159,8 @@ class DecimalSum final : public SumBase {
       *units = Int128{cell.i} * power_;
       return true;
     }
-    if (cell.kind == Kind::kDecimal) return Rescale(cell.decimal(), cell.scale, decimals_, units);
-    Decimal shortest;
-    return ShortestDecimal(cell.d, &shortest) &&
-           Rescale(shortest.unscaled, shortest.scale, decimals_, units);
+    Decimal value;
+    return ToDecimal(cell, &value) && Rescale(value.unscaled, value.scale, decimals_, units);
   }
 
   const int decimals_;
