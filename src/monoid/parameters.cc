@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstdio>
 
+#include "base/civil_time.h"
+#include "base/trim.h"
 #include "monoid/numbers.h"
 
 namespace murmur {
@@ -24,11 +26,7 @@ bool Parse(std::string_view text, T* value) {
   return error == std::errc() && end == text.data() + text.size();
 }
 
-std::string_view Trimmed(std::string_view text) {
-  const size_t first = text.find_first_not_of(" \t\n");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t\n") - first + 1);
-}
+std::string_view Trimmed(std::string_view text) { return Trim(text, " \t\n"); }
 
 }  // namespace
 
