@@ -72,7 +72,7 @@ Result<int64_t> DurationParameter(const MonoidParams& params, std::string_view n
       count < 1 || count > kSecondsMax / kUnitSeconds[unit]) {
     return Wrong(name, found->second, "a duration such as 90s, 15m, 12h, 1d or 2w");
   }
-  return count * kUnitSeconds[unit] * 1'000'000;
+  return count * kUnitSeconds[unit] * kMicrosPerSecond;
 }
 
 Result<std::vector<double>> AscendingParameter(const MonoidParams& params, std::string_view name,

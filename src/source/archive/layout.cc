@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <tuple>
 
+#include "base/civil_time.h"
+#include "base/shown.h"
 #include "source/archive/names.h"
 
 namespace murmur {
@@ -134,7 +136,9 @@ Placement PlaceByName(std::span<const ListedObject> listing, Layout layout, Cert
                            .topic = std::string(name->topic),
                            .partition = name->partition,
                            .start_offset = name->start_offset};
-      if (name->time_us) object.path_time = TimeSpan{*name->time_us, *name->time_us + 1'000'000};
+      if (name->time_us) {
+        object.path_time = TimeSpan{*name->time_us, *name->time_us + kMicrosPerSecond};
+      }
       placement.objects.push_back(std::move(object));
     }
   }

@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 
+#include "base/civil_time.h"
 #include "base/decimal.h"
 #include "decode/json_number.h"
 #include "source/mongo/bson.h"
@@ -16,7 +17,6 @@
 namespace murmur {
 namespace {
 
-constexpr int64_t kMicrosPerSecond = 1000000;
 constexpr int kDepthMax = 200;  // of a value as JSON; the server takes no deeper documents
 
 // ±digits * 10^exponent → *unscaled and *scale; false if 38 digits can't hold it.

@@ -50,7 +50,7 @@ bool IsUtf8(std::string_view text) noexcept {
 bool ToMicros(int64_t value, TimeUnit unit, int64_t* micros) noexcept {
   switch (unit) {
     case TimeUnit::kDays: return !__builtin_mul_overflow(value, kMicrosPerDay, micros);
-    case TimeUnit::kSeconds: return !__builtin_mul_overflow(value, 1000000, micros);
+    case TimeUnit::kSeconds: return !__builtin_mul_overflow(value, kMicrosPerSecond, micros);
     case TimeUnit::kMillis: return !__builtin_mul_overflow(value, 1000, micros);
     case TimeUnit::kNanos: *micros = BucketRule::FloorDiv(value, 1000); return true;
     case TimeUnit::kMicros:
