@@ -178,8 +178,9 @@ void CheckAggregate(const AggregateSpec& spec, std::string_view where, const Cal
   if (spec.expressions.size() != function->expressions) {
     problems->push_back(
         {place, 0, spec.ToString(),
-         fmt::format("{} arguments where {} are needed; expected {}", spec.expressions.size(),
-                     function->expressions, function->usage)});
+         fmt::format("{} where {} {} needed; expected {}",
+                     Counted(spec.expressions.size(), "argument"), function->expressions,
+                     function->expressions == 1 ? "is" : "are", function->usage)});
     return;
   }
   for (const auto& [name, value] : spec.parameters) {

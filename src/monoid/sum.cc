@@ -8,6 +8,7 @@
 //
 // Bytes: an ExactSum (exact_sum.h), in units of 1 or of 10^-N.
 #include "base/decimal.h"
+#include "base/shown.h"
 #include "monoid/aggregate.h"
 #include "monoid/exact_sum.h"
 #include "monoid/numbers.h"
@@ -114,7 +115,8 @@ class DecimalSum final : public SumBase {
       const bool rounded = (cell.flags & Cell::kRounded) != 0 && cell.kind == Kind::kDouble;
       bad->push_back({row, DeadReason::kNumberOverflow,
                       (rounded ? "it" : Text(cell)) + " has more than " +
-                          std::to_string(decimals_) + " decimals, or more than 38 digits"});
+                          Counted(static_cast<uint64_t>(decimals_), "decimal") +
+                          ", or more than 38 digits"});
     }
   }
 

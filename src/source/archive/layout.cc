@@ -274,7 +274,10 @@ Status NothingToRead(std::span<const ListedObject> listing, const Placement& pla
   if (listing.empty()) return Status(Code::kNotFound, "the archive has no objects");
   const ExcludedObject& first = placement.excluded.front();
   return Status(Code::kNotFound,
-                fmt::format("none of {} objects holds records; {}: {}", Grouped(listing.size()),
+                fmt::format("{}; {}: {}",
+                            listing.size() == 1 ? "the one object holds no records"
+                                                : fmt::format("none of {} objects holds records",
+                                                              Grouped(listing.size())),
                             listing[first.listed].name, first.reason));
 }
 
@@ -311,7 +314,9 @@ void JudgeExactness(Archive* archive) {
           "the offsets of records aren't known in {} of {} partitions: what was written twice "
           "counts twice without an id: in the definition{}",
           Grouped(loose), Grouped(archive->partitions.size()),
-          repeated == 0 ? "" : fmt::format("; {} objects start where another does", repeated));
+          repeated == 0 ? ""
+                        : "; " + Counted(repeated, "object starts where another does",
+                                         "objects start where another does"));
     }
   }
   archive->exact = archive->inexact_why.empty();
