@@ -533,7 +533,8 @@ class TimeRangeTest(ArchiveTest):
             self.assertEqual("at_least_once" not in summary, exact)
             self.assertIsNone(self.status(file)["handoff"])
             if pruned and begin and end:
-                self.assertRegex("\n".join(summary["notes"]), r"(1 object is|\d objects are) outside the range")
+                self.assertRegex("\n".join(summary["notes"]),
+                                 r"(1 object is|\d objects are) outside the range")
         self.assertRegex(summary["range"], r"^times \[2026-03-02T07:41:00.*, 2026-03-02T07:49:00")
 
     def test_firehose_by_the_arrival_of_the_oldest(self):
