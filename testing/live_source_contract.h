@@ -22,6 +22,7 @@
 
 #include "murmur/source.h"
 #include "testing/hang.h"
+#include "testing/stop_inside.h"
 
 namespace murmur {
 
@@ -268,51 +269,27 @@ class LiveSourceContract : public testing::TestWithParam<LiveCase> {
     EXPECT_EQ(reading->batch.rows, 0u);
   }
 
-  // Reads all that comes; what a Read gives that began after the stop is an error.
-  static Status ReadUntilStopped(LiveSource* source, const Split& split, const Position& after,
-                                 const std::stop_token& stop) {
-    MURMUR_ASSIGN(const auto stream, source->Open(
-                                         split, after, Fields(), [] {}, stop));
-    RecordBatch batch(Fields());
-    for (;;) {
-      const bool is_stopped = stop.stop_requested();
-      const auto state = stream->Read(stop, &batch);
-      EXPECT_FALSE(is_stopped && state.ok()) << "a Read behind a stop";
-      if (!state.ok()) {
-        EXPECT_EQ(batch.rows, 0u);
-        return state.status();
-      }
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
-  }
-
   void AStopInsideACallEndsIt() {
     fixture_->Append(0, Ids(0, 100));
     const std::vector<Split> splits = Splits();
     const PositionMap begin = Begin();
     const Split split = SplitOf(0);
-    using Call = std::function<Status(LiveSource*, std::stop_token)>;
-    const std::pair<const char*, Call> calls[] = {
+    const std::vector<StoppableCall<LiveSource>> calls = {
         {"CaptureHandoff", [](auto* s, auto stop) { return s->CaptureHandoff(stop).status(); }},
         {"Splits", [](auto* s, auto stop) { return s->Splits(stop).status(); }},
         {"Begin", [&](auto* s, auto stop) { return s->Begin(splits, {}, stop).status(); }},
         {"Ends", [&](auto* s, auto stop) { return s->Ends(splits, stop).status(); }},
         {"Reach", [&](auto* s, auto stop) { return s->Reach(begin, stop).status(); }},
-        {"Read",
-         [&](auto* s, auto stop) { return ReadUntilStopped(s, split, begin.at(split.id), stop); }}};
+        {"Read", [&](auto* s, auto stop) -> Status {
+           const Position& after = begin.at(split.id);
+           MURMUR_ASSIGN(const auto stream, s->Open(
+                                                split, after, Fields(), [] {}, stop));
+           return ReadUntilStopped(stream.get(), Fields(), stop);
+         }}};
     std::vector<std::unique_ptr<LiveSource>> sources;
-    for (size_t i = 0; i < std::size(calls); ++i) sources.push_back(fixture_->MakeSource());
-    const auto hang = fixture_->BeginHang();
-    if (hang == nullptr) return;
-    int inside = 0;
-    for (size_t i = 0; i < std::size(calls); ++i) {
-      const auto stopped =
-          StopInside([&](std::stop_token stop) { return calls[i].second(sources[i].get(), stop); });
-      EXPECT_LT(stopped.took, kStopMax) << calls[i].first;
-      EXPECT_EQ(stopped.status.code(), stopped.was_inside ? Code::kCancelled : Code::kOk)
-          << calls[i].first << ": " << stopped.status.ToString();
-      inside += stopped.was_inside ? 1 : 0;
-    }
+    for (size_t i = 0; i < calls.size(); ++i) sources.push_back(fixture_->MakeSource());
+    const int inside = StopInsideEach(calls, sources, fixture_.get());
+    if (inside < 0) return;
     EXPECT_GE(inside, 3) << "splits, ends and a read wait, at least";
   }
 

@@ -25,6 +25,7 @@
 #include "murmur/source.h"
 #include "murmur/state.h"
 #include "testing/hang.h"
+#include "testing/stop_inside.h"
 
 namespace murmur {
 
@@ -255,53 +256,30 @@ class SnapshotSourceContract : public testing::TestWithParam<SourceCase> {
     EXPECT_EQ(batch.rows, 0u);
   }
 
-  // Reads all that comes; what a Read gives that began after the stop is an error.
-  static Status ReadUntilStopped(SnapshotSource* source, const Split& split,
-                                 const std::stop_token& stop) {
-    const Projection projection = AllFields();
-    MURMUR_ASSIGN(const auto stream, source->Open(split, {}, projection, stop));
-    RecordBatch batch(projection);
-    for (;;) {
-      const bool is_stopped = stop.stop_requested();
-      const auto state = stream->Read(stop, &batch);
-      EXPECT_FALSE(is_stopped && state.ok()) << "a Read behind a stop";
-      if (!state.ok()) {
-        EXPECT_EQ(batch.rows, 0u);
-        return state.status();
-      }
-      if (*state == ReadState::kEnd) return {};
-    }
-  }
-
   void AStopInsideACallEndsIt() {
     const ScanPlan plan = Scan();
+    const Projection projection = AllFields();
     SnapshotSource::ProgressMap progress;
     for (const Split& split : plan.splits) progress[split.id].done = true;
-    using Call = std::function<Status(SnapshotSource*, std::stop_token)>;
-    const std::pair<const char*, Call> calls[] = {
+    const std::vector<StoppableCall<SnapshotSource>> calls = {
         {"CaptureHandoff", [](auto* s, auto stop) { return s->CaptureHandoff(stop).status(); }},
         {"Scan", [](auto* s, auto stop) { return s->Scan(stop).status(); }},
         {"Resume", [&](auto* s, auto stop) { return s->Resume(plan, stop); }},
         {"WhyNoBefore", [](auto* s, auto stop) { return s->WhyNoBefore(stop).status(); }},
-        {"Read", [&](auto* s, auto stop) { return ReadUntilStopped(s, plan.splits.at(0), stop); }},
+        {"Read",
+         [&](auto* s, auto stop) -> Status {
+           MURMUR_ASSIGN(const auto stream, s->Open(plan.splits.at(0), {}, projection, stop));
+           return ReadUntilStopped(stream.get(), projection, stop);
+         }},
         {"More", [&](auto* s, auto stop) { return s->More(plan, progress, stop).status(); }},
         {"Finish", [&](auto* s, auto stop) { return s->Finish(plan, progress, stop).status(); }}};
     std::vector<std::unique_ptr<SnapshotSource>> sources;
-    for (size_t i = 0; i < std::size(calls); ++i) {
+    for (size_t i = 0; i < calls.size(); ++i) {
       sources.push_back(fixture_->MakeSource());
       ASSERT_EQ(sources.back()->Resume(plan, {}), Status());
     }
-    const auto hang = fixture_->BeginHang();
-    if (hang == nullptr) return;
-    int inside = 0;
-    for (size_t i = 0; i < std::size(calls); ++i) {
-      const auto stopped =
-          StopInside([&](std::stop_token stop) { return calls[i].second(sources[i].get(), stop); });
-      EXPECT_LT(stopped.took, kStopMax) << calls[i].first;
-      EXPECT_EQ(stopped.status.code(), stopped.was_inside ? Code::kCancelled : Code::kOk)
-          << calls[i].first << ": " << stopped.status.ToString();
-      inside += stopped.was_inside ? 1 : 0;
-    }
+    const int inside = StopInsideEach(calls, sources, fixture_.get());
+    if (inside < 0) return;
     EXPECT_GE(inside, 2) << "a scan and a read wait, at least";
   }
 

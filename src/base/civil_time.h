@@ -13,7 +13,10 @@
 namespace murmur {
 
 inline constexpr int64_t kMicrosPerSecond = 1000000;
-inline constexpr int64_t kMicrosPerDay = 86400 * kMicrosPerSecond;
+inline constexpr int64_t kMicrosPerMinute = 60 * kMicrosPerSecond;
+inline constexpr int64_t kMicrosPerHour = 60 * kMicrosPerMinute;
+inline constexpr int64_t kMicrosPerDay = 24 * kMicrosPerHour;
+inline constexpr int64_t kSecondsPerDay = kMicrosPerDay / kMicrosPerSecond;
 
 // Finite times lie within ± this limit, about the years -290307 to 294246: there 64 bits end, and
 // there lie the numbers that PostgreSQL's and Debezium's infinities are written as.
@@ -88,10 +91,10 @@ constexpr int QuarterOf(int64_t micros) noexcept { return (DateOf(micros).month 
 constexpr int MonthOf(int64_t micros) noexcept { return DateOf(micros).month; }
 constexpr int DayOfMonth(int64_t micros) noexcept { return DateOf(micros).day; }
 constexpr int HourOf(int64_t micros) noexcept {
-  return static_cast<int>(MicrosOfDay(micros) / (3600 * kMicrosPerSecond));
+  return static_cast<int>(MicrosOfDay(micros) / kMicrosPerHour);
 }
 constexpr int MinuteOf(int64_t micros) noexcept {
-  return static_cast<int>(MicrosOfDay(micros) / (60 * kMicrosPerSecond) % 60);
+  return static_cast<int>(MicrosOfDay(micros) / kMicrosPerMinute % 60);
 }
 // Whole seconds, 0 to 59.
 constexpr int SecondOf(int64_t micros) noexcept {

@@ -1,7 +1,6 @@
 #include "base/decimal.h"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
@@ -10,29 +9,9 @@
 namespace murmur {
 namespace {
 
-constexpr int kDigitsMax = kDecimalDigitsMax;
 constexpr int kExponentMax = 100000;
 
-using UInt128 = unsigned __int128;
-
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
-
-constexpr Int128 PowerOf10(int exponent) {
-  Int128 power = 1;
-  for (; exponent > 0; --exponent) power *= 10;
-  return power;
-}
-constexpr auto kPowers = [] {
-  std::array<Int128, kDigitsMax + 1> powers{};
-  for (int i = 0; i <= kDigitsMax; ++i) powers[static_cast<size_t>(i)] = PowerOf10(i);
-  return powers;
-}();
-
-bool Fits(Int128 v) { return v < kPowers[kDigitsMax] && v > -kPowers[kDigitsMax]; }
-
-UInt128 Magnitude(Int128 v) {
-  return v < 0 ? 0 - static_cast<UInt128>(v) : static_cast<UInt128>(v);
-}
 
 // A sign and 256 bits: the product of any two decimals, and any two brought to one scale, fit.
 class Wide {
@@ -87,8 +66,8 @@ class Wide {
   DecimalResult ToDecimal(int scale) const {
     Wide rest = *this;
     for (int at = scale; at >= 0; --at) {
-      if (rest.high_ == 0 && rest.low_ < static_cast<UInt128>(kPowers[kDigitsMax]) &&
-          at <= kDigitsMax) {
+      if (rest.high_ == 0 && rest.low_ < static_cast<UInt128>(PowerOfTen(kDecimalDigitsMax)) &&
+          at <= kDecimalDigitsMax) {
         const auto unscaled = static_cast<Int128>(rest.low_);
         return {.value = {negative_ ? -unscaled : unscaled, at}};
       }
@@ -126,15 +105,15 @@ class Wide {
 // Both at the larger of the two scales.
 std::pair<Wide, Wide> Align(Decimal a, Decimal b) {
   const int scale = std::max(a.scale, b.scale);
-  return {Wide::Product(a.unscaled, kPowers[static_cast<size_t>(scale - a.scale)]),
-          Wide::Product(b.unscaled, kPowers[static_cast<size_t>(scale - b.scale)])};
+  return {Wide::Product(a.unscaled, PowerOfTen(scale - a.scale)),
+          Wide::Product(b.unscaled, PowerOfTen(scale - b.scale))};
 }
 
 // The same in 128 bits; false: they don't hold it.
 bool AlignNarrow(Decimal* a, Decimal* b) {
   Decimal* coarse = a->scale < b->scale ? a : b;
   const int scale = std::max(a->scale, b->scale);
-  const Int128 power = kPowers[static_cast<size_t>(scale - coarse->scale)];
+  const Int128 power = PowerOfTen(scale - coarse->scale);
   coarse->scale = scale;
   return !__builtin_mul_overflow(coarse->unscaled, power, &coarse->unscaled);
 }
@@ -153,8 +132,7 @@ std::string FormatInt128(Int128 v) { return FormatDecimal(v, 0); }
 
 std::string FormatDecimal(Int128 unscaled, int scale) {
   const bool negative = unscaled < 0;
-  auto rest = static_cast<unsigned __int128>(unscaled);
-  if (negative) rest = -rest;
+  UInt128 rest = Magnitude(unscaled);
   std::string digits;
   for (int written = 0; rest != 0 || written <= scale; ++written) {
     if (scale > 0 && written == scale) digits += '.';
@@ -189,7 +167,7 @@ bool ParseDecimal(std::string_view text, Int128* unscaled, int* scale) {
       continue;
     }
     digits = value == 0 ? 1 : digits + zeros + 1;
-    if (digits > kDigitsMax) return false;
+    if (digits > kDecimalDigitsMax) return false;
     if (value != 0) {
       for (; zeros > 0; --zeros) value *= 10;
     }
@@ -217,10 +195,10 @@ bool ParseDecimal(std::string_view text, Int128* unscaled, int* scale) {
   // value * 10^(zeros - decimals + exponent)
   int power = zeros - decimals + exponent;
   for (; power > 0; --power) {
-    if (++digits > kDigitsMax) return false;
+    if (++digits > kDecimalDigitsMax) return false;
     value *= 10;
   }
-  if (-power > kDigitsMax) return false;
+  if (-power > kDecimalDigitsMax) return false;
   *unscaled = negative ? -value : value;
   *scale = -power;
   return true;
@@ -253,14 +231,15 @@ bool Rescale(Int128 unscaled, int from, int to, Int128* out) {
     if (__builtin_mul_overflow(unscaled, Int128{10}, &unscaled)) return false;
   }
   *out = unscaled;
-  return Fits(unscaled);
+  return FitsDecimal(unscaled);
 }
 
 DecimalResult AddDecimals(Decimal a, Decimal b) {
   Decimal x = a;
   Decimal y = b;
   Int128 sum;
-  if (AlignNarrow(&x, &y) && !__builtin_add_overflow(x.unscaled, y.unscaled, &sum) && Fits(sum)) {
+  if (AlignNarrow(&x, &y) && !__builtin_add_overflow(x.unscaled, y.unscaled, &sum) &&
+      FitsDecimal(sum)) {
     return {.value = {sum, x.scale}};
   }
   const auto [wide_a, wide_b] = Align(a, b);
@@ -270,8 +249,8 @@ DecimalResult AddDecimals(Decimal a, Decimal b) {
 DecimalResult MultiplyDecimals(Decimal a, Decimal b) {
   const int scale = a.scale + b.scale;
   Int128 product;
-  if (scale <= kDigitsMax && !__builtin_mul_overflow(a.unscaled, b.unscaled, &product) &&
-      Fits(product)) {
+  if (scale <= kDecimalDigitsMax && !__builtin_mul_overflow(a.unscaled, b.unscaled, &product) &&
+      FitsDecimal(product)) {
     return {.value = {product, scale}};
   }
   return Wide::Product(a.unscaled, b.unscaled).ToDecimal(scale);
@@ -311,25 +290,25 @@ bool RoundDecimal(Decimal v, int64_t digits, Rounding rounding, Decimal* out) {
   const int64_t dropped = v.scale - digits;
   Int128 quotient = 0;
   Int128 rest = v.unscaled;
-  if (dropped <= kDigitsMax) {
-    quotient = v.unscaled / kPowers[static_cast<size_t>(dropped)];
-    rest = v.unscaled % kPowers[static_cast<size_t>(dropped)];
+  if (dropped <= kDecimalDigitsMax) {
+    quotient = v.unscaled / PowerOfTen(dropped);
+    rest = v.unscaled % PowerOfTen(dropped);
   }
   const bool negative = v.unscaled < 0;
   bool away = rest != 0 && (rounding == Rounding::kFloor ? negative : !negative);
   if (rounding == Rounding::kHalfAwayFromZero) {
-    away = dropped <= kDigitsMax &&
-           Magnitude(rest) * 2 >= static_cast<UInt128>(kPowers[static_cast<size_t>(dropped)]);
+    away = dropped <= kDecimalDigitsMax &&
+           Magnitude(rest) * 2 >= static_cast<UInt128>(PowerOfTen(dropped));
   }
   if (away) quotient += negative ? -1 : 1;
   if (quotient == 0) {
     *out = {};
     return true;
   }
-  if (digits < -kDigitsMax) return false;
-  const Int128 power = digits < 0 ? kPowers[static_cast<size_t>(-digits)] : 1;
+  if (digits < -kDecimalDigitsMax) return false;
+  const Int128 power = digits < 0 ? PowerOfTen(-digits) : 1;
   *out = {0, digits < 0 ? 0 : static_cast<int>(digits)};
-  return !__builtin_mul_overflow(quotient, power, &out->unscaled) && Fits(out->unscaled);
+  return !__builtin_mul_overflow(quotient, power, &out->unscaled) && FitsDecimal(out->unscaled);
 }
 
 double NearestDouble(Int128 unscaled, int scale) {
@@ -339,7 +318,7 @@ double NearestDouble(Int128 unscaled, int scale) {
   constexpr int kExactPowers = 22;
   if (unscaled <= kExact && unscaled >= -kExact && scale <= kExactPowers) {
     return static_cast<double>(static_cast<int64_t>(unscaled)) /
-           static_cast<double>(kPowers[static_cast<size_t>(scale)]);
+           static_cast<double>(PowerOfTen(scale));
   }
   const std::string text = FormatDecimal(unscaled, scale);
   double v = 0;

@@ -1,12 +1,39 @@
-// Small exact helpers for decimals: an Int128 and a scale (digits behind the point).
+// Small exact helpers for decimals, an Int128 and a scale (digits behind the point), and for the
+// numbers of cells.
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
 #include "murmur/record.h"
 
 namespace murmur {
+
+__extension__ using UInt128 = unsigned __int128;
+
+inline constexpr int kDecimalDigitsMax = 38;  // digits of a decimal, and of its fraction
+
+namespace decimal_internal {
+inline constexpr auto kPowersOfTen = [] {
+  std::array<Int128, kDecimalDigitsMax + 1> powers{1};
+  for (size_t i = 1; i < powers.size(); ++i) powers[i] = powers[i - 1] * 10;
+  return powers;
+}();
+}  // namespace decimal_internal
+
+// 10^exponent. REQUIRES: 0 <= exponent <= kDecimalDigitsMax
+constexpr Int128 PowerOfTen(int64_t exponent) noexcept {
+  return decimal_internal::kPowersOfTen[static_cast<size_t>(exponent)];
+}
+// Whether it has no more than kDecimalDigitsMax digits.
+constexpr bool FitsDecimal(Int128 v) noexcept {
+  return v < PowerOfTen(kDecimalDigitsMax) && v > -PowerOfTen(kDecimalDigitsMax);
+}
+constexpr UInt128 Magnitude(Int128 v) noexcept {
+  return v < 0 ? 0 - static_cast<UInt128>(v) : static_cast<UInt128>(v);
+}
 
 // 1250, scale 2 → 125, scale 1. Zero gets scale 0.
 void StripTrailingZeros(Int128* unscaled, int* scale);
@@ -20,8 +47,6 @@ bool ParseDecimal(std::string_view text, Int128* unscaled, int* scale);
 bool DecimalEqualsDouble(Int128 unscaled, int scale, double d);
 // *out = unscaled / 10^from at scale `to`; false if digits would be lost, or it has more than 38.
 bool Rescale(Int128 unscaled, int from, int to, Int128* out);
-
-inline constexpr int kDecimalDigitsMax = 38;  // digits of a decimal, and of its fraction
 
 // unscaled / 10^scale. |unscaled| < 10^38, 0 <= scale <= 38.
 struct Decimal {
@@ -52,5 +77,23 @@ bool RoundDecimal(Decimal v, int64_t digits, Rounding rounding, Decimal* out);
 double NearestDouble(Int128 unscaled, int scale);
 // The shortest decimal that reads back as `v`. False: not finite, or it does not fit.
 bool ShortestDecimal(double v, Decimal* out);
+
+// The numbers of cells. REQUIRES: cell.kind is one of kNumberKinds
+
+// The nearest double.
+inline double ToDouble(const Cell& cell) {
+  if (cell.kind == Kind::kDouble) return cell.d;
+  if (cell.kind == Kind::kInt) return static_cast<double>(cell.i);
+  return NearestDouble(cell.decimal(), cell.scale);
+}
+// The decimal; of a double the shortest. False: it has none that fits, or stands for a number that
+// has more digits (Cell::kRounded).
+inline bool ToDecimal(const Cell& cell, Decimal* out) {
+  if (cell.kind == Kind::kDouble) {
+    return (cell.flags & Cell::kRounded) == 0 && ShortestDecimal(cell.d, out);
+  }
+  *out = cell.kind == Kind::kInt ? Decimal{cell.i, 0} : Decimal{cell.decimal(), cell.scale};
+  return true;
+}
 
 }  // namespace murmur

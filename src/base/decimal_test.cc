@@ -108,5 +108,32 @@ TEST(DecimalTest, RescalingLosesNoDigitSilently) {
   EXPECT_TRUE(Rescale(0, 0, 38, &out));
 }
 
+TEST(DecimalTest, ThirtyEightDigitsFit) {
+  EXPECT_EQ(PowerOfTen(0), 1);
+  EXPECT_EQ(PowerOfTen(kDecimalDigitsMax) - 1, kMax38);
+  EXPECT_TRUE(FitsDecimal(kMax38));
+  EXPECT_TRUE(FitsDecimal(-kMax38));
+  EXPECT_FALSE(FitsDecimal(kMax38 + 1));
+  EXPECT_FALSE(FitsDecimal(-kMax38 - 1));
+  EXPECT_EQ(Magnitude(-kMax38), static_cast<UInt128>(kMax38));
+}
+
+TEST(DecimalTest, ACellIsADecimalAndADouble) {
+  const auto decimal = [](const Cell& cell) {
+    Decimal out;
+    return ToDecimal(cell, &out) ? FormatDecimal(out.unscaled, out.scale) : "none";
+  };
+  Cell rounded = Cell::Double(0.5);
+  rounded.flags = Cell::kRounded;
+  EXPECT_EQ(decimal(Cell::Int(-7)), "-7");
+  EXPECT_EQ(decimal(Cell::SmallDecimal(1250, 2)), "12.50");
+  EXPECT_EQ(decimal(Cell::Double(0.1)), "0.1");
+  EXPECT_EQ(decimal(Cell::Double(1e300)), "none");
+  EXPECT_EQ(decimal(rounded), "none");
+  EXPECT_EQ(ToDouble(Cell::Int(-7)), -7.0);
+  EXPECT_EQ(ToDouble(Cell::SmallDecimal(1250, 2)), 12.5);
+  EXPECT_EQ(ToDouble(rounded), 0.5);
+}
+
 }  // namespace
 }  // namespace murmur

@@ -103,4 +103,18 @@ std::string Shown(const Cell& cell) {
   return value + (vowel ? ", an " : ", a ") + std::string(name);
 }
 
+std::string Grouped(uint64_t n) {
+  std::string text = std::to_string(n);
+  for (size_t at = text.size(); at > 3;) text.insert(at -= 3, ",");
+  return text;
+}
+
+std::string Counted(uint64_t n, std::string_view one) {
+  return fmt::format("{} {}{}", Grouped(n), one, n == 1 ? "" : "s");
+}
+
+std::string Counted(uint64_t n, std::string_view one, std::string_view many) {
+  return fmt::format("{} {}", Grouped(n), n == 1 ? one : many);
+}
+
 }  // namespace murmur

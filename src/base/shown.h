@@ -1,7 +1,8 @@
-// Values as messages show them: short, on one line, valid UTF-8 whatever the bytes are.
+// Values and counts as messages show them: short, on one line, valid UTF-8 whatever the bytes are.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -23,6 +24,12 @@ std::string Shown(std::string_view text);
 
 // A value and what it is: 'abc', a string; 5, an integer; null.
 std::string Shown(const Cell& cell);
+
+// 1234567 → "1,234,567".
+std::string Grouped(uint64_t n);
+// "1 record", "2,000 records"; `many` where what is counted takes more than an s behind it.
+std::string Counted(uint64_t n, std::string_view one);
+std::string Counted(uint64_t n, std::string_view one, std::string_view many);
 
 // JSON text of a json value of nlohmann's. Bytes that are no UTF-8 become U+FFFD: for people and
 // programs that read, not for what is to be read back byte for byte.

@@ -60,5 +60,17 @@ TEST(ShownTest, AValueIsShownWithWhatItIs) {
   EXPECT_EQ(Shown(Cell::Json("[" + Times("1", 70))), "[" + Times("1", 59) + "…, an object or list");
 }
 
+TEST(ShownTest, CountsHaveTheirNumberAndItsGroups) {
+  EXPECT_EQ(Grouped(0), "0");
+  EXPECT_EQ(Grouped(999), "999");
+  EXPECT_EQ(Grouped(1000), "1,000");
+  EXPECT_EQ(Grouped(UINT64_MAX), "18,446,744,073,709,551,615");
+  EXPECT_EQ(Counted(0, "record"), "0 records");
+  EXPECT_EQ(Counted(1, "record"), "1 record");
+  EXPECT_EQ(Counted(1234, "dead letter"), "1,234 dead letters");
+  EXPECT_EQ(Counted(1, "directory", "directories"), "1 directory");
+  EXPECT_EQ(Counted(2, "directory", "directories"), "2 directories");
+}
+
 }  // namespace
 }  // namespace murmur

@@ -122,8 +122,8 @@ bool Compose(const Written& written, int64_t* micros) {
   if (date.day < 1 || date.day > DaysInMonth(date.year, date.month)) return false;
   const int64_t days = DaysFromCivil(date);
   if (written.weekday >= 0 && written.weekday + 1 != DayOfWeekOfDays(days)) return false;
-  const Int128 second = Int128{days} * 86400 + written.seconds - written.offset_seconds;
-  if (written.leap_second && (second + 1) % 86400 != 0) return false;
+  const Int128 second = Int128{days} * kSecondsPerDay + written.seconds - written.offset_seconds;
+  if (written.leap_second && (second + 1) % kSecondsPerDay != 0) return false;
   *micros = SaturateTime(second * kMicrosPerSecond + written.micros);
   return true;
 }

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <cctype>
 #include <charconv>
 #include <nlohmann/json.hpp>
 
@@ -55,8 +56,8 @@ void NoteUnknownFields(const Definition& definition, const RunSummary& summary) 
   const uint64_t records = summary.progress.records;
   const bool may_lie_outside = !summary.range.empty();  // what does is filtered too
   if (records > 0 && summary.filtered == records && !may_lie_outside) {
-    Note(fmt::format("  WARNING: `where: {}` refused all {} records: the answer is empty",
-                     definition.where, WithCommas(records)));
+    Note(fmt::format("  WARNING: `where: {}` refused {}: the answer is empty", definition.where,
+                     records == 1 ? "the one record" : "all " + Counted(records, "record")));
   }
 }
 
@@ -89,10 +90,9 @@ std::string SummaryAsJson(const RunSummary& summary, const Status& status) {
 
 void NoteSummary(const Definition& definition, const RunSummary& summary, const Status& status) {
   const RunProgress& p = summary.progress;
-  const std::string counted =
-      fmt::format("version {}{}: {} records, {} dead letters", summary.version,
-                  summary.range.empty() ? "" : ", " + summary.range, WithCommas(p.records),
-                  WithCommas(p.dead_letters));
+  const std::string counted = fmt::format(
+      "version {}{}: {}, {}", summary.version, summary.range.empty() ? "" : ", " + summary.range,
+      Counted(p.records, "record"), Counted(p.dead_letters, "dead letter"));
   if (summary.already_complete) {
     Note("COMPLETE already: " + counted);
   } else if (status.ok()) {
@@ -110,13 +110,13 @@ void NoteSummary(const Definition& definition, const RunSummary& summary, const 
   }
   for (const uint64_t number : summary.dropped) Note(fmt::format("  version {} dropped", number));
   if (summary.duplicates > 0) {
-    Note(fmt::format("  {} records had an id that was read already",
-                     WithCommas(summary.duplicates)));
+    Note(
+        fmt::format("  {} had an id that was read already", Counted(summary.duplicates, "record")));
   }
   if (p.dead_letters > 0) {
     const ordered_json reasons = DeadByReason(summary);
     for (const auto& [reason, count] : reasons.items()) {
-      Note(fmt::format("  {} {}", WithCommas(count.get<uint64_t>()), reason));
+      Note(fmt::format("  {} {}", Grouped(count.get<uint64_t>()), reason));
     }
     Note("  see dead-letters.jsonl in " + definition.state_path);
   }
@@ -140,21 +140,31 @@ std::string CommandOf(const char* label, const RunArguments& arguments) {
 // The same command mends what has passed by itself; else something has to change first, which the
 // error names.
 std::string HowToGoOn(Code code, bool too_many_dead, const std::string& command) {
-  constexpr char kGood[] = "What was committed is good; ";
   switch (code) {
     case Code::kCancelled:
     case Code::kAborted:
-    case Code::kUnavailable: return kGood + ("go on with: " + command);
+    case Code::kUnavailable: return "go on with: " + command;
     case Code::kNotFound:
     case Code::kPermissionDenied:
-    case Code::kResourceExhausted: return kGood + ("when that is mended, go on with: " + command);
+    case Code::kResourceExhausted: return "when that is mended, go on with: " + command;
     case Code::kFailedPrecondition:
       if (!too_many_dead) break;
-      return kGood +
-             ("to leave such records out, go on with: " + command + " --max-errors unlimited");
+      return "to leave such records out, go on with: " + command + " --max-errors unlimited";
     default: break;
   }
-  return kGood + std::string("the same command fails again until that is mended");
+  return "the same command fails again until that is mended";
+}
+
+// Whether this run or one before it is known to have committed something of the version. What a
+// run has read it may not have committed.
+bool HasCommitted(const RunProgress& p) {
+  return p.commits_this_run > 0 || p.records > p.records_this_run || p.bytes > p.bytes_this_run;
+}
+
+std::string AfterFailure(const RunProgress& p, std::string how_to_go_on) {
+  if (HasCommitted(p)) return "What was committed is good; " + how_to_go_on;
+  how_to_go_on[0] = static_cast<char>(std::toupper(how_to_go_on[0]));
+  return how_to_go_on;
 }
 
 // What bootstrap and replay have in common: run, progress, summary.
@@ -188,8 +198,8 @@ int BuildVerb(const RunArguments& arguments, const Definition& definition, const
         max_errors->value_or(definition.max_errors.value_or(live ? kUnlimited : 0));
     // Where none counts, leaving out the others leads nowhere.
     const RunProgress& p = summary.progress;
-    Note(HowToGoOn(status.code(), p.dead_letters > allowed && p.records > 0,
-                   CommandOf(label, arguments)));
+    Note(AfterFailure(p, HowToGoOn(status.code(), p.dead_letters > allowed && p.records > 0,
+                                   CommandOf(label, arguments))));
   }
   return code;
 }

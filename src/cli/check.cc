@@ -83,8 +83,8 @@ std::string DescribeSample(const std::shared_ptr<const Pipeline>& pipeline) {
   }
   if (!sample.ok()) return fmt::format("the source: {}\n", Escaped(sample.status().message()));
   const uint64_t records = sample->looked_at + sample->undecodable;
-  std::string text = fmt::format("the first {} record{}: {} would count\n", WithCommas(records),
-                                 records == 1 ? "" : "s", WithCommas(sample->counted));
+  std::string text = fmt::format("the first {}: {} would count\n", Counted(records, "record"),
+                                 Grouped(sample->counted));
   for (const AbsentField& field : sample->absent) {
     text += fmt::format("  WARNING: {}\n", DescribeAbsent(field, sample->looked_at));
   }
@@ -92,8 +92,9 @@ std::string DescribeSample(const std::shared_ptr<const Pipeline>& pipeline) {
     text += "  WARNING: `where` refused all of them\n";
   }
   if (sample->dead > 0) {
-    text += fmt::format("  WARNING: {} would be dead letters; the first: {}\n",
-                        WithCommas(sample->dead), Escaped(sample->first_dead));
+    text += fmt::format("  WARNING: {}; the first: {}\n",
+                        Counted(sample->dead, "would be a dead letter", "would be dead letters"),
+                        Escaped(sample->first_dead));
   }
   return text;
 }

@@ -122,11 +122,12 @@ void AddVersionVerbs(CLI::App* app, VersionArguments* arguments, Verb* verb) {
 }
 
 int ReportBug(const char* what) {
-  return Report(Status(Code::kInternal,
-                       fmt::format("unexpected: {}\nThis is a bug of Murmur, not of your data: "
-                                   "please report it, with the definition and this message. What "
-                                   "was committed is good.",
-                                   what)));
+  return Report(
+      Status(Code::kInternal,
+             fmt::format("unexpected: {}\nThis is a bug of Murmur, not of your data: "
+                         "please report it, with the definition and this message. Whatever "
+                         "was committed is good.",
+                         what)));
 }
 
 // An exception in a thread of its own passes no catch.

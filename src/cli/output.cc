@@ -57,14 +57,6 @@ int Report(const Status& status) {
   return status.code() == Code::kInvalidArgument ? kExitUsage : kExitFailed;
 }
 
-std::string WithCommas(uint64_t n) {
-  std::string text = std::to_string(n);
-  for (auto at = static_cast<ptrdiff_t>(text.size()) - 3; at > 0; at -= 3) {
-    text.insert(static_cast<size_t>(at), ",");
-  }
-  return text;
-}
-
 int ReportUsage(const Status& status) {
   Report(status);
   return kExitUsage;

@@ -21,8 +21,7 @@ void Note(std::string_view line);  // a line on standard error
 
 bool StderrIsTerminal();
 
-// 1234567 → "1,234,567"; 1.31 GB; 9.1 M; 1:02:03.
-std::string WithCommas(uint64_t n);
+// 1.31 GB; 9.1 M; 1:02:03.
 std::string Bytes(uint64_t n);
 std::string Rate(double per_second);
 std::string Duration(double seconds);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "base/shown.h"
 #include "cli/output.h"
 
 namespace murmur::cli {
@@ -28,7 +29,7 @@ std::string ProgressLine::Text(const RunProgress& p) const {
     text += fmt::format("  {:3d} %  {} of {}", bytes * 100 / p.bytes_total, Bytes(bytes),
                         Bytes(p.bytes_total));
   }
-  text += fmt::format("  {} records", WithCommas(p.records));
+  text += "  " + Counted(p.records, "record");
   if (p.seconds > 0) {
     text += "  " + Rate(static_cast<double>(p.records_this_run) / p.seconds);
   }
@@ -36,8 +37,8 @@ std::string ProgressLine::Text(const RunProgress& p) const {
   if (p.bytes_total > p.bytes && bytes_rate > 0) {
     text += "  ETA " + Duration(static_cast<double>(p.bytes_total - p.bytes) / bytes_rate);
   }
-  if (p.lag_records) text += fmt::format("  {} behind", WithCommas(*p.lag_records));
-  if (p.dead_letters > 0) text += fmt::format("  {} dead letters", WithCommas(p.dead_letters));
+  if (p.lag_records) text += fmt::format("  {} behind", Grouped(*p.lag_records));
+  if (p.dead_letters > 0) text += "  " + Counted(p.dead_letters, "dead letter");
   return text;
 }
 

@@ -81,8 +81,8 @@ std::string ShownUnknown(const nlohmann::ordered_json& fields) {
   std::string text;
   for (const auto& field : fields) {
     text += fmt::format(
-        "{}{} (no value in {} records{})", text.empty() ? "" : ", ",
-        field.at("name").get<std::string>(), field.at("records").get<uint64_t>(),
+        "{}{} (no value in {}{})", text.empty() ? "" : ", ", field.at("name").get<std::string>(),
+        Counted(field.at("records").get<uint64_t>(), "record"),
         field.contains("did_you_mean")
             ? fmt::format("; did you mean '{}'?", field["did_you_mean"].get<std::string>())
             : "");

@@ -18,10 +18,6 @@ using nlohmann::ordered_json;
 
 constexpr uint64_t kFindingsShown = 100;
 
-std::string Plural(uint64_t n, const char* what) {
-  return fmt::format("{} {}{}", WithCommas(n), what, n == 1 ? "" : "s");
-}
-
 bool IsOfRow(size_t kind) { return kind <= static_cast<size_t>(VerifyFinding::Kind::kGhostRow); }
 
 // "2 missing rows, 1 wrong key"; the kinds that there are.
@@ -31,7 +27,7 @@ std::string CountsAsText(const VerifyCounts& counts) {
     if (counts.findings[kind] == 0) continue;
     std::string name(VerifyFindingName(static_cast<VerifyFinding::Kind>(kind)));
     std::replace(name.begin(), name.end(), '_', ' ');
-    text += (text.empty() ? "" : ", ") + Plural(counts.findings[kind], name.c_str());
+    text += (text.empty() ? "" : ", ") + Counted(counts.findings[kind], name);
   }
   return text;
 }
@@ -93,11 +89,11 @@ std::string SummaryAsJson(const VerifySummary& summary) {
 }
 
 std::string SummaryAsText(const VerifySummary& summary) {
-  std::string text = fmt::format("version {}: {}", summary.version, Plural(summary.keys, "key"));
+  std::string text = fmt::format("version {}: {}", summary.version, Counted(summary.keys, "key"));
   if (summary.rows_checked) {
-    text += fmt::format(", {}", Plural(summary.rows, "row"));
+    text += fmt::format(", {}", Counted(summary.rows, "row"));
     if (summary.rows_compared) {
-      text += fmt::format(", {} of them counted", WithCommas(summary.rows_counted));
+      text += fmt::format(", {} of them counted", Grouped(summary.rows_counted));
     }
   }
   const std::string found = CountsAsText(summary.found);
@@ -109,7 +105,7 @@ std::string SummaryAsText(const VerifySummary& summary) {
   text += "\n";
   if (summary.unsure_rows > 0) {
     text += fmt::format("{} could not be compared: they changed each time\n",
-                        Plural(summary.unsure_rows, "row"));
+                        Counted(summary.unsure_rows, "row"));
   }
   for (const std::string& note : summary.notes) text += note + "\n";
   return text;
@@ -122,7 +118,7 @@ Status Write(const VerifySummary& summary, Format format) {
   }
   const uint64_t not_shown = summary.found.total() - summary.findings.size();
   if (not_shown > 0 && format != Format::kJson) {
-    text += fmt::format("… and {} more; --all shows them\n", WithCommas(not_shown));
+    text += fmt::format("… and {} more; --all shows them\n", Grouped(not_shown));
   }
   text += format == Format::kJson ? SummaryAsJson(summary) : SummaryAsText(summary);
   return WriteStdout(text);

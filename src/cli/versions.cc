@@ -42,12 +42,12 @@ ordered_json AsJson(const VersionRow& row) {
 }
 
 std::string AsLine(const VersionRow& row) {
-  std::string line =
-      fmt::format("{} {:>3}  {:<9} {:<9} {:>15} records  {}  {}", row.serving ? "*" : " ",
-                  row.info.number, StatusOf(row), row.info.mode, WithCommas(row.records),
-                  FormatTime(row.info.created), row.info.source);
+  std::string line = fmt::format(
+      "{} {:>3}  {:<9} {:<9} {:>15} {:<7}  {}  {}", row.serving ? "*" : " ", row.info.number,
+      StatusOf(row), row.info.mode, Grouped(row.records), row.records == 1 ? "record" : "records",
+      FormatTime(row.info.created), row.info.source);
   if (!row.info.range.empty()) line += "  " + row.info.range;
-  if (row.dead_letters > 0) line += fmt::format("  {} dead letters", WithCommas(row.dead_letters));
+  if (row.dead_letters > 0) line += "  " + Counted(row.dead_letters, "dead letter");
   if (row.info.status != VersionStatus::kComplete) {
     line += fmt::format("  {} of {} splits", row.splits_done, row.splits_total);
   }

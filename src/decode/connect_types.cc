@@ -14,12 +14,6 @@ namespace {
 using nlohmann::json;
 using Form = ConnectType::Form;
 
-const Int128 kDecimalLimit = [] {
-  Int128 limit = 1;
-  for (int i = 0; i < kDecimalDigitsMax; ++i) limit *= 10;
-  return limit;
-}();
-
 constexpr std::pair<std::string_view, Form> kForms[] = {
     {"org.apache.kafka.connect.data.Decimal", Form::kDecimal},
     {"io.debezium.data.VariableScaleDecimal", Form::kVariableDecimal},
@@ -100,11 +94,10 @@ std::optional<Int128> UnscaledOf(std::string_view bytes) {
   const char sign = negative ? '\xFF' : '\0';
   while (bytes.size() > sizeof(Int128) && bytes.front() == sign) bytes.remove_prefix(1);
   if (bytes.size() > sizeof(Int128)) return std::nullopt;
-  unsigned __int128 value = negative ? ~static_cast<unsigned __int128>(0) : 0;
+  UInt128 value = negative ? ~UInt128{0} : 0;
   for (const char byte : bytes) value = value << 8 | static_cast<unsigned char>(byte);
   const auto unscaled = static_cast<Int128>(value);
-  if ((unscaled < 0) != negative) return std::nullopt;
-  if (unscaled >= kDecimalLimit || unscaled <= -kDecimalLimit) return std::nullopt;
+  if ((unscaled < 0) != negative || !FitsDecimal(unscaled)) return std::nullopt;
   return unscaled;
 }
 

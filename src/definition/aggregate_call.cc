@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/shown.h"
+#include "base/trim.h"
 #include "definition/problems.h"
 #include "expression/expression.h"
 #include "expression/lexer.h"
@@ -15,15 +17,9 @@ struct Piece {
   std::string_view text;
 };
 
-Piece Trim(Piece piece) {
-  while (!piece.text.empty() && (piece.text.front() == ' ' || piece.text.front() == '\n')) {
-    piece.text.remove_prefix(1);
-    ++piece.offset;
-  }
-  while (!piece.text.empty() && (piece.text.back() == ' ' || piece.text.back() == '\n')) {
-    piece.text.remove_suffix(1);
-  }
-  return piece;
+Piece Trimmed(Piece piece) {
+  const std::string_view text = Trim(piece.text, " \n");
+  return {piece.offset + static_cast<size_t>(text.data() - piece.text.data()), text};
 }
 
 // The pieces between commas that no quote and no bracket encloses; trimmed.
@@ -36,7 +32,7 @@ std::vector<Piece> SplitArguments(Piece arguments) {
   for (size_t i = 0; i <= text.size(); ++i) {
     const char c = i == text.size() ? ',' : text[i];
     if (i == text.size() || (c == ',' && depth == 0 && quote == 0)) {
-      pieces.push_back(Trim({arguments.offset + start, text.substr(start, i - start)}));
+      pieces.push_back(Trimmed({arguments.offset + start, text.substr(start, i - start)}));
       start = i + 1;
     } else if (quote != 0) {
       if (c == quote) quote = 0;
@@ -97,9 +93,9 @@ bool AddParameter(const MonoidFunction& function, Piece piece, size_t position, 
                   MonoidParams* parameters, std::string* error) {
   std::string name;
   const size_t equals = piece.text.find('=');
-  if (equals != std::string_view::npos && IsWord(Trim({0, piece.text.substr(0, equals)}).text)) {
-    name = Trim({0, piece.text.substr(0, equals)}).text;
-    piece = Trim({piece.offset + equals + 1, piece.text.substr(equals + 1)});
+  if (equals != std::string_view::npos && IsWord(Trimmed({0, piece.text.substr(0, equals)}).text)) {
+    name = Trimmed({0, piece.text.substr(0, equals)}).text;
+    piece = Trimmed({piece.offset + equals + 1, piece.text.substr(equals + 1)});
     *named = true;
   } else if (*named || position >= function.parameters.size()) {
     *error = fmt::format(
@@ -141,9 +137,9 @@ std::string AggregateSpec::ToString() const {
 bool ParseAggregateCall(std::string_view call, std::string_view where, AggregateSpec* spec,
                         CallOffsets* offsets, std::vector<Problem>* problems) {
   const std::string place(where);
-  const Piece whole = Trim({0, call});
+  const Piece whole = Trimmed({0, call});
   const size_t open = std::min(whole.text.find('('), whole.text.size());
-  const Piece name = Trim({whole.offset, whole.text.substr(0, open)});
+  const Piece name = Trimmed({whole.offset, whole.text.substr(0, open)});
   const bool has_arguments = open < whole.text.size();
   if (!IsWord(name.text) || (has_arguments && whole.text.back() != ')')) {
     problems->push_back(
@@ -182,8 +178,9 @@ void CheckAggregate(const AggregateSpec& spec, std::string_view where, const Cal
   if (spec.expressions.size() != function->expressions) {
     problems->push_back(
         {place, 0, spec.ToString(),
-         fmt::format("{} arguments where {} are needed; expected {}", spec.expressions.size(),
-                     function->expressions, function->usage)});
+         fmt::format("{} where {} {} needed; expected {}",
+                     Counted(spec.expressions.size(), "argument"), function->expressions,
+                     function->expressions == 1 ? "is" : "are", function->usage)});
     return;
   }
   for (const auto& [name, value] : spec.parameters) {

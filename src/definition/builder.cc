@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/trim.h"
 #include "definition/column_type.h"
 #include "definition/problems.h"
 #include "expression/expression.h"
@@ -9,12 +10,6 @@
 
 namespace murmur {
 namespace {
-
-std::string_view Trim(std::string_view text) {
-  while (text.starts_with(' ')) text.remove_prefix(1);
-  while (text.ends_with(' ')) text.remove_suffix(1);
-  return text;
-}
 
 // "name = expression", or a bare field.
 KeyPart ParseKeyPart(std::string_view text) {

@@ -6,15 +6,10 @@
 
 #include "base/decimal.h"
 #include "base/time_text.h"
+#include "base/trim.h"
 
 namespace murmur {
 namespace {
-
-std::string_view Trim(std::string_view text) {
-  while (text.starts_with(' ')) text.remove_prefix(1);
-  while (text.ends_with(' ')) text.remove_suffix(1);
-  return text;
-}
 
 // The number that is the whole of `text`.
 std::optional<int> ParseNumber(std::string_view text) {

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/civil_time.h"
+#include "base/shown.h"
 #include "base/time_text.h"
 #include "definition/column_type.h"
 #include "definition/problems.h"
@@ -134,9 +135,9 @@ std::string DescribeFunction(const AggregateSpec& spec, const MonoidFunction& fu
         parameter("half_life", "1d"));
   }
   if (spec.function == "topk" && spec.parameters.contains("k")) {
-    return fmt::format(
-        "The {} most frequent values; the true count is between count and count + error.",
-        parameter("k", ""));
+    const std::string k = parameter("k", "");
+    return fmt::format("The {}; the true count is between count and count + error.",
+                       k == "1" ? "most frequent value" : k + " most frequent values");
   }
   return function.description;
 }
@@ -222,9 +223,9 @@ std::string DescribeTable(const Definition& definition) {
   }
   out += fmt::format("a change: {}\n", kChanges[static_cast<size_t>(definition.on_change)]);
   const std::string ledger =
-      fmt::format("ledger: {} of each row is kept, about {} bytes and the primary key",
+      fmt::format("ledger: {} of each row is kept, about {} and the primary key",
                   keeps_rows ? "the fields read" : "a mark",
-                  keeps_rows ? 8 * FieldsOf(definition).size() + 1 : 1);
+                  Counted(keeps_rows ? 8 * FieldsOf(definition).size() + 1 : 1, "byte"));
   const bool may_cut = ScansTable(definition) && definition.method != MethodChoice::kLedger;
   if (!may_cut || !WhyNotCut(definition).empty()) {
     out += fmt::format("method: {}\n", ledger);
@@ -245,7 +246,7 @@ std::string DescribeTable(const Definition& definition) {
 std::string DescribeErrors(const std::optional<uint64_t>& max_errors) {
   if (!max_errors) return "0 bad records in bootstrap and replay, any number live";
   if (*max_errors == kUnlimited) return "any number of bad records";
-  return fmt::format("{} bad records", *max_errors);
+  return Counted(*max_errors, "bad record");
 }
 
 }  // namespace

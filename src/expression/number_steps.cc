@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "base/shown.h"
 #include "expression/step.h"
 
 namespace murmur::expression {
@@ -299,9 +300,10 @@ class DecimalCastStep final : public ColumnStep {
       return Fail(row, DeadReason::kExpression, fmt::format("'{}' is no decimal", text));
     }
     if (!Rescale(value.unscaled, value.scale, scale_, &value.unscaled)) {
-      return Fail(row, DeadReason::kExpression,
-                  fmt::format("'{}' has more than {} decimals, or more than {} digits", text,
-                              scale_, kDecimalDigitsMax));
+      return Fail(
+          row, DeadReason::kExpression,
+          fmt::format("'{}' has more than {}, or more than {} digits", text,
+                      Counted(static_cast<uint64_t>(scale_), "decimal"), kDecimalDigitsMax));
     }
     PutDecimal(row, {value.unscaled, scale_});
   }

@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/shown.h"
 #include "base/utf8.h"
 #include "expression/expression.h"
 #include "expression/functions.h"
@@ -368,8 +369,8 @@ class Parser {
                                const std::vector<Node>& args) {
     const bool too_many = !args.empty() && ArgumentLetter(function, args.size() - 1) == 0;
     if (too_many || args.size() < FewestArguments(function)) {
-      return ErrorAt(column, fmt::format("'{}' has {} arguments here; expected {}", function.name,
-                                         args.size(), function.usage));
+      return ErrorAt(column, fmt::format("'{}' has {} here; expected {}", function.name,
+                                         Counted(args.size(), "argument"), function.usage));
     }
     for (size_t i = 0; i < args.size(); ++i) {
       const char letter = ArgumentLetter(function, i);

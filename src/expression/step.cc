@@ -32,11 +32,9 @@ class DecimalFieldStep final : public ColumnStep {
     for (uint32_t row = 0; row < frame.batch.rows; ++row) {
       const Cell& cell = column.cells[row];
       Decimal decimal;
-      if (cell.kind != Kind::kDouble) {
+      if (cell.kind != Kind::kDouble || !std::isfinite(cell.d)) {
         Put(row, cell);
-      } else if (!std::isfinite(cell.d)) {
-        Put(row, cell);
-      } else if ((cell.flags & Cell::kRounded) == 0 && ShortestDecimal(cell.d, &decimal)) {
+      } else if (ToDecimal(cell, &decimal)) {
         PutDecimal(row, decimal);
       } else {
         Fail(row, DeadReason::kNumberOverflow,
@@ -92,18 +90,6 @@ void ColumnStep::PutDecimal(uint32_t row, const Decimal& value) {
   if (wide_.empty()) wide_.resize(kBatchRows);
   wide_[row] = value.unscaled;
   Put(row, Cell::Decimal(&wide_[row], scale));
-}
-
-bool ToDecimal(const Cell& cell, Decimal* out) {
-  if (cell.kind == Kind::kDouble) return false;
-  *out = cell.kind == Kind::kInt ? Decimal{cell.i, 0} : Decimal{cell.decimal(), cell.scale};
-  return true;
-}
-
-double ToDouble(const Cell& cell) {
-  if (cell.kind == Kind::kDouble) return cell.d;
-  if (cell.kind == Kind::kInt) return static_cast<double>(cell.i);
-  return NearestDouble(cell.decimal(), cell.scale);
 }
 
 int CompareNumbers(const Cell& a, const Cell& b) {

@@ -93,11 +93,6 @@ class ColumnStep : public Step {
 
 inline bool IsNumber(Kind kind) { return (KindBit(kind) & kNumberKinds) != 0; }
 
-// The decimal that a number is; false: a double that is none.
-// REQUIRES: cell is a number
-bool ToDecimal(const Cell& cell, Decimal* out);
-// REQUIRES: cell is a number
-double ToDouble(const Cell& cell);
 // As the fold's comparisons order them: decimals and integers exactly, with a double as doubles.
 // REQUIRES: both are numbers, and none is NaN
 int CompareNumbers(const Cell& a, const Cell& b);

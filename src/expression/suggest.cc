@@ -33,15 +33,23 @@ size_t Distance(std::string_view a, std::string_view b) {
   return last[b.size()];
 }
 
+// Of two names that may be meant to be one: one edit for each four characters of the shorter, and
+// for what is left of them. A name of one character is none of another one.
+size_t EditsMax(std::string_view a, std::string_view b) {
+  constexpr size_t kCharactersAnEdit = 4;
+  const size_t size = std::min(a.size(), b.size());
+  return size <= 1 ? 0 : (size + kCharactersAnEdit - 1) / kCharactersAnEdit;
+}
+
 }  // namespace
 
 std::string Suggest(std::string_view name, const std::vector<std::string>& candidates) {
   if (name.empty() || name.size() > kSuggestBytesMax) return {};
   const std::string* best = nullptr;
-  size_t best_distance = name.size() <= 3 ? 2 : name.size() / 3 + 2;  // one more than accepted
+  size_t best_distance = kSuggestBytesMax;
   for (const std::string& candidate : candidates) {
     const size_t distance = Distance(name, candidate);
-    if (distance < best_distance && distance < candidate.size()) {
+    if (distance < best_distance && distance <= EditsMax(name, candidate)) {
       best = &candidate;
       best_distance = distance;
     }

@@ -150,8 +150,8 @@ std::vector<std::string> FieldsNeeded(std::string_view expression) {
 
 std::string DescribeAbsent(const AbsentField& field, uint64_t records) {
   return fmt::format(
-      "no record had a value for {} (looked for in {} record{}){}", Shown(field.name), records,
-      records == 1 ? "" : "s",
+      "no record had a value for {} (looked for in {}){}", Shown(field.name),
+      Counted(records, "record"),
       field.like.empty() ? "" : fmt::format("; did you mean {}?", Shown(field.like)));
 }
 

@@ -8,24 +8,19 @@
 namespace murmur {
 namespace {
 
+bool IsNumber(const Cell& cell) { return (KindBit(cell.kind) & kNumberKinds) != 0; }
+
 // The number that a cell is, or whose text it is.
-bool ToDecimal(const Cell& cell, Decimal* value) {
-  switch (cell.kind) {
-    case Kind::kInt: *value = {cell.i, 0}; return true;
-    case Kind::kDecimal: *value = {cell.decimal(), cell.scale}; return true;
-    case Kind::kDouble: return (cell.flags & Cell::kRounded) == 0 && ShortestDecimal(cell.d, value);
-    case Kind::kString: {
-      std::string_view text = cell.text();
-      if (text.starts_with('+')) text.remove_prefix(1);
-      return ParseDecimal(text, &value->unscaled, &value->scale);
-    }
-    default: return false;
-  }
+bool ReadNumber(const Cell& cell, Decimal* value) {
+  if (cell.kind != Kind::kString) return IsNumber(cell) && ToDecimal(cell, value);
+  std::string_view text = cell.text();
+  if (text.starts_with('+')) text.remove_prefix(1);
+  return ParseDecimal(text, &value->unscaled, &value->scale);
 }
 
 bool ReadDecimal(const DeclaredType& type, Int128 limit, Cell* cell, Int128* decimal) {
   Decimal value;
-  if (!ToDecimal(*cell, &value) ||
+  if (!ReadNumber(*cell, &value) ||
       !Rescale(value.unscaled, value.scale, type.scale, &value.unscaled) ||
       value.unscaled >= limit || value.unscaled <= -limit) {
     return false;
@@ -41,13 +36,12 @@ std::string TypeName(const DeclaredType& type) {
 }
 
 std::string Describe(const FieldRequest& field, const Cell& cell) {
-  const bool number = (KindBit(cell.kind) & kNumberKinds) != 0;
-  return fmt::format(
-      "{}: {}; `columns` says that it is {}{}", field.path.ToString(), Shown(cell),
-      TypeName(*field.declared),
-      number && field.declared->kind == Kind::kTime && field.declared->unit == TimeUnit::kNone
-          ? "; a number needs a unit: {time: ms}"
-          : "");
+  return fmt::format("{}: {}; `columns` says that it is {}{}", field.path.ToString(), Shown(cell),
+                     TypeName(*field.declared),
+                     IsNumber(cell) && field.declared->kind == Kind::kTime &&
+                             field.declared->unit == TimeUnit::kNone
+                         ? "; a number needs a unit: {time: ms}"
+                         : "");
 }
 
 }  // namespace
@@ -59,7 +53,7 @@ DeclaredColumns::DeclaredColumns(const Projection& projection) : projection_(pro
     Target& target = targets_.emplace_back(Target{.column = i});
     if (field.declared->kind != Kind::kDecimal) continue;
     target.decimals.resize(kBatchRows);
-    for (int digit = 0; digit < field.declared->precision; ++digit) target.limit *= 10;
+    target.limit = PowerOfTen(field.declared->precision);
   }
 }
 

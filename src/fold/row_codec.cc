@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "base/decimal.h"
 #include "murmur/monoid.h"
 #include "state/wire.h"
 
@@ -15,7 +16,6 @@ void AppendFixed(const Value& value, std::string* out) {
 
 // Beside the kind: the double is Cell::kRounded.
 constexpr uint8_t kRoundedMark = 0x80;
-constexpr uint8_t kScaleMax = 38;  // of a cell's decimal
 
 void AppendCell(const Cell& cell, std::string* out) {
   const bool rounded = cell.kind == Kind::kDouble && (cell.flags & Cell::kRounded) != 0;
@@ -47,7 +47,7 @@ bool GetDecimal(std::string_view* in, Arena* arena, Cell* cell) {
   if (in->empty()) return false;
   const auto scale = static_cast<uint8_t>(in->front());
   in->remove_prefix(1);
-  if (scale > kScaleMax) return false;
+  if (scale > kDecimalDigitsMax) return false;
   auto* const number = static_cast<Int128*>(arena->Allocate(sizeof(Int128)));
   *cell = Cell::Decimal(number, scale);
   return GetFixed(in, number, sizeof(Int128));

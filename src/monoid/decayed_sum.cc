@@ -27,7 +27,6 @@ namespace murmur {
 namespace {
 
 constexpr int64_t kHalfLives = 64;
-constexpr int64_t kDay = int64_t{86400} * 1'000'000;
 constexpr int kWeightBits = 62;
 
 uint64_t MulHigh(uint64_t a, uint64_t b) { return static_cast<uint64_t>(UInt128{a} * b >> 64); }
@@ -153,11 +152,12 @@ MonoidFunction DecayedSumFunction() {
               "The sum in which a value counts half after each half-life, as of the "
               "newest event.",
           .make = [](const MonoidParams& params) -> Result<std::unique_ptr<Monoid>> {
-            MURMUR_ASSIGN(const int64_t half_life, DurationParameter(params, "half_life", kDay));
-            MonoidInfo info{
-                .name = "decayed_sum.v1(half_life=" + std::to_string(half_life / 1'000'000) + "s)",
-                .output = OutputType::kNumber,
-                .accepts = kNumberKinds};
+            MURMUR_ASSIGN(const int64_t half_life,
+                          DurationParameter(params, "half_life", kMicrosPerDay));
+            MonoidInfo info{.name = "decayed_sum.v1(half_life=" +
+                                    std::to_string(half_life / kMicrosPerSecond) + "s)",
+                            .output = OutputType::kNumber,
+                            .accepts = kNumberKinds};
             return std::make_unique<SimpleMonoid<DecayedSum>>(std::move(info),
                                                               DecayedSum{half_life});
           },

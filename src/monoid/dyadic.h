@@ -12,11 +12,10 @@
 #include <string_view>
 #include <vector>
 
+#include "base/decimal.h"
 #include "murmur/record.h"
 
 namespace murmur {
-
-__extension__ using UInt128 = unsigned __int128;
 
 class Dyadic {
  public:

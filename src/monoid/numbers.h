@@ -1,4 +1,4 @@
-// Numbers of cells as doubles, and doubles as JSON.
+// Numbers of cells as integers, and doubles as JSON.
 #pragma once
 
 #include <string>
@@ -11,14 +11,6 @@ namespace murmur {
 
 // Whether the decimal is an integer of 64 bits, and which.
 bool DecimalToInteger(const Cell& cell, int64_t* integer);
-
-// The double nearest to a number.
-// REQUIRES: cell.kind is one of kNumberKinds
-inline double ToDouble(const Cell& cell) {
-  if (cell.kind == Kind::kDouble) return cell.d;
-  if (cell.kind == Kind::kInt) return static_cast<double>(cell.i);
-  return NearestDouble(cell.decimal(), cell.scale);
-}
 
 // The shortest text that reads back as `v`: "2", "0.1", "1e+22".
 std::string NumberText(double v);

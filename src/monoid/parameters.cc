@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstdio>
 
+#include "base/civil_time.h"
+#include "base/trim.h"
 #include "monoid/numbers.h"
 
 namespace murmur {
@@ -24,11 +26,7 @@ bool Parse(std::string_view text, T* value) {
   return error == std::errc() && end == text.data() + text.size();
 }
 
-std::string_view Trimmed(std::string_view text) {
-  const size_t first = text.find_first_not_of(" \t\n");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t\n") - first + 1);
-}
+std::string_view Trimmed(std::string_view text) { return Trim(text, " \t\n"); }
 
 }  // namespace
 
@@ -74,7 +72,7 @@ Result<int64_t> DurationParameter(const MonoidParams& params, std::string_view n
       count < 1 || count > kSecondsMax / kUnitSeconds[unit]) {
     return Wrong(name, found->second, "a duration such as 90s, 15m, 12h, 1d or 2w");
   }
-  return count * kUnitSeconds[unit] * 1'000'000;
+  return count * kUnitSeconds[unit] * kMicrosPerSecond;
 }
 
 Result<std::vector<double>> AscendingParameter(const MonoidParams& params, std::string_view name,

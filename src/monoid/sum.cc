@@ -8,6 +8,7 @@
 //
 // Bytes: an ExactSum (exact_sum.h), in units of 1 or of 10^-N.
 #include "base/decimal.h"
+#include "base/shown.h"
 #include "monoid/aggregate.h"
 #include "monoid/exact_sum.h"
 #include "monoid/numbers.h"
@@ -55,10 +56,6 @@ class SumBase : public NamedMonoid {
   const bool integers_;  // what is added is integers, NaN and infinities
 };
 
-UInt128 Magnitude(Int128 v) {
-  return v < 0 ? 0 - static_cast<UInt128>(v) : static_cast<UInt128>(v);
-}
-
 class Sum final : public SumBase {
  public:
   Sum() : SumBase({"sum.v1", kGroup, OutputType::kNumber, kNumberKinds}, false) {}
@@ -103,9 +100,8 @@ class DecimalSum final : public SumBase {
       : SumBase({"sum.v1(decimal=" + std::to_string(decimals) + ")", kGroup, OutputType::kText,
                  kNumberKinds},
                 true),
-        decimals_(decimals) {
-    for (int i = 0; i < decimals; ++i) power_ *= 10;
-  }
+        decimals_(decimals),
+        power_(static_cast<int64_t>(PowerOfTen(decimals))) {}
 
   bool ExactDecimals() const noexcept override { return true; }
   void Check(const LiftInput& input, std::vector<BadRow>* bad) const override {
@@ -115,11 +111,12 @@ class DecimalSum final : public SumBase {
     for (uint32_t row = 0; row < input.rows; ++row) {
       const Cell& cell = CellAt(column, row);
       if (cell.is_null() || IsNotFinite(cell)) continue;
+      if (ToUnits(cell, &units)) continue;
       const bool rounded = (cell.flags & Cell::kRounded) != 0 && cell.kind == Kind::kDouble;
-      if (!rounded && ToUnits(cell, &units)) continue;
       bad->push_back({row, DeadReason::kNumberOverflow,
                       (rounded ? "it" : Text(cell)) + " has more than " +
-                          std::to_string(decimals_) + " decimals, or more than 38 digits"});
+                          Counted(static_cast<uint64_t>(decimals_), "decimal") +
+                          ", or more than 38 digits"});
     }
   }
 
@@ -164,14 +161,12 @@ class DecimalSum final : public SumBase {
       *units = Int128{cell.i} * power_;
       return true;
     }
-    if (cell.kind == Kind::kDecimal) return Rescale(cell.decimal(), cell.scale, decimals_, units);
-    Decimal shortest;
-    return ShortestDecimal(cell.d, &shortest) &&
-           Rescale(shortest.unscaled, shortest.scale, decimals_, units);
+    Decimal value;
+    return ToDecimal(cell, &value) && Rescale(value.unscaled, value.scale, decimals_, units);
   }
 
   const int decimals_;
-  int64_t power_ = 1;  // 10^decimals
+  const int64_t power_;  // 10^decimals
 };
 
 Result<std::unique_ptr<Monoid>> MakeSum(const MonoidParams& params) {

@@ -92,8 +92,8 @@ Result<size_t> FindRollup(const Pipeline& pipeline, const QueryRequest& request,
   if (!request.rollup.empty()) {
     return Status(Code::kInvalidArgument, "no such rollup; the definition has: " + known);
   }
-  return Status(Code::kInvalidArgument, "the key has " + std::to_string(values) +
-                                            " values, but the definition's keys are: " + known +
+  return Status(Code::kInvalidArgument, "the key has " + Counted(values, "value") +
+                                            ", but the definition's keys are: " + known +
                                             " (join values by commas, quote a value that has one)");
 }
 
@@ -104,7 +104,7 @@ Result<std::vector<std::string>> Prefixes(const Pipeline& pipeline, const QueryR
   MURMUR_ASSIGN(const size_t rollup, FindRollup(pipeline, request, values.size()));
   if (pipeline.rollups()[rollup].parts.size() != values.size()) {
     return Status(Code::kInvalidArgument, "key '" + text + "' has " +
-                                              std::to_string(values.size()) + " values; expected " +
+                                              Counted(values.size(), "value") + "; expected " +
                                               PartNames(pipeline.rollups()[rollup]));
   }
   std::vector<std::string> prefixes = {std::string(1, static_cast<char>(kKeyBase + rollup))};

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "base/shown.h"
 #include "runtime/fold_worker.h"
 
 namespace murmur {
@@ -83,8 +84,8 @@ Status ChangeFollower::Note(const std::string& split, const RecordBatch& batch) 
   changed_.notify_all();
   if (rows_.size() <= rows_max_) return {};
   return Status(Code::kResourceExhausted,
-                "more than " + std::to_string(rows_max_) +
-                    " rows changed meanwhile, which is more than can be told apart within "
+                "more than " + Counted(rows_max_, "row") +
+                    " changed meanwhile, which is more than can be told apart within "
                     "`memory`; try again when less is written, or with more of it");
 }
 

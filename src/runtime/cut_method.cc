@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "base/shown.h"
 #include "fold/id_reader.h"
 #include "fold/row_codec.h"
 
@@ -58,8 +59,8 @@ Status CutMethod::CheckOverfilled(const SplitWork& work) const {
   if (times < kOverfilledMax) return {};
   return Status(Code::kResourceExhausted,
                 work.split.id +
-                    ": its rows change faster than they can be read: " + std::to_string(times) +
-                    " times what changed before the first of them was here was more than fits "
+                    ": its rows change faster than they can be read: " + Counted(times, "time") +
+                    " what changed before the first of them was here was more than fits "
                     "beside it; go on with more `memory`, or when less is written");
 }
 

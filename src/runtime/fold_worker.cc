@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/shown.h"
 #include "runtime/event_worker.h"
 #include "runtime/row_fold.h"
 #include "state/progress.h"
@@ -67,10 +68,9 @@ std::string ShownLast(const DeadLetter& letter) {
 }
 
 Status TooManyDeadLetters(const FoldRun& run, const std::string& last) {
-  return Status(Code::kFailedPrecondition,
-                std::to_string(run.progress.dead) +
-                    " records could not be counted, more than max_errors: " +
-                    std::to_string(run.options.max_errors) + last);
+  return Status(Code::kFailedPrecondition, Counted(run.progress.dead, "record") +
+                                               " could not be counted, more than max_errors: " +
+                                               std::to_string(run.options.max_errors) + last);
 }
 
 }  // namespace murmur

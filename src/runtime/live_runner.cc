@@ -8,6 +8,7 @@
 #include <set>
 #include <thread>
 
+#include "base/shown.h"
 #include "runtime/row_fold.h"
 #include "state/progress.h"
 
@@ -487,7 +488,10 @@ Status LiveRunner::RefuseUselessRecords(bool all_read) const {
   }));
   if (!is_useless || first.empty()) return {};
   return Status(Code::kFailedPrecondition,
-                fmt::format("none of {} messages could be used. {}", dead, first));
+                fmt::format("{} be used. {}",
+                            dead == 1 ? "the one message could not"
+                                      : fmt::format("none of {} messages could", Grouped(dead)),
+                            first));
 }
 
 bool LiveRunner::CaughtUp() const {

@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
+
+#include "base/shown.h"
 
 namespace murmur {
 namespace {
@@ -19,7 +22,7 @@ constexpr double kHorizonSeconds = 3600;  // where no scan is waited for
 std::string About(double seconds) {
   if (seconds >= 7200) return fmt::format("{:.0f} hours", seconds / 3600);
   if (seconds >= 120) return fmt::format("{:.0f} minutes", seconds / 60);
-  return fmt::format("{:.0f} seconds", seconds);
+  return Counted(static_cast<uint64_t>(std::llrint(std::max(seconds, 0.0))), "second");
 }
 
 std::string Warning(const LogForecast& forecast, const std::string& remedy) {

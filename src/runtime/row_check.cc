@@ -7,6 +7,7 @@
 #include <thread>
 #include <unordered_set>
 
+#include "base/shown.h"
 #include "fold/folder.h"
 #include "fold/id_reader.h"
 #include "fold/row_codec.h"
@@ -228,9 +229,9 @@ Status RowCheck::NoteDifference(std::string_view key, RowDifference difference) 
   differences_.insert_or_assign(std::string(key), std::move(difference));
   if (difference_bytes_ <= options_.difference_bytes) return {};
   return Status(Code::kResourceExhausted,
-                fmt::format("more than {} rows differ, which is more than can be listed within "
+                fmt::format("more than {} differ, which is more than can be listed within "
                             "`memory`: build the state anew, murmur bootstrap FILE --fresh",
-                            differences_.size()));
+                            Counted(differences_.size(), "row")));
 }
 
 void RowCheck::NoteRead(uint64_t rows, uint64_t bytes) {
@@ -256,11 +257,11 @@ Status RowCheck::FindUnseen(const std::stop_token& stop) {
   const auto rows = unseen_->Take();
   if (!rows) {
     return Status(Code::kResourceExhausted,
-                  fmt::format("more than {} rows of the ledger are not in the source any more, "
+                  fmt::format("more than {} of the ledger are not in the source any more, "
                               "which is more than can be told apart within `memory`. If they were "
                               "deleted just now, try again; else build the state anew: murmur "
                               "bootstrap FILE --fresh",
-                              options_.unseen_max));
+                              Counted(options_.unseen_max, "row")));
   }
   if (rows->empty()) return {};
   const std::unordered_set<RowHash, RowHash::Hasher> hashes(rows->begin(), rows->end());

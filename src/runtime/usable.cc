@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/shown.h"
 #include "fold/absent_fields.h"
 #include "state/progress.h"
 
@@ -36,9 +37,10 @@ Status CheckUsable(const Pipeline& pipeline, const std::map<std::string, SplitPr
     if (std::find(needed.begin(), needed.end(), field.name) == needed.end()) continue;
     return Status(
         Code::kFailedPrecondition,
-        fmt::format("`where` refused all {} records: {}. Where records may do without it, say "
-                    "what then holds: coalesce({}, …)",
-                    sum.records, DescribeAbsent(field, LookedAt(sum)), field.name));
+        fmt::format("`where` refused {}: {}. Where records may do without it, say what then holds: "
+                    "coalesce({}, …)",
+                    sum.records == 1 ? "the one record" : "all " + Counted(sum.records, "record"),
+                    DescribeAbsent(field, LookedAt(sum)), field.name));
   }
   return {};
 }

@@ -195,10 +195,11 @@ std::string Diff::AsJson() {
 }
 
 std::string Diff::AsText() {
-  std::string out = fmt::format(
-      "version {} → {}: {} keys in both, {} of them differ; {} only in {}, {} only in {}\n",
-      before_.info.number, after_.info.number, both_, changed_, only_before_, before_.info.number,
-      only_after_, after_.info.number);
+  std::string out =
+      fmt::format("version {} → {}: {} in both, {} of them {}; {} only in {}, {} only in {}\n",
+                  before_.info.number, after_.info.number, Counted(both_, "key"), Grouped(changed_),
+                  changed_ == 1 ? "differs" : "differ", Grouped(only_before_), before_.info.number,
+                  Grouped(only_after_), after_.info.number);
   for (size_t i = 0; i < shared_.size(); ++i) {
     out += fmt::format("total {}: {:.15g} → {:.15g} ({})\n", shared_[i].name, totals_[i].first,
                        totals_[i].second, Signed(totals_[i].second - totals_[i].first));

@@ -2,8 +2,8 @@
 // that is filled in then. Arguments and results pass untouched, whatever they are, so that nothing
 // of the library's header is needed. The names are hidden: the library itself never meets them.
 //
-// Include in one file that includes no header of the library. List, a macro, calls its argument
-// with each name.
+// Define MURMUR_LAZY_LIST as the file that lists the names, LAZY(name) for each, and include this
+// in one file that includes no header of the library: kLazyFunctions are what Load has to find.
 #pragma once
 
 #include "source/client_library.h"
@@ -40,4 +40,17 @@
       ".size " #name ", .-" #name "\n"                                        \
       ".popsection\n");
 // clang-format on
-#define MURMUR_LAZY_ENTRY(name) {#name, &murmur_lazy_##name},
+
+#define LAZY MURMUR_LAZY_FUNCTION
+#include MURMUR_LAZY_LIST
+#undef LAZY
+
+namespace murmur {
+
+static constexpr LazyFunction kLazyFunctions[] = {
+#define LAZY(name) {#name, &murmur_lazy_##name},
+#include MURMUR_LAZY_LIST
+#undef LAZY
+};
+
+}  // namespace murmur

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "base/shown.h"
+
 namespace murmur {
 namespace {
 
@@ -57,8 +59,9 @@ Status SortByName(Listing* listing) {
                               object.name));
   }
   if (!odd.empty()) {
-    listing->notes.push_back(fmt::format("{} names are not UTF-8, and read as any other: {}",
-                                         odd.size(), Examples(odd)));
+    listing->notes.push_back(fmt::format("{} not UTF-8, and read as any other: {}",
+                                         Counted(odd.size(), "name is", "names are"),
+                                         Examples(odd)));
   }
   return {};
 }

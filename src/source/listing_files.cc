@@ -14,6 +14,7 @@
 #include <set>
 #include <tuple>
 
+#include "base/shown.h"
 #include "source/glob.h"
 #include "source/listing.h"
 
@@ -151,9 +152,10 @@ Status FileWalk::Find(const std::string& path) {
     MURMUR_TRY(WalkFrom(fixed, std::move(pattern), false));
     if (directories_ > 0 && found_.size() > before) {
       glob_notes_.push_back(
-          fmt::format("{} directories match '{}' and are not read; '{}/**' names "
-                      "the files below them",
-                      directories_, path, name));
+          fmt::format("{} not read; '{}/**' names the files below {}",
+                      Counted(directories_, fmt::format("directory matches '{}' and is", path),
+                              fmt::format("directories match '{}' and are", path)),
+                      name, directories_ == 1 ? "it" : "them"));
     }
   }
   return found_.size() > before ? Status() : NothingAt(path);
@@ -162,8 +164,9 @@ Status FileWalk::Find(const std::string& path) {
 Status FileWalk::NothingAt(const std::string& path) const {
   std::string but;
   if (directories_ > 0) {
-    but =
-        fmt::format(", but {} directories: '{}/**' names the files below them", directories_, path);
+    but = fmt::format(", but {}: '{}/**' names the files below {}",
+                      Counted(directories_, "directory", "directories"), path,
+                      directories_ == 1 ? "it" : "them");
   } else if (!odd_.empty()) {
     but = fmt::format(" that can be read: {}", Examples(odd_));
   }
@@ -284,7 +287,9 @@ std::vector<std::string> FileWalk::Notes() const {
   std::vector<std::string> notes = glob_notes_;
   if (!odd_.empty()) {
     notes.push_back(
-        fmt::format("{} names are no files and are not read: {}", odd_.size(), Examples(odd_)));
+        fmt::format("{} not read: {}",
+                    Counted(odd_.size(), "name is no file and is", "names are no files and are"),
+                    Examples(odd_)));
   }
   return notes;
 }
@@ -331,9 +336,10 @@ Result<Listing> ListFiles(const std::vector<std::string>& paths, const std::stri
     }
   }
   if (!others.empty()) {
-    listing.notes.push_back(
-        fmt::format("{} names lead to files that have another name here; a file counts once: {}",
-                    others.size(), Examples({others.begin(), others.end()})));
+    listing.notes.push_back(fmt::format(
+        "{} another name here; a file counts once: {}",
+        Counted(others.size(), "name leads to a file that has", "names lead to files that have"),
+        Examples({others.begin(), others.end()})));
   }
   MURMUR_TRY(SortByName(&listing));
   return listing;

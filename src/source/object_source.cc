@@ -8,6 +8,7 @@
 #include <sstream>
 #include <thread>
 
+#include "base/shown.h"
 #include "source/detachable_thread.h"
 #include "source/hive_stream.h"
 
@@ -191,8 +192,10 @@ Status ObjectSource::Resume(const ScanPlan& plan, std::stop_token stop) {
 
 void ObjectSource::NoteAppeared(const std::vector<std::string>& names) {
   if (names.empty()) return;
-  AddNote(fmt::format("{} objects appeared since the scan began and are not in it; the first is {}",
-                      names.size(), names.front()));
+  AddNote(fmt::format("{} not in it; the first is {}",
+                      Counted(names.size(), "object appeared since the scan began and is",
+                              "objects appeared since the scan began and are"),
+                      names.front()));
 }
 
 Result<ObjectChanges> ObjectSource::Changes(const std::stop_token& stop) const {

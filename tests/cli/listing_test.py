@@ -119,11 +119,11 @@ class FilesTest(ListingTest):
         self.put("a.jsonl")
         self.put("d/b.jsonl")
         said = self.check("data/*", {0})
-        self.assertIn("1 directories match 'data/*' and are not read; 'data/*/**' names the files "
-                      "below them", said)
+        self.assertIn("1 directory matches 'data/*' and is not read; 'data/*/**' names the files "
+                      "below it", said)
         run = self.bootstrap("data/d*")
         self.assertEqual(run.returncode, 1)
-        self.assertIn("matches no file, but 1 directories: 'data/d*/**'", run.stderr)
+        self.assertIn("matches no file, but 1 directory: 'data/d*/**'", run.stderr)
 
     def test_what_is_no_file_is_told(self):
         self.put("a.jsonl")
@@ -145,7 +145,7 @@ class FilesTest(ListingTest):
         self.put("a.jsonl")
         path = self.put("caf\udce9.jsonl")
         said = self.check("data", {0, 1})
-        self.assertIn("1 names are not UTF-8, and read as any other: data/caf\\xE9.jsonl", said)
+        self.assertIn("1 name is not UTF-8, and read as any other: data/caf\\xE9.jsonl", said)
         path.write_text("garbage\n")
         run = self.bootstrap("data", options="")
         self.assertEqual(run.returncode, 1)

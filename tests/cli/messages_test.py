@@ -134,6 +134,25 @@ class WordsTest(ProgramTest):
         command = err.rsplit("go on with: murmur ", 1)[1].split()
         self.succeed(*command)
 
+    def test_nothing_is_called_good_where_nothing_was_committed(self):
+        file = self.define(window=None, path="nowhere.jsonl")
+        err = self.fail_with(1, "bootstrap", file).err
+        self.assertNotIn("committed", err)
+        self.assertRegex(err, r"(?m)^When that is mended, go on with: murmur bootstrap ")
+
+    def test_one_is_counted_as_one(self):
+        self.write_events("data/a.jsonl", [{"page": "/a"}])
+        self.write("data/b.jsonl", "bad\n")
+        file = self.define(window=None, path="data/*.jsonl", extra="max_errors: 1\nid: page")
+        self.assertIn("limits: 1 bad record;", self.succeed("check", file).out)
+        err = self.succeed("bootstrap", file).err
+        self.assertRegex(err, r"COMPLETE version 1: 1 record, 1 dead letter; read ")
+        self.assertRegex(self.succeed("versions", file).out, r" 1 record   .*  1 dead letter\n")
+        file = self.define("typo.yaml", window=None, path="data/a.jsonl", extra="where: x = 1")
+        err = self.fail_with(1, "bootstrap", file).err
+        self.assertIn("`where` refused the one record: no record had a value for 'x' (looked for in "
+                      "1 record)", err)
+
     def test_an_object_that_changed_is_no_reason_to_go_on(self):
         self.write_events("data/a.jsonl", [{"page": "/a"}])
         self.write("data/b.jsonl", "bad\n")

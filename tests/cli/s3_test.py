@@ -190,7 +190,7 @@ class S3Test(unittest.TestCase):
         slow.stop()
         _, stderr = child.communicate(timeout=300)
         self.assertEqual(child.returncode, 0, stderr)
-        self.assertIn("1 objects appeared since the scan began", stderr)
+        self.assertIn("1 object appeared since the scan began", stderr)
         self.assertIn("events/late.jsonl", stderr)
         self.assertNotIn("/late", self.totals(file))
 

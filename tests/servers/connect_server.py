@@ -11,21 +11,13 @@ it. What it notes of its places lies in a temporary directory, which goes with i
 import json
 import os
 import pathlib
-import shutil
 import signal
-import subprocess
-import tempfile
 import time
-import urllib.error
 import urllib.request
 
-from kafka_server import LOG4J, reserve_port
+from java_server import CACHE, JavaServer, dotted
 
-CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "murmur"
 LIBS = pathlib.Path(os.environ.get("MURMUR_DEBEZIUM_LIBS") or CACHE / "debezium-3.5.0.Final/libs")
-START_SECONDS_MAX = 120
-STOP_SECONDS_MAX = 60
-LOG_SHOWN_BYTES = 8000
 
 JSON_CONVERTER = "org.apache.kafka.connect.json.JsonConverter"
 
@@ -81,77 +73,41 @@ def mariadb_connector(mariadb, kafka, prefix, tables, **properties):
     } | dotted(properties)
 
 
-def dotted(properties):
-    return {name.replace("_", "."): value for name, value in properties.items()}
-
-
-class ConnectServer:
+class ConnectServer(JavaServer):
     """connectors: properties by name."""
 
+    what, error, prefix = "Connect", ConnectError, "murmur-connect-"
+    heap_at_start = "128m"
+    look_seconds = 0.1
+
     def __init__(self, kafka, connectors, *, heap="512m", libs=LIBS):
-        self.kafka, self.connectors, self.heap, self.libs = kafka, connectors, heap, libs
-        self.process = self.directory = self.reserved = None
-
-    def __enter__(self):
-        try:
-            self.configure()
-            self.start()
-            return self
-        except BaseException:
-            self.remove()
-            raise
-
-    def __exit__(self, *_):
-        self.remove()
+        super().__init__(heap, libs)
+        self.kafka, self.connectors, self.address = kafka, connectors, None
 
     def configure(self):
-        if not shutil.which("java") or not self.libs.is_dir():
-            raise ConnectError(f"no java, or no {self.libs}: `./dev test` installs them")
-        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="murmur-connect-"))
-        (self.directory / "tmp").mkdir()
-        self.reserved = reserve_port()
-        self.write("worker", {
+        self.make_directory()
+        self.address = self.reserve_address()
+        self.write_properties("worker", {
             "bootstrap.servers": self.kafka.address,
             "key.converter": JSON_CONVERTER,
             "value.converter": JSON_CONVERTER,
             "offset.storage.file.filename": self.offsets(),
             "offset.flush.interval.ms": 500,
-            "listeners": f"http://{self.address()}",
+            "listeners": f"http://{self.address}",
             "plugin.discovery": "service_load",
             "topic.creation.enable": "true",
         })
         for name, properties in self.connectors.items():
-            self.write(name, {"name": name} | properties)
-        (self.directory / "log4j2.properties").write_text(LOG4J)
+            self.write_properties(name, {"name": name} | properties)
 
-    def write(self, name, properties):
-        lines = (f"{key}={value}\n" for key, value in properties.items())
-        (self.directory / f"{name}.properties").write_text("".join(lines))
+    # --- its life: it starts at the places that it noted ---
 
-    # --- its life ---
-
-    def start(self):
-        """Starts it where it has ended, at the places that it noted; returns when its connectors
-        run, which may fail later."""
+    def program(self):
         files = [f"{name}.properties" for name in ("worker", *self.connectors)]
-        with (self.directory / "log").open("ab") as output:
-            self.process = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "KILL", "java", "-Xms128m", f"-Xmx{self.heap}",
-                 "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData",
-                 f"-Djava.io.tmpdir={self.directory}/tmp", "-Djava.net.preferIPv4Stack=true",
-                 "-Dlog4j2.configurationFile=log4j2.properties", "-cp", f"{self.libs}/*",
-                 "org.apache.kafka.connect.cli.ConnectStandalone", *files],
-                stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-                cwd=self.directory, env={"PATH": os.environ["PATH"]})
-        give_up = time.monotonic() + START_SECONDS_MAX
-        while not self.runs():
-            if self.process.poll() is not None:
-                raise ConnectError(f"Connect ended with {self.process.returncode}:\n{self.said()}")
-            if time.monotonic() > give_up:
-                raise ConnectError(f"no connector runs:\n{self.said()}")
-            time.sleep(0.1)
+        return "org.apache.kafka.connect.cli.ConnectStandalone", *files
 
-    def runs(self):
+    def is_ready(self):
+        """Whether its connectors run, which may fail later."""
         try:
             return all(self.state(name) == "RUNNING" for name in self.connectors)
         except (OSError, LookupError):
@@ -159,15 +115,10 @@ class ConnectServer:
 
     def state(self, name):
         """Of the connector's one task."""
-        url = f"http://{self.address()}/connectors/{name}/status"
+        url = f"http://{self.address}/connectors/{name}/status"
         with urllib.request.urlopen(url, timeout=10) as answer:
             [task] = json.load(answer)["tasks"] or [{"state": "NONE"}]
             return task["state"]
-
-    def stop(self):
-        """Ends it in order; it notes its places first."""
-        self.process.terminate()
-        self.process.wait(STOP_SECONDS_MAX)
 
     def kill(self):
         """Ends it as a power cut does. Its file of places is emptied before it is written, which is
@@ -178,26 +129,9 @@ class ConnectServer:
                 break
             self.process.send_signal(signal.SIGCONT)
             time.sleep(0.02)
-        self.process.kill()
-        self.process.wait()
-
-    def remove(self):
-        if self.process and self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-        if self.reserved:
-            self.reserved.close()
-        if self.directory:
-            shutil.rmtree(self.directory)
-        self.process = self.directory = self.reserved = None
+        super().kill()
 
     # --- inside ---
 
-    def address(self):
-        return "127.0.0.1:%d" % self.reserved.getsockname()[1]
-
     def offsets(self):
         return self.directory / "offsets"
-
-    def said(self):
-        return (self.directory / "log").read_text(errors="replace")[-LOG_SHOWN_BYTES:]

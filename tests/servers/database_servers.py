@@ -21,7 +21,7 @@ import time
 import psycopg2
 import pymysql
 
-from kafka_server import reserve_port
+from java_server import reserve_port
 
 POSTGRES_PROGRAMS = pathlib.Path(
     os.environ.get("MURMUR_POSTGRES") or "/usr/lib/postgresql/15/bin")

@@ -26,14 +26,11 @@ import contextlib
 import itertools
 import json
 import os
-import pathlib
 import re
 import secrets
-import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import time
 
 import confluent_kafka
@@ -42,29 +39,16 @@ from confluent_kafka import ElectionType
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic, OffsetSpec
 
 from certificates import certify
+from java_server import CACHE, START_SECONDS_MAX, JavaServer, dotted
 
-CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "murmur"
 LIBS = os.environ.get("MURMUR_KAFKA_LIBS") or CACHE / "kafka-4.3.1/libs"
-START_SECONDS_MAX = 120
-STOP_SECONDS_MAX = 60
 REQUEST_SECONDS_MAX = 60
-LOG_SHOWN_BYTES = 8000
 
 ISOLATION = {"read_committed": confluent_kafka.IsolationLevel.READ_COMMITTED,
              "read_uncommitted": confluent_kafka.IsolationLevel.READ_UNCOMMITTED}
 
 # For create_topic on a tiered server: what is a second old leaves the broker's own disk.
 TIERED = {"remote_storage_enable": True, "segment_bytes": 1 << 20, "local_retention_ms": 1000}
-
-LOG4J = """\
-status = error
-appender.out.type = Console
-appender.out.name = out
-appender.out.layout.type = PatternLayout
-appender.out.layout.pattern = %d %p %c{1} %m%n
-rootLogger.level = warn
-rootLogger.appenderRef.out.ref = out
-"""
 
 LISTENER_OF = {"broker": "PLAINTEXT", "controller": "CONTROLLER"}
 
@@ -264,7 +248,7 @@ class KafkaClients:
         wait_until(f"topic {name} has {total} partitions", served)
 
 
-class KafkaServer(KafkaClients):
+class KafkaServer(JavaServer, KafkaClients):
     """One broker.
 
     tiered: closed segments go to a remote tier (KIP-405), which is files in `directory`/remote.
@@ -272,72 +256,25 @@ class KafkaServer(KafkaClients):
     properties: of the broker, over ours.
     """
 
+    what, error, prefix = "the broker", KafkaError, "murmur-kafka-"
     node, roles = 1, ("broker", "controller")
 
     def __init__(self, *, tiered=False, tls=False, properties=None, heap="512m", libs=LIBS):
-        super().__init__()
-        self.tiered, self.tls, self.heap, self.libs = tiered, tls, heap, pathlib.Path(libs)
-        self.properties = properties or {}
+        JavaServer.__init__(self, heap, libs)
+        KafkaClients.__init__(self)
+        self.tiered, self.tls, self.properties = tiered, tls, properties or {}
         # The JVM ignores an archive that isn't there, or doesn't fit it or the jars.
         self.java_options = [f"-XX:SharedArchiveFile={self.class_archive()}"]
         self.cluster = new_cluster_id()
-        self.process = self.directory = self.voters = None
-        self.address = self.tls_address = self.ca_file = None
-        self.ports = []
-
-    def __enter__(self):
-        try:
-            self.configure()
-            self.format()
-            self.start()
-            return self
-        except BaseException:
-            self.remove()
-            raise
-
-    def __exit__(self, *_):
-        self.remove()
+        self.voters = self.address = self.tls_address = self.ca_file = None
 
     # --- its life ---
-
-    def stop(self):
-        """Ends it in order; what it stores stays, for `restart`."""
-        self.process.terminate()
-        try:
-            self.process.wait(STOP_SECONDS_MAX)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            raise
-
-    def kill(self):
-        """Ends it as a power cut does, but for the page cache."""
-        self.process.kill()
-        self.process.wait()
 
     def restart(self):
         """Starts it again at the same addresses, with what it stored; stops it first if it runs."""
         if self.process.poll() is None:
             self.stop()
         self.start()
-
-    def start(self):
-        self.launch()
-        self.wait_until_ready()
-
-    def launch(self):
-        with (self.directory / "log").open("ab") as output:
-            self.process = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "KILL", *self.java("kafka.Kafka", "server.properties")],
-                stdout=output, **self.surroundings())
-
-    def wait_until_ready(self):
-        give_up = time.monotonic() + START_SECONDS_MAX
-        while not self.is_ready():
-            if self.process.poll() is not None:
-                raise KafkaError(f"the broker ended with {self.process.returncode}:\n{self.said()}")
-            if time.monotonic() > give_up:
-                raise KafkaError(f"no broker answers on {self.address}:\n{self.said()}")
-            time.sleep(0.02)
 
     def is_ready(self):
         """Whether it answers, and serves every partition there is."""
@@ -351,14 +288,7 @@ class KafkaServer(KafkaClients):
 
     def remove(self):
         self.cached_admin = None
-        if self.process:
-            self.kill()
-        for port in self.ports:
-            port.close()
-        if self.directory:
-            shutil.rmtree(self.directory)
-        self.process = self.directory = None
-        self.ports = []
+        super().remove()
 
     # --- the remote tier ---
 
@@ -381,14 +311,17 @@ class KafkaServer(KafkaClients):
 
     # --- inside ---
 
+    def prepare(self):
+        self.configure()
+        self.format()
+
+    def program(self):
+        return "kafka.Kafka", "server.properties"
+
     def configure(self):
-        if not shutil.which("java") or not self.libs.is_dir():
-            raise KafkaError(f"no java, or no {self.libs}: `./dev test` installs them")
-        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="murmur-kafka-"))
+        self.make_directory()
         names = [LISTENER_OF[role] for role in self.roles] + ["TLS"] * self.tls
-        self.ports = [reserve_port() for _ in names]
-        listeners = {name: "127.0.0.1:%d" % port.getsockname()[1]
-                     for name, port in zip(names, self.ports)}
+        listeners = {name: self.reserve_address() for name in names}
         self.address, self.tls_address = listeners.get("PLAINTEXT"), listeners.get("TLS")
         if "controller" in self.roles:
             self.voters = f"{self.node}@{listeners['CONTROLLER']}"
@@ -405,11 +338,9 @@ class KafkaServer(KafkaClients):
             settings |= REMOTE_STORAGE | {"rsm.config.dir": self.directory / "remote"}
         if self.tls:
             settings |= self.tls_settings()
-        for name in ("data", "remote", "tmp"):
+        for name in ("data", "remote"):
             (self.directory / name).mkdir()
-        lines = (f"{key}={value}\n" for key, value in (settings | self.properties).items())
-        (self.directory / "server.properties").write_text("".join(lines))
-        (self.directory / "log4j2.properties").write_text(LOG4J)
+        self.write_properties("server", settings | self.properties)
 
     def tls_settings(self):
         self.ca_file, both = certify(self.directory)
@@ -424,14 +355,6 @@ class KafkaServer(KafkaClients):
         if done.returncode != 0:
             raise KafkaError(f"formatting ended with {done.returncode}:\n{done.stdout}")
 
-    def java(self, *program):
-        return ["java", "-Xms64m", f"-Xmx{self.heap}", "-XX:+UseSerialGC",
-                "-XX:TieredStopAtLevel=1",  # a test ends before the better compiler pays
-                "-XX:-UsePerfData",         # else a file stays in /tmp
-                *self.java_options, f"-Djava.io.tmpdir={self.directory}/tmp",
-                "-Djava.net.preferIPv4Stack=true", "-Dlog4j2.configurationFile=log4j2.properties",
-                "-cp", f"{self.libs}/*", *program]
-
     def class_archive(self):
         return self.libs.parent / "classes.jsa"
 
@@ -444,13 +367,6 @@ class KafkaServer(KafkaClients):
             self.create_topic("once")
             self.transaction("once", [b"", b""])
             self.stop()
-
-    def surroundings(self):
-        return {"stdin": subprocess.DEVNULL, "stderr": subprocess.STDOUT, "cwd": self.directory,
-                "env": {"PATH": os.environ["PATH"]}}
-
-    def said(self):
-        return (self.directory / "log").read_text(errors="replace")[-LOG_SHOWN_BYTES:]
 
 
 class Member(KafkaServer):
@@ -649,21 +565,8 @@ def new_cluster_id():
     return "A" + base64.urlsafe_b64encode(secrets.token_bytes(16)).decode()[1:22]
 
 
-def reserve_port():
-    """A socket that holds a free port: while it is open no other process is given the port, but one
-    that sets SO_REUSEADDR, as a broker does, may listen there (it must be unset while binding)."""
-    holder = socket.socket()
-    holder.bind(("127.0.0.1", 0))
-    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    return holder
-
-
 def of(option, value):
     return option(value) if callable(option) else option
-
-
-def dotted(config):
-    return {name.replace("_", "."): value for name, value in config.items()}
 
 
 def as_setting(value):

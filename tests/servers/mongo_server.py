@@ -27,7 +27,7 @@ from urllib.parse import quote
 import pymongo
 
 from certificates import certify
-from kafka_server import reserve_port
+from java_server import reserve_port
 
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "murmur"
 PROGRAM = os.environ.get("MURMUR_MONGOD") or CACHE / "mongod/mongod"

@@ -7,6 +7,7 @@
 #include <map>
 #include <utility>
 
+#include "base/shown.h"
 #include "definition/units.h"
 #include "murmur/state.h"
 #include "source/archive/layout.h"
@@ -151,7 +152,9 @@ Status ArchiveSource::Cut() {
 
 void ArchiveSource::AddNotes(size_t pruned) {
   AddNote(archive_.why);
-  if (pruned > 0) AddNote(fmt::format("{} objects are outside the range of times", pruned));
+  if (pruned > 0) {
+    AddNote(Counted(pruned, "object is", "objects are") + " outside the range of times");
+  }
   std::map<std::string, std::vector<size_t>> excluded;
   for (const ExcludedObject& object : archive_.excluded) {
     excluded[object.reason].push_back(object.listed);
@@ -161,8 +164,8 @@ void ArchiveSource::AddNotes(size_t pruned) {
     for (size_t i = 0; i < std::min(listed.size(), kExamples); ++i) {
       names += (i == 0 ? "" : ", ") + objects()[listed[i]].name;
     }
-    AddNote(fmt::format("{} objects are left out, {}: {}{}", listed.size(), reason, names,
-                        listed.size() > kExamples ? ", …" : ""));
+    AddNote(fmt::format("{} left out, {}: {}{}", Counted(listed.size(), "object is", "objects are"),
+                        reason, names, listed.size() > kExamples ? ", …" : ""));
   }
 }
 
@@ -293,9 +296,10 @@ Status ArchiveSource::CheckManifest(const std::vector<ReadObject>& read) const {
     const uint64_t records = read[i].records;
     if (records == object.expected.value_or(records)) continue;
     return Status(Code::kDataLoss,
-                  fmt::format("{} has {} items, but the export's manifest says {}: the export, or "
+                  fmt::format("{} has {}, but the export's manifest says {}: the export, or "
                               "this copy of it, is not whole",
-                              objects()[object.listed].name, records, *object.expected));
+                              objects()[object.listed].name, Counted(records, "item"),
+                              Grouped(*object.expected)));
   }
   return {};
 }
@@ -310,8 +314,8 @@ Result<ScanEnd> ArchiveSource::Finish(const ScanPlan& plan, const ProgressMap& p
   Proof proof = supposed() ? Prove(archive_, read, coverage.more) : Proof();
   MURMUR_TRY(CheckEnds(progress, &proof));
   if (coverage.overlaps > 0 && proof.unproven.empty()) {
-    AddNote(fmt::format("{} objects repeat offsets of others; each offset counts once",
-                        coverage.overlaps));
+    AddNote(Counted(coverage.overlaps, "object repeats", "objects repeat") +
+            " offsets of others; each offset counts once");
   }
   for (size_t i = 0; i < std::min(coverage.gaps.size(), kExamples); ++i) {
     const OffsetGap& gap = coverage.gaps[i];
@@ -321,22 +325,23 @@ Result<ScanEnd> ArchiveSource::Finish(const ScanPlan& plan, const ProgressMap& p
                     gap.from, gap.until, gap.topic, gap.partition));
   }
   if (coverage.gaps.size() > kExamples) {
-    AddNote(fmt::format("{} more such gaps", coverage.gaps.size() - kExamples));
+    AddNote(Counted(coverage.gaps.size() - kExamples, "more such gap"));
   }
   // With holes an object's record i need not have offset start + i.
   const bool holes = std::any_of(coverage.gaps.begin(), coverage.gaps.end(),
                                  [this](const OffsetGap& gap) { return IsHole(gap); });
   if (!proof.unproven.empty() && (!options_.has_id || proof.borders)) {
     end.inexact = fmt::format(
-        "offsets of single records are not known in {} objects, such as {}: {}. {} Say offsets: "
+        "offsets of single records are not known in {}, such as {}: {}. {} Say offsets: "
         "dense if record i of an object has its start offset + i",
-        proof.unproven.size(), objects()[archive_.objects[proof.unproven.front()].listed].name,
-        proof.why, options_.has_id ? "" : "`id:` in the definition would make it exact.");
+        Counted(proof.unproven.size(), "object"),
+        objects()[archive_.objects[proof.unproven.front()].listed].name, proof.why,
+        options_.has_id ? "" : "`id:` in the definition would make it exact.");
   } else if (!supposed() && holes && coverage.overlaps > 0 && !options_.has_id) {
     end.inexact = fmt::format(
-        "{} objects overlap, and offsets are missing, so that the offsets of "
-        "single records are not known; `id:` would make it exact",
-        coverage.overlaps);
+        "{}, and offsets are missing, so that the offsets of single records are not known; `id:` "
+        "would make it exact",
+        Counted(coverage.overlaps, "object overlaps", "objects overlap"));
   }
   // Where offsets have holes the last object may have some too, and its count is not its end.
   if (!supposed() || (!holes && proof.unproven.empty())) end.live_from = EndOf(read);

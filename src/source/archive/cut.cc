@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/civil_time.h"
 #include "source/archive/names.h"
 
 namespace murmur {
@@ -11,8 +12,6 @@ namespace {
 using archive::AssignRanges;
 using archive::FirstFew;
 using archive::PartitionEnd;
-
-constexpr int64_t kMicrosPerSecond = 1'000'000;
 
 int64_t Micros(std::chrono::seconds seconds) {
   int64_t micros;

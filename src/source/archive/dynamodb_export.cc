@@ -7,6 +7,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "base/shown.h"
 #include "source/archive/names.h"
 
 namespace murmur {
@@ -132,8 +133,6 @@ Result<Placement> PlaceDynamoDbExport(std::span<const ListedObject> listing,
 
 namespace {
 
-using archive::Grouped;
-
 Status BadManifest(size_t line, std::string_view what) {
   return Status(Code::kDataLoss, fmt::format("manifest-files.json line {}: {}", line, what));
 }
@@ -189,9 +188,9 @@ Status ApplyManifest(std::span<const ManifestFile> files, std::span<const Listed
     }
     if (found == by_name.end()) {
       return Status(Code::kDataLoss,
-                    fmt::format("the manifest lists {} ({} items), which is not there, or twice in "
+                    fmt::format("the manifest lists {} ({}), which is not there, or twice in "
                                 "the manifest; the export is damaged, or was copied in part",
-                                file.key, Grouped(file.items)));
+                                file.key, Counted(file.items, "item")));
     }
     ArchiveObject object = *found->second;
     object.expected = file.items;
@@ -209,8 +208,8 @@ Status ApplyManifest(std::span<const ManifestFile> files, std::span<const Listed
     return listing[a.listed].name < listing[b.listed].name;
   });
   archive->objects = std::move(kept);
-  archive->why += fmt::format("; the manifest lists {} files with {} items", Grouped(files.size()),
-                              Grouped(items));
+  archive->why += fmt::format("; the manifest lists {} with {}", Counted(files.size(), "file"),
+                              Counted(items, "item"));
   archive->exact = true;
   archive->inexact_why.clear();
   return Status();

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <tuple>
 
+#include "base/civil_time.h"
+#include "base/shown.h"
 #include "source/archive/names.h"
 
 namespace murmur {
@@ -134,7 +136,9 @@ Placement PlaceByName(std::span<const ListedObject> listing, Layout layout, Cert
                            .topic = std::string(name->topic),
                            .partition = name->partition,
                            .start_offset = name->start_offset};
-      if (name->time_us) object.path_time = TimeSpan{*name->time_us, *name->time_us + 1'000'000};
+      if (name->time_us) {
+        object.path_time = TimeSpan{*name->time_us, *name->time_us + kMicrosPerSecond};
+      }
       placement.objects.push_back(std::move(object));
     }
   }
@@ -270,7 +274,10 @@ Status NothingToRead(std::span<const ListedObject> listing, const Placement& pla
   if (listing.empty()) return Status(Code::kNotFound, "the archive has no objects");
   const ExcludedObject& first = placement.excluded.front();
   return Status(Code::kNotFound,
-                fmt::format("none of {} objects holds records; {}: {}", Grouped(listing.size()),
+                fmt::format("{}; {}: {}",
+                            listing.size() == 1 ? "the one object holds no records"
+                                                : fmt::format("none of {} objects holds records",
+                                                              Grouped(listing.size())),
                             listing[first.listed].name, first.reason));
 }
 
@@ -307,7 +314,9 @@ void JudgeExactness(Archive* archive) {
           "the offsets of records aren't known in {} of {} partitions: what was written twice "
           "counts twice without an id: in the definition{}",
           Grouped(loose), Grouped(archive->partitions.size()),
-          repeated == 0 ? "" : fmt::format("; {} objects start where another does", repeated));
+          repeated == 0 ? ""
+                        : "; " + Counted(repeated, "object starts where another does",
+                                         "objects start where another does"));
     }
   }
   archive->exact = archive->inexact_why.empty();

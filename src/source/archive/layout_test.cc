@@ -213,7 +213,7 @@ TEST(KafkaConnect, SaysThatStartsRepeatWhereTheyCantBeResolved) {
   EXPECT_EQ(archive.objects[0].end, UINT64_MAX);
   EXPECT_EQ(archive.objects[1].end, UINT64_MAX);
   EXPECT_FALSE(archive.exact);
-  EXPECT_THAT(archive.inexact_why, HasSubstr("1 objects start where another does"));
+  EXPECT_THAT(archive.inexact_why, HasSubstr("1 object starts where another does"));
 }
 
 TEST(KafkaConnect, FieldValuesMayHoldSlashes) {
@@ -274,7 +274,7 @@ TEST(ReadLayout, AnArchiveWithoutRecordsIsAnError) {
   EXPECT_EQ(MessageOf(Listing({"_SUCCESS", "a/"})),
             "NOT_FOUND: none of 2 objects holds records; _SUCCESS: hidden");
   EXPECT_EQ(MessageOf(Listing({"t+0+0.keys.json"})),
-            "NOT_FOUND: none of 1 objects holds records; t+0+0.keys.json: keys of another object");
+            "NOT_FOUND: the one object holds no records; t+0+0.keys.json: keys of another object");
 }
 
 TEST(ReadLayout, ANameThatIsListedTwiceIsRefused) {

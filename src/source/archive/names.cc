@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/shown.h"
+
 namespace murmur::archive {
 namespace {
 
@@ -37,12 +39,6 @@ int64_t SaturatingAdd(int64_t a, int64_t b) {
   int64_t sum;
   if (!__builtin_add_overflow(a, b, &sum)) return sum;
   return b < 0 ? INT64_MIN : INT64_MAX;
-}
-
-std::string Grouped(uint64_t value) {
-  std::string text = std::to_string(value);
-  for (size_t at = text.size(); at > 3;) text.insert(at -= 3, ",");
-  return text;
 }
 
 std::string FirstFew(std::span<const std::string> names) {

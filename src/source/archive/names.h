@@ -109,7 +109,6 @@ const ArchivePartition* FindPartition(const Archive& archive, const ArchiveObjec
 uint64_t Distance(int64_t from, int64_t until);  // REQUIRES: from <= until
 int64_t SaturatingAdd(int64_t a, int64_t b);
 
-std::string Grouped(uint64_t value);  // "1,498"
 // "a, b, c and 4 more"
 std::string FirstFew(std::span<const std::string> names);
 

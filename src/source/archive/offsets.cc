@@ -162,7 +162,9 @@ void AssignRanges(Archive* archive) {
       const size_t next = RunEnd(objects, first, last);
       SetRange(*partition, next < last ? std::optional(objects[next].start_offset) : std::nullopt,
                &objects[first]);
-      for (size_t i = first + 1; i < next; ++i) objects[i].begin = objects[i].end = 0;
+      for (ArchiveObject& repeat : std::span(objects).subspan(first + 1, next - first - 1)) {
+        repeat.begin = repeat.end = 0;
+      }
       first = next;
     }
   }

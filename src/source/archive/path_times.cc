@@ -6,15 +6,12 @@
 #include <map>
 #include <numeric>
 
+#include "base/civil_time.h"
 #include "base/time_text.h"
 #include "source/archive/names.h"
 
 namespace murmur::archive {
 namespace {
-
-constexpr int64_t kMinuteUs = 60'000'000;
-constexpr int64_t kHourUs = 60 * kMinuteUs;
-constexpr int64_t kDayUs = 24 * kHourUs;
 
 enum class Unit { kMonth, kDay, kHour, kMinute };
 
@@ -87,7 +84,7 @@ std::optional<PathInstant> ParseDate(std::span<const std::string_view> directori
     }
     if (hour > 23) return std::nullopt;
     if (hour >= 0) instant.unit = Unit::kHour;
-    instant.from_us += std::max<int64_t>(hour, 0) * kHourUs;
+    instant.from_us += std::max<int64_t>(hour, 0) * kMicrosPerHour;
     return instant;
   }
   return std::nullopt;

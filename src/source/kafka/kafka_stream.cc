@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "base/shown.h"
 #include "decode/debezium_decoder.h"
 #include "decode/line_decoder.h"
 #include "monoid/hash.h"
@@ -138,13 +139,15 @@ Status KafkaStream::Start(const std::stop_token& stop) {
   MURMUR_ASSIGN(const OffsetRange range,
                 client_->Offsets(partition_, stop, /*patient=*/!doubtful_));
   if (range.begin > position_.next) {
+    const auto gone = static_cast<uint64_t>(range.begin - position_.next);
     return Status(
         Code::kOutOfRange,
-        fmt::format("{} begins at offset {} by now, but is to be read from {}: the {} records "
-                    "between are gone (retention, or deleted). What was counted stays good; to "
+        fmt::format("{} begins at offset {} by now, but is to be read from {}: the {} "
+                    "between {} gone (retention, or deleted). What was counted stays good; to "
                     "begin anew where the topic begins now: murmur bootstrap FILE --fresh, or "
                     "murmur replay FILE from an archive that still has them",
-                    object_, range.begin, position_.next, range.begin - position_.next));
+                    object_, range.begin, position_.next, Counted(gone, "record"),
+                    gone == 1 ? "is" : "are"));
   }
   const bool is_cut = options_.end != INT64_MAX && range.end < options_.end;
   if (range.end < position_.next || is_cut) {

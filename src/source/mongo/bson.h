@@ -7,6 +7,7 @@
 #include <memory>
 #include <string_view>
 
+#include "base/decimal.h"
 #include "murmur/record.h"
 
 namespace murmur {
@@ -81,7 +82,7 @@ struct DecimalParts {
 // number, and stand for 0.
 inline DecimalParts SplitDecimal(const bson_decimal128_t& value) noexcept {
   constexpr int kExponentBias = 6176;
-  constexpr auto kDigitsLimit = Int128{100000000000000000} * 100000000000000000;  // 10^34
+  constexpr Int128 kDigitsLimit = PowerOfTen(34);
   DecimalParts parts;
   parts.negative = (value.high >> 63) != 0;
   const unsigned combination = (value.high >> 58) & 0x1F;

@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 
+#include "base/civil_time.h"
 #include "base/decimal.h"
 #include "decode/json_number.h"
 #include "source/mongo/bson.h"
@@ -16,13 +17,11 @@
 namespace murmur {
 namespace {
 
-constexpr int64_t kMicrosPerSecond = 1000000;
 constexpr int kDepthMax = 200;  // of a value as JSON; the server takes no deeper documents
 
 // ±digits * 10^exponent → *unscaled and *scale; false if 38 digits can't hold it.
 bool FitDecimal(DecimalParts parts, Int128* unscaled, uint8_t* scale) {
-  constexpr auto kHalf = Int128{10000000000000000000u};  // 10^19
-  constexpr Int128 kLimit = (kHalf * kHalf - 1) / 10;    // may still be multiplied by 10
+  constexpr Int128 kLimit = (PowerOfTen(kDecimalDigitsMax) - 1) / 10;  // may be multiplied by 10
   if (parts.digits == 0) parts.exponent = 0;
   for (; parts.exponent < 0 && parts.digits % 10 == 0; ++parts.exponent) parts.digits /= 10;
   for (; parts.exponent > 0 && parts.digits <= kLimit; --parts.exponent) parts.digits *= 10;

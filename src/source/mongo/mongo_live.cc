@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "base/civil_time.h"
 #include "base/time_text.h"
 #include "source/mongo/mongo_changes.h"
 #include "source/mongo/mongo_client.h"
@@ -115,7 +116,7 @@ class MongoLive final : public LiveSource {
     };
     MURMUR_ASSIGN(LogReach reach, MongoClients::Ask<LogReach>(clients_, stop, ask));
     reach.read_up_to = MicrosOf(position.through);
-    const int64_t hours = (reach.now - reach.oldest) / kHourMicros + 1;
+    const int64_t hours = (reach.now - reach.oldest) / kMicrosPerHour + 1;
     reach.remedy = fmt::format(
         "Make the oplog longer: db.adminCommand({{replSetResizeOplog: 1, minRetentionHours: {}}})",
         std::max(kRetentionHoursMin, 2 * hours));
@@ -125,10 +126,9 @@ class MongoLive final : public LiveSource {
   Status Close() override { return {}; }
 
  private:
-  static constexpr int64_t kHourMicros = int64_t{3600} * 1'000'000;
   static constexpr int64_t kRetentionHoursMin = 24;
 
-  static int64_t MicrosOf(ClusterTime time) { return int64_t{SecondsOf(time)} * 1'000'000; }
+  static int64_t MicrosOf(ClusterTime time) { return int64_t{SecondsOf(time)} * kMicrosPerSecond; }
 
   Result<ClusterTime> Now(const std::stop_token& stop) const {
     const auto ask = [](const MongoClient& client) { return client.OperationTime(); };
@@ -139,12 +139,12 @@ class MongoLive final : public LiveSource {
   Result<ClusterTime> StartTime(const std::stop_token& stop) const {
     if (*start_ == kStartNow) return Now(stop);
     const auto micros = ParseEventTime(*start_);
-    if (!micros || *micros <= 0 || *micros / 1'000'000 > UINT32_MAX) {
+    if (!micros || *micros <= 0 || *micros / kMicrosPerSecond > UINT32_MAX) {
       return Status(Code::kInvalidArgument,
                     place_.text + ": start: " + *start_ + " is no time of a change");
     }
     // What happened within the first second counts.
-    return MakeClusterTime(static_cast<uint32_t>(*micros / 1'000'000), 0) - 1;
+    return MakeClusterTime(static_cast<uint32_t>(*micros / kMicrosPerSecond), 0) - 1;
   }
 
   const std::shared_ptr<MongoClients> clients_;

@@ -9,6 +9,7 @@
 #include <set>
 #include <utility>
 
+#include "base/shown.h"
 #include "base/time_text.h"
 #include "source/objects.h"
 #include "source/parquet/fetched_file.h"
@@ -33,8 +34,8 @@ Result<uint64_t> RowOfPosition(const Position& position, uint64_t rows) {
     const auto [stop, error] = std::from_chars(begin, end, row);
     if (error == std::errc() && stop == end && row <= rows) return row;
   }
-  return Status(Code::kInvalidArgument,
-                fmt::format("'{}' is no position in a row group of {} rows", position, rows));
+  return Status(Code::kInvalidArgument, fmt::format("'{}' is no position in a row group of {}",
+                                                    position, Counted(rows, "row")));
 }
 
 uint64_t FirstRow(const parquet::FileMetaData& metadata, int row_group) {

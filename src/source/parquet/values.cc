@@ -22,13 +22,6 @@ constexpr Refusal kFarTime{DeadReason::kNumberOverflow,
 
 constexpr int64_t kJulianDayOfEpoch = 2440588;
 
-constexpr Int128 PowerOfTen(int exponent) {
-  Int128 power = 1;
-  for (int i = 0; i < exponent; ++i) power *= 10;
-  return power;
-}
-constexpr Int128 kDecimalLimit = PowerOfTen(kDecimalDigitsMax);
-
 bool IsShortAscii(std::string_view text) noexcept {
   constexpr uint64_t kHighBits = 0x8080808080808080;
   const char* data = text.data();
@@ -57,7 +50,7 @@ bool IsUtf8(std::string_view text) noexcept {
 bool ToMicros(int64_t value, TimeUnit unit, int64_t* micros) noexcept {
   switch (unit) {
     case TimeUnit::kDays: return !__builtin_mul_overflow(value, kMicrosPerDay, micros);
-    case TimeUnit::kSeconds: return !__builtin_mul_overflow(value, 1000000, micros);
+    case TimeUnit::kSeconds: return !__builtin_mul_overflow(value, kMicrosPerSecond, micros);
     case TimeUnit::kMillis: return !__builtin_mul_overflow(value, 1000, micros);
     case TimeUnit::kNanos: *micros = civil_internal::FloorDiv(value, 1000); return true;
     case TimeUnit::kMicros:
@@ -89,12 +82,10 @@ const Refusal* DecimalCell(const uint8_t* bytes, uint32_t size, int scale, Int12
   for (; size > sizeof(Int128); ++bytes, --size) {
     if (*bytes != sign) return &kLargeDecimal;
   }
-  unsigned __int128 value = sign != 0 ? ~static_cast<unsigned __int128>(0) : 0;
+  UInt128 value = sign != 0 ? ~UInt128{0} : 0;
   for (uint32_t i = 0; i < size; ++i) value = value << 8 | bytes[i];
   *store = static_cast<Int128>(value);
-  if ((*store < 0) != (sign != 0) || *store >= kDecimalLimit || *store <= -kDecimalLimit) {
-    return &kLargeDecimal;
-  }
+  if ((*store < 0) != (sign != 0) || !FitsDecimal(*store)) return &kLargeDecimal;
   *cell = Cell::Decimal(store, static_cast<uint8_t>(scale));
   return nullptr;
 }
