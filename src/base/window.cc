@@ -12,7 +12,6 @@ namespace {
 
 using civil_internal::FloorDiv;
 
-constexpr int64_t kSecondsPerDay = 86400;
 constexpr int64_t kDaysPerWeek = 7;
 constexpr int64_t kMonthsPerYear = 12;
 constexpr int64_t kFirstYear = 1970;

@@ -23,7 +23,6 @@ namespace {
 using Seconds = std::chrono::duration<int64_t>;
 using Instant = cctz::time_point<Seconds>;
 
-constexpr int64_t kSecondsPerDay = 86400;
 // No clock is as far from UTC; the farthest have been 16 hours, before there were zones. Source:
 // RFC 9636, 3.2
 constexpr int64_t kOffsetMax = 26 * 3600;
