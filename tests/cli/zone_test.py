@@ -67,11 +67,11 @@ def window_of(unit, instant, zone):
 
 class ZoneTest(ProgramTest):
     def pipeline(self, window, *, key="[page]", aggregates="n: count\n  s: sum(x)",
-                 path="events.jsonl", extra="", name="pipeline"):
+                 path="events.jsonl", extra="", name="pipeline", archive="{path: archive}"):
         return self.write(f"{name}.yaml", f"name: pipeline\nkey: {key}\ntime: ts\n"
                           f"window: {{{window}}}\naggregates:\n  {aggregates}\n"
                           f"bootstrap: {{jsonl: {{path: '{path}'}}}}\n"
-                          f"replay: {{archive: {{path: archive}}}}\nmax_ahead: 36525d\n"
+                          f"replay: {{archive: {archive}}}\nmax_ahead: 36525d\n"
                           f"state: {{rocksdb: {{path: state/{name}}}}}\n{extra}\n")
 
     def write_times(self, instants, name="events.jsonl"):
@@ -264,6 +264,25 @@ class QueryTest(ZoneTest):
         self.succeed("replay", file, "--from", "2026-03-28", "--to", "2026-03-30", "--quiet")
         self.assertEqual(sorted(row["window"][:10] for row in self.succeed("dump", file).rows()),
                          ["2026-03-28", "2026-03-29"])
+
+
+    def test_objects_that_a_date_leaves_out_are_those_of_the_zone(self):
+        """Firehose names its objects by hours of UTC."""
+        hours = [datetime.datetime(2026, 3, 28, 20, tzinfo=UTC) + datetime.timedelta(hours=h)
+                 for h in range(30)]
+        for hour in hours:
+            name = f"{hour:%Y/%m/%d/%H}/events-1-{hour:%Y-%m-%d-%H}-05-00-" \
+                   "0d3aa9c1-6c6d-4a26-9d8f-b22f5c3b0c11"
+            self.write_times([hour + datetime.timedelta(minutes=1)], f"archive/{name}")
+        file = self.pipeline("every: 1d, zone: Europe/Berlin",
+                             archive="{path: archive, layout: firehose, lag: 5m}")
+        outcome = self.succeed("replay", file, "--from", "2026-03-29", "--to", "2026-03-30",
+                               "--format", "json")
+        rows = self.succeed("dump", file).rows()
+        self.assertEqual([(row["window"], row["n"]) for row in rows],
+                         [("2026-03-29T00:00:00+01:00", 23)])
+        # The others were not even read.
+        self.assertLess(json.loads(outcome.out)["records_this_run"], len(hours))
 
 
 class KeepTest(ZoneTest):
