@@ -166,7 +166,10 @@ TEST(CalendarTest, WhatIsExpiredStaysExpired) {
     for (const CalendarUnit unit : kUnits) {
       const BucketRule rule = Calendar(unit, zone, Months(1));
       int64_t floor = INT64_MIN;
-      for (int64_t micros = At("2010-01-01"); micros < At("2012-03-01"); micros += 733 * kSecond) {
+      // The first span of a day may have a minute.
+      const int64_t night = At("2010-11-07T02:00:00Z");
+      for (int64_t micros = At("2010-01-01"); micros < At("2012-03-01");
+           micros += (micros < night || micros > night + 7200 * kSecond ? 721 : 10) * kSecond) {
         const int64_t first = rule.FirstKept(micros);
         ASSERT_GE(first, floor) << zone << " " << FormatTime(micros);
         floor = first;
