@@ -447,13 +447,11 @@ class Reader {
     ReadValue("window.every", node, fmt::format("{}, or {}", kFixedWindow, kCalendarWindow),
               ParseEvery, &every);
     if (broken_.contains("window.every")) return;
-    constexpr std::chrono::seconds kDay{86400};
-    if (has_zone && every.unit == CalendarUnit::kNone && every.every >= kDay) {
-      every.unit = ParseCalendarUnit(node.Scalar()).value_or(CalendarUnit::kNone);
-      every.every = {};
-      if (every.unit == CalendarUnit::kNone) {
-        Refuse("window.every", node, kZonedWindow);
+    if (has_zone && every.every >= std::chrono::days(1)) {
+      if (node.Scalar() != CalendarUnitName(CalendarUnit::kDay)) {
+        return Refuse("window.every", node, kZonedWindow);
       }
+      every = {.unit = CalendarUnit::kDay};
     }
     definition_.window->every = every.every;
     definition_.window->unit = every.unit;

@@ -143,13 +143,12 @@ class Validator {
   }
 
   void CheckWindow(const WindowSpec& window) {
-    constexpr std::chrono::seconds kDay{86400};
     const bool calendar = window.unit != CalendarUnit::kNone;
     if (calendar && window.every.count() != 0) {
       Add("window.every", FormatDuration(window.every), "expected a length or a unit, not both");
     } else if (!calendar) {
       CheckSpan("window.every", window.every, std::chrono::seconds(1));
-      if (!window.zone.empty() && window.every >= kDay) {
+      if (!window.zone.empty() && window.every >= std::chrono::days(1)) {
         Add("window.every", FormatDuration(window.every), std::string(kZonedWindow));
       }
     }
@@ -175,7 +174,6 @@ class Validator {
   }
 
   void CheckKeep(const TimeLength& keep, bool calendar) {
-    constexpr std::chrono::seconds kDay{86400};
     constexpr int64_t kMonthsMax = kSpanMax / std::chrono::months(1);
     const std::string text = keep.months < 0 || keep.rest.count() < 0
                                  ? std::to_string(keep.rest.count()) + "s"
@@ -185,7 +183,7 @@ class Validator {
       Add("window.keep", text,
           fmt::format("expected a length of time from {} to {}", calendar ? "1d" : "1s",
                       FormatDuration(kSpanMax)));
-    } else if (calendar && keep.rest % kDay != std::chrono::seconds(0)) {
+    } else if (calendar && keep.rest % std::chrono::days(1) != std::chrono::seconds(0)) {
       Add("window.keep", text,
           "windows of the calendar are kept for days, weeks, months or years, such as 90d, 13mo or "
           "1y");

@@ -131,8 +131,8 @@ struct BucketRange {
 
 // Units of the calendar hold no certain number of hours.
 Status CheckLength(const BucketRule& rule, const TimeLength& length) {
-  constexpr std::chrono::seconds kDay{86400};
-  if (!rule.calendar() || length.rest % kDay == std::chrono::seconds(0)) return {};
+  const bool whole_days = length.rest % std::chrono::days(1) == std::chrono::seconds(0);
+  if (!rule.calendar() || whole_days) return {};
   return Status(Code::kInvalidArgument,
                 "the windows are of the calendar (" + std::string(CalendarUnitName(rule.unit)) +
                     "): --window takes days, weeks, months or years, such as 7d or 3mo");

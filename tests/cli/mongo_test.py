@@ -408,6 +408,7 @@ class LiveTest(MongoTest):
         self.assertEqual(self.dumped(file), dumped)
         outcome = self.fail_with(1, "run", file, "--until-caught-up", "--quiet")
         self.assertIn("has no collection", outcome.err)
+        self.assertIn("--fresh", outcome.err)
 
     def test_an_oplog_that_has_lost_the_position(self):
         server = self.enterContext(MongoServer(oplog_mb=1, checkpoint_seconds=1,

@@ -410,6 +410,10 @@ Result<BsonDocument> MongoClient::Description() const {
   const bson_t* found = nullptr;
   if (mongoc_cursor_next(cursor.get(), &found)) return BsonDocument(bson_copy(found));
   MURMUR_TRY(CursorStatus(cursor.get()));
+  return NoCollection();
+}
+
+Status MongoClient::NoCollection() const {
   return Status(Code::kNotFound, fmt::format("{}: the database {} has no collection {}",
                                              place_->text, place_->database, place_->collection));
 }
@@ -424,10 +428,12 @@ Result<MongoCollectionFacts> MongoClient::Facts() const {
   const BsonDocument pipeline(
       bson_new_from_json(reinterpret_cast<const uint8_t*>(kStatistics.data()),
                          static_cast<ssize_t>(kStatistics.size()), nullptr));
-  MURMUR_TRY(Aggregate(pipeline.get(), [&facts](const bson_t* statistics) {
+  const Status looked = Aggregate(pipeline.get(), [&facts](const bson_t* statistics) {
     facts.rows += NumberAt(statistics, "storageStats.count");
     facts.row_bytes = NumberAt(statistics, "storageStats.avgObjSize");
-  }));
+  });
+  if (looked.code() == Code::kNotFound) return NoCollection();  // it was dropped in between
+  MURMUR_TRY(looked);
   return facts;
 }
 

@@ -126,6 +126,7 @@ class MongoClient {
   Result<BsonDocument> Command(const char* name, std::string_view doing) const;
   Result<BsonDocument> Hello() const { return Command("hello", "to ask for the time"); }
   Result<BsonDocument> Description() const;
+  Status NoCollection() const;
   Mongoc<mongoc_cursor_t> OpenAggregate(const bson_t* pipeline) const;
   Status CursorStatus(mongoc_cursor_t* cursor) const;
 

@@ -41,7 +41,14 @@ class MongoLive final : public LiveSource {
         MURMUR_TRY(client.OperationTime());
         return client.Facts();
       };
-      MURMUR_TRY(MongoClients::Ask<MongoCollectionFacts>(clients_, stop, ask));
+      const auto facts = MongoClients::Ask<MongoCollectionFacts>(clients_, stop, ask);
+      if (facts.status().code() == Code::kNotFound) {
+        return Status(Code::kNotFound,
+                      std::string(facts.status().message()) +
+                          ". If it was dropped, a state of it ends there; begin anew once there is "
+                          "one again: murmur bootstrap FILE --fresh");
+      }
+      MURMUR_TRY(facts);
       checked_ = true;
     }
     return std::vector<Split>{Split{.id = place_.name, .bytes = 0, .payload = "{}"}};
