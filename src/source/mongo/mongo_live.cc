@@ -48,7 +48,7 @@ class MongoLive final : public LiveSource {
                           ". If it was dropped, a state of it ends there; begin anew once there is "
                           "one again: murmur bootstrap FILE --fresh");
       }
-      MURMUR_TRY(facts);
+      MURMUR_TRY(facts.status());
       checked_ = true;
     }
     return std::vector<Split>{Split{.id = place_.name, .bytes = 0, .payload = "{}"}};
