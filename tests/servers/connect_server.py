@@ -16,6 +16,7 @@ import time
 import urllib.request
 
 from java_server import CACHE, JavaServer, dotted
+from suspend import suspend
 
 LIBS = pathlib.Path(os.environ.get("MURMUR_DEBEZIUM_LIBS") or CACHE / "debezium-3.5.0.Final/libs")
 
@@ -124,7 +125,7 @@ class ConnectServer(JavaServer):
         """Ends it as a power cut does. Its file of places is emptied before it is written, which is
         not what is tested: with its places in Kafka, as usual, it would not be."""
         while True:
-            self.process.send_signal(signal.SIGSTOP)
+            suspend(self.process)
             if not self.offsets().exists() or self.offsets().stat().st_size > 0:
                 break
             self.process.send_signal(signal.SIGCONT)

@@ -40,6 +40,7 @@ from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic, OffsetSp
 
 from certificates import certify
 from java_server import CACHE, START_SECONDS_MAX, JavaServer, dotted
+from suspend import suspend
 
 LIBS = os.environ.get("MURMUR_KAFKA_LIBS") or CACHE / "kafka-4.3.1/libs"
 REQUEST_SECONDS_MAX = 60
@@ -440,7 +441,7 @@ class KafkaCluster(KafkaClients):
 
     def pause(self, node):
         """The broker keeps its connections and answers nobody before `resume`."""
-        self.brokers[node].process.send_signal(signal.SIGSTOP)
+        suspend(self.brokers[node].process)
         self.paused.add(node)
         self.cached_admin = None
 

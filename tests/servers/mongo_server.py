@@ -28,6 +28,7 @@ import pymongo
 
 from certificates import certify
 from java_server import reserve_port
+from suspend import suspend
 
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "murmur"
 PROGRAM = os.environ.get("MURMUR_MONGOD") or CACHE / "mongod/mongod"
@@ -156,7 +157,7 @@ class MongoServer:
 
     def pause(self):
         """It takes connections and requests, and answers none before `resume`. Can be killed."""
-        self.process.send_signal(signal.SIGSTOP)
+        suspend(self.process)
 
     def resume(self):
         self.process.send_signal(signal.SIGCONT)
