@@ -5,11 +5,11 @@
 // Contract, tested for every implementation by testing/snapshot_source_contract.h:
 //  - Every record of the source is in exactly one split, and is read exactly once when each split
 //    is read from its start to its end, in any order of splits, by any number of threads.
-//   - Reading a split again from any position of a batch (`after`) gives exactly the records after
-//     that batch, with the same objects and offsets.
-//   - Every call that takes a std::stop_token returns within a second of a stop, whatever it waits
-//     for; with kCancelled if it was not finished. Such a Read has emitted nothing, and no later
-//     Read does.
+//  - Reading a split again from any position of a batch (`after`) gives exactly the records after
+//    that batch, with the same objects and offsets.
+//  - Every call that takes a std::stop_token returns within a second of a stop, whatever it waits
+//    for; with kCancelled if it was not finished. Such a Read has emitted nothing, and no later
+//    Read does.
 #pragma once
 
 #include <functional>

@@ -56,7 +56,8 @@ class GroupTable {
     if (found.group_plus_1 != 0) __builtin_prefetch(Record(found.group_plus_1 - 1), 1);
   }
 
-  // Prefetches what Key and EncodeValue touch first; a second call, what that points to.
+  // Prefetches what Key and EncodeValue touch first; PrefetchStates then prefetches what that
+  // points to.
   void PrefetchGroup(uint32_t group) const noexcept {
     __builtin_prefetch(Record(group));
     if (cold_stride_ != 0) __builtin_prefetch(cold_.data() + size_t{group} * cold_stride_);

@@ -1,12 +1,11 @@
-//  The bytes of the ledger: what is known of each row; and for keys whose aggregates can't
-//  subtract, which rows contribute. docs/state_format.md describes them.
+// The bytes of the ledger: what is known of each row; and for keys whose aggregates can't subtract,
+// which rows contribute. docs/state_format.md describes them.
 //
-//    row key → flags, (version's length in a byte, version)?, (size in 4 bytes, big-endian, which
-//              cells were taken)?, cells?                                  cells: fold/row_codec.h
-//    FE, version's length in a byte, version, row key → as a row's: the content that the row of
-//    this
-//              key had under its old key, until the change of this version puts it
-//    FF, key's length (4 bytes, big-endian), key, row key → nothing        after all rows
+//   row key → flags, (version's length in a byte, version)?, (size in 4 bytes, big-endian, which
+//             cells were taken)?, cells?                                  cells: fold/row_codec.h
+//   FE, version's length in a byte, version, row key → as a row's: the content that the row of
+//             this key had under its old key, until the change of this version puts it
+//   FF, key's length (4 bytes, big-endian), key, row key → nothing        after all rows
 //
 // Threads: all functions may be called at once.
 #pragma once

@@ -78,7 +78,7 @@ class LiveRunner {
  private:
   class Worker;
   Status RunUntil(Until until, std::stop_token stop);
-  // Wakes a waiting thread; if none waits, the next one that would wait.
+  // Wakes a waiting thread; if none waits, the next wait ends at once.
   class Wakeup {
    public:
     void Notify();

@@ -53,7 +53,7 @@ class PendingEntries {
     return true;
   }
   void Put(std::string_view key, uint64_t hash, Entry entry);
-  // As Add, but overwrites the old entry if the new one fits; views of the old one then see the
+  // As Put, but overwrites the old entry if the new one fits; views of the old one then see the
   // new.
   void Replace(std::string_view key, uint64_t hash, Entry entry);
 
