@@ -461,7 +461,7 @@ TEST(DebeziumDecoderTest, DocumentsOfMongo) {
             "put 1: null | null | null | null | 1970-01-01T00:00:00.005Z | null | null");
 }
 
-// Whatever comes, it is taken or refused; the sanitizers see the rest.
+// Any input is accepted or refused; the sanitizers check the rest.
 TEST(DebeziumDecoderTest, MutatedMessages) {
   const std::vector<std::pair<std::string, std::string>> messages = {
       {R"({"schema":{"type":"struct"},"payload":{"id":1.50,"b":["\u00e9"]}})",
@@ -613,7 +613,7 @@ TEST(DebeziumVersionTest, ReplicasAreNotCompared) {
   }
 }
 
-// What a snapshot found of a row, and changes before and behind it, in the order of the log.
+// What a snapshot found of a row, and changes before and after it, in the order of the log.
 TEST(DebeziumVersionTest, ASnapshotsRowsStandBetweenTheChanges) {
   struct Log {
     std::string before, snapshot, behind;

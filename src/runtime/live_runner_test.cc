@@ -48,7 +48,7 @@ class LiveRunnerTest : public testing::Test {
     return {.monoids = pipeline_->Monoids(), .buckets = pipeline_->buckets()};
   }
   void NewStore() { store_ = MakeMemoryStore({}, Schema()); }
-  // `count` events over all splits, the n-th of each split behind the others' n-th.
+  // `count` events over all splits; the n-th of each split comes after the n-th of the others.
   void Publish(size_t count) {
     for (size_t split = 0; split < topic_.splits(); ++split) {
       std::vector<std::string> texts;

@@ -353,7 +353,7 @@ class World {
  private:
   std::unique_ptr<StateTable> OpenTable() { return std::move(*OpenMemoryTable(store_, schema_)); }
 
-  // Where live is by then; more is written before and behind.
+  // Opens where live has arrived by then; more is written before and after.
   Result<OpenedVersion> Open(const LiveSource::PositionMap& reached) {
     table_.WriteSome();
     const size_t least = std::stoull(reached.at(kName));
@@ -458,7 +458,7 @@ TEST(VerifierTest, DamagedKeysAreFoundAndRepaired) {
   EXPECT_EQ(world.State(), state);
 }
 
-// A row that changes after it was found is live's to repair.
+// If a row changes after it was found, live repairs it.
 TEST(VerifierTest, RepairsWhileRowsChangeEndAtTheRowsAsTheyAre) {
   const uint64_t seed = Seed();
   for (int i = 0; i < Runs(); ++i) {

@@ -149,7 +149,7 @@ class KafkaTest(ProgramTest):
         return json.loads(self.succeed("status", file, "--format", "json").out)
 
     def positions(self, file):
-        """By partition of the topic: the offset behind what is counted."""
+        """By partition of the topic: the offset after what is counted."""
         splits = self.status(file).get("live", {"splits": {}})["splits"]
         return {int(split.rpartition("/")[2]): offset_of(one["committed"])
                 for split, one in splits.items()}
@@ -437,7 +437,7 @@ class Load:
 
 
 class RestartTest(KafkaTest):
-    """Behind each kill the records that are committed are deleted: to begin again would show."""
+    """After each kill the committed records are deleted: beginning again would show."""
 
     @classmethod
     def setUpClass(cls):
@@ -785,7 +785,7 @@ class LostRecordsTest(KafkaTest):
         file = self.begin()
         before = self.counts(file)
         self.anew(file, 300)
-        # Nothing lies behind the positions, so there is nothing to count; but who follows looks.
+        # Nothing lies after the positions, so there is nothing to count; but following checks.
         self.murmur("run", file, "--until-caught-up")
         self.assertEqual(self.counts(file), before)
         self.assertRegex(self.fail_with(1, "run", file).err,
@@ -1031,7 +1031,7 @@ class BadRecordsTest(KafkaTest):
         return [json.loads(line) for line in lines]
 
     def mixed(self):
-        """Bad records at the odd offsets of partition 0, behind good ones."""
+        """Bad records at the odd offsets of partition 0, after good ones."""
         events = [json.dumps(event) for event in self.events(len(self.BAD))]
         self.kafka.produce(self.topic, itertools.chain(*zip(events, self.BAD)), partition=0)
         return events
@@ -1266,7 +1266,7 @@ class ReplayTest(KafkaTest):
                           .out)
 
     def live_from(self, file):
-        """By partition of the topic: the offset behind the range."""
+        """By partition of the topic: the offset after the range."""
         positions = self.status(file)["handoff"][f"kafka:{self.topic}"]
         return {int(partition): offset_of(position) for partition, position in positions.items()}
 

@@ -87,7 +87,7 @@ TEST(CheckCoverage, NothingIsMissingWhereObjectsReachEachOther) {
   EXPECT_THAT(coverage.gaps, IsEmpty());
 }
 
-// +100 holds 100 to 149, +101 only 101 to 120: what is behind it is in +100 alone.
+// +100 holds 100 to 149, +101 only 101 to 120: only +100 has the offsets after that.
 TEST(CheckCoverage, ALongerObjectBeforeGivesTheRestOfAShorterOne) {
   const std::vector<ListedObject> listing = {At(100), At(101)};
   const Coverage at_end = CheckCoverage(MustRead(listing), std::vector<uint64_t>{50, 20});
@@ -349,7 +349,7 @@ TEST(CutByOffsets, GoesTogetherWithPruningInAnyOrder) {
 struct Written {
   std::vector<ListedObject> listing;
   std::vector<uint64_t> counts;  // of listing
-  int64_t end = 0;               // behind the last offset that was written
+  int64_t end = 0;               // after the last offset that was written
 };
 
 // Objects of offsets in a row. After a failure the sink goes back and cuts differently, under

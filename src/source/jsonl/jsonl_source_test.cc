@@ -337,7 +337,7 @@ TEST_F(JsonlSourceTest, ATruncatedStreamKeepsItsLinesAndIsToldOnce) {
       for (const std::string& raw : read.raw) joined += raw + "\n";
       EXPECT_EQ(joined, text.substr(0, joined.size()));
       EXPECT_EQ(read.dead[0].offset, joined.size());
-      // Nothing comes behind it, not even the dead letter again.
+      // Nothing comes after it, not even the dead letter again.
       const Read again = ReadAll(source_.get(), plan_.splits[0], read.after);
       EXPECT_TRUE(again.status.ok() && again.raw.empty() && again.dead.empty());
     }
