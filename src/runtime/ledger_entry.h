@@ -22,7 +22,7 @@ namespace murmur {
 
 // --- rows
 
-inline constexpr char kSeenLive = 1;  // live has told of the row
+inline constexpr char kSeenLive = 1;  // live has read a change of the row
 // Cells follow: if rows change, those by which the row counts.
 inline constexpr char kHasCells = 2;
 inline constexpr char kHasVersion = 4;

@@ -158,7 +158,7 @@ void LedgerMethod::CheckSuperseded(const RecordBatch& batch, SplitProgress* prog
   deltas_.Check(&checking_, progress);
 }
 
-// Only the newest of what a batch tells of one row counts; the rest is never visible. Each is
+// Only the newest change of a row in a batch counts; the others are never visible. Each is
 // compared with the newest before it, since versions from several logs have no order.
 Status LedgerMethod::DecideByLast(const FoldRun& run, RecordBatch* batch, SplitProgress* progress) {
   if (run.is_scan && batch->versions.empty()) {  // its rows differ from each other
@@ -486,7 +486,7 @@ void LedgerMethod::AddMoves(const RecordBatch& batch, SplitProgress* progress) {
   }
 }
 
-// If rows don't change, the first that is told of one counts.
+// If rows are only added, the first content that arrives for a row counts.
 Status LedgerMethod::DecideByFirst(const FoldRun& run, RecordBatch* batch,
                                    SplitProgress* progress) {
   std::unordered_map<std::string_view, std::string> first;

@@ -1,6 +1,6 @@
 // The ledger: what each row contributes. An update subtracts the old contribution and adds the new
-// one; a delete subtracts it. Live always replaces; a scanned row counts only if live has told
-// nothing of it (K1 to K10 of the ledger rule; docs/tables.md).
+// one; a delete subtracts it. Live always replaces; a scanned row counts only if live has read
+// no change of it (K1 to K10 of the ledger rule; docs/tables.md).
 //
 // If a row's key changes, the log has a delete and a put at one place, in two messages that may be
 // read in any order. Cells that the second message omits keep their values from the old key.
@@ -35,7 +35,7 @@ namespace murmur {
 class LedgerMethod final : public RowMethod {
  public:
   enum class Phase : uint8_t {
-    kScanning,  // a scan may still bring rows that live has told of: a delete by live leaves a mark
+    kScanning,  // a scan may still bring rows that live has changed: a delete by live leaves a mark
     kLive,
   };
 
@@ -54,7 +54,7 @@ class LedgerMethod final : public RowMethod {
   // The effect of a batch's row.
   enum class Action : uint8_t {
     kNothing,  // it changes nothing
-    kTouch,    // only marks that live has told of it
+    kTouch,    // only marks that live has read a change of it
     kPut,
     kDelete,
     kHold,    // not all of its cells are known: it does not count
@@ -62,7 +62,7 @@ class LedgerMethod final : public RowMethod {
   };
   struct RowPlan {
     Action action = Action::kNothing;
-    bool is_newest = false;                 // the newest that the batch tells of its row
+    bool is_newest = false;                 // the newest change of its row in the batch
     bool is_superseded = false;             // was the newest until another came
     bool is_incomplete = false;             // has a cell that no change gave
     bool is_dead = false;                   // told by a dead letter

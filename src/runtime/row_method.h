@@ -1,4 +1,4 @@
-// Keeps a table's state exact while a scan and live tell of the same rows: decides what of each
+// Keeps a table's state exact while a scan and live read the same rows: decides what of each
 // batch counts. RowFold leaves this to the method with which the version was begun. Called under
 // RowFold's lock, except FillCommit.
 #pragma once

@@ -2,7 +2,7 @@
 // loading takes time, and some leave traces even if they are not used (libmongoc: a file in
 // /dev/shm for each process).
 //
-// A client library is called by the names in its own header. Behind these names are jumps to the
+// A client library is called by the names in its own header. Here these names are jumps to the
 // functions that Load has found (lazy_functions.h). A list names the functions:
 // mongo/mongoc_functions.inc and the like. A function that is called but not listed fails to link.
 #pragma once

@@ -1,4 +1,4 @@
-"""What a run must not keep to itself: fields that no record has, conditions that refuse everything,
+"""What a run must report: fields that no record has, conditions that refuse everything,
 records of which none can be counted, the first dead letter of a kind."""
 
 import json
