@@ -1,7 +1,6 @@
 // How values combine. A Monoid describes one aggregate function with its parameters bound; it holds
 // no data. States live in the caller's memory (a table of groups, a merge operator's scratch) and
 // are passed to the Monoid.
-//
 // Laws, for all states a b c, tested for every implementation by testing/monoid_laws.h:
 //  - the identity is state_size() zero bytes, and encodes as the empty string;
 //  - Combine is associative, byte for byte, unless Traits().exact is false; then the bound that
@@ -12,10 +11,8 @@
 //  - AddBatch of rows in any split and order equals the Combine of each row alone.
 // Name() holds function, version and parameters ("distinct.v1(precision=12)"); it changes when
 // meaning or bytes change, and stores refuse state under another name.
-//
 // To write one's own, derive from Monoid, or more simply from SimpleMonoid (simple_monoid.h), and
 // register it with RegisterMonoid.
-//
 // Threads: const methods may be called at once; a state belongs to one thread.
 #pragma once
 
@@ -135,8 +132,8 @@ class Monoid {
   virtual void Negate(char* /*state*/, Arena*) const {}
 
   // Appends the value as JSON to *json. `encoded` is what Encode wrote, or empty (the identity);
-  // `records` is the group's record count. Errors: kDataLoss (Encode does not write such bytes);
-  // *json is then unchanged.
+  // `records` is the group's record count.
+  // Errors: kDataLoss (Encode does not write such bytes); *json is then unchanged.
   virtual Status Render(std::string_view encoded, int64_t records, std::string* json) const = 0;
 
   // Frees what *state owns outside the arena; the state is not used afterwards. Default: nothing,
@@ -162,8 +159,8 @@ struct MonoidFunction {
   bool uses_time = false;
 };
 
-// Every registered function by name, built-in ones included. Threads: safe. RegisterMonoid replaces
-// nothing: kAlreadyExists for a taken name.
+// Every registered function by name, built-in ones included.
+// Threads: safe. RegisterMonoid replaces nothing: kAlreadyExists for a taken name.
 Status RegisterMonoid(MonoidFunction function);
 const MonoidFunction* FindMonoid(std::string_view name);  // null if unknown; lives for ever
 std::vector<const MonoidFunction*> AllMonoids();          // by name

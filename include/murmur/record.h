@@ -1,10 +1,8 @@
 // Records as the fold sees them: batches of thin columns over the bytes that a source read.
-//
 // A Cell is one value of one field: 16 bytes, never owning. A RecordBatch holds up to kBatchRows
 // records of one split, column by column. It has only the fields that the pipeline asked for (its
 // Projection), the name of each record (object and offset, which never change), and the position of
 // the split after the batch.
-//
 // Lifetime: every view in a batch (strings, raw bytes, object, dictionary) is valid until the next
 // Read() on the stream that filled it, and no longer.
 // Threads: plain data; a batch belongs to one worker.
@@ -260,11 +258,10 @@ struct RecordBatch {
   std::vector<Column> columns;    // one per Projection field, in its order
   std::string_view object;        // the object that the rows come from: a file, topic/partition
   std::vector<uint64_t> offsets;  // per row; (object, offset) names the record and never changes
-  std::vector<std::string_view> raw;  // per row: its bytes; empty if the source has none at hand
-  std::vector<DeadLetter>
-      dead_letters;    // records in this part of the split that could not be decoded
-  uint64_t bytes = 0;  // source bytes that this batch covers
-  Position after;      // the split's position once all of this is counted
+  std::vector<std::string_view> raw;     // per row: its bytes; empty if the source has none at hand
+  std::vector<DeadLetter> dead_letters;  // undecodable records in this part of the split
+  uint64_t bytes = 0;                    // source bytes that this batch covers
+  Position after;                        // the split's position once all of this is counted
 
   // Below: for table sources, whose rows change; else empty. All are indexed by the row's number as
   // it was read, which numbers[row] gives.

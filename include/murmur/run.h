@@ -1,5 +1,4 @@
 // Running a pipeline and reading its state from a C++ program, as the `murmur` program does.
-//
 //   murmur::RunSummary summary;
 //   murmur::Bootstrap(definition, {}, &summary);
 //   murmur::Dump(definition, murmur::RowFormat::kJsonLines, write);
@@ -95,25 +94,27 @@ struct RunSummary {
 
 // Reads the bootstrap source into the serving version of the state, from where an earlier run
 // stopped; or into a first version; or (fresh) into a new one. Meanwhile it answers the reading
-// verbs of other processes. Errors: kCancelled (stopped; run again to go on), kInvalidArgument (the
-// definition), kFailedPrecondition (another definition, with the differences; in use by another
-// process; max_errors), kNotFound, kResourceExhausted, kDataLoss. *summary is filled in as far as
-// the run went.
+// verbs of other processes.
+// Errors: kCancelled (stopped; run again to go on), kInvalidArgument (the definition),
+// kFailedPrecondition (another definition, with the differences; in use by another process;
+// max_errors), kNotFound, kResourceExhausted, kDataLoss. *summary is filled in as far as the run
+// went.
 Status Bootstrap(const Definition& definition, const BootstrapOptions& options,
                  RunSummary* summary);
 
 // Reads the range of the definition's replay source into a new version beside the serving one, or
 // goes on with the version that an earlier run of the same range began. Swaps when it is complete.
 // Without `partial`, a range does not replace a serving version, whose data outside the range would
-// be lost. The definition may have changed since the serving version was built. Errors: as
-// Bootstrap.
+// be lost. The definition may have changed since the serving version was built.
+// Errors: as Bootstrap.
 Status Replay(const Definition& definition, const ReplayOptions& options, RunSummary* summary);
 
 // The whole life: Bootstrap, unless it is done; then follows the live source from where the version
 // stopped, else from the token of its bootstrap or replay, else from where the definition says.
 // Meanwhile it answers the reading verbs of other processes and swaps versions for them. Ends when
-// it is stopped or has caught up. Errors: as Bootstrap; kOutOfRange (the source no longer has the
-// next records), kUnavailable (the source doesn't answer).
+// it is stopped or has caught up.
+// Errors: as Bootstrap; kOutOfRange (the source no longer has the next records), kUnavailable (the
+// source doesn't answer).
 Status Run(const Definition& definition, const LiveOptions& options, RunSummary* summary);
 
 // Reads from the process that owns the state if there is one, else from the files. Errors:

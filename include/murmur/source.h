@@ -1,7 +1,6 @@
 // Where records come from. A source is cut into splits; a worker opens a split at a position and
 // reads batches until it ends. Snapshot sources, replay drivers and live sources give the same kind
 // of stream, so one loop folds them all.
-//
 // Contract, tested for every implementation by testing/snapshot_source_contract.h:
 //  - Every record of the source is in exactly one split, and is read exactly once when each split
 //    is read from its start to its end, in any order of splits, by any number of threads.
@@ -89,17 +88,17 @@ class RecordStream {
   // Replaces *batch with the next 0 to kBatchRows records, in the split's order, and the dead
   // letters among them. kRecords: the batch advanced (it may hold only dead letters). kIdle:
   // nothing yet; read again. kEnd: the split is finished; the batch has no rows. `batch` must have
-  // been made with the projection that the stream was opened with. Errors: kCancelled (stop),
-  // kUnavailable (try again), kDataLoss and others name the object. After an error the stream can't
-  // be read any more.
+  // been made with the projection that the stream was opened with.
+  // Errors: kCancelled (stop), kUnavailable (try again), kDataLoss and others name the object.
+  // After an error the stream can't be read any more.
   virtual Result<ReadState> Read(std::stop_token stop, RecordBatch* batch) = 0;
 
   // False until the stream has verified that its source still is the one read before (live only).
   virtual bool Checked() const { return true; }
 };
 
-// One pass over what a datastore holds now. Threads: Open from many at once; the other methods from
-// one.
+// One pass over what a datastore holds now.
+// Threads: Open from many at once; the other methods from one.
 class SnapshotSource {
  public:
   SnapshotSource() = default;
@@ -126,7 +125,8 @@ class SnapshotSource {
   virtual Status Resume(const ScanPlan& plan, std::stop_token stop) = 0;
 
   // A stream over `split`, from its start (`after` empty) or from the position `after`. Errors:
-  // kCancelled. REQUIRES: Scan or Resume succeeded, and `split` belongs to that plan.
+  // kCancelled.
+  // REQUIRES: Scan or Resume succeeded, and `split` belongs to that plan.
   virtual Result<std::unique_ptr<RecordStream>> Open(const Split& split, const Position& after,
                                                      const Projection& projection,
                                                      std::stop_token stop) = 0;
@@ -196,7 +196,8 @@ class LiveSource {
   using PositionMap = std::map<std::string, Position>;  // by split id
   // The first position of each of `splits`: from `token`, or, if that has no position of this
   // source, from the definition's `start`. Splits that appear later are read from their start,
-  // Position "". Errors: kFailedPrecondition (neither has one), kUnavailable.
+  // Position "".
+  // Errors: kFailedPrecondition (neither has one), kUnavailable.
   virtual Result<PositionMap> Begin(const std::vector<Split>& splits, const HandoffToken& token,
                                     std::stop_token stop) = 0;
   // The positions after the last record that each of `splits` has now. Errors: kUnavailable.

@@ -1,7 +1,6 @@
 // Where the answers live. A StateTable is one version of one pipeline's state: (key, bucket) →
 // encoded value, the positions that it has consumed, the dead letters, and for a table source the
 // ledger: what each of its rows contributes.
-//
 // A commit moves all of them, atomically and durably, or none of them.
 // Contract suite: testing/state_table_contract.h.
 // Threads: every method may be called at once, unless it says otherwise.
@@ -87,16 +86,15 @@ enum class VersionStatus : uint8_t { kBuilding, kComplete, kFailed };
 struct VersionInfo {
   uint64_t number = 0;
   VersionStatus status = VersionStatus::kBuilding;
-  std::string failure;  // why, when kFailed
-  std::string mode;     // "bootstrap", "replay"
-  std::string source;   // SnapshotSource::Name of what it reads
-  std::string range;    // the part of the source that was asked for; empty: all
-  std::string inexact;  // why records may count more than once; empty: they don't
-  bool swap_when_complete =
-      false;               // swap to it then; kept so that a run that was killed still does
-  int64_t created = 0;     // µs since the Unix epoch
-  std::string identity;    // DefinitionIdentity of its definition
-  std::string definition;  // what counts, written by definition/stored.h
+  std::string failure;               // why, when kFailed
+  std::string mode;                  // "bootstrap", "replay"
+  std::string source;                // SnapshotSource::Name of what it reads
+  std::string range;                 // the part of the source that was asked for; empty: all
+  std::string inexact;               // why records may count more than once; empty: they don't
+  bool swap_when_complete = false;   // also after a killed run goes on
+  int64_t created = 0;               // µs since the Unix epoch
+  std::string identity;              // DefinitionIdentity of its definition
+  std::string definition;            // what counts, written by definition/stored.h
   std::vector<std::string> monoids;  // Monoid::Name of each aggregate, in order
   bool operator==(const VersionInfo&) const = default;
 };
@@ -149,9 +147,10 @@ class StateTable {
 
   // If every move's `from` is the stored position of its split: combines the deltas, stores the
   // dead letters and ledger entries, and moves the positions; all or nothing, durable on return.
-  // REQUIRES: a split is moved by one caller at a time. Errors: kAborted (fenced),
-  // kResourceExhausted (disk full), kUnavailable, kDataLoss. On error the table is unchanged; after
-  // kUnavailable the whole commit may have been applied: read Progress.
+  // REQUIRES: a split is moved by one caller at a time.
+  // Errors: kAborted (fenced), kResourceExhausted (disk full), kUnavailable, kDataLoss. On error
+  // the table is unchanged; after kUnavailable the whole commit may have been applied: read
+  // Progress.
   virtual Status Apply(const Commit& commit) = 0;
 
   // Which of `ids` are stored by earlier commits and not dropped since by Complete or DropIds.

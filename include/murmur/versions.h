@@ -42,16 +42,16 @@ struct SwapSummary {
 // Errors: kNotFound, kFailedPrecondition (not complete, or not of that live source), and whatever
 // stopped the catching up; nothing has changed then.
 Result<SwapSummary> SwapVersion(const Definition& definition, uint64_t number);
-// Swaps to the version that served before; a second call swaps forward again. Errors: kNotFound
-// (that version no longer exists), and those of SwapVersion.
+// Swaps to the version that served before; a second call swaps forward again.
+// Errors: kNotFound (that version no longer exists), and those of SwapVersion.
 Result<SwapSummary> RollBack(const Definition& definition);
-// Drops the version and frees its space. Errors: kNotFound, kFailedPrecondition (it serves, or is
-// in use).
+// Drops the version and frees its space.
+// Errors: kNotFound, kFailedPrecondition (it serves, or is in use).
 Status DropVersion(const Definition& definition, uint64_t number);
 
 // Where versions `a` and `b` differ: totals first, then the `top` keys whose values differ most, as
-// text for people or as one JSON object. Aggregates are matched by name. Errors: kNotFound,
-// kFailedPrecondition (different keys or windows).
+// text for people or as one JSON object. Aggregates are matched by name.
+// Errors: kNotFound, kFailedPrecondition (different keys or windows).
 Status DiffVersions(const Definition& definition, uint64_t a, uint64_t b, uint64_t top, bool json,
                     const WriteText& write);
 

@@ -94,8 +94,7 @@ int64_t ScaledToMicros(Int128 value, int scale, UnitSize unit) {
 // floor(value units) in microseconds; false if `value` is NaN. Whole units are scaled as integers,
 // only the fraction as a double, so large times lose nothing.
 bool DoubleToMicros(double value, UnitSize unit, int64_t* micros) {
-  constexpr double kWholeMax =
-      1e25;  // infinite even in the smallest unit; when scaled, it fits 128 bits
+  constexpr double kWholeMax = 1e25;  // infinite in the smallest unit; scaled, it fits 128 bits
   if (std::isnan(value)) return false;
   if (std::fabs(value) > kWholeMax) {
     *micros = value < 0 ? kTimeMinusInfinity : kTimeInfinity;

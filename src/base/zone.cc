@@ -60,8 +60,7 @@ class BytesSource final : public cctz::ZoneInfoSource {
 };
 
 using Fallback = std::function<std::unique_ptr<cctz::ZoneInfoSource>(const std::string& name)>;
-cctz_extension::ZoneInfoSourceFactory others =
-    nullptr;  // set by the program that uses this library
+cctz_extension::ZoneInfoSourceFactory others = nullptr;  // of the program with this library
 
 std::unique_ptr<cctz::ZoneInfoSource> MakeSource(const std::string& name,
                                                  const Fallback& fallback) {
@@ -96,8 +95,7 @@ std::vector<Zone::Period> PeriodsOf(const cctz::time_zone& zone) {
   while (zone.next_transition(At(at), &change)) {
     at = SecondsOf(change.from) - period.offset;
     const int64_t offset = zone.lookup(At(at)).offset;
-    if (offset == period.offset)
-      continue;  // only the name changes, or daylight saving of zero hours
+    if (offset == period.offset) continue;  // another name, or daylight saving of zero hours
     period.end = at;
     periods.push_back(period);
     period = {.start = at, .end = INT64_MAX, .offset = offset};

@@ -2,8 +2,9 @@
 //
 // A Zone is made from the bytes of its rules, not from its name alone. A state keeps these bytes
 // and uses them for ever, even if the system's database changes. Seconds are Unix time; a local
-// second is what clocks show, counted as if it were UTC. Sources: RFC 9636 (TZif), read by cctz;
-// the IANA Time Zone Database. Threads: safe; a Zone does not change.
+// second is what clocks show, counted as if it were UTC.
+// Sources: RFC 9636 (TZif), read by cctz; the IANA Time Zone Database.
+// Threads: safe; a Zone does not change.
 #pragma once
 
 #include <cstdint>

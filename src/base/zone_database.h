@@ -1,5 +1,6 @@
 // The system's time zones: the files of the IANA Time Zone Database in $TZDIR, or in the usual
-// folders. Threads: safe.
+// folders.
+// Threads: safe.
 #pragma once
 
 #include <memory>

@@ -54,8 +54,7 @@ void NoteUnknownFields(const Definition& definition, const RunSummary& summary) 
          DescribeAbsent({.name = field.name, .like = field.did_you_mean}, field.records));
   }
   const uint64_t records = summary.progress.records;
-  const bool may_lie_outside =
-      !summary.range.empty();  // records outside the range are filtered too
+  const bool may_lie_outside = !summary.range.empty();  // such records are filtered too
   if (records > 0 && summary.filtered == records && !may_lie_outside) {
     Note(fmt::format("  WARNING: `where: {}` refused {}: the answer is empty", definition.where,
                      records == 1 ? "the one record" : "all " + Counted(records, "record")));

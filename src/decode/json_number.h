@@ -19,8 +19,8 @@ inline constexpr int kIntegerDigits = 18;  // any integer with this many digits 
 bool ParseJsonNumber(std::string_view text, bool exact, TextArena* arena, Cell* cell);
 
 // The value of the `size` <= 8 characters at `p`: `integer_digits` digits, then, if there are more,
-// a point and further digits. Converts all eight bytes at once. Source: W. Mula's and D. Lemire's
-// SWAR conversion of eight digits.
+// a point and further digits. Converts all eight bytes at once.
+// Source: W. Mula's and D. Lemire's SWAR conversion of eight digits.
 inline uint64_t ReadDigits8(const char* p, int integer_digits, int size) noexcept {
   uint64_t digits;
   std::memcpy(&digits, p, sizeof digits);
@@ -39,8 +39,9 @@ inline uint64_t ReadDigits8(const char* p, int integer_digits, int size) noexcep
 
 // The common case, with `p` at the number: no exponent, and few enough digits to be sure that they
 // fit. Returns its end, or null for another case or no number. With `exact` a fraction is a
-// decimal. Source: W. D. Clinger, "How to Read Floating Point Numbers Accurately": a quotient of
-// two exact doubles is correctly rounded.
+// decimal.
+// Source: W. D. Clinger, "How to Read Floating Point Numbers Accurately": a quotient of two exact
+// doubles is correctly rounded.
 inline const char* ReadShortNumber(const char* p, bool exact, Cell* cell) noexcept {
   constexpr double kPowers[] = {1,   1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
                                 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};

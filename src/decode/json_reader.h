@@ -38,11 +38,12 @@ class JsonReader {
   void BeginBatch(Column* columns);
 
   // Reads the record at `begin` if it has a known shape, and returns its end: a newline, or
-  // `limit`. Null: use Walk. REQUIRES: kJsonPadding readable bytes after `limit`, the first one 0.
+  // `limit`. Null: use Walk.
+  // REQUIRES: kJsonPadding readable bytes after `limit`, the first one 0.
   const char* ReadShape(const char* begin, const char* limit, uint32_t row);
 
-  // Reads the record [begin, end). False: *reason and *detail say why not. REQUIRES: kJsonPadding
-  // readable bytes after `end`, the first one 0 or a newline.
+  // Reads the record [begin, end). False: *reason and *detail say why not.
+  // REQUIRES: kJsonPadding readable bytes after `end`, the first one 0 or a newline.
   bool Walk(const char* begin, const char* end, uint32_t row, DeadReason* reason,
             std::string* detail);
 

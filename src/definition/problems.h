@@ -70,8 +70,7 @@ struct SourceOption {
   bool list = false;                          // may be a list
   bool identity = false;                      // says what is read, not how
   std::vector<std::string_view> values = {};  // the only allowed values; empty: any
-  std::string_view otherwise =
-      {};  // the value that means the same as leaving it out, for the identity
+  std::string_view otherwise = {};            // the default value, for the identity
 };
 struct SourceKind {
   std::string_view name;

@@ -6,7 +6,6 @@
 // gather additions (Monoid::NewScratch) have their states in the cold array. A slot of the
 // open-addressing index holds half of the hash and the group number, so that a probe rarely leaves
 // the index.
-//
 // Threads: one worker.
 #pragma once
 
@@ -38,8 +37,9 @@ class GroupTable {
   // All memory that grows with the groups, including what Sort will need.
   size_t bytes() const noexcept;
 
-  // The group of `key`, made if it is new. REQUIRES: for keys of at most kInlineKey bytes,
-  // kInlineKey bytes are readable at key.data(), and those after the key are zero.
+  // The group of `key`, made if it is new.
+  // REQUIRES: for keys of at most kInlineKey bytes, kInlineKey bytes are readable at key.data(),
+  // and those after the key are zero.
   uint32_t Find(std::string_view key, uint64_t hash) {
     uint64_t slot = hash & mask_;
     const auto tag = static_cast<uint32_t>(hash >> 32);

@@ -16,8 +16,8 @@ inline void AppendValue(const Cell& cell, std::string* out) { AppendKeyPart(cell
 bool ReadValue(std::string_view* in, std::string_view* value);
 
 // Below, at or above 0 as a < b, a == b, a > b. Differs from memcmp only for decimals with the same
-// nearest double: memcmp orders their text, this their value. REQUIRES: both as ReadValue returns
-// them
+// nearest double: memcmp orders their text, this their value.
+// REQUIRES: both as ReadValue returns them
 int CompareValues(std::string_view a, std::string_view b);
 
 // Strings escaped, times as RFC 3339, decimals as strings, NaN and infinities as "NaN", "Infinity"

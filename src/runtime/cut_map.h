@@ -2,12 +2,12 @@
 // about rows. A scan reads ranges of rows, each from start to end, in cuts; all rows of a cut were
 // read at one place of the change log. Live brings the changes in the order of the log.
 //
-// Three rules decide about a change. If its row's cut was read after the change, the cut includes
-// it. If no read has reached its row, a later read will include it, since a read sees at least what
-// live had passed when the read began. If a read is under way and has not reached the row, the
-// change is held until the read tells its read point. If too many changes are held, the read starts
-// again and live waits for its first rows, so that each read makes progress.
-//
+// Three rules decide about a change. If its row is in a cut that was read after the change, the cut
+// includes it; a change after the cut's read point counts. If no read has reached its row, a later
+// read will include it, since a read sees at least what live had passed when the read began. If a
+// read is under way and has not reached the row, the change is held until the read tells its read
+// point. If too many changes are held, the read starts again and live waits for its first rows, so
+// that each read makes progress.
 // Threads: one at a time.
 #pragma once
 

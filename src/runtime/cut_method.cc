@@ -122,8 +122,7 @@ Status CutMethod::AddMissed(const RecordBatch& batch, SplitProgress* progress) {
   };
   const auto add = [this, progress] {
     for (Column& column : missed_rows_.columns) column.SetKindsFromCells(missed_rows_.rows);
-    const uint64_t records =
-        progress->records;  // these records were counted when live brought them
+    const uint64_t records = progress->records;  // counted when live brought them
     deltas_.Add(INT64_MAX, &missed_rows_, progress);
     progress->records = records;
   };

@@ -137,8 +137,9 @@ class FoldWorker {
   // Call it before a stream over the rest of `work` is opened.
   virtual void BeginRead(SplitWork* /*work*/) {}
   // Counts the batch that was read as the next one of `work`, and commits if that is due. If it
-  // sets work->read_again, nothing further of the stream counts. Errors: those of the table;
-  // kFailedPrecondition: more dead letters than max_errors, all of them committed.
+  // sets work->read_again, nothing further of the stream counts.
+  // Errors: those of the table; kFailedPrecondition: more dead letters than max_errors, all of them
+  // committed.
   virtual Status Count(SplitWork* work) = 0;
   // The split has been read to its end. Errors: as Count.
   virtual Status End(SplitWork* work) = 0;
@@ -148,7 +149,8 @@ class FoldWorker {
   virtual std::optional<std::chrono::steady_clock::time_point> CommitDue() const = 0;
   // Commits all that was read; nothing, if an earlier commit failed.
   virtual Status CommitAll() = 0;
-  // Waits for the running commit. Errors: those of that commit.
+  // Waits for the running commit.
+  // Errors: those of that commit.
   virtual Status FinishCommit() = 0;
 
  protected:

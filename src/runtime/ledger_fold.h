@@ -35,13 +35,14 @@ struct StateCheckOptions {
 };
 
 // Visits, ascending, the keys whose value in the snapshot differs from the fold over its ledger.
-// Ignores expired buckets. Sets *keys to the number of keys in the state. Errors: kDataLoss (an
-// entry is damaged), kCancelled, and those of `visit`.
+// Ignores expired buckets. Sets *keys to the number of keys in the state.
+// Errors: kDataLoss (an entry is damaged), kCancelled, and those of `visit`.
 Status CheckState(const std::shared_ptr<const Pipeline>& pipeline, const StateSnapshot& snapshot,
                   const StateCheckOptions& options, std::stop_token stop,
                   const VisitKeyDifference& visit, uint64_t* keys);
 
-// The contribution of a row with these cells: key → value. Errors: kDataLoss.
+// The contribution of a row with these cells: key → value.
+// Errors: kDataLoss.
 Result<std::map<std::string, std::string>> FoldRow(const std::shared_ptr<const Pipeline>& pipeline,
                                                    std::string_view row, std::string_view cells);
 

@@ -66,8 +66,9 @@ class LiveRunner {
 
   // Goes on from the table's positions; the first time, from the table's token or from where the
   // definition says. kCaughtUp: until everything is committed that was there when it began; then
-  // OK. Errors: kCancelled (stop; the committed state is good), kFailedPrecondition (the next
-  // records are gone; more dead letters than max_errors), and those of source and table.
+  // OK.
+  // Errors: kCancelled (stop; the committed state is good), kFailedPrecondition (the next records
+  // are gone; more dead letters than max_errors), and those of source and table.
   Status Run(Until until, std::stop_token stop);
 
   const FoldProgress& progress() const noexcept { return run_.progress; }
@@ -118,9 +119,8 @@ class LiveRunner {
   std::vector<Split> splits_;
   std::deque<SplitWork> work_;  // references stay valid as it grows
   std::vector<std::unique_ptr<Worker>> workers_;
-  LiveSource::PositionMap goal_;  // for kCaughtUp
-  std::map<std::string, Position>
-      published_;  // by object: the offset after its last dead letter there
+  LiveSource::PositionMap goal_;                      // for kCaughtUp
+  std::map<std::string, Position> published_;         // by object: after its last dead letter there
   std::map<std::string, uint64_t> published_counts_;  // number of dead letters, by split
   std::chrono::steady_clock::time_point measured_at_;
   uint64_t measured_records_ = 0;

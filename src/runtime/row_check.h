@@ -31,8 +31,7 @@ namespace murmur {
 struct RowDifference {
   std::string text;                  // names it, for people
   std::optional<std::string> entry;  // the ledger's entry
-  std::optional<std::string>
-      cells;  // the cells by which the row counts; none: it is gone, or does not count
+  std::optional<std::string> cells;  // those that count; none: it is gone, or does not count
 };
 using RowDifferences = std::map<std::string, RowDifference, std::less<>>;  // by row key
 
@@ -60,10 +59,8 @@ class RowCheck {
   Status Run(std::stop_token stop);
 
   const RowDifferences& differences() const { return differences_; }
-  uint64_t rows() const { return rows_; }  // rows of the source
-  uint64_t ledger_rows() const {
-    return ledger_rows_;
-  }  // rows that count by the ledger; not with `only`
+  uint64_t rows() const { return rows_; }                // rows of the source
+  uint64_t ledger_rows() const { return ledger_rows_; }  // that count; not with `only`
 
  private:
   class Worker;

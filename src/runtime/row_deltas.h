@@ -39,8 +39,8 @@ class RowDeltas {
 
   // Subtracts rows: any number of Take, then EndTaking. `cells`: written by AppendRow
   // (row_codec.h); they must stay valid until EndTaking. `id`: the offset that the row had when it
-  // was added. Errors: kDataLoss (malformed cells), kInternal (of EndTaking: a row that never
-  // counted).
+  // was added.
+  // Errors: kDataLoss (malformed cells), kInternal (of EndTaking: a row that never counted).
   void BeginTaking();
   Status Take(std::string_view cells, uint64_t id, uint32_t number);
   Status EndTaking(OnCounted on_counted = {});

@@ -1,8 +1,8 @@
 // Finds what is in one set of rows and not in another, without holding either: an invertible Bloom
 // lookup table. Each row lies in three cells, chosen by its hash. A cell holds the number of its
 // rows and the exclusive or of their hashes. A row that is added and removed leaves no trace, so
-// the difference remains, and a cell with one row gives its hash. Source: Eppstein, Goodrich,
-// Uyeda, Varghese: What's the Difference? (SIGCOMM 2011).
+// the difference remains, and a cell with one row gives its hash.
+// Source: Eppstein, Goodrich, Uyeda, Varghese: What's the Difference? (SIGCOMM 2011).
 #pragma once
 
 #include <atomic>

@@ -24,8 +24,8 @@ StateSchema SchemaOf(const Pipeline& pipeline);
 Result<std::unique_ptr<StateDirectory>> OpenStateForReading(const Definition& definition);
 
 // Checks that records may be counted into a version. A version of older rules (kRulesNumber) is
-// refused: what old rules added can't be subtracted by new ones. Errors: kFailedPrecondition, with
-// the remedy.
+// refused: what old rules added can't be subtracted by new ones.
+// Errors: kFailedPrecondition, with the remedy.
 Status CheckRules(const VersionInfo& info);
 
 struct OpenedVersion {

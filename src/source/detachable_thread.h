@@ -23,7 +23,7 @@ class DetachableThread {
   explicit DetachableThread(std::function<void()> work)
       : thread_([ended = ended_, work = std::move(work)]() mutable {
           work();
-          work = nullptr;  // releases what the work held before `ended` is told
+          work = nullptr;  // what it held is released before it counts as ended
           const std::lock_guard lock(ended->mutex);
           ended->value = true;
           ended->changed.notify_all();

@@ -48,9 +48,10 @@ struct Listing {
   std::vector<std::string> notes;  // what a user should know: what was left out, and why
 };
 
-// The files that `paths` name; relative paths start at `base_directory`. Errors: kNotFound (a path
-// names nothing; says which), kPermissionDenied (for a directory or a file's attributes),
-// kInvalidArgument (a pipe), kFailedPrecondition (two names that look alike), kCancelled.
+// The files that `paths` name; relative paths start at `base_directory`.
+// Errors: kNotFound (a path names nothing; says which), kPermissionDenied (for a directory or a
+// file's attributes), kInvalidArgument (a pipe), kFailedPrecondition (two names that look alike),
+// kCancelled.
 Result<Listing> ListFiles(const std::vector<std::string>& paths, const std::string& base_directory,
                           HiddenFiles hidden, const std::stop_token& stop);
 
@@ -74,7 +75,8 @@ class ObjectStore {
   virtual ~ObjectStore() = default;
 
   // Objects whose key begins with `prefix` ("bucket/pre"), ascending, at most `limit`. Names are
-  // "bucket/key". Errors: kNotFound (no such bucket), kPermissionDenied, kUnavailable, kCancelled.
+  // "bucket/key".
+  // Errors: kNotFound (no such bucket), kPermissionDenied, kUnavailable, kCancelled.
   virtual Result<std::vector<SourceObject>> List(const std::string& prefix, size_t limit,
                                                  const std::stop_token& stop) const = 0;
   // For reads by position; no request is made before the first read. `name` is "bucket/key".

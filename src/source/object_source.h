@@ -64,8 +64,7 @@ struct ObjectSourceOptions {
   std::string name;  // SnapshotSource::Name
   HandoffToken handoff;
   std::shared_ptr<const ObjectSet> objects;
-  std::vector<std::unique_ptr<ObjectFormat>>
-      formats;        // the first that recognises an object reads it
+  std::vector<std::unique_ptr<ObjectFormat>> formats;  // the first that recognises an object
   bool hive = false;  // key=value directories are fields: hive_stream.h
 };
 

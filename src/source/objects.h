@@ -57,16 +57,18 @@ class ObjectSet {
   // Whether every request is a round trip over a network.
   bool remote() const noexcept { return !scheme_.empty(); }
 
-  // Every object that some path names, once, ascending by name. Errors: kNotFound (a path matches
-  // nothing; names it), kPermissionDenied, kUnavailable, kCancelled.
+  // Every object that some path names, once, ascending by name.
+  // Errors: kNotFound (a path matches nothing; names it), kPermissionDenied, kUnavailable,
+  // kCancelled.
   Result<Listing> List(const std::stop_token& stop = {}) const;
   // Errors: kFailedPrecondition: the object is gone or has another size or time.
   Status CheckUnchanged(const SourceObject& object) const;
   // Lists again. Errors: as List, except kNotFound.
   Result<ObjectChanges> Compare(const std::vector<SourceObject>& frozen,
                                 const std::stop_token& stop = {}) const;
-  // For reads by position. Errors: kNotFound, kPermissionDenied, kUnavailable; a remote store may
-  // return them only at the first read.
+  // For reads by position.
+  // Errors: kNotFound, kPermissionDenied, kUnavailable; a remote store may return them only at the
+  // first read.
   Result<std::shared_ptr<arrow::io::RandomAccessFile>> Open(const SourceObject& object) const;
   // Ends the reads under way, of all objects: a stop was asked for.
   void Interrupt() const;

@@ -24,7 +24,8 @@ struct StateSchema {
 };
 
 // Whether a version with `info` and `stored` may be opened with `schema`: the monoids must be the
-// same, and the buckets except for `keep`. Errors: kFailedPrecondition, one line per difference.
+// same, and the buckets except for `keep`.
+// Errors: kFailedPrecondition, one line per difference.
 Status CheckSchema(const StateSchema& schema, const VersionInfo& info,
                    const RetentionRecord& stored);
 

@@ -1,13 +1,10 @@
 // The value under one key: how many records it counts, and the state of every aggregate.
-//
 //   value := zigzag-varint(records) (varint(length) Monoid::Encode bytes){one per aggregate}
-//
 // The empty bytes of an aggregate are its identity. Equal states have equal values. A whole value
 // with 0 records says that nothing contributes to the key any more: readers see no key.
 //
 // Anything combined with a malformed value becomes kDamagedValue, which stays malformed: damage is
 // never hidden by combining, and readers of the key are told.
-//
 // Threads: all functions may be called at once.
 #pragma once
 
@@ -49,7 +46,8 @@ bool IsMalformed(std::string_view value, size_t aggregates) noexcept;
 bool CombineValues(MonoidSpan monoids, std::span<const std::string_view> values, std::string* out);
 
 // Sets *out to the inverse of `value`, which cancels it when combined. False if `value` is
-// malformed. REQUIRES: every monoid is invertible
+// malformed.
+// REQUIRES: every monoid is invertible
 bool NegateValue(MonoidSpan monoids, std::string_view value, std::string* out);
 
 }  // namespace murmur

@@ -13,7 +13,6 @@
 //
 // If a topic was deleted and made again under its name, it reuses offsets, and no name shows it.
 // Such archives must lie under separate roots.
-//
 // Threads: pure functions.
 #pragma once
 
@@ -121,9 +120,8 @@ struct Archive {
   // Each record of the objects is given once, as long as CheckCoverage() finds no gap.
   bool exact = false;
   std::string inexact_why;
-  bool concatenated = false;  // JSON values may follow each other without a newline
-  std::optional<size_t>
-      manifest;  // of an export: index in the listing; read it, then call ApplyManifest()
+  bool concatenated = false;       // JSON values may follow each other without a newline
+  std::optional<size_t> manifest;  // of an export, index in the listing: for ApplyManifest()
   LayoutOptions::PathTime path_time = LayoutOptions::PathTime::kArrival;
 };
 
@@ -150,10 +148,11 @@ struct PartitionRange {
 
 // Keeps the offsets of `ranges`, which must name every partition. Dense partitions are cut to the
 // record; others only at the start of an object that wasn't pruned, so cut first. Objects that may
-// reach into a range from before it stay with an empty range. REQUIRES: not cut before. Errors:
-// kInvalidArgument (no offsets; a partition without a range, or with two; a border inside an object
-// whose records' offsets aren't known; says what to do), kNotFound (no such partition), kOutOfRange
-// (the archive begins later). On error nothing changes.
+// reach into a range from before it stay with an empty range.
+// REQUIRES: not cut before.
+// Errors: kInvalidArgument (no offsets; a partition without a range, or with two; a border inside
+// an object whose records' offsets aren't known; says what to do), kNotFound (no such partition),
+// kOutOfRange (the archive begins later). On error nothing changes.
 Status CutByOffsets(std::span<const PartitionRange> ranges, Archive* archive);
 
 struct RecordRange {
@@ -193,12 +192,14 @@ struct ManifestFile {
   bool operator==(const ManifestFile&) const = default;
 };
 
-// An export's manifest-files.json: one JSON object per line. Errors: kDataLoss (names the line).
+// An export's manifest-files.json: one JSON object per line.
+// Errors: kDataLoss (names the line).
 Result<std::vector<ManifestFile>> ParseManifest(std::string_view text);
 
 // Keeps what the manifest lists, with its counts and sums, and makes the archive exact. Matches the
-// ends of keys, so that an export may be copied elsewhere. REQUIRES: archive is ReadLayout's of
-// `listing`, archive->manifest. Errors: kDataLoss (a file is missing, or listed twice).
+// ends of keys, so that an export may be copied elsewhere.
+// REQUIRES: archive is ReadLayout's of `listing`, archive->manifest.
+// Errors: kDataLoss (a file is missing, or listed twice).
 Status ApplyManifest(std::span<const ManifestFile> files, std::span<const ListedObject> listing,
                      Archive* archive);
 

@@ -62,10 +62,8 @@ class FirehoseErrors {
   std::string_view TypeOf(const PathParts& path, const ParsedName& name) const;
 
  private:
-  std::set<std::string_view>
-      streams_;  // streams that write outside of anything like an error prefix
-  std::set<std::string_view>
-      keys_;  // keys of key=value directories that have values other than types
+  std::set<std::string_view> streams_;  // that also write outside of error prefixes
+  std::set<std::string_view> keys_;     // of key=value directories with other values than types
 };
 
 // Sets path_time of objects below directories that are a date, with or without an hour.

@@ -10,7 +10,6 @@
 //    begins there.
 //  - Anything else is not proven. Such an object is read whole, so that nothing is lost, and the
 //    archive is at-least-once.
-//
 // Threads: pure functions.
 #pragma once
 
@@ -51,8 +50,7 @@ struct Proof {
   std::vector<MoreRecords> more;
   std::vector<size_t> unproven;  // in Archive::objects
   std::string why;               // the reason for the first of them
-  bool borders =
-      false;  // a range begins or ends in one of them, so records outside the range count too
+  bool borders = false;          // a range begins or ends in one: records outside it count too
 };
 
 // `more`: Coverage::more for the same counts. REQUIRES: read[i] is of archive.objects[i]

@@ -75,8 +75,8 @@ std::unique_ptr<ByteStream> ReadReader(std::unique_ptr<std::istream> reader, std
 // kUnimplemented if an object's first bytes show a compression or text encoding that can't be read.
 Status CheckReadable(std::string_view magic);
 
-// Looks at the first bytes of *bytes, which still gives them afterwards. Errors: as ByteStream and
-// CheckReadable.
+// Looks at the first bytes of *bytes, which still gives them afterwards.
+// Errors: as ByteStream and CheckReadable.
 Result<Compression> DetectFrom(const std::stop_token& stop, std::unique_ptr<ByteStream>* bytes);
 
 // A zstd stream may need this many bytes to decompress, unless more is allowed. The `memory`
@@ -84,8 +84,8 @@ Result<Compression> DetectFrom(const std::stop_token& stop, std::unique_ptr<Byte
 inline constexpr uint64_t kWindowBytesMax = 128 << 20;
 inline constexpr uint64_t kWindowShare = 4;
 
-// The content of `compressed`: successive gzip members, zstd or lz4 frames. Errors: kUnimplemented
-// (Arrow was built without the codec).
+// The content of `compressed`: successive gzip members, zstd or lz4 frames.
+// Errors: kUnimplemented (Arrow was built without the codec).
 Result<std::unique_ptr<ByteStream>> Decompress(std::unique_ptr<ByteStream> compressed,
                                                Compression compression,
                                                uint64_t window_bytes_max = kWindowBytesMax);
@@ -96,8 +96,8 @@ struct Unpacked {
   std::unique_ptr<ByteStream> bytes;
   Compression outer = Compression::kNone;
 };
-// The content of `bytes` with every layer of compression removed. Errors: as DetectFrom and
-// Decompress, kUnimplemented (too deep).
+// The content of `bytes` with every layer of compression removed.
+// Errors: as DetectFrom and Decompress, kUnimplemented (too deep).
 Result<Unpacked> Unpack(const std::stop_token& stop, std::unique_ptr<ByteStream> bytes,
                         uint64_t window_bytes_max);
 

@@ -44,8 +44,8 @@ std::unique_ptr<SnapshotSource> MakeReaderSource(std::string name,
 std::unique_ptr<SnapshotSource> MakeStandardInputSource(HandoffToken handoff, JsonlOptions options);
 
 // The source of definition.bootstrap. If there is only one path, it may be "-" (standard input) or
-// a pipe: a source that can be read only once, as above. Errors: kInvalidArgument, kNotFound (the
-// format), kFailedPrecondition (handoff: live).
+// a pipe: a source that can be read only once, as above.
+// Errors: kInvalidArgument, kNotFound (the format), kFailedPrecondition (handoff: live).
 Result<std::unique_ptr<SnapshotSource>> MakeJsonlSource(const Definition& definition);
 
 }  // namespace murmur

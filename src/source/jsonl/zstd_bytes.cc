@@ -22,8 +22,8 @@ uint64_t LittleEndian(const unsigned char* bytes, size_t size) {
   return value;
 }
 
-// The window of the frame that begins with `header`; 0 if it is not a frame of data. Source: RFC
-// 8878, 3.1.1.1
+// The window of the frame that begins with `header`; 0 if it is not a frame of data.
+// Source: RFC 8878, 3.1.1.1
 uint64_t WindowOf(const char* header, size_t size) {
   constexpr uint64_t kMagic = 0xFD2FB528;
   const auto* const bytes = reinterpret_cast<const unsigned char*>(header);

@@ -1,6 +1,5 @@
 // A connection to Kafka: what the sources ask of librdkafka, as values and Statuses. Includes
 // librdkafka's header, so only for this folder.
-//
 // Threads: const methods from many at once.
 #pragma once
 
@@ -89,8 +88,9 @@ class KafkaClient {
  public:
   // `spec` is a source's `kafka: {brokers, group, config.*}`; `queue_bytes` limits the memory for
   // messages fetched ahead of one partition's reader. Connects in the background. Questions use the
-  // connections of `sibling`, if there is one. Errors: kInvalidArgument (librdkafka refuses a
-  // property), kNotFound (an environment variable is not set).
+  // connections of `sibling`, if there is one.
+  // Errors: kInvalidArgument (librdkafka refuses a property), kNotFound (an environment variable is
+  // not set).
   static Result<std::shared_ptr<KafkaClient>> Make(const SourceSpec& spec,
                                                    const std::string& default_group,
                                                    uint64_t queue_bytes,
@@ -99,8 +99,8 @@ class KafkaClient {
   KafkaClient(const KafkaClient&) = delete;
   KafkaClient& operator=(const KafkaClient&) = delete;
 
-  // The methods below ask the brokers, repeatedly for up to kPatience. Errors of all: kUnavailable
-  // (no answer; with the last error of the connection), kCancelled.
+  // The methods below ask the brokers, repeatedly for up to kPatience.
+  // Errors of all: kUnavailable (no answer; with the last error of the connection), kCancelled.
 
   // The partitions of `topics`. Errors: kNotFound (a topic does not exist, even after a while:
   // brokers that have just started don't know all), kPermissionDenied.

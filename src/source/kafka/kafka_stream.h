@@ -87,8 +87,7 @@ class KafkaStream final : public RecordStream {
   bool looked_at_first_ = false;
   bool doubtful_ = false;       // trouble has followed a start
   uint64_t interruptions_ = 0;  // count before the last start
-  std::optional<std::chrono::steady_clock::time_point>
-      empty_since_;  // when the queue became empty; empty: it isn't
+  std::optional<std::chrono::steady_clock::time_point> empty_since_;  // the queue; none: it isn't
   // The mark of the record before the start, from the position, until it has been checked.
   std::optional<KafkaRecordMark> to_check_;
   Status unreadable_;                          // the error that follows the last batch

@@ -38,7 +38,8 @@ class KafkaTopics {
   const KafkaClient& client() const noexcept { return *clients_.front(); }
 
   // The present partitions; call it before any Open. Checks that the records of new topics can be
-  // counted at all. Errors: as KafkaClient::Partitions; kFailedPrecondition (a compacted topic).
+  // counted at all.
+  // Errors: as KafkaClient::Partitions; kFailedPrecondition (a compacted topic).
   Result<std::vector<TopicPartition>> Partitions(std::stop_token stop);
 
   // The names under which a token may have the positions of `topic`: {"kafka:page_views": {"0":

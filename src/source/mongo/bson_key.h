@@ -1,6 +1,5 @@
 // BSON values as bytes that memcmp orders like MongoDB's simple collation, the order of its _id
 // index. Values that MongoDB considers equal have equal bytes.
-//
 //   key     := type value
 //   type    := 08 MinKey | 10 undefined | 18 null | 20 number | 28 string, symbol | 30 document
 //            | 38 array | 40 binary | 48 ObjectId | 50 boolean | 58 date | 60 timestamp | 68 regex
@@ -17,8 +16,8 @@
 //   code    := string                  code with scope := string document
 //
 // Numbers of several bytes are big-endian. escaped-bytes writes 00 as 01 01, and 01 as 01 02.
-// Names, patterns and options can't contain 00, and are not escaped. Source: the MongoDB server's
-// BSONElement::compareElements and canonicalizeBSONType.
+// Names, patterns and options can't contain 00, and are not escaped.
+// Source: the MongoDB server's BSONElement::compareElements and canonicalizeBSONType.
 #pragma once
 
 #include <bson/bson.h>

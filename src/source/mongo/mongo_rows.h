@@ -24,7 +24,8 @@ class MongoRows {
   // Starts a batch; views of the last one become invalid. *batch stays until Finish.
   void Begin(RecordBatch* batch);
   // The present content of a row. If it can't be decoded, it is a dead letter, and the row has no
-  // content. REQUIRES of all: the batch is not full; the bytes stay valid until the next Begin.
+  // content.
+  // REQUIRES of all: the batch is not full; the bytes stay valid until the next Begin.
   // Errors of all: kDataLoss (no _id), kUnimplemented (an _id that has no key).
   Status Put(BsonBytes document);
   // A deleted row; only the _id of `document` is used.

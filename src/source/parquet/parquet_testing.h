@@ -92,8 +92,7 @@ struct ReadRecord {
 struct ReadResult {
   std::vector<ReadRecord> records;
   std::vector<DeadLetter> dead_letters;
-  std::vector<std::pair<Position, size_t>>
-      positions;  // of each batch, with the number of records up to it
+  std::vector<std::pair<Position, size_t>> positions;  // of each batch, with the records so far
   uint64_t bytes = 0;
   Status status;  // of the call that failed
 

@@ -152,8 +152,7 @@ Status ErrorOf(const HttpAnswer& answer) {
                   fmt::format("the bucket is in another region: say region: {}. {}",
                               region.empty() ? "…" : region, said));
   }
-  if (code == "ExpiredToken")
-    return Status(Code::kUnavailable, said);  // a new token may be available
+  if (code == "ExpiredToken") return Status(Code::kUnavailable, said);  // a new one may exist
   if (answer.status == 403 || answer.status == 401) {
     return Status(Code::kPermissionDenied,
                   "the store refuses these credentials, or they may not read there: check "

@@ -16,7 +16,8 @@ Result<std::shared_ptr<const ObjectSet>> MakeObjectSet(const SourceSpec& spec,
                                                        const Definition& definition,
                                                        HiddenFiles hidden = HiddenFiles::kSkipped);
 
-// `format`: jsonl, parquet, or auto (by each object's bytes). Errors: kInvalidArgument.
+// `format`: jsonl, parquet, or auto (by each object's bytes).
+// Errors: kInvalidArgument.
 Result<std::vector<std::unique_ptr<ObjectFormat>>> MakeFormats(
     const SourceSpec& spec, const Definition& definition,
     const std::shared_ptr<const ObjectSet>& objects);

@@ -1,9 +1,8 @@
 // One version's RocksDB: its options, its errors as Status, and the two ways to write a commit.
-//
 // A small commit is a synced WriteBatch. A large one is a sorted table file with everything in it,
 // positions too, written in the staging folder and ingested: one manifest record makes it visible,
-// and RocksDB syncs file, folder and manifest on the way. Threads: every method may be called at
-// once.
+// and RocksDB syncs file, folder and manifest on the way.
+// Threads: every method may be called at once.
 #pragma once
 
 #include <rocksdb/db.h>

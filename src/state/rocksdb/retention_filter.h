@@ -1,5 +1,6 @@
 // Frees the space of expired buckets while RocksDB compacts. Reads hide them in any case, so this
-// may be late; but it must never remove a bucket that a snapshot still shows. Threads: safe.
+// may be late; but it must never remove a bucket that a snapshot still shows.
+// Threads: safe.
 #pragma once
 
 #include <rocksdb/compaction_filter.h>
