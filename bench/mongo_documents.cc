@@ -81,7 +81,7 @@ Bson FromJson(const std::string& json) {
 
 // --- the orders ---
 
-// As if it had been made in order of time, by one machine.
+// As if one machine had made it in order of time.
 bson_oid_t IdOf(uint64_t index) {
   bson_oid_t oid;
   const auto seconds = kStartSeconds + static_cast<uint32_t>(index / 100);

@@ -93,7 +93,7 @@ class Rows {
     places_.emplace_back();
     changes_.push_back(row ? RowChange::kPut : RowChange::kDelete);
   }
-  // A change, with what the row was before it.
+  // A change, with the row's content before it.
   void AddChange(const Event& event) {
     if (event.before) {
       Add(event.key, event.before);
@@ -104,18 +104,18 @@ class Rows {
     places_.back() = PlaceText(event.place);
   }
   void SetSeen(size_t place) { seen_ = PlaceText(place); }
-  // Of the row that was added last, which had it before, or has it now.
+  // The other key of the last added row: the one before, or the one from now on.
   void SetOtherKey(int key) {
     other_keys_.resize(rows_.size());
     other_keys_.back() = std::to_string(key);
   }
-  // Instead of the amount of the row that was added last.
+  // Replaces the amount of the last added row.
   void SetAmount(const Cell& cell) {
     leaves_out_ = true;
     amounts_.resize(rows_.size());
     amounts_.back() = cell;
   }
-  // Of the row that was added last.
+  // For the last added row.
   void SetVersion(const std::string& version) { versions_.back() = version; }
   void FillInto(RecordBatch* batch, const Position& after) {
     batch->Clear();
@@ -322,7 +322,7 @@ class Interleaving {
     return table;
   }
 
-  // As a new process: what was not committed is gone.
+  // Like a new process: uncommitted data is gone.
   void Start() {
     fold_.reset();
     opened_ = *OpenMemoryTable(store_, schema_);
@@ -406,7 +406,7 @@ class Interleaving {
     const size_t to = std::min(log_.size(), from + 1 + Below(3));
     if (from == to) return;
     Rows rows(*pipeline_);
-    // Pairs of the events that were there before come the wrong way round.
+    // Pairs of earlier events arrive in the wrong order.
     const auto event_at = [&](size_t i) { return options_.reorders && i < kBefore ? i ^ 1 : i; };
     for (size_t i = from; i < to; ++i) Add(event_at(i), &rows);
     rows.SetSeen(log_[to - 1].place == to ? to : log_[to - 1].place - 1);
@@ -543,7 +543,7 @@ uint64_t Seed() {
   return seed;
 }
 
-// The seed of the first of `runs` interleavings that ends wrong; empty: none does.
+// The seed of the first of `runs` interleavings with a wrong result; empty: none.
 std::optional<uint64_t> FirstFailure(int runs, uint64_t seed, Interleaving::Options options,
                                      const char* yaml = kRetract) {
   const auto pipeline = PipelineOf(yaml);
@@ -766,7 +766,7 @@ struct ToldChange {
 };
 using ToldChanges = std::vector<ToldChange>;
 
-// A live run that is told changes, a batch at a time.
+// A live run that gets changes, a batch at a time.
 class Teller {
  public:
   explicit Teller(const std::shared_ptr<const Pipeline>& pipeline)
@@ -818,7 +818,7 @@ class Teller {
   int batches_ = 0;
 };
 
-// A log of changes of a table that was empty; some leave the amount out, as it stays.
+// A change log of a table that was empty; some changes omit the amount, which stays.
 ToldChanges LogOf(size_t count, std::mt19937_64* random, std::map<int, Row>* table,
                   bool moves = false) {
   ToldChanges log;

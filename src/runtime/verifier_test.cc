@@ -108,7 +108,7 @@ class Table {
       log_.push_back(change);
     }
   }
-  // As writers do that have their own pace.
+  // Like writers with their own pace.
   void WriteSome() {
     if (writes) Write(static_cast<int>(Below(3)));
   }
@@ -327,7 +327,7 @@ class World {
   std::vector<const Monoid*> monoids() const { return pipeline_->Monoids(); }
   Contents State() { return Dump(*OpenTable()); }
 
-  // What the rows come to.
+  // The fold over the rows.
   Contents Expected() {
     Contents contents;
     for (const auto& [key, row] : table_.Rows()) {
@@ -409,7 +409,7 @@ TEST(VerifierTest, NoFalseAlarmWhileRowsChange) {
   EXPECT_GT(unsure, 0) << "nothing changed at the wrong moment";
 }
 
-// Damages of the ledger; the keys go along where `keys_too`.
+// Damage to the ledger; and to its keys, if `keys_too`.
 enum class Damage { kForget, kChange, kInvent };
 
 void DamageRow(World* world, Damage damage) {

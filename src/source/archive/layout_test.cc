@@ -340,7 +340,7 @@ TEST(ReadLayout, TwoSinksBelowOneRootAreAnError) {
   EXPECT_THAT(MessageOf(Listing(names)),
               AllOf(HasSubstr("of no one layout"), HasSubstr("firehose: 50 of 100"),
                     HasSubstr("kafka-connect: 50 of 100")));
-  // Said so, each object is read.
+  // With the option, each object is read.
   EXPECT_EQ(MustRead(Listing(names), {.layout = Layout::kPlain}).objects.size(), 100u);
 }
 

@@ -65,7 +65,7 @@ std::string Compress(const std::string& text, arrow::Compression::type type) {
   return out;
 }
 
-// Small reads and splits, so that little data meets every border.
+// Small reads and splits, so that little data reaches every border.
 JsonlOptions SmallOptions() {
   JsonlOptions options;
   options.split_bytes = 5000;
@@ -164,7 +164,7 @@ class FakeFixture final : public SourceFixture {
   FakeBehaviour behaviour_;
 };
 
-// The contract sees a call that does not hear its stop.
+// The contract detects a call that ignores its stop.
 TEST(StopInsideTest, ADeafCallTakesTooLong) {
   FakeTable table("users");
   FakeBehaviour behaviour;
