@@ -1,5 +1,5 @@
 // How the process that owns a state's serving version answers the reading verbs of other
-// processes: over a Unix socket in the state directory, mode 0600.
+// processes: over a Unix socket in the version's directory, mode 0600.
 //
 // A connection carries one request: a line of JSON (OwnerRequest). The answer is a sequence of
 // frames, each a 4-byte little-endian length and that many bytes. A frame of length 0 ends them;
@@ -50,8 +50,8 @@ class OwnerSocket {
   std::jthread thread_;
 };
 
-// Asks the owner of the state at `state_path`. Errors: kUnavailable (no owner listens, or it went
-// away); else what the owner said.
+// Asks the owner of the version in the directory `state_path`. Errors: kUnavailable (no owner
+// listens, or it went away); else what the owner said.
 Status AskOwner(const std::string& state_path, const OwnerRequest& request, const WriteText& write);
 
 }  // namespace murmur
