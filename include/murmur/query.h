@@ -23,7 +23,7 @@ struct QueryRequest {
   // Each is the key's values in the definition's order, joined by commas; a value with a comma or a
   // quote is a JSON string. "" is the key of a rollup without parts.
   std::vector<std::string> keys;
-  std::vector<std::string> rollup;   // names of parts; empty: the first that fits KEY in length
+  std::vector<std::string> rollup;   // the parts' names; empty: the first with as many parts as KEY
   std::optional<TimeLength> window;  // the last windows of that length together, up to `as_of`
   std::optional<TimeBorder> as_of;   // default: the newest event time
   std::optional<TimeBorder> from;    // windows that hold it, and later ones
