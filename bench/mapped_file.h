@@ -15,7 +15,7 @@ namespace murmur_bench {
 
 class MappedFile {
  public:
-  // Maps `path` with at least `padding` zero bytes behind it. text() is empty if that fails.
+  // Maps `path` with at least `padding` zero bytes after it. text() is empty if that fails.
   explicit MappedFile(const char* path, size_t padding = 4096) {
     const int file = open(path, O_RDONLY);
     struct stat facts;
@@ -42,7 +42,7 @@ class MappedFile {
   size_t mapped_ = 0;
 };
 
-// `parts` stretches of whole lines of about equal length.
+// `parts` ranges of whole lines, of about equal length.
 inline std::vector<std::string_view> CutAtLines(std::string_view text, size_t parts) {
   std::vector<std::string_view> stretches;
   size_t begin = 0;

@@ -8,7 +8,7 @@
 //       reads all orders by one cursor, and only counts them: in the order they lie in, or by _id
 //       at one cluster time; of each all fields, or those alone
 //   mongo_documents follow URI DATABASE COLLECTION TIME COUNT lookup|images|plain
-//       counts the COUNT changes behind TIME, with the documents looked up, with the images that
+//       counts the COUNT changes after TIME, with the documents looked up, with the images that
 //       the collection keeps of them before and after, or without
 //
 // Each prints {"seconds", "events", "bytes", "time"}; opening the connection is not timed.
@@ -81,7 +81,7 @@ Bson FromJson(const std::string& json) {
 
 // --- the orders ---
 
-// As if it had been made in order of time, by one machine.
+// As if one machine had made it in order of time.
 bson_oid_t IdOf(uint64_t index) {
   bson_oid_t oid;
   const auto seconds = kStartSeconds + static_cast<uint32_t>(index / 100);

@@ -1,6 +1,6 @@
-// Any bytes read as a message of Debezium, its key behind a zero byte: what is said of a row views
-// memory that is there, a cell is of a kind that there is, and a second decoder, or the same one
-// again, says the same.
+// Any bytes are read as a message of Debezium, whose key follows a zero byte. The row's change
+// views only existing memory, its cells have existing kinds, and a second decoder, or the same one
+// again, gives the same result.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>

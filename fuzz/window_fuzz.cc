@@ -40,7 +40,7 @@ const std::vector<std::shared_ptr<const Zone>>& Zones() {
   return zones;
 }
 
-// Takes numbers off the input; zeros behind its end.
+// Takes numbers off the input; zeros after its end.
 class Input {
  public:
   Input(const uint8_t* data, size_t size) : data_(data), size_(size) {}

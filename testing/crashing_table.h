@@ -16,8 +16,8 @@
 
 namespace murmur {
 
-// Does what the store does, and crashes where it is told: an Apply fails before it does anything,
-// or after all is stored, as when the process dies and the answer never arrives.
+// Passes calls to the store, and crashes where it is told: an Apply fails either before it does
+// anything, or after everything is stored, like a process that dies before the answer arrives.
 class CrashingTable final : public StateTable {
  public:
   enum class When { kBefore, kAfter };
@@ -33,7 +33,7 @@ class CrashingTable final : public StateTable {
     MURMUR_TRY(table_->Apply(commit));
     return crashed_ ? Crash() : Status();
   }
-  // That an Apply takes at least.
+  // The least time that an Apply takes.
   void set_delay(std::chrono::microseconds delay) { delay_ = delay; }
   Result<VersionInfo> Info() const override { return table_->Info(); }
   Status SetStatus(VersionStatus status, std::string failure) override {

@@ -1,5 +1,5 @@
-// A live stream in memory: what Kafka is to Murmur, without it. Deterministic; tests decide what
-// comes, what is gone and what fails.
+// A live stream in memory that stands for Kafka. Deterministic: tests decide what arrives, what is
+// gone and what fails.
 #pragma once
 
 #include <algorithm>
@@ -82,7 +82,7 @@ class FakeTopic {
  private:
   struct Log {
     std::vector<std::string> texts;
-    size_t begin = 0;  // those before are gone
+    size_t begin = 0;  // the first that is not gone
     std::map<int, std::function<void()>> wakes;
   };
   const std::string name_;
@@ -93,7 +93,7 @@ class FakeTopic {
 };
 
 // Begins at the oldest record, unless a token {"fake": {"0": "n=5"}} says otherwise. Topic and
-// behaviour outlive it.
+// behaviour must outlive it.
 class FakeLiveSource final : public LiveSource {
  public:
   FakeLiveSource(FakeTopic* topic, FakeBehaviour* behaviour)

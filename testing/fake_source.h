@@ -1,8 +1,8 @@
-// A table in memory, with a change log: what a database is to Murmur, without one. Deterministic;
-// tests decide when it is slow or fails.
+// A table in memory with a change log, which stands for a database. Deterministic: tests decide
+// when it is slow or fails.
 //
 // FakeTable holds rows and the log of their changes. FakeTableSource scans it in splits of
-// kRowsPerSplit rows, its hand-off token the log's end: {"log": {"0": "<changes so far>"}}.
+// kRowsPerSplit rows; its handoff token is the log's end: {"log": {"0": "<changes so far>"}}.
 // FakeLiveStream reads the log from such a position on.
 #pragma once
 
@@ -37,7 +37,7 @@ class FakeTable {
     log_.push_back(json);
     rows_.push_back(std::move(json));
   }
-  // Appends a row that the log does not have: from before the log began.
+  // Appends a row without logging it: a row from before the log began.
   void Load(std::string json) {
     const std::lock_guard lock(mutex_);
     rows_.push_back(std::move(json));
@@ -74,20 +74,20 @@ class FakeTable {
   std::vector<std::string> log_;
 };
 
-// What happens besides reading; shared by all streams of a source, and by sources over one table.
+// Behaviour other than reading; shared by all streams of a source, and by sources over one table.
 struct FakeBehaviour {
-  uint32_t batch_rows = 100;                // rows a Read gives
+  uint32_t batch_rows = 100;                // rows per Read
   std::chrono::milliseconds read_delay{0};  // before each Read; a stop cuts it short
   std::atomic<int> captures{0};             // CaptureHandoff calls
   std::atomic<int64_t> reads{0};            // Read calls
   std::atomic<int64_t> fail_at_read{-1};    // this one, counted from 0, fails with `failure`
   Status failure{Code::kUnavailable, "the fake source failed as it was told"};
   std::atomic<bool> fail_publishing{false};  // of dead letters
-  std::function<void()> after_capture;       // the place for a crash, or for changes
-  // Every call waits, as if nobody answered, until this ends or a stop is asked for.
+  std::function<void()> after_capture;       // a hook for a crash, or for changes
+  // While set, every call waits as if nobody answered, until a stop is asked for.
   std::atomic<bool> hangs{false};
 
-  // OK: it may go on. Errors: kCancelled.
+  // Returns OK if the call may go on. Errors: kCancelled.
   Status Answer(const std::stop_token& stop) const {
     while (hangs && !stop.stop_requested()) {
       std::this_thread::sleep_for(std::chrono::milliseconds(1));

@@ -1,10 +1,10 @@
-// A file system for RocksDB that fails on purpose: it stops at the n-th change, as a killed process
-// does; it loses what was not synced, as a power cut does; it has no space left while told so.
+// A file system for RocksDB that fails on purpose: it stops at the n-th change, like a killed
+// process; it loses what was not synced, like a power cut; it has no space left while told so.
 //
-// The model of a power cut: of each file, the bytes behind its last sync; of each folder, the
-// entries made, renamed or removed since its last sync, in the reverse order of their making. With
-// a random generator any part of both may survive, as on real disks.
-// Threads: safe; LoseUnsynced when nothing is open.
+// The model of a power cut: each file loses the bytes after its last sync; each folder loses,
+// newest first, the entries made, renamed or removed since its last sync. With a random generator,
+// any part of both may survive, as on real disks.
+// Threads: safe; LoseUnsynced only when nothing is open.
 #pragma once
 
 #include <rocksdb/file_system.h>
@@ -35,7 +35,7 @@ class FaultyFileSystem : public rocksdb::FileSystemWrapper {
   }
   const char* Name() const override { return "murmur.faulty"; }
 
-  // The change after `changes` further ones fails halfway, and everything after it.
+  // After `changes` more changes, the next one fails halfway and all later ones fail.
   void CrashAfter(uint64_t changes) {
     const std::lock_guard lock(mutex_);
     changes_left_ = changes;

@@ -1,5 +1,5 @@
-// A state table that is unavailable now and then: a call does nothing, or does what it is to do and
-// its answer never arrives.
+// A state table that is sometimes unavailable: a call does nothing, or does its work but its answer
+// never arrives.
 #pragma once
 
 #include <atomic>
@@ -14,7 +14,7 @@
 
 namespace murmur {
 
-// Threads: as `next_fault`, which is asked at each call.
+// Threads: as `next_fault`, which is called for each call.
 class FaultyTable final : public StateTable {
  public:
   enum class Fault { kNone, kBefore, kAfter };

@@ -1,4 +1,4 @@
-// Calls that are stopped while they wait for somebody who does not answer.
+// Calls that are stopped while they wait for a peer that does not answer.
 #pragma once
 
 #include <signal.h>
@@ -27,12 +27,12 @@ class Hang {
   virtual ~Hang() = default;
 };
 
-// A server that takes what it is sent, and says nothing: its process stands still.
+// A server that accepts what it is sent and never answers: its process is suspended.
 class HangingServer final : public Hang {
  public:
   explicit HangingServer(pid_t pid) : pid_(pid) { kill(pid_, SIGSTOP); }
   ~HangingServer() override { kill(pid_, SIGCONT); }
-  // Of the process that the environment variable names; null: of none.
+  // For the process that the environment variable names; null if it names none.
   static std::unique_ptr<Hang> Of(const char* variable) {
     const char* text = std::getenv(variable);
     const long pid = text == nullptr ? 0 : std::strtol(text, nullptr, 10);
@@ -52,7 +52,7 @@ struct StoppedCall {
 
 inline constexpr std::chrono::milliseconds kStopMax{1000};  // as murmur/source.h promises
 
-// Calls `call`, lets it come to where it waits, and asks it to stop.
+// Makes `call`, lets it reach the point where it waits, and asks it to stop.
 inline StoppedCall StopInside(const std::function<Status(std::stop_token)>& call) {
   constexpr std::chrono::milliseconds kTimeToGetStuck{300};
   StoppedCall stopped;

@@ -26,21 +26,21 @@
 
 namespace murmur {
 
-// A stream of one test, of kSplits splits to begin with, and empty. A record is {"id": N}.
+// The stream of one test: kSplits splits at first, all empty. A record is {"id": N}.
 class LiveFixture {
  public:
   static constexpr size_t kSplits = 3;
   virtual ~LiveFixture() = default;
-  // A source over the stream, that begins at its oldest record; again: as another process does.
+  // A source over the stream that begins at its oldest record; each call is like another process.
   virtual std::unique_ptr<LiveSource> MakeSource() = 0;
-  // Appends records; when it returns a reader sees them.
+  // Appends records. When it returns, readers see them.
   virtual void Append(size_t split, const std::vector<int64_t>& ids) = 0;
   virtual void AddSplit() = 0;
-  // The oldest `count` records of a split are no more.
+  // Removes the oldest `count` records of a split.
   virtual void DropOldest(size_t split, size_t count) = 0;
-  // In the order of `split` above.
+  // Numbered as `split` above.
   virtual std::string SplitId(size_t split) const = 0;
-  // From now on nobody answers its sources. Null: nothing can make that so.
+  // From now on nobody answers its sources. Null: that can't be simulated.
   virtual std::unique_ptr<Hang> BeginHang() { return nullptr; }
 };
 

@@ -3,10 +3,9 @@
 //   INSTANTIATE_TEST_SUITE_P(BitOr, MonoidLaws, testing::Values(LawCase{
 //       .name = "bit_or", .make = [] { return …; }, .value = [](LawRandom& r) { … }}), LawName);
 //
-// States are folds of random rows, some of them past the capacity that the case names. Claims of
-// traits are tested, and so are claims of their absence: a witness must turn up.
-// Include it in one source file of a test program. Random numbers repeat; a failure prints the
-// seed.
+// States are folds of random rows, some of them past the capacity that the case names. Claimed
+// traits are tested, and so are unclaimed ones: a counterexample must be found. Include it in one
+// source file of a test program. Random numbers repeat; a failure prints the seed.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -63,12 +62,12 @@ struct LawCase {
   std::string name;
   std::function<std::unique_ptr<Monoid>()> make;
   std::function<OwnedCell(LawRandom&)> value;
-  size_t capacity_rows = 300;  // so many rows bring a state past every capacity
-  // Required if Traits().exact is false: whether the bytes are good for the rows, in any
-  // bracketing.
+  size_t capacity_rows = 300;  // enough rows to bring a state past every capacity
+  // Required if Traits().exact is false: whether the bytes are within the bound for the rows, in
+  // any bracketing.
   std::function<testing::AssertionResult(const LawRows&, std::string_view encoded)> bound = {};
   std::vector<GoldenState> golden = {};
-  // Random times, that far apart at most.
+  // Random times; the largest distance between them.
   int64_t time_spread = int64_t{3600} * 1'000'000;
 };
 
@@ -155,7 +154,7 @@ class LawStates {
     }
     flush(rows[from + count - 1].object);
   }
-  // Codes the column, every value in reverse order and twice.
+  // Dictionary-codes the column: every value in reverse order and twice.
   void MakeDictionary(Column* column, uint32_t size, std::vector<Cell>* values) {
     for (uint32_t row = size; row-- > 0;) values->insert(values->end(), 2, column->cells[row]);
     for (uint32_t row = 0; row < size; ++row) {
@@ -342,7 +341,7 @@ TEST_P(MonoidLaws, WhatIsInvertibleCanBeTakenBack) {
   }
 }
 
-// A group has no x but the identity with x + c == c.
+// A group has no x except the identity with x + c == c.
 TEST_P(MonoidLaws, WhatIsNotInvertibleHasAWitness) {
   if (monoid_->Traits().invertible || !exact()) return;
   for (int round = 0; round < 20 * kRounds; ++round) {

@@ -43,7 +43,7 @@ struct ContractRecord {
   auto operator<=>(const ContractRecord&) const = default;
 };
 
-// A record as it was read, with what names it.
+// A record as it was read, with its name.
 struct NamedRecord {
   std::string object;
   uint64_t offset = 0;
@@ -60,11 +60,11 @@ inline void PrintTo(const NamedRecord& r, std::ostream* os) {
 class SourceFixture {
  public:
   virtual ~SourceFixture() = default;
-  // A source over the records; called again, one as another process would make it.
+  // A source over the records; a second call stands for another process.
   virtual std::unique_ptr<SnapshotSource> MakeSource() = 0;
   // Changes an object that a scan has frozen. False: this kind of source has none.
   virtual bool ChangeAnObject() { return false; }
-  // From now on nobody answers its sources. Null: they wait for nobody.
+  // From now on nobody answers its sources. Null: they never wait.
   virtual std::unique_ptr<Hang> BeginHang() { return nullptr; }
 };
 
@@ -125,8 +125,8 @@ class SnapshotSourceContract : public testing::TestWithParam<SourceCase> {
     }
   }
 
-  // Reads a split behind `after` to its end; *positions gets each batch's position, with the number
-  // of records read until there.
+  // Reads a split from the position `after` to its end; *positions gets each batch's position, with
+  // the number of records read until then.
   static std::vector<NamedRecord> ReadSplit(
       SnapshotSource* source, const Split& split, const Position& after,
       std::vector<std::pair<Position, size_t>>* positions = nullptr) {
@@ -187,7 +187,7 @@ class SnapshotSourceContract : public testing::TestWithParam<SourceCase> {
     for (int i = 0; i < 4; ++i) {
       threads.emplace_back([&] {
         for (size_t at = next++; at < plan.splits.size(); at = next++) {
-          // From the last split to the first: order must not matter.
+          // From the last split to the first: the order must not matter.
           const auto part = ReadSplit(source_.get(), plan.splits[plan.splits.size() - 1 - at], {});
           const std::lock_guard lock(mutex);
           read.insert(read.end(), part.begin(), part.end());

@@ -1,4 +1,4 @@
-// What tests of state are made of: two simple monoids, commits of them, and what they come to.
+// Parts for tests of state: two simple monoids, commits of them, and their expected results.
 #pragma once
 
 #include <gmock/gmock.h>
@@ -51,7 +51,7 @@ class TestSum : public Monoid {
   }
 };
 
-// The operand that came last: combining in another order than that of the commits is seen.
+// Keeps the last operand, so that combining in another order than that of the commits shows.
 class TestLast : public TestSum {
  public:
   std::string_view Name() const noexcept override { return "test_last.v1"; }
@@ -124,7 +124,7 @@ struct TestCommit {
   int64_t newest_time = INT64_MIN;
   std::vector<std::string> ids = {};
   std::vector<LedgerRow> ledger = {};
-  std::set<std::string> replaced = {};  // of the deltas: keys that have this and no more
+  std::set<std::string> replaced = {};  // of the deltas: keys whose value is replaced
 
   Status ApplyTo(StateTable* table) const {
     MapCursor cursor(deltas, replaced);
@@ -167,7 +167,7 @@ inline Contents Dump(const StateTable& table) {
   return Dump(**snapshot);
 }
 
-// What the deltas of `commits`, in their order, come to.
+// The expected contents after `commits`, in their order.
 inline Contents Folded(const std::vector<TestCommit>& commits) {
   const Monoid* const monoids[] = {&kTestSum, &kTestLast};
   Contents contents;

@@ -1,4 +1,4 @@
-// What the contracts of sources have in common: each call that waits is stopped inside.
+// Shared by the contracts of sources: each call that waits is stopped while it waits.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -22,7 +22,8 @@ struct StoppableCall {
   std::function<Status(Source*, std::stop_token)> run;
 };
 
-// Reads to the end, or until there is a stop; what a Read gives that began after it is an error.
+// Reads to the end or until a stop; it is an error if a Read that began after the stop gives
+// records.
 inline Status ReadUntilStopped(RecordStream* stream, const Projection& projection,
                                const std::stop_token& stop) {
   RecordBatch batch(projection);
@@ -39,8 +40,8 @@ inline Status ReadUntilStopped(RecordStream* stream, const Projection& projectio
   }
 }
 
-// Makes each call, of a source of its own, while nobody answers, and stops it; those that wait
-// until then must be cancelled, at once. Returns how many waited; -1: nothing makes them wait.
+// Makes each call, each on its own source, while nobody answers, and stops it. Calls that were
+// waiting must be cancelled at once. Returns how many waited; -1: nothing makes them wait.
 template <class Source, class Fixture>
 int StopInsideEach(const std::vector<StoppableCall<Source>>& calls,
                    const std::vector<std::unique_ptr<Source>>& sources, Fixture* fixture) {

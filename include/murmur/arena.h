@@ -1,5 +1,5 @@
-// Memory for aggregate states that outgrow their cell: power-of-two blocks from slabs, recycled by
-// size, all freed at once by Reset. Blocks are zeroed and 16-byte aligned.
+// Memory for aggregate states that outgrow their cell: blocks of power-of-two sizes, cut from slabs
+// and reused by size. Reset frees all of them at once. Blocks are zeroed and 16-byte aligned.
 // Threads: one at a time.
 #pragma once
 
@@ -17,14 +17,14 @@ class Arena {
   Arena& operator=(const Arena&) = delete;
   ~Arena();
 
-  // A zeroed block of at least `bytes`, rounded up to a power of two (16 at least).
+  // A zeroed block of at least `bytes`, rounded up to a power of two (at least 16).
   void* Allocate(size_t bytes);
   // Gives back a block that Allocate(bytes) returned, for reuse.
   void Free(void* block, size_t bytes) noexcept;
-  // All blocks are gone. Slabs are kept for what comes next: fresh pages cost more than used ones.
+  // Frees all blocks. Slabs are kept for reuse: fresh pages cost more than used ones.
   void Reset() noexcept;
 
-  // Memory that states own elsewhere (std containers), for the table's limit.
+  // Counts memory that states own elsewhere (std containers) against the table's limit.
   void Charge(ptrdiff_t bytes) noexcept { charged_ += bytes; }
   size_t bytes() const noexcept { return slab_bytes_ + static_cast<size_t>(charged_); }
 

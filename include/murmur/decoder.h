@@ -1,4 +1,4 @@
-// Bytes of one record → cells: how a format that Murmur does not know gets in.
+// Turns the bytes of one record into cells. Implement it to add a format that Murmur lacks.
 //
 // Derive from RecordDecoder, register it under a name, and write `format: that_name` under the
 // source:
@@ -26,28 +26,29 @@ class RecordDecoder {
   RecordDecoder& operator=(const RecordDecoder&) = delete;
   virtual ~RecordDecoder() = default;
 
-  // A new batch begins: nobody looks at the cells of the last one any more.
+  // Starts a new batch; the cells of the last batch are not read any more.
   virtual void BeginBatch() {}
 
-  // Writes the record's value of each field of the projection to (*columns)[field].cells[row], null
-  // where it has none. Views may point into `record`, which lives as long as the batch, or into
-  // memory of the decoder that it keeps until BeginBatch. True: a record. False: refused; `dead`
-  // has reason and detail. Strings must be UTF-8. The caller sets Column::kinds.
+  // Writes the value of each projected field to (*columns)[field].cells[row], or null where the
+  // record has none. Views may point into `record`, which lives as long as the batch, or into
+  // memory that the decoder keeps until BeginBatch. Returns true for a record, false if it is
+  // refused; then `dead` has reason and detail. Strings must be UTF-8. The caller sets
+  // Column::kinds.
   virtual bool Decode(std::string_view record, uint32_t row, std::vector<Column>* columns,
                       DeadLetter* dead) = 0;
 };
 
-// What a message of a table's change log says of a row, beside its cells. Views as Decode's.
+// What a message of a table's change log says of a row, besides its cells. Views live as in Decode.
 struct DecodedChange {
   enum class Outcome : uint8_t {
     kRow,
-    kNothing,  // a message that is about no row
-    kDead,     // what the row holds now can't be told: where `key` is known, it counts no more
-    kStop,     // nothing behind this message can be counted exactly
+    kNothing,  // the message is about no row
+    kDead,     // the row's new content is unreadable; if `key` is known, the row stops counting
+    kStop,     // nothing after this message can be counted exactly
   };
   Outcome outcome = Outcome::kRow;
   RowChange change = RowChange::kPut;
-  std::string_view key;      // as RecordBatch::row_keys; empty: not known
+  std::string_view key;      // as RecordBatch::row_keys; empty: unknown
   std::string_view version;  // as RecordBatch::versions
   bool of_snapshot = false;  // as RecordBatch::of_snapshot
 };
@@ -60,11 +61,11 @@ class ChangeDecoder {
   ChangeDecoder& operator=(const ChangeDecoder&) = delete;
   virtual ~ChangeDecoder() = default;
 
-  virtual void BeginBatch() {}  // as RecordDecoder
-  // The row key that a message's key is, as DecodedChange::key; empty: it is none.
+  virtual void BeginBatch() {}  // as in RecordDecoder
+  // The row key (as DecodedChange::key) that a message's key stands for; empty: none.
   virtual std::string_view RowKey(std::string_view /*key*/) { return {}; }
-  // As RecordDecoder::Decode, of a message of key and value; either may be empty. A cell may be
-  // Cell::Unchanged. Of kDead and kStop `dead` has reason and detail.
+  // As RecordDecoder::Decode, for a message of key and value; either may be empty. A cell may be
+  // Cell::Unchanged. For kDead and kStop, `dead` has reason and detail.
   virtual DecodedChange Decode(std::string_view key, std::string_view value, uint32_t row,
                                std::vector<Column>* columns, DeadLetter* dead) = 0;
 };
@@ -75,7 +76,7 @@ using DecoderFactory =
 // Threads: any. Errors: kAlreadyExists.
 Status RegisterDecoder(std::string format, DecoderFactory factory);
 
-// Errors: kNotFound lists the formats that there are; what the factory says.
+// Errors: kNotFound (lists the known formats); those of the factory.
 Result<std::unique_ptr<RecordDecoder>> MakeDecoder(std::string_view format,
                                                    const Projection& projection);
 

@@ -1,8 +1,8 @@
-// A pipeline definition: what a YAML file says, or what a C++ program builds with
-// DefinitionBuilder. Both make this object; Validate() is run by both.
+// A pipeline definition, from a YAML file or built in C++ with DefinitionBuilder. Both give this
+// object, and both are checked by Validate().
 //
-// A Definition is text and numbers only: expressions are kept as written (they are compiled by the
-// pipeline), sources as their kind and options.
+// A Definition holds text and numbers only: expressions as written (the pipeline compiles them),
+// sources as kind and options.
 #pragma once
 
 #include <chrono>
@@ -27,32 +27,32 @@ struct KeyPart {
   bool operator==(const KeyPart&) const = default;
 };
 
-// The list of parts that one record counts under; empty: one key for everything.
+// The key parts that one record counts under; empty: one key for everything.
 using KeyList = std::vector<KeyPart>;
 
 struct TimeSpec {
   FieldPath field;
   TimeUnit unit = TimeUnit::kNone;  // kNone: a text that is a time, or a typed timestamp
-  bool optional = false;            // a record without a usable one counts all the same
+  bool optional = false;            // a record without a usable time still counts
   bool operator==(const TimeSpec&) const = default;
 };
 
-// What `columns:` says of a field: text that is of this type is read as it, anything else but null
-// is a dead letter.
+// The declared type of a field (`columns:`). Text of this type is read as such; any other value
+// except null makes the record a dead letter.
 struct ColumnSpec {
   FieldPath field;
   DeclaredType type;
   bool operator==(const ColumnSpec&) const = default;
 };
 
-// Tumbling windows: of a fixed length, [offset + n*every, offset + (n+1)*every) from the Unix epoch
-// on, or units of the calendar.
+// Tumbling windows: either of a fixed length, [offset + n*every, offset + (n+1)*every) from the
+// Unix epoch, or calendar units.
 struct WindowSpec {
   std::chrono::seconds every{0};
   std::chrono::seconds offset{0};
   CalendarUnit unit = CalendarUnit::kNone;  // else every and offset are 0
   std::optional<TimeLength> keep;           // retention before the newest event time
-  // Whose calendar it is, and that windows are written in: "Europe/Berlin". Empty: UTC.
+  // The time zone of the calendar, in which windows are also written: "Europe/Berlin". Empty: UTC.
   std::string zone;
   bool operator==(const WindowSpec&) const = default;
 };
@@ -79,16 +79,16 @@ inline constexpr uint64_t kUnlimited = UINT64_MAX;
 // `format:` of a topic that is the change log of a table.
 inline constexpr std::string_view kDebeziumFormat = "debezium";
 
-// What a change of a row means that counts already.
+// What to do with a change of a row that already counts.
 enum class OnChange : uint8_t {
-  kRetract,  // what the row contributed is taken away, what it contributes now is added
-  kIgnore,   // nothing: the row counts as it was first seen
-  kError,    // it is a dead letter, and the row counts as it was first seen
+  kRetract,  // subtract the row's old contribution, add its new one
+  kIgnore,   // ignore it: the row counts as it was first seen
+  kError,    // make it a dead letter: the row counts as it was first seen
 };
 
 // How a table's state is kept exact while its rows change.
 enum class MethodChoice : uint8_t {
-  kAuto,  // cuts where source and definition allow it, else a ledger
+  kAuto,  // cuts where source and definition allow them, else a ledger
   kLedger,
   kCut,
 };
@@ -96,34 +96,35 @@ enum class MethodChoice : uint8_t {
 struct Definition {
   std::string name;  // [a-z0-9_]{1,64}
 
-  // What counts, and how: the identity of the state, except `replay`. A change makes another state.
+  // What counts, and how. All of it except `replay` is the identity of the state.
   std::vector<KeyList> rollups;     // at least one
   std::string id;                   // expression; empty: object and offset name a record
-  std::vector<ColumnSpec> columns;  // types that the data do not tell
+  std::vector<ColumnSpec> columns;  // types that the data do not state
   std::optional<TimeSpec> time;
   std::optional<WindowSpec> window;
   std::string where;  // expression; empty: every record
-  // The rules (TZif bytes) of the time zones that it names. Those of a version are the version's,
-  // for ever; what is missing is what the system has.
+  // Rules (TZif bytes) of the time zones that it names. A version keeps its own rules for ever;
+  // missing ones come from the system.
   std::map<std::string, std::string> zone_rules;
   bool keep_null_keys = false;
   std::vector<AggregateSpec> aggregates;
-  // A table, whose rows change: what it holds now and what changes, in one. Instead of the others.
+  // A table whose rows change: snapshot and live in one. Replaces the other sources.
   std::optional<SourceSpec> source;
   OnChange on_change = OnChange::kRetract;
   std::optional<SourceSpec> bootstrap;
   std::optional<SourceSpec> live;
   std::optional<SourceSpec> replay;
 
-  // Live may bring records again that the bootstrap or replay counted: those with an id of theirs
-  // are skipped, until every split of live is at this event time (µs). Needs id and time. Whether
-  // there is one belongs to the identity, as the ids must have been kept; the time doesn't.
+  // Live may repeat records that the bootstrap or replay counted. Until every split of live has
+  // reached this event time (µs), records whose id was already counted are skipped. Needs id and
+  // time. Whether it is set belongs to the identity, since the ids must have been kept; its value
+  // doesn't.
   std::optional<int64_t> overlap_until;
 
   // How it runs; may change at any time.
-  MethodChoice method = MethodChoice::kAuto;  // of versions that are begun from now on
+  MethodChoice method = MethodChoice::kAuto;  // for versions begun from now on
   std::string state_path = "./state";         // relative to base_directory
-  uint32_t keep_versions = 2;                 // complete ones, the serving one included
+  uint32_t keep_versions = 2;                 // complete versions, including the serving one
   std::optional<uint64_t> max_errors;  // empty: 0 for bootstrap and replay, kUnlimited for live
   uint32_t threads = 0;                // 0: as many as the machine has
   uint64_t memory_bytes = 512ull << 20;
@@ -131,46 +132,46 @@ struct Definition {
   std::chrono::seconds max_ahead{86400};
   std::optional<std::chrono::milliseconds> commit_every;  // empty: 1 s, and 100 ms live
 
-  // The directory that relative paths start from; set by LoadDefinition to the file's directory.
+  // The directory that relative paths start from. LoadDefinition sets it to the file's directory.
   std::string base_directory = ".";
 };
 
-// Does something come after the bootstrap: `live`, or the changes of a table?
+// Whether anything follows the bootstrap: `live`, or the changes of a table.
 inline bool HasLive(const Definition& definition) noexcept {
   return definition.live || definition.source;
 }
 
-// The table that `source`, `bootstrap` or `live` names; null: none of them names one.
+// The table that `source`, `bootstrap` or `live` names; null: none of them names a table.
 const SourceSpec* TableOf(const Definition& definition) noexcept;
 
-// Are its records rows with a life, rather than facts? Those of a table, or of its change log.
+// Whether records are rows that change rather than facts: those of a table or of its change log.
 bool IsTable(const Definition& definition) noexcept;
 
-// Are all rows of a table read, rather than only what changes in them?
+// Whether all rows of a table are read, not only their changes.
 inline bool ScansTable(const Definition& definition) noexcept {
   return !definition.live && TableOf(definition) != nullptr;
 }
 
-// Is `live` a topic that Debezium writes?
+// Whether `live` is a topic that Debezium writes.
 bool IsDebezium(const Definition& definition) noexcept;
 
-// How many workers run it, at least 1.
+// The number of workers, at least 1.
 uint32_t ThreadsOf(const Definition& definition);
 
-// The rules by which a record contributes: what numbers, times and expressions mean. It goes up
-// whenever a record would contribute something else than before, and belongs to the identity: a
-// version of older rules is read, and never written to.
+// Number of the rules by which a record contributes: what numbers, times and expressions mean. It
+// rises whenever some record would contribute differently, and belongs to the identity: a version
+// of older rules can be read, but not written.
 inline constexpr int kRulesNumber = 2;
 
-// The rules number in an identity, as DefinitionIdentity wrote it; 1, where it has none.
+// The rules number in an identity that DefinitionIdentity wrote; 1 if it has none.
 int RulesOfIdentity(std::string_view identity);
 
-// The identity part as canonical JSON (keys sorted, no spaces): equal definitions, equal text.
-// Window.keep is not part of it, nor are the rules of zones. A source's identity is its kind and
-// the options that say what is read (path, handoff), not how.
+// The identity as canonical JSON (sorted keys, no spaces): equal definitions give equal text.
+// Leaves out Window.keep and zone rules. Of a source, it has the kind and the options that say what
+// is read (path, handoff), not how.
 std::string DefinitionIdentity(const Definition& definition);
 
-// One line a difference between two identities, as DefinitionIdentity wrote them:
+// The differences between two identities that DefinitionIdentity wrote, one per line:
 // "aggregates.views: count → sum(x)". Empty: equal.
 std::vector<std::string> DiffIdentities(std::string_view before, std::string_view after);
 
@@ -179,10 +180,11 @@ std::vector<std::string> DiffIdentities(std::string_view before, std::string_vie
 // every problem, one per line.
 Status Validate(const Definition& definition);
 
-// Reads a YAML definition and validates it. Errors: kNotFound (no file), kInvalidArgument: every
-// problem, one per line, as "file:line:column: 'text': what is wrong; expected …; did you mean …?".
+// Reads a YAML definition and validates it. Errors: kNotFound (no file); kInvalidArgument with
+// every problem, one per line: "file:line:column: 'text': what is wrong; expected …; did you mean
+// …?".
 Result<Definition> LoadDefinition(const std::string& path);
-// The same from text; `file` is used in messages, `base_directory` for relative paths.
+// The same from text. `file` is used in messages, `base_directory` for relative paths.
 Result<Definition> ParseDefinition(std::string_view yaml, std::string_view file,
                                    std::string_view base_directory);
 

@@ -1,19 +1,19 @@
-// The bytes of a state key: order-preserving, so that the store's order is the dump's order.
+// The bytes of a state key. They preserve order, so the store's order is the dump's order.
 //
 //   key     := (kKeyBase + rollup) part* bucket?
-//   part    := 01                                   null
-//            | 02 | 03                              false, true
-//            | 04 ordered-double(8) residual(2) tail?   number, by value: 5, 5.0 and 5.00 are one
-//            key | 05 ordered-int64(8)                  timestamp, µs | 06 escaped-bytes 00 string,
-//            by UTF-8 bytes
+//   part    := 01                                      null
+//            | 02 | 03                                 false, true
+//            | 04 ordered-double(8) residual(2) tail?  number, by value: 5, 5.0, 5.00 are one key
+//            | 05 ordered-int64(8)                     timestamp, µs
+//            | 06 escaped-bytes 00                     string, by UTF-8 bytes
 //   bucket  := big-endian (its number (window.h) + 2^39), 5 bytes, only under a window
 //
-// ordered-double is the nearest double, bits flipped so that memcmp orders it. residual is
-// 0x4000 + (value - that double) for integers, 0x4000 for doubles. A decimal that is neither has
-// residual 0x8000 and its canonical text, escaped and terminated like a string, as tail.
-// In escaped-bytes 00 is written 01 01, and 01 is written 01 02.
+// ordered-double is the nearest double, its bits flipped so that memcmp orders it. residual is
+// 0x4000 + (value - that double) for integers, and 0x4000 for doubles. Other decimals have residual
+// 0x8000 and, as tail, their canonical text, escaped and terminated like a string. escaped-bytes
+// writes 00 as 01 01, and 01 as 01 02.
 //
-// Bytes from 0xF0 on at the start of a key are the store's own (positions and the like).
+// First bytes from 0xF0 on belong to the store's own records (positions and the like).
 #pragma once
 
 #include <cstdint>
@@ -55,7 +55,7 @@ struct DecodedKey {
 // Errors: kDataLoss
 Result<DecodedKey> DecodeKey(std::string_view key, bool windowed);
 
-// "2026-03-01T00:00:00Z"; microseconds are added where they are not 0. "infinity", "-infinity".
+// "2026-03-01T00:00:00Z", with microseconds if they are not 0. "infinity", "-infinity".
 std::string FormatTime(int64_t micros);
 
 }  // namespace murmur

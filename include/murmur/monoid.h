@@ -1,7 +1,6 @@
-// How values combine. A Monoid is the description of one aggregate function with its parameters
-// bound; it holds no data. States live in memory of the caller (a table of groups, a merge
-// operator's scratch), reached through the Monoid.
-//
+// How values combine. A Monoid describes one aggregate function with its parameters bound; it holds
+// no data. States live in the caller's memory (a table of groups, a merge operator's scratch) and
+// are passed to the Monoid.
 // Laws, for all states a b c, tested for every implementation by testing/monoid_laws.h:
 //  - the identity is state_size() zero bytes, and encodes as the empty string;
 //  - Combine is associative, byte for byte, unless Traits().exact is false; then the bound that
@@ -12,10 +11,8 @@
 //  - AddBatch of rows in any split and order equals the Combine of each row alone.
 // Name() holds function, version and parameters ("distinct.v1(precision=12)"); it changes when
 // meaning or bytes change, and stores refuse state under another name.
-//
 // To write one's own, derive from Monoid, or more simply from SimpleMonoid (simple_monoid.h), and
 // register it with RegisterMonoid.
-//
 // Threads: const methods may be called at once; a state belongs to one thread.
 #pragma once
 
@@ -58,7 +55,7 @@ struct LiftInput {
   const uint32_t* groups = nullptr;
   std::span<const Column* const> args;  // evaluated arguments; kinds are within Accepts()
   const int64_t* times = nullptr;       // event time, µs; null where the pipeline has none
-  // The event id, for first and last; of a row of a table, the hash of its key.
+  // The event id, for first and last; for a table's row, the hash of its key.
   std::string_view object;
   const uint64_t* offsets = nullptr;
 };
@@ -70,7 +67,7 @@ inline const Cell& CellAt(const Column& column, uint32_t row) noexcept {
 
 class Monoid {
  public:
-  // What a table keeps for this aggregate beside the states, between batches (a log of pending
+  // What a table keeps for this aggregate between batches besides the states (a log of pending
   // additions, a hash memo). Owned by the table.
   struct Scratch {
     virtual ~Scratch() = default;
@@ -86,21 +83,21 @@ class Monoid {
   virtual MonoidTraits Traits() const noexcept = 0;
   virtual OutputType output_type() const noexcept = 0;
 
-  // How far the rendered value may be from the truth: "relative error 1.6 %"; empty: it is exact.
+  // The error bound of the rendered value: "relative error 1.6 %"; empty: it is exact.
   virtual std::string Approximation() const { return {}; }
 
-  // Bytes of one state; a multiple of 8, aligned to 8 (the arena gives 16). 0: the aggregate is
-  // told by the group's record count alone.
+  // Bytes of one state: a multiple of 8, aligned to 8 (the arena gives 16). 0: the group's record
+  // count alone gives the result.
   virtual size_t state_size() const noexcept = 0;
 
-  // The kinds that argument `index` may have; nulls always may, and add nothing. A record with
-  // another kind becomes a dead letter before AddBatch sees it.
+  // The kinds that argument `index` may have. Nulls are always allowed and add nothing. A record
+  // with another kind becomes a dead letter before AddBatch sees it.
   virtual KindSet Accepts(size_t index) const noexcept = 0;
 
-  // Whether arguments are wanted to the last digit: as kDecimal where a double would round.
+  // Whether arguments must be exact: kDecimal where a double would round.
   virtual bool ExactDecimals() const noexcept { return false; }
 
-  // A further check of one argument's cells, where kinds don't suffice (a decimal with too many
+  // An extra check of one argument's cells, for what kinds can't express (a decimal with too many
   // digits). Appends to *bad the rows that must become dead letters (kNumberOverflow or
   // kWrongType), each with a sentence. Default: none.
   struct BadRow {
@@ -117,12 +114,12 @@ class Monoid {
   virtual void AddBatch(const LiftInput& input, const StateSpan& states,
                         Scratch* scratch) const = 0;
 
-  // Brings `groups` states up to date with what AddBatch left in `scratch`. Called before any
-  // Encode of the table.
+  // Applies to `groups` states what AddBatch left in `scratch`. Called before any Encode of the
+  // table.
   virtual void Settle(const StateSpan& /*states*/, uint32_t /*groups*/, Scratch*) const {}
 
-  // *state := Combine(*state, decode(encoded)). False, and *state as it was, if `encoded` is not
-  // what Encode writes.
+  // *state := Combine(*state, decode(encoded)). Returns false and leaves *state unchanged if Encode
+  // does not write such bytes.
   virtual bool Combine(char* state, std::string_view encoded, Arena* arena) const = 0;
 
   // Prefetches what Encode will read outside of *state. Default: nothing.
@@ -136,15 +133,15 @@ class Monoid {
 
   // Appends the value as JSON to *json. `encoded` is what Encode wrote, or empty (the identity);
   // `records` is the group's record count.
-  // Errors: kDataLoss (bytes that Encode does not write); *json is then as it was.
+  // Errors: kDataLoss (Encode does not write such bytes); *json is then unchanged.
   virtual Status Render(std::string_view encoded, int64_t records, std::string* json) const = 0;
 
   // Frees what *state owns outside the arena; the state is not used afterwards. Default: nothing,
-  // as states should live in the arena.
+  // since states should live in the arena.
   virtual void Destroy(char* /*state*/) const {}
 };
 
-// The arguments of an aggregate call behind its expressions: topk(country, 10), sum(x, decimal=2).
+// The arguments that follow an aggregate call's expressions: topk(country, 10), sum(x, decimal=2).
 // Positional parameters have been given their names. Values are literals as written: a number, a
 // duration ("1d"), a string without its quotes, or a list "[1, 2, 3]".
 using MonoidParams = std::map<std::string, std::string, std::less<>>;
@@ -155,15 +152,14 @@ struct MonoidFunction {
   std::vector<std::string> parameters;  // names of the positional parameters that follow
   std::string usage;                    // "topk(x, k)"
   std::string description;              // one sentence
-  // Errors: kInvalidArgument, naming the parameter and what it may be.
+  // Errors: kInvalidArgument, naming the parameter and its allowed values.
   std::function<Result<std::unique_ptr<Monoid>>(const MonoidParams&)> make;
-  bool needs_time = false;  // refused by a definition without `time`
-  // What it gives depends on event times where the definition has them, so that they can't be
-  // optional.
+  bool needs_time = false;  // a definition without `time` refuses it
+  // The result depends on event times if the definition has them, so they can't be optional.
   bool uses_time = false;
 };
 
-// Every registered function by name; the built-in ones are always there.
+// Every registered function by name, built-in ones included.
 // Threads: safe. RegisterMonoid replaces nothing: kAlreadyExists for a taken name.
 Status RegisterMonoid(MonoidFunction function);
 const MonoidFunction* FindMonoid(std::string_view name);  // null if unknown; lives for ever

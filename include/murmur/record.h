@@ -1,10 +1,8 @@
 // Records as the fold sees them: batches of thin columns over the bytes that a source read.
-//
 // A Cell is one value of one field: 16 bytes, never owning. A RecordBatch holds up to kBatchRows
-// records of one split, column by column, only the fields that the pipeline asked for (its
-// Projection), together with what names each record for ever (object and offset) and the position
-// of the split behind the batch.
-//
+// records of one split, column by column. It has only the fields that the pipeline asked for (its
+// Projection), the name of each record (object and offset, which never change), and the position of
+// the split after the batch.
 // Lifetime: every view in a batch (strings, raw bytes, object, dictionary) is valid until the next
 // Read() on the stream that filled it, and no longer.
 // Threads: plain data; a batch belongs to one worker.
@@ -36,7 +34,7 @@ enum class Kind : uint8_t {
 };
 inline constexpr size_t kKindCount = 8;
 
-// Times after and before all others, as PostgreSQL has them.
+// Later and earlier than all other times, as in PostgreSQL.
 inline constexpr int64_t kTimeInfinity = INT64_MAX;
 inline constexpr int64_t kTimeMinusInfinity = INT64_MIN;
 constexpr bool IsInfiniteTime(int64_t micros) noexcept {
@@ -77,7 +75,7 @@ struct Cell {
 
   static constexpr uint8_t kWide = 1;     // the decimal's digits are *wide, else i
   static constexpr uint8_t kRounded = 2;  // the double nearest to a number of more than 38 digits
-  // Of kNull, in a change of a row: the change leaves the value out, which is what it was before.
+  // For kNull in a change of a row: the change omits the value, so it is what it was before.
   static constexpr uint8_t kUnchanged = 4;
 
   Cell() noexcept : i(0) {}
@@ -98,7 +96,7 @@ struct Cell {
   }
   static Cell String(std::string_view v) noexcept { return Text(v, Kind::kString); }
   static Cell Json(std::string_view v) noexcept { return Text(v, Kind::kJson); }
-  // Keeps the pointer, not the value: *v lives as long as the cell.
+  // Keeps the pointer, not the value: *v must outlive the cell.
   static Cell Decimal(const Int128* v, uint8_t scale) noexcept {
     Cell c;
     c.wide = v;
@@ -117,7 +115,7 @@ struct Cell {
   bool is_unchanged() const noexcept { return is_null() && (flags & kUnchanged) != 0; }
   // REQUIRES: kString or kJson
   std::string_view text() const noexcept { return {s, len}; }
-  // The digits of the decimal, point left out. REQUIRES: kDecimal
+  // The decimal's digits, without the point. REQUIRES: kDecimal
   Int128 decimal() const noexcept { return (flags & kWide) != 0 ? *wide : Int128{i}; }
 
  private:
@@ -137,7 +135,7 @@ struct Cell {
 };
 static_assert(sizeof(Cell) == 16);
 
-// Where a field lies in a record: a name, then names or list indices: a.b[0].
+// Where a field lies in a record: a name, then names or list indices. Example: a.b[0].
 struct FieldPath {
   using Step = std::variant<std::string, uint32_t>;
   std::vector<Step> steps;
@@ -156,52 +154,52 @@ struct TimeSpan {
 
 enum class TimeUnit : uint8_t { kNone, kSeconds, kMillis, kMicros, kNanos, kDays };  // stored
 
-// The type of a column that the data do not tell.
+// The type of a column where the data do not state it.
 struct DeclaredType {
   Kind kind = Kind::kDecimal;       // kDecimal or kTime
-  int precision = 0;                // kDecimal: all digits, 1 to 38
-  int scale = 0;                    // kDecimal: those after the point, 0 to precision
-  TimeUnit unit = TimeUnit::kNone;  // kTime: of numbers
+  int precision = 0;                // kDecimal: digits in all, 1 to 38
+  int scale = 0;                    // kDecimal: digits after the point, 0 to precision
+  TimeUnit unit = TimeUnit::kNone;  // kTime: the unit of numbers
   bool operator==(const DeclaredType&) const = default;
 };
 
 // One field that a pipeline needs.
 struct FieldRequest {
   FieldPath path;
-  // The field is the event time: the decoder turns a text that is a time, or a number in `unit`,
-  // into kTime. A value that is no time stays what it is, and the fold makes the record a dead
-  // letter.
+  // The field is the event time. The decoder turns a text that is a time, or a number in `unit`,
+  // into kTime. It leaves any other value as it is, and the fold makes that record a dead letter.
   bool as_time = false;
   TimeUnit unit = TimeUnit::kNone;
-  // A number that is written in digits (JSON; not a binary double) comes as what is written: with a
-  // fraction as kDecimal, without one as kInt, or as kDecimal beyond 64 bits. What 38 digits can't
-  // hold comes as the nearest double, marked Cell::kRounded.
+  // A number written in digits (JSON; not a binary double) keeps its exact value: kInt without a
+  // fraction, kDecimal with one or beyond 64 bits. A number that 38 digits can't hold becomes the
+  // nearest double, marked Cell::kRounded.
   bool exact_decimals = false;
-  // Text may stand for a number: in sums of decimals over Debezium's rows.
+  // Text may stand for a number: for sums of decimals over Debezium's rows.
   bool decimal_text = false;
-  // What `columns:` says of the field. A decoder may leave it to the fold to read text as this
-  // type; only one that has bytes for such a value must turn them into it.
+  // The type that `columns:` declares. A decoder may leave it to the fold to read text as this
+  // type, but must itself convert values that its source holds as bytes.
   std::optional<DeclaredType> declared;
   bool operator==(const FieldRequest&) const = default;
 };
 
 struct Projection {
   std::vector<FieldRequest> fields;
-  // Of a table: live is to tell what rows were before a change, and places. What a row counts must
-  // not depend on anything that differs between runs, such as the longest record that is taken.
+  // For a table: live must also give each row as it was before a change, and places. A row's
+  // contribution must then not depend on anything that may differ between runs, such as the record
+  // size limit.
   bool before = false;
 };
 
-// The values of one field over a batch's rows. Either plain (dictionary_id == 0): cells[row]; or
-// dictionary-coded: dictionary[indices[row]], and cells is stale until Materialize().
+// The values of one field over a batch's rows. Plain (dictionary_id == 0): cells[row].
+// Dictionary-coded: dictionary[indices[row]]; cells is stale until Materialize().
 struct Column {
   std::vector<Cell> cells;  // kBatchRows long
-  KindSet kinds = 0;        // at least the kinds that occur in the batch's rows
+  KindSet kinds = 0;        // a superset of the kinds in the batch's rows
 
-  uint64_t dictionary_id = 0;        // differs between dictionaries of one stream; 0 = plain
+  uint64_t dictionary_id = 0;        // differs between the dictionaries of one stream; 0: plain
   const Cell* dictionary = nullptr;  // borrowed from the stream
   uint32_t dictionary_size = 0;
-  std::vector<uint32_t> indices;  // kBatchRows long where dictionary-coded
+  std::vector<uint32_t> indices;  // kBatchRows long if dictionary-coded
 
   Column() : cells(kBatchRows) {}
   // Makes the column plain.
@@ -218,10 +216,10 @@ struct Column {
 
 // Why a record could not be counted. Names are stable: they reach files and status output.
 enum class DeadReason : uint8_t {
-  kUndecodable,     // not JSON, or no object
+  kUndecodable,     // not JSON, or not an object
   kMissingKey,      // a key field is null or missing
   kWrongType,       // a field's type does not fit its use
-  kBadTime,         // no event time of the years 0001 to 9999
+  kBadTime,         // no event time in the years 0001 to 9999
   kFutureTime,      // more than max_ahead in the future
   kNumberOverflow,  // a number outside its range
   kInvalidUtf8,
@@ -229,70 +227,71 @@ enum class DeadReason : uint8_t {
   kTruncated,   // the object ends inside a record or a compressed stream
   kCorrupt,     // damaged bytes: a Parquet page, a checksum
   kExpression,  // an expression failed on this record
-  kChanged,     // a row that counts already has changed, which the definition calls an error
+  kChanged,     // the row already counted and has changed, and the definition calls that an error
 };
 inline constexpr size_t kDeadReasonCount = 12;
 std::string_view DeadReasonName(DeadReason reason) noexcept;  // "undecodable", "missing_key", …
 
-// A record that was refused, with its bytes. Owns them: it outlives the batch.
+// A record that was refused, with its bytes. Owns them, so it outlives the batch.
 struct DeadLetter {
   std::string object;
   uint64_t offset = 0;  // as in RecordBatch::offsets
   DeadReason reason = DeadReason::kUndecodable;
   std::string detail;  // one sentence: field, what was found, what was expected
-  std::string id;      // what the definition's `id` says; empty: object and offset name the record
-  std::string raw;     // at most kDeadLetterRawBytes of the record
+  std::string id;   // the value of the definition's `id`; empty: object and offset name the record
+  std::string raw;  // at most kDeadLetterRawBytes of the record
 };
 inline constexpr size_t kDeadLetterRawBytes = 64 << 10;
 
-// What a record of a table source says of its row.
+// What a record of a table source says about its row.
 enum class RowChange : uint8_t {
-  kPut,      // what it holds now
-  kDelete,   // that it is gone
-  kRetract,  // what it held before the change that the record behind this one tells
+  kPut,      // the row's present content
+  kDelete,   // the row was deleted
+  kRetract,  // the row's content before the change in the next record
 };
 
-// How far one split has been read. Opaque to all but its source; printable text.
+// How far one split has been read. Printable text that only its source interprets.
 using Position = std::string;
 
 struct RecordBatch {
   uint32_t rows = 0;
-  std::vector<Column> columns;        // one per Projection field, in its order
-  std::string_view object;            // the object that the rows come from: file, topic/partition
-  std::vector<uint64_t> offsets;      // per row; (object, offset) names the record for ever
-  std::vector<std::string_view> raw;  // per row: its bytes; empty where the source has none at hand
-  std::vector<DeadLetter> dead_letters;  // records of this stretch that could not be decoded
-  uint64_t bytes = 0;                    // source bytes that this batch advanced over
-  Position after;                        // of the split, when all of this is counted
+  std::vector<Column> columns;    // one per Projection field, in its order
+  std::string_view object;        // the object that the rows come from: a file, topic/partition
+  std::vector<uint64_t> offsets;  // per row; (object, offset) names the record and never changes
+  std::vector<std::string_view> raw;     // per row: its bytes; empty if the source has none at hand
+  std::vector<DeadLetter> dead_letters;  // undecodable records in this part of the split
+  uint64_t bytes = 0;                    // source bytes that this batch covers
+  Position after;                        // the split's position once all of this is counted
 
-  // Of a table source, whose records are rows with a life; else empty. All go by the number that a
-  // row had when it was read, which numbers[row] tells.
-  std::vector<std::string_view> row_keys;  // its primary key: equal keys, equal bytes
-  std::vector<RowChange> changes;          // of kDelete no cell counts
-  // Orders what is said of one row (murmur/row_version.h); empty: that which comes later is newer.
+  // Below: for table sources, whose rows change; else empty. All are indexed by the row's number as
+  // it was read, which numbers[row] gives.
+  std::vector<std::string_view> row_keys;  // primary key: equal keys have equal bytes
+  std::vector<RowChange> changes;          // the cells of a kDelete mean nothing
+  // Orders what is said about one row (murmur/row_version.h). Empty: the later one is newer.
   std::vector<std::string_view> versions;
-  // Cells may be Cell::Unchanged: what a row holds is remembered though it does not count.
+  // Cells may be Cell::Unchanged, so the content of a row is kept even if the row does not count.
   bool leaves_out = false;
-  // Per row, where the source can tell: whether a snapshot found it so that a log of changes begins
-  // with. All rows of one such snapshot have one place.
+  // Per row, if the source knows: whether the row is from the initial snapshot at the start of a
+  // change log. All rows of one snapshot have the same place.
   std::vector<bool> of_snapshot;
-  // Per row, where the source can tell: of kPut, the key that the row had before this change; of
-  // kDelete, the key that it has from this change on, which has the same version. Empty: none. What
-  // is put leaves out what the row held under its old key.
+  // Per row, if the source knows: a change of the primary key. On kPut, the key that the row had
+  // before; on kDelete, the key that it has from now on, with the same version. Empty: the key did
+  // not change. Cells that the kPut omits keep their values from the old key.
   std::vector<std::string_view> other_keys;
-  // Places in the log of changes, which order by their bytes; where Projection::before asks for it.
-  // Per row of live: that of the change. Those of one transaction may be the same.
+  // Places in the change log, ordered by their bytes; filled in if Projection::before asks for it.
+  // Per row of live: the place of the change. Changes of one transaction may share a place.
   std::vector<std::string> places;
-  // Of a scan: the place that this was read at, which saw all changes up to it and none behind, of
-  // the rows behind those of the batch before up to its last one; at the end, of all that are left.
-  // Of live: all changes up to it have come with this batch, or before.
+  // From a scan: the read point, as a place. The read saw every change up to it and none after it.
+  // It holds for the rows after those of the last batch up to this batch's last row; at the end of
+  // the split, for all remaining rows. From live: all changes up to this place are in this batch or
+  // earlier.
   std::string seen;
-  // Fills in `id` and `raw` of the dead letter of the row of this number, as text.
+  // Fills in `id` and `raw` of a dead letter, as text, for the row with this number.
   std::function<void(uint32_t number, DeadLetter* letter)> describe;
   std::vector<uint32_t> numbers;  // filled in by the fold
-  // The names of the fields that these records may have, as paths; where `raw` does not hold them.
+  // The paths of the fields that these records may have; set if `raw` does not show them.
   std::function<std::vector<std::string>()> field_names;
-  // Likewise: stand for the rows where aggregates order records by their offsets.
+  // Also filled in by the fold: stands for the row where aggregates order records by offset.
   std::vector<uint64_t> row_ids;
 
   explicit RecordBatch(const Projection& projection)

@@ -1,7 +1,8 @@
-// Versions of rows, by which a change log tells what is newer of a row though it comes in another
-// order: a place in a log. A change's version names the log, so that places in two logs (a database
-// fails over to a server that numbers anew) are not compared. A version without a log is of a row
-// as a snapshot found it: at a place, but not of that place.
+// Versions order what a change log says about one row, even if it arrives in another order. A
+// version is a place in a log. The version of a change names its log, so that places in two logs
+// are not compared (a database may fail over to a server that numbers anew). A version without a
+// log belongs to a row of a snapshot: the snapshot was taken at that place, but the row did not
+// change there.
 #pragma once
 
 #include <string>
@@ -14,12 +15,12 @@ inline constexpr size_t kRowVersionBytesMax = 255;
 struct RowVersion {
   std::string_view log;
   std::string_view place;  // orders by its bytes
-  // Another order that holds wherever that of places does, where there is one. If the two differ,
-  // the log is another under the same name.
+  // A second order, if the log has one. It must agree with the order of places; if it does not,
+  // this is another log under the same name.
   std::string_view also;
 };
 
-// REQUIRES: all of it has at most kRowVersionBytesMax - 2 bytes.
+// REQUIRES: its parts have at most kRowVersionBytesMax - 2 bytes together.
 inline void AppendRowVersion(const RowVersion& version, std::string* out) {
   out->push_back(static_cast<char>(version.log.size()));
   out->append(version.log);
@@ -27,7 +28,7 @@ inline void AppendRowVersion(const RowVersion& version, std::string* out) {
   out->append(version.place).append(version.also);
 }
 
-// REQUIRES: AppendRowVersion wrote it.
+// REQUIRES: `bytes` were written by AppendRowVersion.
 inline RowVersion ParseRowVersion(std::string_view bytes) {
   const auto take = [&bytes] {
     const auto size = static_cast<unsigned char>(bytes.front());
@@ -42,10 +43,10 @@ inline RowVersion ParseRowVersion(std::string_view bytes) {
   return version;
 }
 
-// Whether what comes now with `version` is older than what is known with `known_version`, both as
-// bytes. Where versions don't tell, it is not: what comes later is newer. So is a change of a row
-// that is known from a snapshot, as changes follow their snapshot; a snapshot's row is older than a
-// change at its place.
+// Whether what arrives now, with `version`, is older than what is known, with `known_version`. If
+// the versions can't tell, it is newer, since it came later. A change is newer than what a snapshot
+// found of its row, since changes follow their snapshot. A snapshot's row is older than a change at
+// the same place.
 inline bool IsOlderRowVersion(std::string_view version, std::string_view known_version) {
   if (version.empty() || known_version.empty()) return false;
   const RowVersion now = ParseRowVersion(version);

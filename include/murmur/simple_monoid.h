@@ -1,4 +1,4 @@
-// Aggregates of one's own, with as little as possible to write.
+// Aggregates of your own with little code.
 //
 // SimpleMonoid<Logic> makes a Monoid of a class that says what a state is and how states combine:
 //
@@ -18,9 +18,9 @@
 //                                    .accepts = KindBit(Kind::kInt)}, BitOr());
 //                   }});
 //
-// A value-initialised State is the identity. Add never sees null; it may take a LiftedRow in place
-// of a Cell, for the event's time and name, or for more than one argument. A Logic with a Negate
-// may claim to be invertible. One with HeapBytes(state) has its memory counted. Check the laws with
+// A value-initialised State is the identity. Add never sees null. It may take a LiftedRow instead
+// of a Cell, for the event's time and name or for several arguments. A Logic with Negate may claim
+// to be invertible. The memory of a Logic with HeapBytes(state) is counted. Check the laws with
 // testing/monoid_laws.h.
 //
 // Ownership: a State lives on the heap and is freed by Destroy.
@@ -44,7 +44,7 @@ struct MonoidInfo {
   std::string approximation = {};  // as Monoid::Approximation
 };
 
-// A Monoid that knows what it is called; what it does is left to derived classes.
+// A Monoid that knows its name and traits; derived classes do the rest.
 class NamedMonoid : public Monoid {
  public:
   explicit NamedMonoid(MonoidInfo info) : info_(std::move(info)) {}

@@ -39,7 +39,7 @@ void* Arena::Allocate(size_t bytes) {
     }
     slabs_.push_back({data, slab_bytes});
     slab_bytes_ += slab_bytes;
-    if (slab_bytes != kSlabBytes) {  // a slab of its own; the current one goes on
+    if (slab_bytes != kSlabBytes) {  // a slab of its own; the current one stays in use
       std::memset(data, 0, size);
       return data;
     }

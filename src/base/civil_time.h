@@ -1,6 +1,6 @@
 // The civil parts of a time: proleptic Gregorian calendar, UTC, days of 86,400 seconds.
 //
-// Exact for every int64 of microseconds but the two infinities, which have no parts.
+// Exact for every int64 of microseconds except the two infinities, which have no parts.
 // Source: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", days_from_civil and
 // civil_from_days; 64 bits of microseconds reach farther than std::chrono::year. Weeks: ISO 8601.
 // Threads: pure functions.
@@ -18,8 +18,8 @@ inline constexpr int64_t kMicrosPerHour = 60 * kMicrosPerMinute;
 inline constexpr int64_t kMicrosPerDay = 24 * kMicrosPerHour;
 inline constexpr int64_t kSecondsPerDay = kMicrosPerDay / kMicrosPerSecond;
 
-// Finite times lie within ± this limit, about the years -290307 to 294246: there 64 bits end, and
-// there lie the numbers that PostgreSQL's and Debezium's infinities are written as.
+// Finite times lie within ± this limit, about the years -290307 to 294246, the range of 64 bits.
+// PostgreSQL and Debezium write their infinities as numbers at this limit.
 inline constexpr int64_t kFiniteTimeLimit = 9223371244800000000;  // 294247-01-01T00:00:00Z
 constexpr int64_t SaturateTime(Int128 micros) noexcept {
   if (micros >= kFiniteTimeLimit) return kTimeInfinity;
@@ -80,7 +80,7 @@ constexpr CivilDate CivilFromDays(int64_t days) noexcept {
 constexpr int64_t DaysOf(int64_t micros) noexcept {
   return civil_internal::FloorDiv(micros, kMicrosPerDay);
 }
-// Microseconds since its midnight.
+// Microseconds since the day's midnight.
 constexpr int64_t MicrosOfDay(int64_t micros) noexcept {
   return civil_internal::Modulo(micros, kMicrosPerDay);
 }
@@ -113,14 +113,14 @@ constexpr int DayOfYearOfDays(int64_t days) noexcept {
 // 1 to 366.
 constexpr int DayOfYear(int64_t micros) noexcept { return DayOfYearOfDays(DaysOf(micros)); }
 
-// 1 to 53: the week of the year that its Thursday lies in.
+// 1 to 53: the week belongs to the year of its Thursday.
 constexpr int IsoWeek(int64_t micros) noexcept {
   const int64_t days = DaysOf(micros);
   return (DayOfYearOfDays(days - DayOfWeekOfDays(days) + 4) - 1) / 7 + 1;
 }
 
-// The midnight that begins its day. The day of the least int64 has none in 64 bits: times on it
-// give kTimeMinusInfinity, so that order is kept.
+// The midnight that begins the day. Midnight of the first day does not fit 64 bits: times on it
+// give kTimeMinusInfinity, which keeps the order.
 constexpr int64_t MidnightOf(int64_t micros) noexcept {
   int64_t midnight = 0;
   return __builtin_sub_overflow(micros, MicrosOfDay(micros), &midnight) ? kTimeMinusInfinity

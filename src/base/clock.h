@@ -1,4 +1,4 @@
-// Time, as the only way by which anything outside tests learns of it.
+// The only access to the present time outside tests.
 #pragma once
 
 #include <chrono>

@@ -13,7 +13,7 @@ constexpr int kExponentMax = 100000;
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
-// A sign and 256 bits: the product of any two decimals, and any two brought to one scale, fit.
+// A sign and 256 bits: enough for the product of any two decimals, and for both at one scale.
 class Wide {
  public:
   static Wide Product(Int128 a, Int128 b) {
@@ -47,7 +47,7 @@ class Wide {
     return negative_ ? -CompareMagnitude(b) : CompareMagnitude(b);
   }
 
-  // Divides by 10 and returns the digit that is left.
+  // Divides by 10 and returns the remainder.
   int DropDigit() {
     UInt128 rest = 0;
     UInt128 quotient[2] = {};
@@ -62,7 +62,7 @@ class Wide {
     return static_cast<int>(rest);
   }
 
-  // *this / 10^scale as a decimal, without trailing zeros where it is too long with them.
+  // *this / 10^scale as a decimal; drops trailing zeros if it is too long with them.
   DecimalResult ToDecimal(int scale) const {
     Wide rest = *this;
     for (int at = scale; at >= 0; --at) {
@@ -109,7 +109,7 @@ std::pair<Wide, Wide> Align(Decimal a, Decimal b) {
           Wide::Product(b.unscaled, PowerOfTen(scale - b.scale))};
 }
 
-// The same in 128 bits; false: they don't hold it.
+// The same in 128 bits; false: they can't hold it.
 bool AlignNarrow(Decimal* a, Decimal* b) {
   Decimal* coarse = a->scale < b->scale ? a : b;
   const int scale = std::max(a->scale, b->scale);
@@ -150,7 +150,7 @@ bool ParseDecimal(std::string_view text, Int128* unscaled, int* scale) {
   if (negative) ++i;
   Int128 value = 0;
   int digits = 0;    // significant ones
-  int decimals = 0;  // behind the point, those in `value`
+  int decimals = 0;  // digits after the point, of those in `value`
   int zeros = 0;     // trailing zeros not yet in `value`
   bool any = false;
   bool point = false;
@@ -268,12 +268,14 @@ Decimal RemainderOfDecimals(Decimal a, Decimal b) {
   const int scale = std::max(a.scale, b.scale);
   const auto divisor = Magnitude(b.unscaled);
   const bool coarse_divisor = b.scale < scale;
-  // By the divisor at the common scale where 128 bits hold that; else |b| > |a|, and `a` is left.
+  // Reduces by the divisor at the common scale, if 128 bits hold that; else |b| > |a|, and the
+  // result is `a`.
   UInt128 modulus = divisor;
   for (int at = b.scale; coarse_divisor && at < scale; ++at) {
     if (__builtin_mul_overflow(modulus, UInt128{10}, &modulus)) return a;
   }
-  // a * 10^k mod m, digit by digit: ten times a rest may overflow 128 bits, so it is added up.
+  // a * 10^k mod m, digit by digit: ten times a remainder may overflow 128 bits, so it is built by
+  // additions.
   UInt128 rest = Magnitude(a.unscaled) % modulus;
   for (int at = a.scale; at < scale; ++at) {
     const UInt128 once = rest;
@@ -328,7 +330,7 @@ double NearestDouble(Int128 unscaled, int scale) {
 
 bool ShortestDecimal(double v, Decimal* out) {
   if (!std::isfinite(v)) return false;
-  // Two decimals of at most 15 digits never share a double, so one that reads back is the text.
+  // Two decimals of at most 15 digits never share a double, so one that reads back is the shortest.
   constexpr double kUniqueMax = 1e15;
   for (const int scale : {0, 2}) {
     const double power = scale == 0 ? 1 : 100;

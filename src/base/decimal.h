@@ -1,4 +1,4 @@
-// Small exact helpers for decimals, an Int128 and a scale (digits behind the point), and for the
+// Small exact helpers for decimals, an Int128 and a scale (digits after the point), and for the
 // numbers of cells.
 #pragma once
 
@@ -27,7 +27,7 @@ inline constexpr auto kPowersOfTen = [] {
 constexpr Int128 PowerOfTen(int64_t exponent) noexcept {
   return decimal_internal::kPowersOfTen[static_cast<size_t>(exponent)];
 }
-// Whether it has no more than kDecimalDigitsMax digits.
+// Whether it has at most kDecimalDigitsMax digits.
 constexpr bool FitsDecimal(Int128 v) noexcept {
   return v < PowerOfTen(kDecimalDigitsMax) && v > -PowerOfTen(kDecimalDigitsMax);
 }
@@ -37,15 +37,15 @@ constexpr UInt128 Magnitude(Int128 v) noexcept {
 
 // 1250, scale 2 → 125, scale 1. Zero gets scale 0.
 void StripTrailingZeros(Int128* unscaled, int* scale);
-// "-12.5"; no exponent, as many decimals as `scale`.
+// "-12.5"; no exponent, `scale` digits after the point.
 std::string FormatDecimal(Int128 unscaled, int scale);
 std::string FormatInt128(Int128 v);
-// Reads [-]digits[.digits][e±n] exactly. False if it is no number, or does not fit 38 digits.
+// Reads [-]digits[.digits][e±n] exactly. False if it is not a number, or does not fit 38 digits.
 bool ParseDecimal(std::string_view text, Int128* unscaled, int* scale);
-// Whether the double is exactly the decimal. False where the comparison would need more than 128
+// Whether the double equals the decimal exactly. False if the comparison would need more than 128
 // bits.
 bool DecimalEqualsDouble(Int128 unscaled, int scale, double d);
-// *out = unscaled / 10^from at scale `to`; false if digits would be lost, or it has more than 38.
+// *out = unscaled / 10^from at scale `to`; false if digits would be lost, or it exceeds 38 digits.
 bool Rescale(Int128 unscaled, int from, int to, Int128* out);
 
 // unscaled / 10^scale. |unscaled| < 10^38, 0 <= scale <= 38.
@@ -54,16 +54,16 @@ struct Decimal {
   int scale = 0;
 };
 
-// Exact arithmetic. A result that needs more than kDecimalDigitsMax digits, trailing zeros left
-// out, does not fit: then `nearest` alone is set.
+// Exact arithmetic. A result that needs more than kDecimalDigitsMax digits, without trailing zeros,
+// does not fit: then only `nearest` is set.
 struct DecimalResult {
   bool fits = true;
   Decimal value;
-  double nearest = 0;  // where it does not fit: the double nearest to the exact result
+  double nearest = 0;  // if it does not fit: the double nearest to the exact result
 };
 DecimalResult AddDecimals(Decimal a, Decimal b);
 DecimalResult MultiplyDecimals(Decimal a, Decimal b);
-// The rest of the truncated quotient; has the sign of `a`. REQUIRES: b is not zero
+// The remainder of the truncated quotient; has the sign of `a`. REQUIRES: b is not zero
 Decimal RemainderOfDecimals(Decimal a, Decimal b);
 // Negative, zero or positive, as a < b, a = b or a > b.
 int CompareDecimals(Decimal a, Decimal b);
@@ -86,8 +86,8 @@ inline double ToDouble(const Cell& cell) {
   if (cell.kind == Kind::kInt) return static_cast<double>(cell.i);
   return NearestDouble(cell.decimal(), cell.scale);
 }
-// The decimal; of a double the shortest. False: it has none that fits, or stands for a number that
-// has more digits (Cell::kRounded).
+// The decimal; for a double, the shortest. False: none fits, or the double stands for a number with
+// more digits (Cell::kRounded).
 inline bool ToDecimal(const Cell& cell, Decimal* out) {
   if (cell.kind == Kind::kDouble) {
     return (cell.flags & Cell::kRounded) == 0 && ShortestDecimal(cell.d, out);

@@ -14,7 +14,7 @@ namespace {
 
 constexpr size_t kCharacterBytesMax = 4;
 
-// Of the character that `text` begins with; 0: it begins with none.
+// Bytes of the first character of `text`; 0: it does not begin with one.
 size_t FirstCharacter(std::string_view text) noexcept {
   for (size_t size = 1; size <= std::min(text.size(), kCharacterBytesMax); ++size) {
     if (IsUtf8(text.substr(0, size))) return size;
@@ -27,7 +27,7 @@ bool IsControl(std::string_view character) noexcept {
   if (character.size() == 1) return first < 0x20 || first == 0x7F;
   const auto second = static_cast<uint8_t>(character[1]);
   if (first == 0xC2) return second < 0xA0;  // U+0080 to U+009F
-  // Line and paragraph separators, and what turns the direction of text around.
+  // Line and paragraph separators, and characters that reverse the direction of text.
   if (first != 0xE2 || second != 0x80) return false;
   const auto third = static_cast<uint8_t>(character[2]);
   return third >= 0xA8 && third <= 0xAE;

@@ -11,12 +11,12 @@ namespace murmur {
 namespace {
 
 constexpr int kYearDigitsMax = 9;       // of Java's LocalDate.MAX
-constexpr int kPlainYearDigitsMax = 6;  // of a year without a sign: PostgreSQL ends at 294276
+constexpr int kPlainYearDigitsMax = 6;  // for a year without a sign: PostgreSQL ends at 294276
 
 constexpr std::string_view kMonths[] = {"jan", "feb", "mar", "apr", "may", "jun",
                                         "jul", "aug", "sep", "oct", "nov", "dec"};
 constexpr std::string_view kWeekdays[] = {"mon", "tue", "wed", "thu", "fri", "sat", "sun"};
-// Of UTC alone: any other abbreviation has more than one meaning, or changes over the year.
+// Names of UTC only: any other abbreviation has several meanings, or changes over the year.
 constexpr std::string_view kUtcNames[] = {"utc", "gmt", "ut"};
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
@@ -28,7 +28,7 @@ bool EqualsIgnoringCase(std::string_view text, std::string_view lower) {
                     [](char a, char b) { return Lower(a) == b; });
 }
 
-// What is left of a text; each Take… removes what it took, or nothing.
+// The unread part of a text. Each Take… removes what it reads, or nothing.
 class Rest {
  public:
   explicit Rest(std::string_view text) : text_(text) {}
@@ -55,7 +55,7 @@ class Rest {
     const int count = CountDigits();
     return count >= least && count <= most && TakeFirstDigits(count, value);
   }
-  // The first `count` of a run of digits.
+  // The first `count` digits of a run.
   bool TakeFirstDigits(int count, int* value) {
     if (CountDigits() < count) return false;
     *value = 0;
@@ -83,14 +83,14 @@ class Rest {
     const auto end = std::find_if_not(text_.begin(), text_.end(), IsLetter);
     return text_.substr(0, static_cast<size_t>(end - text_.begin()));
   }
-  // From `open` to the first `close`, of characters that `inside` accepts.
+  // From `open` to the first `close`, if `inside` accepts the characters between.
   bool TakeBracketed(char open, char close, bool (*inside)(char)) {
     Rest rest = *this;
     if (!rest.Take(open) || !rest.TakeThrough(close, inside)) return false;
     *this = rest;
     return true;
   }
-  // What stands before the first `close`, and that.
+  // Up to and including the first `close`.
   bool TakeThrough(char close, bool (*inside)(char)) {
     const size_t end = text_.find(close);
     if (end == text_.npos || end == 0) return false;
@@ -111,11 +111,11 @@ struct Written {
   int offset_seconds = 0;
   bool says_zone = false;
   bool leap_second = false;
-  int weekday = -1;  // Monday is 0; -1: it says none
+  int weekday = -1;  // Monday is 0; -1: unknown
 };
 
-// Unix time has no number for a leap second: it is the second before. There is one only before a
-// midnight in UTC.
+// Unix time has no number for a leap second, so it becomes the second before it. Leap seconds occur
+// only before a midnight in UTC.
 bool Compose(const Written& written, int64_t* micros) {
   const CivilDate& date = written.date;
   if (date.month < 1 || date.month > 12) return false;
@@ -198,9 +198,9 @@ bool IsInRegion(char c) {
 }
 bool IsInComment(char c) { return c != '(' && c != ')'; }
 
-// Of Go: the name of a zone behind its offset, " CET", or " +03" where it has none.
+// Go's zone name after the offset: " CET", or " +03" for a zone without a name.
 void TakeZoneName(Rest* rest, int offset_seconds) {
-  constexpr size_t kNameMin = 3;  // so that it is no BC, AM or PM
+  constexpr size_t kNameMin = 3;  // so that BC, AM or PM do not match
   constexpr size_t kNameMax = 5;
   Rest zone = *rest;
   if (!zone.Take(' ')) return;
@@ -215,7 +215,7 @@ void TakeZoneName(Rest* rest, int offset_seconds) {
   }
 }
 
-// Of Go: its monotonic clock, " m=+0.123".
+// Go's monotonic clock, " m=+0.123".
 bool TakeMonotonicClock(Rest* rest) {
   if (!rest->TakeText(" m=")) return true;
   int ignored = 0;
@@ -225,8 +225,8 @@ bool TakeMonotonicClock(Rest* rest) {
   return rest->TakeFraction(&ignored);
 }
 
-// Z, UTC, GMT+0100, +01:00, with a space before or not; or nothing: UTC. What follows adds nothing
-// to it: [Europe/Paris] of Java, (UTC) of mails, and what Go has.
+// Z, UTC, GMT+0100, +01:00, with or without a space before; or nothing: UTC. Skips what may follow:
+// [Europe/Paris] by Java, (UTC) in mails, and Go's additions.
 bool TakeZone(Rest* rest, Written* written) {
   if (rest->empty()) return true;
   Rest zone = *rest;
@@ -252,7 +252,7 @@ bool TakeZone(Rest* rest, Written* written) {
   return true;
 }
 
-// " BC" of PostgreSQL: the year before 1 is 1 BC.
+// PostgreSQL's " BC": the year before 1 is 1 BC.
 bool TakeEra(Rest* rest, Written* written) {
   if (!rest->TakeText(" BC")) return true;
   if (written->date.year < 1) return false;
@@ -264,7 +264,7 @@ bool TakeDateSeparator(Rest* rest, char separator, int* next) {
   return rest->Take(separator) && rest->TakeDigits(2, next);
 }
 
-// 2026-02-01 and 2026/02/01; years beyond 9999 as PostgreSQL has them, and with a sign as Java.
+// 2026-02-01 and 2026/02/01; years beyond 9999 as in PostgreSQL, and with a sign as in Java.
 bool TakeDate(Rest* rest, Written* written) {
   const bool negative = rest->front() == '-';
   const bool has_sign = rest->Take('+') || rest->Take('-');
@@ -288,7 +288,7 @@ bool ParseIso(std::string_view text, Written* written) {
     if (!TakeZone(&clock, written)) return false;
     rest = clock;
   } else if (rest.front() == '+') {
-    // Behind a date "-10:30" may be a clock as well.
+    // After a date, "-10:30" may also be a clock.
     if (rest.text().size() != 6 || !TakeOffset(&rest, &written->offset_seconds)) return false;
     written->says_zone = true;
   } else {
@@ -345,7 +345,7 @@ bool ParseDayFirst(std::string_view text, Written* written) {
   return rest.empty();
 }
 
-// UTC, Z, +0100, with nothing behind it.
+// UTC, Z, +0100, with nothing after it.
 bool TakeShortZone(Rest* rest, int* offset_seconds) {
   int name = 0;
   *offset_seconds = 0;
@@ -365,7 +365,7 @@ bool ParseMonthFirst(std::string_view text, Written* written) {
   const bool year_first = rest.TakeDigits(4, &year);
   if (year_first && !rest.Take(' ')) return false;
   if (!TakeClock(&rest, written)) return false;
-  // The zone stands before or behind the year.
+  // The zone stands before or after the year.
   bool zone = false;
   if (!year_first) {
     if (!rest.Take(' ')) return false;
@@ -401,7 +401,7 @@ bool IsAmbiguousDate(std::string_view text) {
          (rest.CountDigits() == 2 || rest.CountDigits() == 4);
 }
 
-// The word at the end, or in front of a year there, and where it begins.
+// The last word, or the one before a final year; sets *begin to its start.
 std::string_view LastWord(std::string_view text, size_t* begin) {
   if (text.size() > 5 && text[text.size() - 5] == ' ' &&
       std::all_of(text.end() - 4, text.end(), IsDigit)) {

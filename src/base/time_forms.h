@@ -1,6 +1,6 @@
-// The written forms of a time, all of them; TimeParser (time_text.h) has a faster way for the most
-// common one. Each form stands in docs/sources.md, "Times". What a form says is unambiguous: an
-// order of day and month that has to be guessed, or a zone's abbreviation, is no time.
+// All written forms of a time; TimeParser (time_text.h) has a faster path for the most common one.
+// docs/sources.md, "Times", lists them. Every form is unambiguous: text is not a time if the order
+// of day and month must be guessed, or if its zone is an abbreviation.
 #pragma once
 
 #include <cstddef>
@@ -23,11 +23,11 @@ inline bool TakeFraction(std::string_view* text, int* micros) noexcept {
   return at > 1;
 }
 
-// The whole of `text` as a zone in any form, empty for UTC. False if it is something else.
+// Reads all of `text` as a zone in any form, empty for UTC. False if it is something else.
 bool ParseZone(std::string_view text, int* offset_seconds) noexcept;
 
-// The whole of `text` as a time in any form; false if it is none. A time out of the range of finite
-// ones is infinite. *says_zone, unless null: whether it says of which zone it is.
+// Reads all of `text` as a time in any form; false if it is none. A time outside the finite range
+// is infinite. *says_zone, unless null: whether the text names its zone.
 bool ParseTimeForm(std::string_view text, int64_t* micros, bool* says_zone = nullptr) noexcept;
 
 }  // namespace murmur

@@ -44,7 +44,7 @@ int ParseMillisUtc(std::string_view text) {
   return (text[1] - '0') * 100 + (text[2] - '0') * 10 + (text[3] - '0');
 }
 
-// Z, ±hh:mm, ±hhmm, ±hh: the most common zones, ahead of the many others.
+// Z, ±hh:mm, ±hhmm, ±hh: the most common zones, tried before the others.
 bool ParseCommonZone(std::string_view text, int* offset_seconds) {
   *offset_seconds = 0;
   if (text.empty() || text == "Z") return true;
@@ -79,11 +79,11 @@ Int128 FloorDivide(Int128 a, Int128 b) { return a / b - (a % b != 0 && a < 0 ? 1
 
 // floor(value / 10^scale units) in microseconds.
 int64_t ScaledToMicros(Int128 value, int scale, UnitSize unit) {
-  constexpr int kScaleMax = 12;  // decimals of a day that a microsecond needs, and one more
+  constexpr int kScaleMax = 12;  // decimals of a day that a microsecond needs, plus one
   Int128 divisor = unit.divisor;
   for (; scale > kScaleMax; --scale) value = FloorDivide(value, 10);
   for (; scale > 0; --scale) divisor *= 10;
-  // What does not fit is infinite: it is divided by 10^12 at most.
+  // What does not fit is infinite: it is divided by at most 10^12.
   Int128 micros = 0;
   if (__builtin_mul_overflow(value, Int128{unit.micros}, &micros)) {
     return value < 0 ? kTimeMinusInfinity : kTimeInfinity;
@@ -91,10 +91,10 @@ int64_t ScaledToMicros(Int128 value, int scale, UnitSize unit) {
   return SaturateTime(divisor == 1 ? micros : FloorDivide(micros, divisor));
 }
 
-// floor(value units) in microseconds; false if it is no number. Whole units are scaled as integers,
-// only the fraction as a double, so that large times lose nothing.
+// floor(value units) in microseconds; false if `value` is NaN. Whole units are scaled as integers,
+// only the fraction as a double, so large times lose nothing.
 bool DoubleToMicros(double value, UnitSize unit, int64_t* micros) {
-  constexpr double kWholeMax = 1e25;  // of the smallest unit still infinite; scaled, in 128 bits
+  constexpr double kWholeMax = 1e25;  // infinite in the smallest unit; scaled, it fits 128 bits
   if (std::isnan(value)) return false;
   if (std::fabs(value) > kWholeMax) {
     *micros = value < 0 ? kTimeMinusInfinity : kTimeInfinity;

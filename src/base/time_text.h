@@ -1,11 +1,10 @@
 // Times: text, or a number in a unit, to microseconds since the Unix epoch in UTC.
 //
-// The one parser of everything that reads a time: event times, expressions, definitions and the
-// command line. The forms of text are listed in docs/sources.md, "Times". Any number of decimals,
-// cut below the microsecond. Without a zone, UTC. A date alone is its midnight. The leap second
-// 23:59:60 is taken as the second before, with its decimals: Unix time has no number for it. What
-// lies beyond the finite times (kFiniteTimeLimit), and the texts "infinity" and "-infinity", are
-// the infinities.
+// The one parser for all times: event times, expressions, definitions and the command line.
+// docs/sources.md, "Times", lists the forms of text. Any number of decimals, cut below the
+// microsecond. Without a zone, UTC. A date alone is its midnight. The leap second 23:59:60 becomes
+// the second before it, with its decimals: Unix time has no number for it. Times beyond the finite
+// range (kFiniteTimeLimit), and the texts "infinity" and "-infinity", are the infinities.
 #pragma once
 
 #include <cstdint>
@@ -17,10 +16,10 @@
 
 namespace murmur {
 
-// Remembers the date that it parsed last. Threads: one.
+// Remembers the last date that it parsed. Threads: one.
 class TimeParser {
  public:
-  // False if `text` is no such time; *micros is unchanged then. Any year; the infinities.
+  // Accepts any year and the infinities. False if `text` is not a time; *micros is unchanged then.
   bool Parse(std::string_view text, int64_t* micros) noexcept;
 
  private:
@@ -31,21 +30,21 @@ class TimeParser {
   int64_t date_micros_ = 0;
 };
 
-// A time of the years 0001 to 9999, as a person writes one in a definition or on the command line.
+// A time in the years 0001 to 9999, as a person writes it in a definition or command line.
 std::optional<int64_t> ParseEventTime(std::string_view text) noexcept;
 
-// Whether a text that is a time says of which zone: "2026-03-01T12:00" does not.
+// Whether a text that is a time names its zone: "2026-03-01T12:00" does not.
 bool SaysZone(std::string_view text) noexcept;
 
-// One clause why `text`, which is no event time, is none, and what was expected: for a person.
+// Why `text` is not an event time, and what was expected: one clause, for a person.
 std::string WhyNoTime(std::string_view text);
 
-// Turns the digits of a number into a kTime, exactly: "1772366400.123456" in seconds. False if
-// `text` is no number of up to 38 digits; *cell is unchanged then. REQUIRES: unit != kNone
+// Converts the digits of a number to a kTime, exactly: "1772366400.123456" in seconds. False if
+// `text` is not a number of up to 38 digits; *cell is unchanged then. REQUIRES: unit != kNone
 bool ConvertNumberToTime(std::string_view text, TimeUnit unit, Cell* cell) noexcept;
 
-// Turns a cell with a text that is a time, or a number in `unit` (floor to the microsecond), into
-// kTime. A cell that is no time stays as it is. REQUIRES: a kDecimal's dec is readable.
+// Converts a cell with a text that is a time, or a number in `unit` (floor to the microsecond), to
+// kTime. Any other cell is unchanged. REQUIRES: a kDecimal's digits are readable.
 void ConvertToTime(TimeUnit unit, TimeParser* parser, Cell* cell) noexcept;
 
 // `value` whole units since the epoch, in microseconds (floor). REQUIRES: unit != kNone

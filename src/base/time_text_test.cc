@@ -17,7 +17,7 @@ namespace {
 using testing::HasSubstr;
 
 std::optional<int64_t> Parse(std::string_view text) {
-  // A buffer of its own size, so that a sanitizer sees a read behind it.
+  // A buffer of exactly this size, so that a sanitizer sees a read after its end.
   const std::string copy(text);
   int64_t micros = 0;
   if (!TimeParser().Parse(copy, &micros)) return std::nullopt;
@@ -180,7 +180,7 @@ TEST(TimeParser, AgreesWithTheCLibrary) {
 }
 
 TEST(TimeParser, RefusesEveryPrefixThatIsNoFormOfItsOwn) {
-  // No form reads over the end of what it is given, and none takes garbage behind it.
+  // No form reads past the end of its text, and none accepts garbage after it.
   for (const std::string text :
        {"Sun Mar 01 2026 13:00:00 GMT+0100 (Central European Standard Time)",
         "2026-03-01T13:00:00.5+01:00[Europe/Paris]", "2026-03-01 12:00:00 +0000 UTC m=+0.1",

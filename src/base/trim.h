@@ -5,8 +5,8 @@
 
 namespace murmur {
 
-// `blanks`: the characters that are taken off both ends. Of text that is nothing else, the empty
-// end is left.
+// `blanks`: the characters to remove at both ends. If the text has no others, the empty end is
+// returned.
 constexpr std::string_view Trim(std::string_view text, std::string_view blanks = " ") noexcept {
   while (!text.empty() && blanks.find(text.front()) != text.npos) text.remove_prefix(1);
   while (!text.empty() && blanks.find(text.back()) != text.npos) text.remove_suffix(1);

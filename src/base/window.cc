@@ -15,15 +15,15 @@ using civil_internal::FloorDiv;
 constexpr int64_t kDaysPerWeek = 7;
 constexpr int64_t kMonthsPerYear = 12;
 constexpr int64_t kFirstYear = 1970;
-// Of the week with number 0, which holds 1970-01-01, its Monday.
+// The Monday of week 0, which holds 1970-01-01.
 constexpr int64_t kFirstMonday = -3;
-// No bucket of an event time is a day as far away; keys of damaged states may hold any.
+// No event time's bucket is a day this far away; keys of damaged states may hold any.
 constexpr int64_t kDaysMax = 100'000'000;
 
 constexpr auto kUnitNames =
     std::to_array<std::string_view>({"", "1d", "1w", "1mo", "3mo", "6mo", "1y"});
 
-// Of the units that are months.
+// For units that consist of months.
 int64_t MonthsOf(CalendarUnit unit) {
   switch (unit) {
     case CalendarUnit::kMonth: return 1;
@@ -62,7 +62,7 @@ int64_t FirstDayOf(CalendarUnit unit, int64_t number) {
   return DaysFromCivil(FirstOfMonth(number * MonthsOf(unit)));
 }
 
-// The same day of the month so many months ago; the month's last where it has no such day.
+// The same day of the month `months` months earlier; the month's last day if it has no such day.
 int64_t MonthsBefore(int64_t days, int64_t months) {
   const int day = CivilFromDays(days).day;
   CivilDate date = FirstOfMonth(MonthOfDays(days) - months);

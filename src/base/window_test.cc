@@ -114,7 +114,7 @@ TEST(CalendarTest, ClocksThatArePutBackOverMidnightMakeADayOfTwoSpans) {
   const int64_t between = At("2010-11-06T23:30:00-03:30");
   EXPECT_EQ(day.GreatestBucketUntil(between), kSeventh);
   EXPECT_EQ(day.LeastBucketFrom(At("2010-11-07T00:00:30-02:30")), kSeventh - 1);
-  // A border may lie inside: nothing that is asked for is left out.
+  // A border may lie inside a window: nothing requested is left out.
   EXPECT_EQ(day.BucketUntil({.micros = between}), kSeventh + 1);
   EXPECT_EQ(day.BucketFrom({.micros = At("2010-11-07T00:00:30-02:30")}), kSeventh - 1);
   EXPECT_EQ(day.BucketFrom({.micros = At("2010-11-07"), .local = true}), kSeventh);
@@ -157,7 +157,7 @@ TEST(CalendarTest, WhatIsKeptIsCountedBackFromTheUnitOfTheNewest) {
 
 TEST(CalendarTest, MonthsAreKeptOfFixedWindowsToo) {
   const BucketRule hour{.every = 3600, .keep = Months(1)};
-  // An hour that ends there is kept, as of any other length.
+  // An hour that ends there is kept, like windows of any other length.
   EXPECT_EQ(hour.FormatEnd(hour.FirstKept(At("2026-03-31T12:34:56Z"))), "2026-02-28T00:00:00Z");
 }
 
@@ -166,7 +166,7 @@ TEST(CalendarTest, WhatIsExpiredStaysExpired) {
     for (const CalendarUnit unit : kUnits) {
       const BucketRule rule = Calendar(unit, zone, Months(1));
       int64_t floor = INT64_MIN;
-      // The first span of a day may have a minute.
+      // The first span of a day may be a minute long.
       const int64_t night = At("2010-11-07T02:00:00Z");
       for (int64_t micros = At("2010-01-01"); micros < At("2012-03-01");
            micros += (micros < night || micros > night + 7200 * kSecond ? 721 : 10) * kSecond) {
@@ -223,7 +223,7 @@ TEST(CalendarTest, TheFinderFindsWhatTheRuleSays) {
   }
 }
 
-// Of a state that is damaged.
+// From a damaged state.
 TEST(CalendarTest, NoBucketIsTooFarToBeWritten) {
   for (const CalendarUnit unit : kUnits) {
     const BucketRule rule = Calendar(unit, "America/New_York");

@@ -33,7 +33,7 @@ void ZeroedMemory::Grow(size_t bytes) {
 
 void ZeroedMemory::Clear(size_t used) noexcept {
   if (data_ == nullptr) return;
-  // Pages that will be used again are cheaper zeroed here than fetched anew.
+  // Zeroing pages that will be used again is cheaper here than fetching fresh ones.
   if (capacity_ <= kKeptBytes || used >= capacity_ / 4) {
     std::memset(data_, 0, used);
   } else {

@@ -1,5 +1,5 @@
-// One contiguous run of zeroed bytes that grows without copying: pages of an anonymous mapping,
-// large ones where the system has them.
+// A contiguous block of zeroed bytes that grows without copying: pages of an anonymous mapping,
+// large ones if the system has them.
 #pragma once
 
 #include <cstddef>
@@ -15,10 +15,10 @@ class ZeroedMemory {
 
   char* data() const noexcept { return data_; }
   size_t capacity() const noexcept { return capacity_; }
-  // Makes room for `bytes` at least; what was there keeps its content, what is new is zero. May
-  // move the run. Throws std::bad_alloc.
+  // Makes room for at least `bytes`. Old content stays, new bytes are zero. May move the block.
+  // Throws std::bad_alloc.
   void Grow(size_t bytes);
-  // Zeroes the first `used` bytes, and gives pages back where much more than that was kept.
+  // Zeroes the first `used` bytes, and frees pages if much more than that was kept.
   void Clear(size_t used) noexcept;
 
  private:

@@ -23,21 +23,20 @@ namespace {
 using Seconds = std::chrono::duration<int64_t>;
 using Instant = cctz::time_point<Seconds>;
 
-// No clock is as far from UTC; the farthest have been 16 hours, before there were zones. Source:
+// No clock is as far from UTC; the largest offsets were 16 hours, before there were zones. Source:
 // RFC 9636, 3.2
 constexpr int64_t kOffsetMax = 26 * 3600;
 constexpr int64_t kSecondsPerCycle = 146097 * kSecondsPerDay;  // of 400 years
-constexpr int64_t kFirstSecond = -377705116800;  // -9999-01-01: before any clock was put right
+constexpr int64_t kFirstSecond = -377705116800;  // -9999-01-01: before any change of clocks
 
-// cctz's own table of rules that repeat ends 400 years after the last that are written out one by
-// one.
+// cctz expands repeating rules into a table that ends 400 years after the last explicit entry.
 constexpr int64_t kYearOfRepeatMin = 2300;
 
 constexpr std::string_view kMagic = "TZif";
 constexpr size_t kHeaderBytes = 44;
 constexpr size_t kLeapCountAt = 28;
 
-// The bytes that cctz is to read under a name of ours, on this thread.
+// The bytes that cctz reads for the present name, on this thread.
 thread_local const std::string* reading = nullptr;
 constexpr std::string_view kOurPrefix = "murmur:";
 
@@ -61,7 +60,7 @@ class BytesSource final : public cctz::ZoneInfoSource {
 };
 
 using Fallback = std::function<std::unique_ptr<cctz::ZoneInfoSource>(const std::string& name)>;
-cctz_extension::ZoneInfoSourceFactory others = nullptr;  // of the program that uses this library
+cctz_extension::ZoneInfoSourceFactory others = nullptr;  // of the program with this library
 
 std::unique_ptr<cctz::ZoneInfoSource> MakeSource(const std::string& name,
                                                  const Fallback& fallback) {
@@ -69,8 +68,7 @@ std::unique_ptr<cctz::ZoneInfoSource> MakeSource(const std::string& name,
   return reading == nullptr ? nullptr : std::make_unique<BytesSource>(*reading);
 }
 
-// cctz remembers zones by name for ever, and tells of damage under it: a name for these bytes
-// alone.
+// cctz keeps zones by name for ever, damaged ones too; so each name is unique to its bytes.
 bool Load(const std::string& name, const std::string& rules, cctz::time_zone* zone) {
   static std::atomic<uint64_t> loads{0};
   static std::once_flag registered;
@@ -87,7 +85,7 @@ Instant At(int64_t second) { return Instant(Seconds(second)); }
 
 int64_t SecondsOf(const cctz::civil_second& civil) { return civil - cctz::civil_second(); }
 
-// All of cctz's, with the offset of each.
+// All periods that cctz has, with the offset of each.
 std::vector<Zone::Period> PeriodsOf(const cctz::time_zone& zone) {
   std::vector<Zone::Period> periods;
   Zone::Period period{
@@ -97,7 +95,7 @@ std::vector<Zone::Period> PeriodsOf(const cctz::time_zone& zone) {
   while (zone.next_transition(At(at), &change)) {
     at = SecondsOf(change.from) - period.offset;
     const int64_t offset = zone.lookup(At(at)).offset;
-    if (offset == period.offset) continue;  // another name, or a daylight saving time of no hours
+    if (offset == period.offset) continue;  // another name, or daylight saving of zero hours
     period.end = at;
     periods.push_back(period);
     period = {.start = at, .end = INT64_MAX, .offset = offset};
@@ -110,7 +108,7 @@ int64_t YearBegin(int64_t year) { return DaysFromCivil({year, 1, 1}) * kSecondsP
 
 }  // namespace
 
-// Each is made once, as what cctz has read stays in memory.
+// Each zone is made once, since what cctz has read stays in memory.
 Result<std::shared_ptr<const Zone>> Zone::Make(std::string name, std::string rules) {
   static std::mutex mutex;
   static auto* made =
@@ -178,14 +176,14 @@ Zone::Period Zone::PeriodAt(int64_t second) const noexcept {
     if (repeats_from_ != INT64_MAX) period.end = std::min(period.end, repeats_from_);
     return period;
   }
-  // Of the cycle that repeats, moved to where it is asked for.
+  // A period of the repeating cycle, moved to the requested time.
   period.start = std::max(period.start, repeats_from_ - kSecondsPerCycle) + shift;
   period.end = std::min(period.end, repeats_from_) + shift;
   return period;
 }
 
-// No local second is farther than kOffsetMax from its second, so that what lies two of them away
-// has no say.
+// A local second differs from its second by less than kOffsetMax, so periods more than twice as far
+// away don't matter.
 int64_t Zone::GreatestLocalUntil(int64_t second) const noexcept {
   Period period = PeriodAt(second);
   int64_t greatest = second + period.offset;
@@ -237,7 +235,7 @@ std::string FormatTimeIn(const Zone& zone, int64_t micros) {
   const int64_t second = civil_internal::FloorDiv(micros, kMicrosPerSecond);
   const int64_t offset = zone.PeriodAt(second).offset;
   std::string text = FormatTime(SaturateTime(Int128{micros} + Int128{offset} * kMicrosPerSecond));
-  if (text.back() != 'Z') return FormatTime(micros);  // it lies at the end of all times
+  if (text.back() != 'Z') return FormatTime(micros);  // the last possible time
   text.pop_back();
   const int64_t size = std::abs(offset);
   text += fmt::format("{}{:02}:{:02}", offset < 0 ? '-' : '+', size / 3600, size / 60 % 60);

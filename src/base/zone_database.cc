@@ -28,8 +28,8 @@ fs::path Directory() {
   return {};
 }
 
-// Zones that count leap seconds, and copies of the others, are in folders of their own. "localtime"
-// is another zone on each machine.
+// Zones that count leap seconds, and copies of the others, have their own folders. "localtime" is a
+// different zone on each machine.
 bool IsZoneName(std::string_view name) {
   const auto allowed = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '/' ||
@@ -41,7 +41,7 @@ bool IsZoneName(std::string_view name) {
          !name.starts_with("posix/") && name != "localtime" && name != "posixrules";
 }
 
-// Empty: it is no file of rules.
+// Empty: it is not a file of rules.
 std::string ReadRules(const fs::path& path) {
   std::error_code error;
   const auto size = fs::file_size(path, error);

@@ -1,5 +1,5 @@
-// The system's time zones: the files of the IANA Time Zone Database in $TZDIR, or where systems
-// keep them.
+// The system's time zones: the files of the IANA Time Zone Database in $TZDIR, or in the usual
+// folders.
 // Threads: safe.
 #pragma once
 
@@ -13,14 +13,14 @@
 
 namespace murmur {
 
-// The rules of the zone of that name, such as "Europe/Berlin"; none for "UTC".
-// Errors: kInvalidArgument, it names no zone; kNotFound, the system has no database.
+// The rules of the zone of that name, such as "Europe/Berlin"; empty for "UTC". Errors:
+// kInvalidArgument (not a zone's name), kNotFound (the system has no database).
 Result<std::string> ReadZoneRules(std::string_view name);
 
 // Errors: those of ReadZoneRules and of Zone::Make.
 Result<std::shared_ptr<const Zone>> SystemZone(std::string_view name);
 
-// The names of all zones, in no order. Empty: there is no database.
+// The names of all zones, in any order. Empty: there is no database.
 std::vector<std::string> ZoneNames();
 
 }  // namespace murmur

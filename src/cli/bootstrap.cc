@@ -54,7 +54,7 @@ void NoteUnknownFields(const Definition& definition, const RunSummary& summary) 
          DescribeAbsent({.name = field.name, .like = field.did_you_mean}, field.records));
   }
   const uint64_t records = summary.progress.records;
-  const bool may_lie_outside = !summary.range.empty();  // what does is filtered too
+  const bool may_lie_outside = !summary.range.empty();  // such records are filtered too
   if (records > 0 && summary.filtered == records && !may_lie_outside) {
     Note(fmt::format("  WARNING: `where: {}` refused {}: the answer is empty", definition.where,
                      records == 1 ? "the one record" : "all " + Counted(records, "record")));
@@ -137,8 +137,7 @@ std::string CommandOf(const char* label, const RunArguments& arguments) {
   return command;
 }
 
-// The same command mends what has passed by itself; else something has to change first, which the
-// error names.
+// The same command succeeds if the cause has passed; otherwise the error names what must change.
 std::string HowToGoOn(Code code, bool too_many_dead, const std::string& command) {
   switch (code) {
     case Code::kCancelled:
@@ -155,8 +154,8 @@ std::string HowToGoOn(Code code, bool too_many_dead, const std::string& command)
   return "the same command fails again until that is mended";
 }
 
-// Whether this run or one before it is known to have committed something of the version. What a
-// run has read it may not have committed.
+// Whether this run or an earlier one is known to have committed something of the version. What a
+// run has read may not be committed.
 bool HasCommitted(const RunProgress& p) {
   return p.commits_this_run > 0 || p.records > p.records_this_run || p.bytes > p.bytes_this_run;
 }
@@ -167,7 +166,7 @@ std::string AfterFailure(const RunProgress& p, std::string how_to_go_on) {
   return how_to_go_on;
 }
 
-// What bootstrap and replay have in common: run, progress, summary.
+// Shared by bootstrap and replay: run, progress, summary.
 template <class Options, class Run>
 int BuildVerb(const RunArguments& arguments, const Definition& definition, const char* label,
               Options options, Run&& run) {
@@ -196,7 +195,7 @@ int BuildVerb(const RunArguments& arguments, const Definition& definition, const
     const bool live = summary.progress.lag_records.has_value();
     const uint64_t allowed =
         max_errors->value_or(definition.max_errors.value_or(live ? kUnlimited : 0));
-    // Where none counts, leaving out the others leads nowhere.
+    // If no record counts, advice to leave out the others does not help.
     const RunProgress& p = summary.progress;
     Note(AfterFailure(p, HowToGoOn(status.code(), p.dead_letters > allowed && p.records > 0,
                                    CommandOf(label, arguments))));

@@ -41,7 +41,7 @@ class Deadline {
   std::jthread thread_;
 };
 
-// What only the table's source can tell.
+// What only the table's source knows.
 Result<ChosenMethod> AskForMethod(const Definition& definition) {
   MURMUR_ASSIGN(const auto source, MakeSnapshotSource(definition));
   const Deadline deadline(kAnswerTime);
@@ -61,7 +61,7 @@ std::string DescribeMethod(const Definition& definition) {
   return fmt::format("a new state will be kept by a ledger: {}\n", chosen->why);
 }
 
-// Records of files are there to be looked at.
+// Whether records can be sampled: those of files can.
 bool IsReadHere(const Definition& definition) {
   if (!definition.bootstrap || ScansTable(definition)) return false;
   const SourceSpec& source = *definition.bootstrap;

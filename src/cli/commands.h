@@ -1,4 +1,4 @@
-// The verbs of the program. Each takes what the command line said and returns the exit code.
+// The verbs of the program. Each takes the parsed command line and returns the exit code.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,7 @@ struct RunArguments {
   bool quiet = false;
   bool until_caught_up = false;  // of `run`
   bool fresh = false;            // of `bootstrap`
-  bool no_swap = false;          // of `replay`, like those below
+  bool no_swap = false;          // of `replay`, as are those below
   bool partial = false;
   std::string from;
   std::string to;
@@ -54,7 +54,7 @@ struct VerifyArguments {
   uint32_t threads = 0;
   bool quiet = false;
   bool repair = false;
-  bool all = false;  // findings, however many
+  bool all = false;  // all findings, however many
   Format format = Format::kTable;
 };
 

@@ -15,8 +15,8 @@
 namespace murmur::cli {
 namespace {
 
-// glibc's own number, eight for each core, lets each thread keep the most that it ever had: peaks
-// of threads that come and go would add up, beyond the definition's `memory`.
+// glibc's default, eight arenas per core, lets each thread keep its peak of memory: the peaks of
+// threads that come and go would add up beyond the definition's `memory`.
 constexpr int kMallocArenas = 2;
 
 const std::map<std::string, Format> kRowFormats = {
@@ -130,7 +130,7 @@ int ReportBug(const char* what) {
                          what)));
 }
 
-// An exception in a thread of its own passes no catch.
+// For an exception in another thread, which no catch sees.
 [[noreturn]] void OnTerminate() {
   if (const auto exception = std::current_exception()) {
     try {
@@ -214,7 +214,7 @@ int Main(int argc, char** argv) {
   VersionArguments version;
   AddVersionVerbs(&app, &version, &verb);
 
-  // Set last: verbs would inherit it.
+  // Set last: otherwise verbs would inherit it.
   app.footer(
       "A first try:   murmur check page_views.yaml\n"
       "               murmur bootstrap page_views.yaml\n"
@@ -236,7 +236,7 @@ int Main(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   mallopt(M_ARENA_MAX, murmur::cli::kMallocArenas);
-  // libmongoc's counters, which nobody reads, are a file for each process, left behind by a kill.
+  // libmongoc's counters, which nobody reads, are a file per process that a kill leaves in place.
   ::setenv("MONGOC_DISABLE_SHM", "1", /*overwrite=*/0);
   std::set_terminate(murmur::cli::OnTerminate);
   try {

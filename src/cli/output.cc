@@ -30,7 +30,7 @@ bool StderrIsTerminal() { return ::isatty(STDERR_FILENO) == 1; }
 
 namespace {
 
-// Names of files and values of records stand in messages; none may reach a terminal's controls.
+// Messages contain file names and record values; none may send control characters to a terminal.
 std::string Printable(std::string_view text) {
   std::string out;
   for (;;) {

@@ -9,12 +9,12 @@
 
 namespace murmur::cli {
 
-// Writes to standard output. Errors: kUnavailable; a reader that left (a closed pipe) is one too.
+// Writes to standard output. Errors: kUnavailable, also if the reader has left (a closed pipe).
 Status WriteStdout(std::string_view text);
 
-// "murmur: message", red on a terminal; returns the exit code that fits the error.
+// "murmur: message", red on a terminal; returns the exit code for the error.
 int Report(const Status& status);
-// The same for errors of the command line or the definition: the code is always kExitUsage.
+// The same for errors of the command line or the definition; the code is always kExitUsage.
 int ReportUsage(const Status& status);
 
 void Note(std::string_view line);  // a line on standard error

@@ -1,4 +1,4 @@
-// Progress of a run on standard error: a line that rewrites itself on a terminal, else a plain line
+// Progress of a run on standard error: on a terminal, one line that is rewritten; else a plain line
 // every few seconds.
 #pragma once
 

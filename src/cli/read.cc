@@ -67,7 +67,7 @@ Result<QueryRequest> RequestOf(const ReadArguments& arguments) {
   return request;
 }
 
-// What becomes of a version, for people: "bootstrapping 43 %".
+// The status of a version, for people: "bootstrapping 43 %".
 std::string ShownStatus(const nlohmann::ordered_json& json) {
   const auto status = json.at("status").get<std::string>();
   if (!json.contains("percent")) return status;
@@ -90,7 +90,7 @@ std::string ShownUnknown(const nlohmann::ordered_json& fields) {
   return text;
 }
 
-// A file that is there whole or not at all: written beside its name, then renamed.
+// A file that appears whole or not at all: written under another name, then renamed.
 class OutputFile {
  public:
   explicit OutputFile(std::string path) : path_(std::move(path)), partial_(path_ + ".partial") {}

@@ -5,8 +5,8 @@
 
 namespace murmur::cli {
 
-// Call once, before any thread is started. From then on the signals are taken by a thread of their
-// own, and ask the token to stop.
+// Call it once, before any thread starts. From then on a separate thread takes the signals and asks
+// the token to stop.
 std::stop_token StopOnSignals();
 
 // The signal that was received; 0: none.

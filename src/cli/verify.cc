@@ -20,7 +20,7 @@ constexpr uint64_t kFindingsShown = 100;
 
 bool IsOfRow(size_t kind) { return kind <= static_cast<size_t>(VerifyFinding::Kind::kGhostRow); }
 
-// "2 missing rows, 1 wrong key"; the kinds that there are.
+// "2 missing rows, 1 wrong key": the kinds that were found.
 std::string CountsAsText(const VerifyCounts& counts) {
   std::string text;
   for (size_t kind = 0; kind < kVerifyFindingKinds; ++kind) {

@@ -66,7 +66,7 @@ ConnectType TypeOf(const json* schema, const FieldPath& path) {
   return type;
 }
 
-// Strictly, with padding; empty: it is none.
+// Strict, with padding; empty: it is not base64.
 std::optional<std::string> DecodeBase64(std::string_view text) {
   constexpr std::string_view kDigits =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -101,7 +101,8 @@ std::optional<Int128> UnscaledOf(std::string_view bytes) {
   return unscaled;
 }
 
-// What the bytes stand for at a scale, which may be negative: 1 at -3 is 1000. False: no room.
+// The value of the bytes at a scale, which may be negative: 1 at -3 is 1000. False: it does not
+// fit.
 bool DecimalOf(std::string_view bytes, int scale, Int128* unscaled, int* scale_read) {
   const auto number = UnscaledOf(bytes);
   if (!number || scale > kDecimalDigitsMax) return false;

@@ -1,5 +1,5 @@
-// What Kafka Connect's schemas and MongoDB's extended JSON say of values that JSON has no form for:
-// decimals and times.
+// Types that Kafka Connect's schemas and MongoDB's extended JSON give to values that JSON has no
+// form for: decimals and times.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -16,7 +16,7 @@ namespace murmur {
 
 struct ConnectType {
   enum class Form : uint8_t {
-    kPlain,            // as JSON has it
+    kPlain,            // as in JSON
     kDecimal,          // base64 of the unscaled value, and `scale`
     kVariableDecimal,  // {"scale": 2, "value": "AfQ="}
     kDays,             // since the epoch
@@ -29,39 +29,39 @@ struct ConnectType {
   int scale = 0;
 };
 
-// Of each field of the projection below the field `after` of the message that has this schema
-// ({"type": "struct", "fields": […]}); plain where the schema knows nothing of it.
+// For each projected field, the type of that field below `after` in the message that has this
+// schema ({"type": "struct", "fields": […]}); plain if the schema does not have it.
 std::vector<ConnectType> ConnectTypesOf(std::string_view schema, const Projection& projection);
 
-// How the connector writes decimals (`decimal.handling.mode`), where no schema tells.
+// How the connector writes decimals (`decimal.handling.mode`), if no schema says it.
 enum class DecimalMode : uint8_t { kUnknown, kPrecise, kString, kDouble };
 
-// What text in the place of a decimal is, of a message without its schema.
+// What a text stands for where a decimal is expected, in a message without its schema.
 enum class DecimalText : uint8_t {
   kDecimal,
-  kNoDecimal,  // it is none, in no way that the mode allows
-  kBytes,      // the bytes of one, whose scale is not known
-  kEither,     // digits, and the bytes of another number
+  kNoDecimal,  // not a decimal in any way that the mode allows
+  kBytes,      // the bytes of a decimal of unknown scale
+  kEither,     // ambiguous: digits, or the bytes of another number
 };
-// `scale`: that of the column, where it is declared. Text with a point, a sign or another length
-// than base64 has is never bytes, and as the mode `string` writes all digits of a column's scale,
-// text without a point is nothing but bytes where that is not 0.
+// `scale`: of the column, if declared. Bytes are base64, so text with a point, a sign or a length
+// that base64 can't have is never bytes. The mode `string` writes all digits of a column's scale,
+// so if that is not 0, text without a point can only be bytes.
 DecimalText ReadDecimalText(std::string_view text, std::optional<int> scale, DecimalMode mode,
                             Int128* unscaled, int* scale_read);
 
 // Threads: one.
 class ConnectValues {
  public:
-  // `arena` keeps decimals, and outlives it.
+  // `arena` holds decimals, and outlives it.
   explicit ConnectValues(TextArena* arena) : arena_(arena) {}
 
-  // False: a decimal that has no room, or is none. Other values that don't fit the type stay.
+  // False: the decimal does not fit, or is not one. Other values that don't fit the type stay.
   bool Convert(const ConnectType& type, Cell* cell);
 
-  // {"scale": 2, "value": "AfQ="}, whatever the schema. What is none of that stays.
+  // Converts {"scale": 2, "value": "AfQ="}, whatever the schema. Anything else stays.
   void ConvertVariableDecimal(Cell* cell);
 
-  // {"$numberLong": "1"}, {"$date": 0} and so on → what they stand for; what is none of them stays.
+  // Converts {"$numberLong": "1"}, {"$date": 0} and so on to their values; anything else stays.
   void Unwrap(Cell* cell);
 
  private:

@@ -20,9 +20,9 @@ namespace murmur {
 namespace {
 
 constexpr std::string_view kAfter = "after";
-constexpr uint32_t kRows = 2;  // of the cells that are read: the message, and the payload in it
+constexpr uint32_t kRows = 2;  // of cells: for the message, and for the payload in it
 
-// As JSON has it: what a time or a decimal looks like is known only when the schema is.
+// As in the JSON: only the schema tells what a time or a decimal looks like.
 FieldRequest AsWritten(FieldRequest field) {
   field.exact_decimals = field.exact_decimals || field.as_time;
   field.as_time = false;
@@ -40,7 +40,7 @@ FieldRequest Member(std::vector<FieldPath::Step> steps) {
   return field;
 }
 
-// Behind the fields of the row.
+// Columns after the fields of the row.
 enum Meta : size_t { kOp, kAfterItself, kPayload, kSchema, kSource };
 
 Projection EnvelopeOf(const Projection& row) {
@@ -57,8 +57,8 @@ Projection EnvelopeOf(const Projection& row) {
   return envelope;
 }
 
-// Of each field of `row`, the field of the envelope that has all of its column, which is added
-// where the field is within it.
+// For each field of `row`, the index of the envelope's field with its whole column. If the field
+// lies within a column, that column is added to the envelope.
 std::vector<size_t> AddColumns(const Projection& row, Projection* envelope) {
   std::vector<size_t> columns;
   std::map<std::string, size_t> added;
@@ -76,9 +76,9 @@ std::vector<size_t> AddColumns(const Projection& row, Projection* envelope) {
   return columns;
 }
 
-// A message that is about no row of a table.
+// A message that is not about a row of a table.
 struct OtherMessage {
-  bool beside_tables = false;  // such as a connector writes into topics of its own
+  bool beside_tables = false;  // such as a connector writes to separate topics
   std::string_view what;
 };
 
@@ -178,7 +178,8 @@ class DebeziumDecoder final : public ChangeDecoder {
  private:
   const Cell& Read(size_t meta) const { return read_[projection_.fields.size() + meta].cells[at_]; }
 
-  // The delete before it may be gone. What it deletes is what is known: it says of no version.
+  // A tombstone. The delete before it may be gone, so it deletes whatever is known; it has no
+  // version.
   DecodedChange DecodeTombstone(std::string_view key) {
     DecodedChange change{.outcome = DecodedChange::Outcome::kNothing,
                          .change = RowChange::kDelete,
@@ -294,13 +295,13 @@ class DebeziumDecoder final : public ChangeDecoder {
     return true;
   }
 
-  // Text where a decimal is wanted. Text that is none is the aggregates' to refuse.
+  // Text where a decimal is expected. If it is not one, the aggregates refuse it.
   bool TakeDecimal(const FieldRequest& field, Cell* cell, DeadLetter* dead) {
     const bool is_declared = field.declared && field.declared->kind == Kind::kDecimal;
     if (!field.decimal_text && !is_declared) return true;
     if (is_declared && !has_types_) values_.ConvertVariableDecimal(cell);
     if (cell->kind != Kind::kString) return true;
-    // What a schema calls text is text, and so it is in a document.
+    // A value that a schema calls text is text; so is text in a document.
     const bool is_text = has_types_ || is_document_;
     std::optional<int> scale;
     if (is_declared) scale = field.declared->scale;
@@ -333,20 +334,20 @@ class DebeziumDecoder final : public ChangeDecoder {
   const Projection projection_;
   const DebeziumPlaceholder placeholder_;
   Projection envelope_;
-  const std::vector<size_t> columns_;  // of each field, as AddColumns
+  const std::vector<size_t> columns_;  // for each field, from AddColumns
   JsonReader envelope_reader_;
   JsonReader document_reader_;
   TextArena arena_;
   ConnectValues values_;
   TimeParser time_parser_;
 
-  std::string schema_;  // that types_ are of
+  std::string schema_;  // the schema of types_
   std::vector<ConnectType> types_;
   std::string deleted_;  // the key, if the message before was its delete
 
-  // Of the message at hand.
+  // For the present message.
   std::vector<Column> read_;
-  uint32_t at_ = 0;  // the row of read_ that its envelope is in
+  uint32_t at_ = 0;  // the row of read_ with its envelope
   bool has_types_ = false;
   bool is_document_ = false;
   std::vector<Cell> source_;

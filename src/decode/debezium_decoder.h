@@ -1,8 +1,6 @@
-// Debezium's change messages as JSON, with their schema beside them or without → changes of rows.
-//
-// A row is what `after` holds; the fields of the projection are its columns. Its key is the
-// message's key in canonical form, its version the place in the database's log
-// (debezium_version.h).
+// Turns Debezium's change messages, as JSON with or without their schema, into changes of rows.
+// A row is the content of `after`; the projected fields are its columns. Its key is the message's
+// key in canonical form; its version is the place in the database's log (debezium_version.h).
 #pragma once
 
 #include <memory>
@@ -16,18 +14,19 @@
 namespace murmur {
 
 struct DebeziumOptions {
-  // Of what happened to a key only the last may be left. A message without a value then tells that
-  // the row is gone; elsewhere the delete before it does.
+  // The topic may keep only the last message of a key. Then a message without a value means that
+  // the row was deleted; in other topics the delete before it says so.
   bool compacted = false;
-  // The connector's `unavailable.value.placeholder`. A cell that it stands for is Cell::Unchanged.
+  // The connector's `unavailable.value.placeholder`. A cell with it becomes Cell::Unchanged.
   std::string placeholder = std::string(kDebeziumPlaceholder);
-  // Its `decimal.handling.mode`.
+  // The connector's `decimal.handling.mode`.
   DecimalMode decimals = DecimalMode::kUnknown;
-  // There are topics beside those of tables: messages about transactions and schemas are nothing.
+  // There are other topics besides those of tables: messages about transactions and schemas are
+  // ignored.
   bool many_topics = false;
 };
 
-// Whether the message, read as a record, looks like a change of Debezium.
+// Whether the message, read as a record, looks like a change by Debezium.
 bool LooksLikeDebezium(std::string_view message);
 
 std::unique_ptr<ChangeDecoder> MakeDebeziumDecoder(const Projection& projection,

@@ -170,7 +170,7 @@ TEST(DebeziumDecoderTest, WhatIsNoChange) {
   refuses(R"({"op":"u"})", "`after` is null");
   refuses(Envelope("c", R"({"a":123456789012345678901})"), "outside the range");
 }
-// As Debezium writes them into topics of their own.
+// As Debezium writes them to separate topics.
 TEST(DebeziumDecoderTest, MessagesBesideThoseOfTables) {
   const std::pair<std::string, std::string> others[] = {
       {R"({"status":"END","id":"571:53195832","event_count":2,"data_collections":[],"ts_ms":1})",
@@ -363,7 +363,7 @@ TEST(DebeziumDecoderTest, DecimalsWithoutASchema) {
   field.declared = {.kind = Kind::kDecimal, .precision = 38, .scale = 3};
   EXPECT_EQ(Decoder({field}).Decode("1", Envelope("c", R"({"a":{"scale":1,"value":"AP8="}})")),
             "put 1: decimal 25.5");
-  // A schema tells that text is text.
+  // A schema says that text is text.
   EXPECT_EQ(Decoder({Exact("a")})
                 .Decode("1", WithSchema(R"({"type":"string","field":"a"})",
                                         Envelope("c", R"({"a":"1234"})"))),
@@ -416,7 +416,7 @@ TEST(DebeziumDecoderTest, InfiniteTimesByTheirSchema) {
   EXPECT_EQ(decoded("io.debezium.time.Date", "-2147483648"), "put 1: -infinity");
   EXPECT_EQ(decoded("io.debezium.time.ZonedTimestamp", R"("infinity")"), "put 1: infinity");
   EXPECT_EQ(decoded("io.debezium.time.ZonedTimestamp", R"("-infinity")"), "put 1: -infinity");
-  // A far time is a number of nanoseconds as good as any other.
+  // A distant time is a valid number of nanoseconds too.
   EXPECT_EQ(decoded("io.debezium.time.NanoTimestamp", "9223372036854775807"),
             "put 1: 2262-04-11T23:47:16.854775Z");
 }
@@ -461,7 +461,7 @@ TEST(DebeziumDecoderTest, DocumentsOfMongo) {
             "put 1: null | null | null | null | 1970-01-01T00:00:00.005Z | null | null");
 }
 
-// Whatever comes, it is taken or refused; the sanitizers see the rest.
+// Any input is accepted or refused; the sanitizers check the rest.
 TEST(DebeziumDecoderTest, MutatedMessages) {
   const std::vector<std::pair<std::string, std::string>> messages = {
       {R"({"schema":{"type":"struct"},"payload":{"id":1.50,"b":["\u00e9"]}})",
@@ -601,7 +601,7 @@ TEST(DebeziumVersionTest, AServerThatTookOverIsNotCompared) {
   const std::string after = VersionOf("u", Mysql(2, "mysql-bin.000003", 4, 0));
   EXPECT_FALSE(IsOlderRowVersion(after, before));
 }
-// They have what the same server did, each in a binlog of its own.
+// Both have the same server's changes, each in its own binlog.
 TEST(DebeziumVersionTest, ReplicasAreNotCompared) {
   for (const auto& [early, late] :
        {std::pair(R"("db58:99")", R"("db58:100")"), std::pair(R"("0-1-99")", R"("0-1-100")")}) {
@@ -613,7 +613,7 @@ TEST(DebeziumVersionTest, ReplicasAreNotCompared) {
   }
 }
 
-// What a snapshot found of a row, and changes before and behind it, in the order of the log.
+// What a snapshot found of a row, and changes before and after it, in the order of the log.
 TEST(DebeziumVersionTest, ASnapshotsRowsStandBetweenTheChanges) {
   struct Log {
     std::string before, snapshot, behind;

@@ -23,7 +23,7 @@ std::string ToHex(std::string_view bytes) {
   return hex;
 }
 
-// Of what is no hexadecimal text: itself.
+// Text that is not hexadecimal stands for itself.
 std::string BytesOf(std::string_view property) {
   if (!property.starts_with(kHexPrefix)) return std::string(property);
   const std::string_view hex = property.substr(kHexPrefix.size());
@@ -97,7 +97,7 @@ std::array<unsigned char, 16> Md5(std::string_view text) {
   return digest;
 }
 
-// Version 3, of no namespace.
+// Version 3, without a namespace.
 std::string NameUuid(std::string_view name) {
   auto digest = Md5(name);
   digest[6] = (digest[6] & 0x0f) | 0x30;
@@ -141,8 +141,8 @@ bool DebeziumPlaceholder::IsText(std::string_view text) const {
 }
 
 bool DebeziumPlaceholder::IsJson(std::string_view text) const {
-  // Few lists and objects are parsed: those that hold one of the texts, or begin with the first
-  // byte as a number.
+  // Only lists and objects that may be placeholders are parsed: those that contain one of the
+  // texts, or begin with the first byte as a number.
   const size_t first = std::min(text.find_first_not_of(kSpaces, 1), text.size());
   const std::string_view inner = text.substr(first);
   const auto holds = [text](const std::string& form) { return text.find(form) != text.npos; };

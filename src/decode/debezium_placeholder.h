@@ -1,9 +1,9 @@
-// What Debezium writes where the database left a value out of its log, as it is large and did not
-// change: a placeholder (`unavailable.value.placeholder`), in a form for each type of column.
+// Debezium writes a placeholder (`unavailable.value.placeholder`) for a large value that did not
+// change and that the database therefore left out of its log. Each type of column has its own form:
 //
 // | column | the placeholder |
 // | text, and others that are text in JSON | itself |
-// | bytes | its bytes as base64, the URL's base64, or hexadecimal (`binary.handling.mode`) |
+// | bytes | its bytes as base64, URL-safe base64, or hexadecimal (`binary.handling.mode`) |
 // | list of texts or of bytes | a list of one such text |
 // | list of integers or of dates | a list of its bytes |
 // | list of UUIDs | a list of one: Java's UUID.nameUUIDFromBytes of it |
@@ -25,10 +25,10 @@ inline constexpr std::string_view kDebeziumPlaceholder = "__debezium_unavailable
 // Threads: const methods from many at once.
 class DebeziumPlaceholder {
  public:
-  // `property`: as the connector has it; "hex:5f5f" names bytes.
+  // `property`: the connector's setting; "hex:5f5f" gives bytes.
   explicit DebeziumPlaceholder(std::string_view property = kDebeziumPlaceholder);
 
-  // Does it stand for the value of a column? `cell`: all of the column.
+  // Whether `cell` is the placeholder of its column. `cell`: the whole value of the column.
   bool StandsFor(const Cell& cell) const;
 
  private:

@@ -25,9 +25,9 @@ enum Field : size_t {
   kScn,
 };
 
-// Of databases with one log. Named, as a version without a name is a snapshot's.
+// For databases with one log. It is named, since a version without a log name is a snapshot's.
 constexpr std::string_view kOneLog = "-";
-constexpr std::string_view kNoLsn = "00000000:00000000:0000";  // as SQL Server writes them
+constexpr std::string_view kNoLsn = "00000000:00000000:0000";  // in SQL Server's form
 
 std::optional<uint64_t> NumberIn(std::string_view text) {
   uint64_t number = 0;
@@ -58,12 +58,12 @@ struct Place {
   std::string log = std::string(kOneLog);
   std::string bytes;  // empty: there is none
   std::string also;   // as RowVersion
-  // Places are ordered by when transactions ended, not by when they changed something.
+  // Places are ordered by the ends of transactions, not by their changes.
   bool by_commit = true;
 };
 
-// The first of ["24023119","24023128"]; it is null until a transaction has ended since the
-// connector began.
+// The first of ["24023119","24023128"]; null until a transaction has ended since the connector
+// began.
 std::optional<uint64_t> LastCommit(std::string_view sequence) {
   const size_t begin = sequence.find_first_of("0123456789");
   const size_t end = sequence.find(',');
@@ -72,9 +72,9 @@ std::optional<uint64_t> LastCommit(std::string_view sequence) {
   return NumberIn(rest.substr(0, rest.find('"')));
 }
 
-// Transactions come in the order in which they ended. Without a last commit the LSN stands for it,
-// which lies behind all that came before. An incremental snapshot's rows have the LSN of some
-// change of the transaction around it, of which those before are none of these rows.
+// Transactions arrive in the order in which they ended. Without a last commit, the LSN takes its
+// place; it lies after everything before it. An incremental snapshot's rows have the LSN of some
+// change in the surrounding transaction, whose earlier changes are not of these rows.
 Place OfPostgres(const std::vector<Cell>& source) {
   Place place;
   const auto lsn = Number(source[kLsn]);
@@ -86,14 +86,14 @@ Place OfPostgres(const std::vector<Cell>& source) {
   return place;
 }
 
-// Of db58b0ae-2c10-11e6-b284-0242ac110002:199, or 0-1-199: the last number.
+// The last number of db58b0ae-2c10-11e6-b284-0242ac110002:199 or 0-1-199.
 std::optional<uint64_t> TransactionOf(std::string_view gtid) {
   return NumberIn(gtid.substr(gtid.find_last_of(":-") + 1));
 }
 
-// The server is the one that the change was made at. The binlog may be that of a replica, and after
-// a move to another replica it is another; GTIDs stay the same then. They alone don't order: a
-// group's servers take them from blocks.
+// The server is the one where the change was made. The binlog may be a replica's, and moving to
+// another replica gives another binlog, but the same GTIDs. GTIDs alone don't order: the servers of
+// a group take them from blocks.
 Place OfMysql(const std::vector<Cell>& source) {
   Place place;
   const uint64_t server = Number(source[kServerId]).value_or(0);  // 0 in a snapshot
@@ -161,7 +161,7 @@ const std::vector<std::string>& DebeziumSourceFields() {
 
 bool IsFirstSnapshot(const std::vector<Cell>& source) {
   if (IsIncremental(source)) return false;
-  // One that was asked for while the log was followed knows the last commit before it.
+  // A snapshot requested while the log was followed has the last commit before it.
   return Text(source[kConnector]) != "postgresql" || !LastCommit(Text(source[kSequence]));
 }
 
@@ -169,8 +169,8 @@ void AppendDebeziumVersion(const std::vector<Cell>& source, bool is_snapshot,
                            std::string* version) {
   const Place place = PlaceOf(source);
   if (place.bytes.empty()) return;
-  // An incremental snapshot reads a row between two transactions, and has its place there; any
-  // other reads all of them before the log goes on from there.
+  // An incremental snapshot reads a row between two transactions, and that is the row's place. Any
+  // other snapshot reads all rows before the log goes on from its place.
   const bool has_place = !is_snapshot || (IsIncremental(source) && place.by_commit);
   AppendRowVersion({.log = has_place ? place.log : "", .place = place.bytes, .also = place.also},
                    version);

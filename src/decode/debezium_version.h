@@ -1,4 +1,4 @@
-// Where in its database's log a Debezium message is of, as the version of its row.
+// A Debezium message's place in its database's log, as the version of its row.
 //
 // | connector | log | place |
 // | PostgreSQL | - | commit before the transaction (`sequence`), LSN of the change |
@@ -7,9 +7,9 @@
 // | SQL Server, Db2 | - | commit_lsn, change_lsn, event_serial_no |
 // | Oracle | - | scn |
 //
-// All of these order the changes of one row as they were committed: a row's lock is held until
-// then. Other connectors tell nothing that does (`ts_ms` is a clock's): their messages have no
-// version. Source: the connectors' pages in Debezium's reference, "Data change events", 2.x.
+// All of these order the changes of one row by their commits: a row is locked until its commit.
+// Other connectors give nothing that does (`ts_ms` is a clock's): their messages have no version.
+// Source: the connectors' pages in Debezium's reference, "Data change events", 2.x.
 #pragma once
 
 #include <optional>
@@ -20,16 +20,17 @@
 
 namespace murmur {
 
-// The fields below `source` that versions are made of, in the order that AppendDebeziumVersion
-// takes their cells in.
+// The fields below `source` that make up versions, in the order in which AppendDebeziumVersion
+// takes their cells.
 const std::vector<std::string>& DebeziumSourceFields();
 
-// `source`: a cell for each of these fields. `is_snapshot`: the message is of a row as a snapshot
-// found it. Appends nothing where `source` has no place.
+// `source`: a cell for each of these fields. `is_snapshot`: the message's row is from a snapshot.
+// Appends nothing if `source` has no place.
 void AppendDebeziumVersion(const std::vector<Cell>& source, bool is_snapshot, std::string* version);
 
-// Of a row that a snapshot found: whether it may be one that a connector without a place begins
-// with. It is none where it is known to be incremental, or asked for while the log was followed.
+// For a row from a snapshot: whether this may be the snapshot that a connector without a place
+// begins with. It is not, if it is known to be incremental, or was requested while the log was
+// followed.
 bool IsFirstSnapshot(const std::vector<Cell>& source);
 
 }  // namespace murmur

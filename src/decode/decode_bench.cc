@@ -1,5 +1,5 @@
-// JSON lines → batches, and what bounds it: a newline scan, and simdjson's On-Demand taking the
-// same fields out of each line. Reads the file that MURMUR_BENCH_JSONL names, or generates lines of
+// JSON lines → batches, compared with its limits: a newline scan, and simdjson's On-Demand reading
+// the same fields of each line. Reads the file that MURMUR_BENCH_JSONL names, or generates lines of
 // the same shape. Time per line is the `ns/line` counter, in CPU time.
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>

@@ -1,4 +1,4 @@
-// The requested fields as a tree of names and list indices, so that one walk over a record finds
+// The requested fields as a tree of names and list indices, so that one pass over a record finds
 // them all.
 #pragma once
 
@@ -17,7 +17,7 @@ struct FieldNode {
   std::vector<uint32_t> columns;  // that want this value
   std::vector<std::pair<std::string, std::unique_ptr<FieldNode>>> names;
   std::vector<std::pair<uint32_t, std::unique_ptr<FieldNode>>> elements;
-  uint64_t seen_in = 0;  // the number of the last record that had it: finds duplicate keys
+  uint64_t seen_in = 0;  // number of the last record that had it; finds duplicate keys
 
   bool is_leaf() const noexcept { return names.empty() && elements.empty(); }
   FieldNode* Find(std::string_view name) const noexcept {

@@ -49,7 +49,7 @@ void AppendNumber(std::string_view text, std::string* out) {
   *out += FormatDecimal(unscaled, scale);
 }
 
-// Takes values that are known to be JSON, and so not nested too deep.
+// Takes values that are known to be JSON, and so are not nested too deep.
 class Writer {
  public:
   const char* Append(const char* p, std::string* out) {

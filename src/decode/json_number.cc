@@ -7,8 +7,8 @@
 namespace murmur {
 namespace {
 
-// Is a number that no double comes near too small, rather than too large? Its scientific exponent
-// says: that of the first digit that is not 0, plus the written one.
+// Whether a number outside the range of double is too small rather than too large. Its scientific
+// exponent decides: the place of the first nonzero digit plus the written exponent.
 bool IsTiny(std::string_view text) {
   const size_t e = text.find_first_of("eE");
   const std::string_view digits = text.substr(0, e);

@@ -1,5 +1,5 @@
-// JSON numbers → cells. No dot and no exponent: kInt. Otherwise the nearest double, or with `exact`
-// what is written (FieldRequest::exact_decimals).
+// JSON numbers → cells. Without a dot and an exponent: kInt. Otherwise the nearest double, or with
+// `exact` the value as written (FieldRequest::exact_decimals).
 #pragma once
 
 #include <cstdint>
@@ -11,16 +11,16 @@
 
 namespace murmur {
 
-inline constexpr int kDoubleDigits = 15;   // any decimal of so many digits survives in a double
-inline constexpr int kIntegerDigits = 18;  // any integer of so many digits fits an int64
+inline constexpr int kDoubleDigits = 15;   // any decimal with this many digits survives in a double
+inline constexpr int kIntegerDigits = 18;  // any integer with this many digits fits an int64
 
 // The general case. REQUIRES: `text` is the whole of a JSON number.
 // False: an integer outside int64 that is not `exact`, or a number outside double.
 bool ParseJsonNumber(std::string_view text, bool exact, TextArena* arena, Cell* cell);
 
-// The value of the `size` <= 8 characters at `p`: `integer_digits` digits, and if these are not
-// all, a point and more digits. All eight bytes at once. Source: W. Mula's and D. Lemire's SWAR
-// conversion of eight digits.
+// The value of the `size` <= 8 characters at `p`: `integer_digits` digits, then, if there are more,
+// a point and further digits. Converts all eight bytes at once.
+// Source: W. Mula's and D. Lemire's SWAR conversion of eight digits.
 inline uint64_t ReadDigits8(const char* p, int integer_digits, int size) noexcept {
   uint64_t digits;
   std::memcpy(&digits, p, sizeof digits);
@@ -37,8 +37,9 @@ inline uint64_t ReadDigits8(const char* p, int integer_digits, int size) noexcep
          32;
 }
 
-// The common case: no exponent, no more digits than surely fit, `p` at the number. Returns its end,
-// or null if it is another case, or no number. With `exact` a fraction is a decimal.
+// The common case, with `p` at the number: no exponent, and few enough digits to be sure that they
+// fit. Returns its end, or null for another case or no number. With `exact` a fraction is a
+// decimal.
 // Source: W. D. Clinger, "How to Read Floating Point Numbers Accurately": a quotient of two exact
 // doubles is correctly rounded.
 inline const char* ReadShortNumber(const char* p, bool exact, Cell* cell) noexcept {

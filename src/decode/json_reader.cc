@@ -195,7 +195,7 @@ const char* JsonReader::ReadAnyNumber(const char* p, const FieldRequest& field, 
   const char* end = JsonScanner::SkipNumber(p);
   if (end == nullptr) return nullptr;
   const std::string_view text(p, static_cast<size_t>(end - p));
-  // A time is cut to the microsecond from the digits as written, not from the nearest double.
+  // A time is cut to the microsecond from its written digits, not from the nearest double.
   const bool time = field.as_time && field.unit != TimeUnit::kNone;
   if (time && ConvertNumberToTime(text, field.unit, cell)) return end;
   if (!ParseJsonNumber(text, field.exact_decimals, &arena_, cell)) overflow_ = &field;

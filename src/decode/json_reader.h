@@ -1,13 +1,13 @@
 // One JSON object → one row of cells.
 //
-// Two ways lead through a record. Walk() knows nothing beforehand: it takes the object member by
-// member and looks each name up. It also learns the shape of what it has seen: the texts between
-// the values, names and all. ReadShape() expects such a shape: it compares these texts, and only
-// looks into the values. It is some times as fast; whatever it does not expect, it leaves to Walk.
-// Both take values through the same functions (JsonScanner, ReadField), so that records and errors
-// don't depend on the way.
+// There are two ways to read a record. Walk() assumes nothing: it takes the object member by member
+// and looks each name up. It also learns the shape of the record: the texts between the values,
+// with the names. ReadShape() expects a known shape: it compares these texts and looks only into
+// the values. It is several times as fast, and leaves anything unexpected to Walk. Both take values
+// through the same functions (JsonScanner, ReadField), so records and errors don't depend on the
+// way.
 //
-// Of a key that occurs twice in an object, the last one counts.
+// If a key occurs twice in an object, the last one counts.
 // Threads: one.
 #pragma once
 
@@ -28,28 +28,29 @@ namespace murmur {
 
 class JsonReader {
  public:
-  // kLine: a newline ends a record. kMessage: it is white space.
+  // kLine: a newline ends a record. kMessage: a newline is white space.
   enum class Framing { kLine, kMessage };
 
   JsonReader(const Projection& projection, Framing framing);
 
-  // Rows go to `columns` from now on, one per field of the projection; unescaped strings and
-  // decimals of the rows before are gone.
+  // From now on, rows go to `columns`, one per projected field. Unescaped strings and decimals of
+  // earlier rows are gone.
   void BeginBatch(Column* columns);
 
-  // Reads the record at `begin` if it has a shape learned before, and returns its end: a newline,
-  // or `limit`. Null: use Walk. REQUIRES: kJsonPadding bytes behind `limit`, the first 0.
+  // Reads the record at `begin` if it has a known shape, and returns its end: a newline, or
+  // `limit`. Null: use Walk.
+  // REQUIRES: kJsonPadding readable bytes after `limit`, the first one 0.
   const char* ReadShape(const char* begin, const char* limit, uint32_t row);
 
   // Reads the record [begin, end). False: *reason and *detail say why not.
-  // REQUIRES: kJsonPadding bytes behind `end`, the first 0 or a newline.
+  // REQUIRES: kJsonPadding readable bytes after `end`, the first one 0 or a newline.
   bool Walk(const char* begin, const char* end, uint32_t row, DeadReason* reason,
             std::string* detail);
 
  private:
   static constexpr size_t kShapesMax = 4;
   static constexpr size_t kShapeFieldsMax = 128;
-  static constexpr size_t kLiteralBytesMax = 64;  // between two values, name and all
+  static constexpr size_t kLiteralBytesMax = 64;  // between two values, including the name
   static constexpr uint32_t kMissesToRelearn = 256;
 
   struct Literal {
@@ -61,8 +62,8 @@ class JsonReader {
   };
   struct Segment {
     Literal before;             // ,"page":
-    FieldNode* node = nullptr;  // null: nobody wants the value
-    int64_t column = -1;        // the one that wants the value, where it is one and no more
+    FieldNode* node = nullptr;  // null: the value is not needed
+    int64_t column = -1;        // the column of the value, if exactly one needs it
   };
   struct Shape {
     std::vector<Segment> segments;
@@ -81,8 +82,8 @@ class JsonReader {
   void Learn(const char* begin, const char* end);
   bool MakeShape(const char* begin, const char* end, Shape* shape) const;
 
-  // These take a value and return the position behind it, or null where it is not JSON. What is
-  // JSON but does not fit its use goes to overflow_.
+  // Each takes a value and returns the position after it, or null if it is not JSON. JSON that does
+  // not fit its use goes to overflow_.
   const char* ReadNode(const char* p, FieldNode* node, int depth);
   const char* ReadChildren(const char* p, const FieldNode& node, int depth);
   const char* ReadField(const char* p, uint32_t column, int depth);
@@ -99,10 +100,10 @@ class JsonReader {
   Column* columns_ = nullptr;
   uint32_t row_ = 0;
   uint64_t record_ = 0;                     // counts records, for FieldNode::seen_in
-  const FieldRequest* overflow_ = nullptr;  // a field of this record whose number has no room
+  const FieldRequest* overflow_ = nullptr;  // a field of this record whose number does not fit
   bool duplicates_ = false;                 // this record has a requested key twice
 
-  std::vector<Member> members_;  // of the object that Walk is in
+  std::vector<Member> members_;  // of the object that Walk is reading
   std::array<Shape, kShapesMax> shapes_;
   size_t shape_count_ = 0;
   size_t last_shape_ = 0;  // matched last; tried first

@@ -1,10 +1,10 @@
-// The grammar of JSON (RFC 8259), strictly: every decoder path walks values with these functions
-// and no others, so that what is JSON does not depend on the path.
+// The grammar of JSON (RFC 8259), strictly. All decoders read values with these functions only, so
+// that they agree on what JSON is.
 //
-// Positions are pointers into a buffer with kJsonPadding readable bytes behind it, the first of
-// them 0 or a newline: both stop every function here, so none takes an end. Each returns the
-// position behind what it took, or null where the text is not JSON. UTF-8 is not checked here;
-// seen_ascii() says whether that is needed.
+// Positions are pointers into a buffer with kJsonPadding readable bytes after it, the first of them
+// 0 or a newline: both stop every function here, so none takes an end. Each returns the position
+// after what it took, or null if the text is not JSON. UTF-8 is not checked here; seen_ascii() says
+// whether it needs to be.
 #pragma once
 
 #ifdef __SSE2__
@@ -18,12 +18,12 @@
 namespace murmur {
 
 inline constexpr size_t kJsonPadding = 64;
-inline constexpr int kJsonDepthMax = 512;  // objects and lists within each other
+inline constexpr int kJsonDepthMax = 512;  // nesting of objects and lists
 
 // Takes an escape sequence, `p` at its backslash. A lone surrogate is refused.
 const char* SkipJsonEscape(const char* p) noexcept;
-// Appends the characters of a string's body to `out`, which has room for body.size() bytes;
-// returns the end. REQUIRES: JsonScanner::SkipString took it.
+// Writes the characters of a string's body to `out`, which has room for body.size() bytes; returns
+// the end. REQUIRES: JsonScanner::SkipString accepted the string.
 char* UnescapeJson(std::string_view body, char* out) noexcept;
 
 inline bool IsJsonDigit(char c) noexcept { return static_cast<unsigned char>(c - '0') < 10; }
@@ -31,10 +31,10 @@ inline bool IsJsonDigit(char c) noexcept { return static_cast<unsigned char>(c -
 // Threads: one.
 class JsonScanner {
  public:
-  // A newline is white space within a message, and the end within a line.
+  // A newline is white space in a message, and the end in a line.
   explicit JsonScanner(bool newline_is_space) : newline_is_space_(newline_is_space) {}
 
-  // Has every string since ForgetSeen been ASCII? False may be wrong, true never.
+  // Whether every string since ForgetSeen was ASCII. False may be wrong, true never is.
   bool seen_ascii() const noexcept;
   void ForgetSeen() noexcept;
 
@@ -77,7 +77,7 @@ class JsonScanner {
     return std::memcmp(p, "false", 5) == 0 ? p + 5 : nullptr;
   }
 
-  // Any value; `depth` values are open around it.
+  // Any value; `depth` values enclose it.
   const char* SkipValue(const char* p, int depth) noexcept {
     if (*p == '"') {
       bool escaped;

@@ -35,7 +35,7 @@ class JsonLineDecoder final : public LineDecoder {
   JsonReader reader_;
 };
 
-// Lines of a format that somebody registered.
+// Lines of a registered format.
 class CustomLineDecoder final : public LineDecoder {
  public:
   CustomLineDecoder(std::unique_ptr<RecordDecoder> decoder, uint64_t record_bytes_max)
@@ -75,7 +75,7 @@ const char* LineDecoder::TakeLine(const char* line, const LineBlock& block, Reco
   const char* end = DecodeFast(line, block.end, row);
   const bool taken = end != nullptr;
   if (!taken) {
-    // Where files were put together each may have begun with one.
+    // In a concatenation of files, each may begin with a byte order mark.
     const char* text = line;
     while (std::string_view(text, block.end).starts_with(kByteOrderMark)) {
       text += kByteOrderMark.size();

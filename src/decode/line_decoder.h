@@ -1,4 +1,4 @@
-// A block of lines → rows of a batch: one line, one record. Blank lines are none.
+// A block of lines → rows of a batch: one record per line. Blank lines are skipped.
 #pragma once
 
 #include <cstdint>
@@ -11,10 +11,10 @@
 
 namespace murmur {
 
-// What has to lie behind a block's end: so many readable bytes.
+// The number of readable bytes that must follow a block's end.
 inline constexpr size_t kBlockPadding = 64;
 
-// Whole lines of an object. The byte at `end` is 0 where the last line has no newline.
+// Whole lines of an object. The byte at `end` is 0 if the last line has no newline.
 struct LineBlock {
   const char* begin = nullptr;
   const char* end = nullptr;
@@ -30,7 +30,7 @@ class LineDecoder {
   virtual ~LineDecoder() = default;
 
   // Fills an empty batch from the front of `block`: rows, offsets, raw, cells, kinds and dead
-  // letters. Returns the first byte not taken, `block.end` unless the batch is full (kBatchRows
+  // letters. Returns the first byte not taken: `block.end` unless the batch is full (kBatchRows
   // rows, or as many dead letters). Cells point into the block, or live until the next call.
   const char* Decode(const LineBlock& block, RecordBatch* batch);
 
@@ -38,7 +38,7 @@ class LineDecoder {
   explicit LineDecoder(uint64_t record_bytes_max) : record_bytes_max_(record_bytes_max) {}
 
   virtual void BeginBatch(RecordBatch* batch) = 0;
-  // Tries to take a record without knowing its end; null: use DecodeLine.
+  // Tries to read a record without knowing its end; null: use DecodeLine.
   virtual const char* DecodeFast(const char* begin, const char* limit, uint32_t row) = 0;
   virtual bool DecodeLine(std::string_view line, uint32_t row, RecordBatch* batch,
                           DeadLetter* dead) = 0;
@@ -49,15 +49,15 @@ class LineDecoder {
   uint64_t record_bytes_max_;
 };
 
-// The most that max_record_bytes can be: the length of a cell has 32 bits.
+// The upper limit of max_record_bytes: the length of a cell has 32 bits.
 inline constexpr uint64_t kRecordBytesLimit = 1ull << 30;
 
-// A dead letter for a record of more than `record_bytes_max` bytes; `raw`, what of it is at hand,
-// is cut to that, and to kDeadLetterRawBytes, so that it is the same however blocks were read.
+// A dead letter for a record of more than `record_bytes_max` bytes. `raw` is what is at hand of it,
+// cut to that limit and to kDeadLetterRawBytes, so the result does not depend on the blocks.
 DeadLetter MakeTooLong(std::string_view object, uint64_t offset, uint64_t record_bytes_max,
                        std::string_view raw);
 
-// `format`: "json", or one that RegisterDecoder knows. Errors: as MakeDecoder.
+// `format`: "json", or a format known to RegisterDecoder. Errors: as MakeDecoder.
 Result<std::unique_ptr<LineDecoder>> MakeLineDecoder(std::string_view format,
                                                      const Projection& projection,
                                                      uint64_t record_bytes_max);

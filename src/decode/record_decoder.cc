@@ -9,7 +9,7 @@
 namespace murmur {
 namespace {
 
-// One JSON object a message. Copies the message to have bytes of its own behind its end.
+// One JSON object per message. Copies the message, to have its own bytes after the end.
 class JsonDecoder final : public RecordDecoder {
  public:
   explicit JsonDecoder(const Projection& projection)

@@ -1,5 +1,5 @@
-// Memory for the cells of one batch that can't be views: unescaped strings, decimals.
-// Threads: one.
+// Memory for those cells of one batch that can't be views: unescaped strings, decimals. Threads:
+// one.
 #pragma once
 
 #include <algorithm>
@@ -35,7 +35,7 @@ class TextArena {
     return {copy, text.size()};
   }
   const Int128* StoreDecimal(Int128 value) { return new (Allocate(sizeof value)) Int128(value); }
-  // All is gone. Keeps the first block.
+  // Frees all. Keeps the first block.
   void Reset() {
     if (blocks_.empty()) return;
     blocks_.resize(1);
@@ -46,7 +46,7 @@ class TextArena {
  private:
   static constexpr size_t kBlockBytes = 64 << 10;
 
-  // The first block has kBlockBytes exactly, so that Reset can go back to it.
+  // The first block has exactly kBlockBytes, so that Reset can go back to it.
   void AddBlock(size_t bytes) {
     if (blocks_.empty() && bytes > kBlockBytes) AddBlock(kBlockBytes);
     left_ = std::max(bytes, kBlockBytes);

@@ -22,7 +22,7 @@ Piece Trimmed(Piece piece) {
   return {piece.offset + static_cast<size_t>(text.data() - piece.text.data()), text};
 }
 
-// The pieces between commas that no quote and no bracket encloses; trimmed.
+// The pieces between commas that are outside quotes and brackets; trimmed.
 std::vector<Piece> SplitArguments(Piece arguments) {
   std::vector<Piece> pieces;
   char quote = 0;
@@ -53,7 +53,7 @@ bool IsWord(std::string_view text) {
          std::all_of(text.begin(), text.end(), expression::ContinuesName);
 }
 
-// A number, duration or word; a text without its quotes; a list with one blank behind each comma.
+// A number, duration or word; a text without its quotes; a list with one blank after each comma.
 // False if it is none of these.
 bool ReadParameter(Piece piece, std::string* value) {
   const std::string_view text = piece.text;

@@ -41,7 +41,7 @@ std::string ErrorsOf(std::string_view yaml) {
   return parsed.ok() ? "no error" : std::string(parsed.status().message());
 }
 
-// A definition that is right but for `lines`.
+// A valid definition, except for `lines`.
 std::string With(std::string_view lines) {
   return std::string(lines) + "\nname: n\nkey: [a]\naggregates: {n: count}\n";
 }
@@ -361,7 +361,7 @@ TEST(Identity, AnOptionalTimeIsAnotherState) {
   optional.time->optional = true;
   EXPECT_THAT(DiffIdentities(DefinitionIdentity(base), DefinitionIdentity(optional)),
               ElementsAre("time.optional: none → true"));
-  // What was written without the word is not optional.
+  // A time stored without `optional` is not optional.
   EXPECT_THAT(DefinitionIdentity(base), HasSubstr(R"("time":{"field":"t","unit":"d"})"));
 }
 
@@ -411,7 +411,7 @@ TEST(StoredDefinition, KeepsTheCalendarAndTheRulesOfItsZones) {
   }
 }
 
-// What was stored before there were zones.
+// A definition stored before there were zones.
 TEST(StoredDefinition, AFixedWindowIsStoredAsBefore) {
   const std::string stored =
       StoreDefinition(MustParse(Windowed("every: 7d, offset: 4d, keep: 90d")));

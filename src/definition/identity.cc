@@ -19,7 +19,7 @@ namespace {
 
 using Json = nlohmann::json;  // objects are sorted by key
 
-// The canonical text; a text that does not parse stands for itself.
+// The canonical text; text that does not parse stays as it is.
 std::string Canonical(const std::string& expression) {
   const auto parsed = Expression::Parse(expression);
   return parsed.ok() ? (*parsed)->canonical() : expression;
@@ -61,7 +61,7 @@ Json SourceIdentity(std::string_view role, const SourceSpec& spec) {
   return source;
 }
 
-// A unit of the calendar without a zone is one of UTC's.
+// A calendar unit without a zone is in UTC.
 Json WindowIdentity(const WindowSpec& window) {
   const bool calendar = window.unit != CalendarUnit::kNone;
   Json identity = {{"every", calendar ? std::string(CalendarUnitName(window.unit))
@@ -73,7 +73,7 @@ Json WindowIdentity(const WindowSpec& window) {
   return identity;
 }
 
-// What one side of a difference looks like.
+// How one side of a difference is shown.
 std::string Shown(const Json& value) {
   if (value.is_null()) return "none";
   return value.is_string() ? value.get<std::string>() : JsonText(value);

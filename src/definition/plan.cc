@@ -77,7 +77,7 @@ std::string DescribeWindow(const Definition& definition) {
   return out;
 }
 
-// The windows that begin with the one of `now`.
+// The windows from the one of `now` on.
 std::string DescribeFirstWindows(const Definition& definition, int64_t now) {
   constexpr int kShown = 3;
   if (!definition.window) return "";
@@ -87,7 +87,7 @@ std::string DescribeFirstWindows(const Definition& definition, int64_t now) {
   std::string out = "the window of now, and the next:\n";
   int shown = 0;
   for (int64_t bucket = buckets.Bucket(now); shown < kShown; ++bucket) {
-    if (buckets.StartMicros(bucket) == buckets.EndMicros(bucket)) continue;  // left out by clocks
+    if (buckets.StartMicros(bucket) == buckets.EndMicros(bucket)) continue;  // clocks skip it
     out += fmt::format("  {} to {}\n", buckets.FormatStart(bucket), buckets.FormatEnd(bucket));
     ++shown;
   }
@@ -110,7 +110,7 @@ std::string DescribeTraits(const MonoidTraits& traits) {
   return out;
 }
 
-// What this one does, with its own parameters; functions that have none say it themselves.
+// What the aggregate does, with its parameters; functions without parameters use their own text.
 std::string DescribeFunction(const AggregateSpec& spec, const MonoidFunction& function,
                              const Monoid& monoid) {
   const auto parameter = [&spec](const char* name, const char* otherwise) {
@@ -152,7 +152,7 @@ std::string DescribeAggregate(const AggregateSpec& spec) {
 
 constexpr std::string_view kConfigPrefix = "config.";
 
-// The fields that are read of each record, in order of name.
+// The fields that are read from each record, by name.
 std::set<std::string> FieldsOf(const Definition& definition) {
   std::vector<std::string> expressions = {definition.id, definition.where};
   for (const KeyList& parts : definition.rollups) {
@@ -172,19 +172,19 @@ std::set<std::string> FieldsOf(const Definition& definition) {
   return fields;
 }
 
-// What may be shown of a client library's properties, of which any other may be a secret.
+// Whether a client library's property may be shown; any other may be a secret.
 bool IsHarmless(std::string_view property) {
   return property == "security.protocol" || property == "sasl.mechanism" ||
          property == "sasl.mechanisms" || property == "isolation.level" ||
          property == "client.id" || property.ends_with(".location");
 }
 
-// A secret that was written down, instead of a reference to one.
+// A secret that was written directly, not as a reference.
 bool IsSecret(std::string_view option, std::string_view value) {
   if (option.starts_with(kConfigPrefix) && !value.starts_with("${")) {
     return !IsHarmless(option.substr(kConfigPrefix.size()));
   }
-  // A database's address may hold user and password, or the password of a key's file.
+  // A database's address may contain user and password, or the password of a key file.
   if (option == "uri") return value.find('@') != value.npos || value.find('?') != value.npos;
   const auto has = [option](std::string_view part) { return option.find(part) != option.npos; };
   return (has("password") || has("secret") || has("session_token")) && !value.starts_with("${");
@@ -199,7 +199,7 @@ std::string DescribeSource(std::string_view role, const std::optional<SourceSpec
   return fmt::format("{}: {} ({})\n", role, spec->kind, fmt::join(options, ", "));
 }
 
-// How the aggregates stay exact while the rows change, and what that costs.
+// How the aggregates stay exact while rows change, and at what cost.
 std::string DescribeTable(const Definition& definition) {
   if (!IsTable(definition)) return {};
   constexpr std::string_view kChanges[] = {

@@ -1,4 +1,4 @@
-// What a definition will do, for people: `murmur check`.
+// Describes what a definition will do, for people: `murmur check`.
 #pragma once
 
 #include <cstdint>
@@ -8,8 +8,8 @@
 
 namespace murmur {
 
-// Several lines of text; reads no data, holds no secret but the references to them. `now`: µs since
-// the Unix epoch, for examples of its windows. REQUIRES: Validate(definition) is OK.
+// Several lines of text. Reads no data; shows secrets only as references. `now`: µs since the Unix
+// epoch, for examples of its windows. REQUIRES: Validate(definition) is OK.
 std::string DescribePlan(const Definition& definition, int64_t now);
 
 }  // namespace murmur

@@ -1,5 +1,5 @@
-// What is wrong with a definition, and the checks that find it; shared by the YAML reader, which
-// knows where in the file each value stands, and by Validate, which does not.
+// The problems of a definition, and the checks that find them. Shared by the YAML reader, which
+// knows each value's place in the file, and by Validate, which does not.
 #pragma once
 
 #include <string>
@@ -23,7 +23,7 @@ inline constexpr std::chrono::seconds kSpanMax{36525ll * 86400};  // windows, ke
 inline constexpr std::chrono::milliseconds kCommitEveryMin{10};
 inline constexpr std::chrono::milliseconds kCommitEveryMax{60000};
 
-// What `window.every` may be: a fixed length; a unit of the calendar; and where there is a zone.
+// The allowed values of `window.every`: a fixed length; a calendar unit; and with a zone.
 inline constexpr std::string_view kFixedWindow =
     "a duration of whole seconds, such as 1m, 1h or 7d";
 inline constexpr std::string_view kCalendarWindow =
@@ -33,28 +33,28 @@ inline constexpr std::string_view kZonedWindow =
     "minutes or seconds, shorter than a day";
 
 struct Problem {
-  std::string where;  // the value's place in the definition: "key[0][1]", "aggregates.top"
-  size_t offset = 0;  // of the fault in the value's text, in bytes
+  std::string where;  // the value's path in the definition: "key[0][1]", "aggregates.top"
+  size_t offset = 0;  // of the mistake in the value's text, in bytes
   std::string text;   // what is wrong; empty: something is missing
   std::string what;   // why, what was expected, what may have been meant
 };
 
-// "'text': what", or what alone.
+// "'text': what", or only "what".
 std::string Describe(const Problem& problem);
 
-// Every problem of the definition; the order is that of Definition's members.
+// Every problem of the definition, in the order of Definition's members.
 std::vector<Problem> FindProblems(const Definition& definition);
 
-// Adds what is wrong with an expression found at `offset` of the value at `where`.
+// Adds the problems of an expression at `offset` of the value at `where`.
 void CheckExpression(std::string_view text, std::string_view where, size_t offset,
                      std::vector<Problem>* problems, Numbers numbers = Numbers::kNearest);
 
-// How a call was written: where in its text each expression stands.
+// Where in a call's text each expression stands.
 struct CallOffsets {
   std::vector<size_t> expressions;
 };
 
-// Reads "topk(country, 10)". True if spec->function, expressions and parameters are set; otherwise
+// Reads "topk(country, 10)". True: sets spec->function, expressions and parameters. False:
 // *problems says why.
 bool ParseAggregateCall(std::string_view call, std::string_view where, AggregateSpec* spec,
                         CallOffsets* offsets, std::vector<Problem>* problems);
@@ -63,14 +63,14 @@ bool ParseAggregateCall(std::string_view call, std::string_view where, Aggregate
 void CheckAggregate(const AggregateSpec& spec, std::string_view where, const CallOffsets* offsets,
                     std::vector<Problem>* problems);
 
-// What a source kind may be told. A name that ends in ".*" stands for everything below it.
+// An option of a source kind. A name that ends in ".*" stands for everything below it.
 struct SourceOption {
   std::string_view name;
   bool required = false;
   bool list = false;                          // may be a list
-  bool identity = false;                      // says what is read, rather than how
-  std::vector<std::string_view> values = {};  // the only ones it may have; empty: any
-  std::string_view otherwise = {};            // the same as leaving it out, for the identity
+  bool identity = false;                      // says what is read, not how
+  std::vector<std::string_view> values = {};  // the only allowed values; empty: any
+  std::string_view otherwise = {};            // the default value, for the identity
 };
 struct SourceKind {
   std::string_view name;
@@ -78,7 +78,7 @@ struct SourceKind {
   std::vector<SourceOption> options;
 };
 const std::vector<SourceKind>& SourceKinds();
-// Those that may be a `source:`.
+// Whether a kind may be a `source:`.
 bool IsTableKind(std::string_view name);
 const SourceKind* FindSourceKind(std::string_view role, std::string_view name);
 const SourceOption* FindSourceOption(const SourceKind& kind, std::string_view option);

@@ -25,7 +25,7 @@ constexpr size_t kOptionDepthMax = 8;
 constexpr size_t kOptionsMax = 10000;
 constexpr size_t kQuotedTextMax = 200;  // of the file, in one message
 
-// How many brackets of a text are still open; quotes are respected.
+// The number of brackets of a text that are still open, outside quotes.
 int OpenBrackets(std::string_view text) {
   int open = 0;
   char quote = 0;
@@ -72,7 +72,7 @@ class Reader {
   };
   struct Place {
     YAML::Mark mark;
-    size_t text_at = 0;     // what lies between the mark and the value's text: an opening quote
+    size_t text_at = 0;     // bytes between the mark and the value's text: an opening quote
     bool one_line = false;  // offsets in the value are columns in the file
   };
   struct Located {
@@ -89,7 +89,7 @@ class Reader {
     problems_.push_back({mark, Describe(problem)});
   }
 
-  // The value at `where` is refused; checks that follow keep quiet about it.
+  // Reports the value at `where`; later checks do not report it again.
   void Refuse(const std::string& where, const YAML::Node& node, std::string_view what) {
     broken_.insert(where);
     AddAt(node.Mark(), node.IsScalar() ? node.Scalar() : "", what);
@@ -97,7 +97,7 @@ class Reader {
 
   void AddProblem(const Problem& problem) {
     auto place = places_.end();
-    // A missing value is reported where its parent stands.
+    // A missing value is reported at its parent.
     for (std::string where = problem.where; place == places_.end();) {
       place = places_.find(where);
       if (where.empty()) break;
@@ -162,7 +162,7 @@ class Reader {
     }
   }
 
-  // The map's entries in their order, without those whose key is no scalar or was there before.
+  // The map's entries in order, without those whose key is not a scalar or is a duplicate.
   std::vector<std::pair<YAML::Node, YAML::Node>> Entries(const YAML::Node& node) {
     std::vector<std::pair<YAML::Node, YAML::Node>> entries;
     std::map<std::string, YAML::Mark> seen;
@@ -182,7 +182,7 @@ class Reader {
     return entries;
   }
 
-  // Empty, with a problem, if the value is no scalar with something in it.
+  // Empty, with a problem, if the value is not a scalar or is empty.
   std::optional<std::string> ReadScalar(const std::string& where, const YAML::Node& node,
                                         std::string_view expected) {
     Remember(where, node);
@@ -316,8 +316,8 @@ class Reader {
     }
   }
 
-  // If the flow list's item `first` opens a bracket that a later item closes, YAML has cut an
-  // expression at its commas; gives the item that closes it.
+  // If the flow list's item `first` opens a bracket that a later item closes, YAML has split an
+  // expression at its commas; returns the item that closes it.
   static size_t SplitExpressionEnd(const YAML::Node& list, size_t first) {
     int open = 0;
     for (size_t i = first; i < list.size(); ++i) {
@@ -376,7 +376,7 @@ class Reader {
     Remember("columns", node);
     if (!node.IsMap()) return Refuse("columns", node, "columns: expected {field: type}");
     std::string field;
-    std::string cut;  // "decimal(12", of "decimal(12,2)", which YAML cuts in a flow map
+    std::string cut;  // "decimal(12", if YAML split "decimal(12,2)" in a flow map
     for (const auto& entry : node) {
       const std::string key = entry.first.IsScalar() ? entry.first.Scalar() : "";
       const bool rest = !cut.empty() && entry.second.IsNull();
@@ -427,8 +427,7 @@ class Reader {
     broken_.erase("time");
   }
 
-  // A length as it is written: "1d" is one of 24 hours, or a day of the calendar where there is a
-  // zone.
+  // A length as written: "1d" is 24 hours, or with a zone a day of the calendar.
   static std::optional<WindowSpec> ParseEvery(std::string_view text) {
     WindowSpec window;
     const auto unit = ParseCalendarUnit(text);
@@ -519,7 +518,7 @@ class Reader {
     if (!node.IsMap()) {
       return Refuse("aggregates", node, "aggregates: expected a map such as {views: count}");
     }
-    int open = 0;  // brackets of an unquoted call that YAML cut at its commas
+    int open = 0;  // open brackets of an unquoted call that YAML split at its commas
     for (const auto& [key, value] : Entries(node)) {
       if (open > 0 && value.IsNull()) {
         open += OpenBrackets(key.Scalar());

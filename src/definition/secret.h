@@ -1,5 +1,5 @@
-// References to secrets in a definition's options. A Definition keeps them as written, so that no
-// identity, plan or state holds a secret; who opens the source resolves them.
+// References to secrets in a definition's options. A Definition keeps them as written, so no
+// identity, plan or state holds a secret; they are resolved when a source is opened.
 #pragma once
 
 #include <string>
@@ -9,7 +9,7 @@
 
 namespace murmur {
 
-// `text` with each ${NAME} replaced by the environment variable NAME. A "$" that no "{" follows
+// `text` with each ${NAME} replaced by the environment variable NAME. A "$" without a "{" after it
 // stands for itself. Errors: kNotFound (the variable is not set), kInvalidArgument (no "}").
 Result<std::string> ResolveSecret(std::string_view text);
 

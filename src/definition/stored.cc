@@ -100,7 +100,7 @@ void RestoreTimes(const Json& json, Definition* definition) {
   }
 }
 
-// What a window of before had is stored as before.
+// Windows that older releases could express keep their stored form.
 Json StoreWindow(const WindowSpec& window) {
   Json json = {{"every", window.every.count()}, {"offset", window.offset.count()}};
   if (window.unit != CalendarUnit::kNone) json["unit"] = CalendarUnitName(window.unit);

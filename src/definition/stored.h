@@ -1,5 +1,5 @@
-// What a version's definition counts, as it is stored in the version: readers and later runs of
-// that version use it, whatever the file says by then. JSON text.
+// The counting part of a version's definition, as the version stores it in JSON. Readers and later
+// runs of that version use it, even if the file has changed.
 #pragma once
 
 #include <string>
@@ -13,7 +13,7 @@ namespace murmur {
 // Keys, id, time, window, where and aggregates; no sources, so no secrets.
 std::string StoreDefinition(const Definition& definition);
 
-// `now` with that part replaced by what was stored. Errors: kDataLoss.
+// `now` with that part replaced by the stored one. Errors: kDataLoss.
 
 Result<Definition> RestoreDefinition(const Definition& now, std::string_view stored);
 

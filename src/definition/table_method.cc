@@ -13,8 +13,8 @@ std::string WhyNotCut(const Definition& definition) {
   if (definition.on_change != OnChange::kRetract) {
     return "on_change: ignore and error need to know which rows were seen";
   }
-  // A row that came too late to be counted must not be taken away later, nor one that was refused
-  // for a time in the future; nobody remembers which.
+  // A row that came too late to be counted must not be subtracted later, nor one refused for a
+  // future time; only a ledger remembers which.
   if (definition.window && definition.window->keep) {
     return "window: keep needs to know which rows came before their windows expired";
   }

@@ -1,4 +1,4 @@
-// Which method keeps a table's state exact, as far as the definition says (docs/tables.md).
+// Which method keeps a table's state exact, by the definition alone (docs/tables.md).
 #pragma once
 
 #include <string>
@@ -7,7 +7,7 @@
 
 namespace murmur {
 
-// Why what a definition counts can't be kept without a ledger of rows; empty: it can.
+// Why the definition needs a ledger of rows; empty: it does not.
 std::string WhyNotCut(const Definition& definition);
 
 }  // namespace murmur

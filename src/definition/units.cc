@@ -43,8 +43,8 @@ bool TakeQuantity(std::string_view* text, uint64_t* number, std::string_view* un
   return true;
 }
 
-// Takes quantities of the units, largest first, off the front. Empty: there is none, or more than
-// `most` of them; what follows of other units stays.
+// Takes quantities of the units, largest first, off the front. Empty: there are none, or more than
+// `most`; quantities of other units stay.
 template <size_t n>
 std::optional<uint64_t> TakeSum(const std::array<Unit, n>& units, uint64_t most,
                                 std::string_view* text) {

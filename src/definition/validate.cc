@@ -265,7 +265,7 @@ class Validator {
     }
   }
 
-  // What a table's rows need that change.
+  // The requirements of a table whose rows change.
   void CheckTable() {
     if (definition_.replay && definition_.replay->options.contains("format") &&
         definition_.replay->options.at("format") == kDebeziumFormat) {
@@ -365,7 +365,7 @@ class Validator {
     }
   }
 
-  // Which topics, in exactly one of the ways there are.
+  // Exactly one of the ways to name topics is used.
   void CheckTopics(const std::string& place, const SourceSpec& spec) {
     const auto has = [&spec](std::string_view option) {
       return std::any_of(spec.options.begin(), spec.options.end(), [&](const auto& given) {

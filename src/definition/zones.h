@@ -11,14 +11,14 @@
 
 namespace murmur {
 
-// What is wrong with the name of a zone, with did-you-mean; empty: the system has it.
+// Why the name of a zone is wrong, with did-you-mean; empty: the system has it.
 std::string WhyNoZone(std::string_view name);
 
-// The zones of its window and of its expressions, by the rules that the definition holds, else by
-// those of the system. REQUIRES: Validate(definition) is OK. Errors: those of SystemZone.
+// The zones of its window and expressions, by the rules that the definition holds, else by the
+// system's. REQUIRES: Validate(definition) is OK. Errors: those of SystemZone.
 Result<ZoneMap> ZonesOf(const Definition& definition);
 
-// REQUIRES: zones has the window's
+// REQUIRES: zones has the window's zone
 BucketRule BucketsOf(const Definition& definition, const ZoneMap& zones);
 
 }  // namespace murmur

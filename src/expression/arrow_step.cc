@@ -1,4 +1,4 @@
-// Arrow's functions, on Arrow arrays made from the cells of rows of equal types.
+// Arrow's functions, on Arrow arrays made from cells of rows with equal types.
 #include <arrow/array.h>
 #include <arrow/builder.h>
 #include <arrow/compute/api.h>
@@ -151,15 +151,14 @@ const ArrowStep::Form& ArrowStep::FormOf(const Signature& signature) {
   auto compiled = Compile(root_, form.inputs);
   form.status = compiled.status();
   if (compiled.ok()) form.expression = std::move(compiled).ValueUnsafe();
-  // Whatever Arrow says while types are matched is about types.
+  // Any error while types are matched is about types.
   if (!form.status.ok() && !form.status.IsTypeError()) {
     form.status = arrow::Status::TypeError(form.status.message());
   }
   return form;
 }
 
-// The one signature that all rows have, nulls taken to be of the type of their column. False if
-// rows differ.
+// The signature shared by all rows, where nulls take their column's type. False if rows differ.
 bool ArrowStep::FindCommon(Signature* signature) const {
   for (const Column* argument : columns_) {
     const Column& column = *argument;
@@ -194,13 +193,13 @@ void ArrowStep::EvaluateGroups() {
   for (const auto& [group_signature, rows] : groups) EvaluateRows(FormOf(group_signature), rows);
 }
 
-// Kernels fail for a batch as a whole: halves are tried until the rows at fault are found.
+// A kernel fails for a whole batch: halves are tried until the failing rows are found.
 void ArrowStep::EvaluateRows(const Form& form, Rows rows) {
   if (!form.status.ok()) return FailAll(rows, form.status);
   const arrow::Status status = TryRows(form, rows);
   if (status.ok()) return;
   if (rows.size() == 1) {
-    // A null that was taken to be of its column's type is judged by itself.
+    // A null that took its column's type is evaluated with its own signature.
     const Signature own = SignatureOf(rows.front());
     return own == form.signature ? FailAll(rows, status) : EvaluateRows(FormOf(own), rows);
   }
@@ -286,7 +285,7 @@ void ArrowStep::Fill(Frame& frame) {
   rows_ = frame.batch.rows;
   for (const StepPtr& arg : args_) columns_.push_back(&arg->Run(frame));
   Signature signature;
-  // Nulls beside a type that does not fit must not share its error.
+  // Nulls must not get the error of a type that does not fit.
   if (FindCommon(&signature) && FormOf(signature).status.ok()) {
     EvaluateRows(FormOf(signature), Rows(all_rows_).first(rows_));
   } else {

@@ -100,7 +100,7 @@ class Compiler {
     return cp::call("cast", {std::move(bound)}, std::move(options)).Bind(*schema_);
   }
 
-  // The type of compile.h that holds all values of `type`; null: it stays what it is.
+  // The type of compile.h that holds all values of `type`; null: it stays.
   static Type Widened(const arrow::DataType& type) {
     if (arrow::is_integer(type.id())) return arrow::int64();
     if (arrow::is_floating(type.id())) return arrow::float64();
@@ -125,7 +125,7 @@ class Compiler {
     if (value.type()->Equals(*type)) return value;
     return cp::call("cast", {value}, cp::CastOptions::Safe(type)).Bind(*schema_);
   }
-  // To int64, double, bool or string; times come as texts for a string, numbers as doubles for a
+  // To int64, double, bool or string; times arrive as text for a string, numbers as doubles for a
   // double.
   arrow::Result<Value> Cast(const Value& value, const std::string& type) {
     if (ClassOf(value) == Class::kOther) {
@@ -182,7 +182,7 @@ class Compiler {
     return value;
   }
 
-  // An Arrow function as it is. Nulls without a type become the first type that it takes.
+  // An Arrow function called directly. Untyped nulls get the first type that it accepts.
   arrow::Result<Value> Direct(const std::string& name, Values args) {
     arrow::Result<Value> result = Apply(name, args);
     const bool any_null = std::any_of(args.begin(), args.end(), IsNull);

@@ -30,7 +30,7 @@ class Builder {
   }
 
  private:
-  // Null: the call is Arrow's.
+  // Null: Arrow computes the call.
   StepPtr BuildOurs(const Node& node) const {
     const std::string& name = node.function;
     if (IsAnyOf(name, {"+", "-", "*", "/", "%"})) return MakeArithmeticStep(node, Args(node));
@@ -69,7 +69,7 @@ class Builder {
     return MakeArrowStep(call, std::move(leaves));
   }
 
-  // Replaces what Arrow does not compute by fields, numbered as the steps that compute them.
+  // Replaces what Arrow does not compute with fields, numbered like the steps that compute them.
   void MakeLeaves(Node* call, Steps* leaves) const {
     const std::string* type = CastTypeOf(*call);
     const bool to_text = call->function == "concat" || (type != nullptr && *type == "string");

@@ -203,7 +203,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"cast(yes as decimal(2))", "!wrong_type"}, Case{"cast(null as int64)", "null"},
         Case{"cast(huge as int64)", "!number_overflow"}));
 
-// Of records with the numbers 1.1, 3, 2.52, 6 and 0.1 in digits, and with binary doubles of them.
+// Records with the numbers 1.1, 3, 2.52, 6 and 0.1 in digits, and as binary doubles.
 Row Digits() {
   return {{"p", Cell::SmallDecimal(11, 1)},    {"q", Cell::Int(3)},
           {"r", Cell::SmallDecimal(252, 2)},   {"six", Cell::Int(6)},

@@ -17,7 +17,7 @@ bool IsAnyOf(std::string_view name, std::initializer_list<std::string_view> name
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-// How argument `index` of a call is taken whose own value is taken as `own`.
+// How numbers in argument `index` of a call are read, if the call's own value is read as `own`.
 Numbers NumbersOfArgument(const Node& call, size_t index, Numbers own) {
   if (IsAnyOf(call.function, {"=", "!=", "<", "<=", ">", ">=", "in"})) return Numbers::kWritten;
   if (call.function == "if" && index == 0) return Numbers::kNearest;
@@ -32,8 +32,8 @@ Numbers NumbersOfArgument(const Node& call, size_t index, Numbers own) {
   return of_numbers ? own : Numbers::kNearest;
 }
 
-// Says how each node is taken, and gives each field its index. Errors: kInvalidArgument, a literal
-// of more digits than a sum of decimals can take.
+// Decides how each node's numbers are read, and gives each field its index. Errors:
+// kInvalidArgument, a literal with more digits than a sum of decimals can take.
 Status ResolveNumbers(Node* node, Numbers numbers, std::vector<FieldUse>* fields) {
   node->numbers = numbers;
   const auto* fraction = std::get_if<expression::Fraction>(&node->literal);
@@ -76,7 +76,7 @@ Result<std::shared_ptr<const Expression>> Expression::Parse(std::string_view tex
   MURMUR_TRY(ResolveNumbers(&parsed->impl_->root, numbers, &parsed->impl_->fields));
   FindZones(parsed->impl_->root, &parsed->impl_->zones);
   parsed->impl_->canonical = expression::ToText(parsed->impl_->root);
-  // It is stored, and must be readable again: parentheses that it needs count as depth too.
+  // It is stored and must parse again: the parentheses that it needs count as depth too.
   MURMUR_TRY(expression::ParseNode(parsed->impl_->canonical));
   return std::shared_ptr<const Expression>(parsed);
 }

@@ -2,12 +2,12 @@
 //
 //   country = 'US' and (amount * 2 >= 10 or page in ('/a', '/b')) and lower(user.name) is not null
 //
-// A tree of steps, each of which fills a column of the batch: arithmetic, comparisons, logic and
-// times are ours; text and rare functions are Arrow's. A bare field is a column as it is and never
-// comes here.
+// A tree of steps, each of which fills a column of the batch. Arithmetic, comparisons, logic and
+// times are implemented here; text and rare functions use Arrow. A bare field is used as a column
+// directly and never gets here.
 //
-// A row's result depends on that row's own values only, never on its neighbours: a JSON field that
-// is an integer here and a float there gives the same results in any batch.
+// A row's result depends only on that row's values, never on its neighbours: a JSON field that is
+// an integer in one record and a float in another gives the same results in any batch.
 #pragma once
 
 #include <cstdint>
@@ -22,14 +22,13 @@
 
 namespace murmur {
 
-// How numbers that are written in digits (JSON, text, a literal) are taken; docs/definition.md,
-// "Numbers with a fraction".
+// How numbers written in digits (JSON, text, a literal) are read; docs/definition.md, "Numbers with
+// a fraction".
 enum class Numbers : uint8_t {
-  kNearest,  // as the nearest double
-  kWritten,  // as the decimal that is written; what 38 digits can't hold is a double. In
-             // comparisons
-  // As kWritten, a binary double as its shortest text; what 38 digits can't hold is an error. In
-  // sums of decimals.
+  kNearest,  // the nearest double
+  kWritten,  // the decimal as written; a double, if 38 digits can't hold it. In comparisons
+  // As kWritten, but a binary double is its shortest text, and a number that 38 digits can't hold
+  // is an error. In sums of decimals.
   kDecimal,
 };
 
@@ -43,10 +42,10 @@ struct FieldUse {
 // A time zone that an expression names.
 struct ZoneUse {
   std::string name;
-  size_t column = 1;  // where the name stands in the text, from 1, in bytes
+  size_t column = 1;  // position of the name in the text, from 1, in bytes
 };
 
-// A parsed expression. Immutable; share freely between threads.
+// A parsed expression. Immutable; any threads may share it.
 class Expression {
  public:
   // Errors: kInvalidArgument with "column N: …": what was found, what was expected, did-you-mean
@@ -58,13 +57,13 @@ class Expression {
 
   // The fields it reads, in order of first use, no duplicates.
   const std::vector<FieldUse>& fields() const noexcept;
-  // The time zones it names, in order, duplicates too. Whether there are such is not looked at.
+  // The time zones that it names, in order, with duplicates. They may not exist.
   const std::vector<ZoneUse>& zones() const noexcept;
   // Non-null if the whole expression is one field.
   const FieldPath* as_field() const noexcept;
-  // The text in canonical form: equal expressions, equal text.
+  // The text in canonical form: equal expressions have equal text.
   const std::string& canonical() const noexcept;
-  // How its value is taken.
+  // How its numbers are read.
   Numbers numbers() const noexcept;
 
  private:
@@ -74,7 +73,7 @@ class Expression {
   std::unique_ptr<Impl> impl_;
 };
 
-// Reads one field path, "a.b[0]"; back-quotes or double quotes hold odd names. Errors:
+// Reads one field path, "a.b[0]"; back-quotes or double quotes hold unusual names. Errors:
 // kInvalidArgument.
 Result<FieldPath> ParseFieldPath(std::string_view text);
 
@@ -94,7 +93,7 @@ class Evaluator {
   ~Evaluator();
 
   // Fills *out (plain cells, kinds set) for rows [0, batch.rows). Strings in *out live until the
-  // next Evaluate. A row that fails is null in *out and has an entry in *errors, by row ascending.
+  // next Evaluate. A row that fails is null in *out and has an entry in *errors, ascending by row.
   void Evaluate(RecordBatch& batch, Column* out, std::vector<EvaluationError>* errors);
 
  private:

@@ -65,7 +65,7 @@ constexpr auto kFunctions = std::to_array<Function>({
     {"cast", "aS", Shape::kOurs, "", "cast(value as type)"},
 });
 
-// "random" has no answer that could be repeated; "cast" by Arrow's name is ours.
+// "random" has no repeatable result; "cast" by Arrow's name is this project's.
 bool Refused(std::string_view name) { return name == "random"; }
 
 std::vector<std::string> Names() {
@@ -80,7 +80,7 @@ std::vector<std::string> Names() {
   return names;
 }
 
-// A Function made from what Arrow says of its own, kept for ever.
+// A Function made from Arrow's description, kept for ever.
 Result<const Function*> FindArrowFunction(const std::string& name) {
   struct Entry {
     Function function;

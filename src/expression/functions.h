@@ -1,5 +1,5 @@
-// The functions that an expression may call: ours by friendly names, and every Arrow scalar
-// function by its own.
+// The functions that an expression may call: this project's by friendly names, and every Arrow
+// scalar function by its own name.
 #pragma once
 
 #include <cstddef>
@@ -18,7 +18,7 @@ enum class Shape : unsigned char {
   kReplace,    // arrow_name with ReplaceSubstringOptions
   kMatch,      // arrow_name with MatchSubstringOptions
   kConcat,
-  kOurs,  // it does not: a step of ours computes it (step.h), or it is a cast
+  kOurs,  // it does not: a step (step.h) or a cast computes it
 };
 
 struct Function {
@@ -32,17 +32,17 @@ struct Function {
   std::string_view usage;
 };
 
-// Ours.
+// The functions of this project.
 std::span<const Function> Functions();
 
-// To be called before any Arrow function is used; cheap when it was. False: it can't be done.
+// Call it before any Arrow function is used; later calls are cheap. False: it failed.
 bool RegisterArrowFunctions();
 
-// What a call of `name` (case ignored) is. Functions that Arrow alone knows are given "a" letters
-// by their arity. Lives for ever. Errors: kInvalidArgument, with did-you-mean.
+// The function that a call of `name` (case ignored) means. For functions that only Arrow knows, the
+// arguments are "a" letters by arity. Lives for ever. Errors: kInvalidArgument, with did-you-mean.
 Result<const Function*> FindFunction(std::string_view name);
 
-// The letter of argument `index`, 0 if there is no such argument.
+// The letter of argument `index`; 0 if there is no such argument.
 char ArgumentLetter(const Function& function, size_t index);
 size_t FewestArguments(const Function& function);
 

@@ -30,7 +30,7 @@ size_t NumberEnd(std::string_view text, size_t at) {
   return at;
 }
 
-// Reads 'it''s', from the quote at *at to behind the closing one.
+// Reads 'it''s', from the quote at *at until after the closing one.
 bool ReadQuoted(std::string_view text, size_t* at, std::string* out) {
   const char quote = text[*at];
   for (size_t i = *at + 1; i < text.size(); ++i) {

@@ -13,7 +13,7 @@ namespace {
 bool IsText(const Cell& cell) { return cell.kind == Kind::kString; }
 bool IsTime(const Cell& cell) { return cell.kind == Kind::kTime; }
 
-// Whether values of two kinds can stand beside each other, as texts and times do, and numbers.
+// Whether values of two kinds can be compared: texts with times, and numbers with each other.
 bool Mix(const Cell& a, const Cell& b) {
   if (a.kind == Kind::kJson || b.kind == Kind::kJson) return false;
   if (IsNumber(a.kind) || IsNumber(b.kind)) return IsNumber(a.kind) && IsNumber(b.kind);
@@ -23,7 +23,7 @@ bool Mix(const Cell& a, const Cell& b) {
 
 std::string NoTime(std::string_view text) { return fmt::format("'{}' is no time", text); }
 
-// Texts beside a time are times. False: *cell is none.
+// Reads a text compared with a time. False: *cell is not a time.
 bool ReadTime(TimeParser* parser, Cell* cell) {
   int64_t micros;
   if (!IsText(*cell)) return true;
@@ -57,7 +57,7 @@ class Comparer {
     *order = (a.i > b.i) - (a.i < b.i);
     return Outcome::kOrdered;
   }
-  // Of the last kNoTime.
+  // The text of the last kNoTime.
   std::string_view wrong_text() const { return wrong_text_; }
 
  private:
@@ -194,7 +194,7 @@ class InStep final : public ComparingStep {
   bool all_integers_ = false;
 };
 
-// and, or: of null and the value that decides, that value; else null.
+// and, or: for null and the deciding value, that value; else null.
 class AndOrStep final : public ColumnStep {
  public:
   AndOrStep(const Node& node, Steps args)
@@ -294,7 +294,7 @@ class ChoiceStep final : public ColumnStep {
     Put(row, found == values_.end() ? Cell() : *found);
   }
 
-  // The row's values from column `first` on, brought to one kind. False: they have none.
+  // The row's values from column `first` on, converted to one kind. False: there is none.
   bool Unify(uint32_t row, const std::vector<const Column*>& columns, size_t first) {
     values_.clear();
     const Cell* typed = nullptr;

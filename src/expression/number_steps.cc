@@ -1,5 +1,5 @@
-// Numbers. Integers are checked, decimals exact, doubles IEEE 754's; which of them a number is
-// depends on how its field or literal is taken (Numbers), never on other rows.
+// Numbers. Integers are checked, decimals exact, doubles IEEE 754. The kind of a number depends on
+// how its field or literal is read (Numbers), never on other rows.
 #include <fmt/format.h>
 
 #include <cmath>
@@ -16,14 +16,14 @@ std::string Takes(std::string_view function, const Cell& found) {
   return fmt::format("'{}' takes a number, found {}", function, KindName(found.kind));
 }
 
-// The operands of each row, nulls and what is no number dealt with.
+// The operands of each row; handles nulls and values that are not numbers.
 class NumberStep : public ColumnStep {
  public:
   NumberStep(const Node& node, Steps args)
       : function_(node.function), numbers_(node.numbers), args_(std::move(args)) {}
 
  protected:
-  // False: a value is null or no number, and the row has its result.
+  // False: a value is null or not a number, and the row already has its result.
   bool TakesNumbers(uint32_t row, const Cell& a, const Cell& b) {
     for (const Cell* cell : {&a, &b}) {
       if (cell->is_null() || IsNumber(cell->kind)) continue;
@@ -183,7 +183,7 @@ class UnaryNumberStep final : public NumberStep {
       case Operation::kCeil: return Put(row, Cell::Double(std::ceil(v)));
       case Operation::kRound: break;
     }
-    // What no decimal can hold has no digits there to round, or is infinite.
+    // A number that no decimal holds has no digits there to round, or is infinite.
     Decimal shortest;
     if (!ShortestDecimal(v, &shortest)) return Put(row, RoundFar(v));
     Decimal rounded;

@@ -1,8 +1,8 @@
 // One operation of an expression over the rows of a batch. Steps form the tree that an Evaluator
 // runs from its leaves to its root.
 //
-// A step looks at one row at a time, by the kinds that the row's values have; loops for the one
-// kind that a column has in nearly every batch are only faster.
+// A step treats each row alone, by the kinds of the row's values. Nearly every batch has one kind
+// per column; loops for that kind only make it faster.
 #pragma once
 
 #include <memory>
@@ -18,10 +18,10 @@
 
 namespace murmur::expression {
 
-// The rows of one batch for which the expression has failed. The first failure of a row stands.
+// The rows of one batch for which the expression has failed. A row keeps its first failure.
 class Failures {
  public:
-  // `expression` is what the details begin with.
+  // The details begin with `expression`.
   explicit Failures(std::string expression) : expression_(std::move(expression)) {}
 
   void Start(uint32_t rows, std::vector<EvaluationError>* errors) {
@@ -87,38 +87,38 @@ class ColumnStep : public Step {
   Column out_;
 
  private:
-  std::vector<Int128> wide_;  // decimals beyond 64 bits; made when the first one shows
+  std::vector<Int128> wide_;  // decimals beyond 64 bits; made when first needed
   Frame* frame_ = nullptr;
 };
 
 inline bool IsNumber(Kind kind) { return (KindBit(kind) & kNumberKinds) != 0; }
 
-// As the fold's comparisons order them: decimals and integers exactly, with a double as doubles.
-// REQUIRES: both are numbers, and none is NaN
+// The order of the fold's comparisons: decimals and integers exactly; with a double, as doubles.
+// REQUIRES: both are numbers, and neither is NaN
 int CompareNumbers(const Cell& a, const Cell& b);
 
-// Each takes a call of its functions; `args` are the steps of its arguments, null for literals that
-// are part of the function: a type, a count of digits.
+// Each makes the step of a call; `args` are the steps of its arguments, null for literals that
+// belong to the function: a type, a number of digits.
 StepPtr MakeFieldStep(size_t column, Numbers numbers);
 StepPtr MakeLiteralStep(const Literal& literal, Numbers numbers);
 StepPtr MakeArithmeticStep(const Node& node, Steps args);      // + - * / %
 StepPtr MakeUnaryNumberStep(const Node& node, Steps args);     // neg abs sign floor ceil round
 StepPtr MakeDoubleFunctionStep(const Node& node, Steps args);  // sqrt exp ln log10 log2 power
 StepPtr MakeDecimalCastStep(const Node& node, Steps args);     // cast(x as decimal(n))
-StepPtr MakeToDoubleStep(Steps args);                   // numbers as doubles, all else as it is
+StepPtr MakeToDoubleStep(Steps args);                   // numbers as doubles, others unchanged
 StepPtr MakeCompareStep(const Node& node, Steps args);  // = != < <= > >=
 StepPtr MakeInStep(const Node& node, Steps args);
 StepPtr MakeLogicStep(const Node& node, Steps args);   // and or not "is null"
 StepPtr MakeChoiceStep(const Node& node, Steps args);  // if coalesce
-StepPtr MakeToTimeStep(Steps args);                    // text as time, all else as it is
-StepPtr MakeToTimeTextStep(Steps args);                // times as text, all else as it is
+StepPtr MakeToTimeStep(Steps args);                    // text as time, others unchanged
+StepPtr MakeToTimeTextStep(Steps args);                // times as text, others unchanged
 bool IsTimePart(std::string_view function);
-// The zone that a call of one names; null: none.
+// The zone that a call names, if its function has one; null: none.
 const std::string* ZoneOf(const Node& call);
-// year, month, …, date, of the clocks in `zone`; null: in UTC.
+// year, month, …, date, as the clocks in `zone` show them; null: in UTC.
 StepPtr MakeTimePartStep(const Node& node, Steps args, std::shared_ptr<const Zone> zone);
 
-// What Arrow computes: a function of ours with Arrow's name, or one of Arrow's own.
+// A step that Arrow computes: a function of this project with Arrow's name, or one of Arrow's own.
 StepPtr MakeArrowStep(const Node& node, Steps args);
 
 }  // namespace murmur::expression

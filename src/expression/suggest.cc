@@ -33,8 +33,8 @@ size_t Distance(std::string_view a, std::string_view b) {
   return last[b.size()];
 }
 
-// Of two names that may be meant to be one: one edit for each four characters of the shorter, and
-// for what is left of them. A name of one character is none of another one.
+// The most edits between two names that may mean the same: one for each four characters of the
+// shorter, rounded up. A one-character name never matches another.
 size_t EditsMax(std::string_view a, std::string_view b) {
   constexpr size_t kCharactersAnEdit = 4;
   const size_t size = std::min(a.size(), b.size());

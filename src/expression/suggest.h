@@ -7,8 +7,8 @@
 
 namespace murmur {
 
-// The candidate that is fewest edits (insert, delete, replace, swap of neighbours) from `name`,
-// case ignored; empty if none is near enough to be what was meant.
+// The candidate with the fewest edits (insert, delete, replace, swap of neighbours) from `name`,
+// case ignored; empty if none is near enough.
 std::string Suggest(std::string_view name, const std::vector<std::string>& candidates);
 
 // "; did you mean 'x'?", or empty.

@@ -103,7 +103,7 @@ std::string CallText(const Node& node) {
   return node.function + ListText(node.args, 0);
 }
 
-// The double's shortest text where it is the number that was written, else all of its digits.
+// The double's shortest text if it equals the number as written, else all digits.
 std::string FractionText(const Fraction& fraction) {
   char buffer[32];
   char* const end = std::to_chars(buffer, buffer + sizeof buffer, fraction.nearest).ptr;

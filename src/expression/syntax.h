@@ -19,10 +19,10 @@ inline constexpr size_t kExpressionBytesMax = 64 << 10;  // the longest expressi
 inline constexpr uint32_t kExpressionDepthMax = 100;  // the deepest nesting of calls and brackets
 inline constexpr int kDecimalDigits = 37;             // of decimals inside an expression
 
-// A number with a fraction or an exponent, as it was written.
+// A number with a fraction or an exponent, as written.
 struct Fraction {
   double nearest = 0;
-  std::optional<Decimal> decimal;  // the digits that are written, where 38 hold them
+  std::optional<Decimal> decimal;  // the digits as written, if 38 can hold them
   bool operator==(const Fraction& other) const {
     return nearest == other.nearest && decimal.has_value() == other.decimal.has_value() &&
            (!decimal || CompareDecimals(*decimal, *other.decimal) == 0);
@@ -34,17 +34,18 @@ enum class NodeType : uint8_t { kLiteral, kField, kCall };
 
 // Operators are calls too: "or" and "and" with two or more arguments, "not", "=", "!=", "<", "<=",
 // ">", ">=", "in" (the value, then the list), "is null", "+", "-", "*", "/", "%", "neg". The type
-// of a "cast" is its second argument, a string. Functions have their name as functions.h knows it.
+// of a "cast" is its second argument, a string. Functions have the name that functions.h gives
+// them.
 struct Node {
   NodeType type = NodeType::kLiteral;
   Literal literal;                      // kLiteral
   FieldPath path;                       // kField
   size_t field = 0;                     // kField: its index in Expression::fields()
-  Numbers numbers = Numbers::kNearest;  // how this node's value is taken
+  Numbers numbers = Numbers::kNearest;  // how this node's number is read
   std::string function;                 // kCall
   std::vector<Node> args;               // kCall
   size_t column = 1;                    // where it begins in the text, from 1, in bytes
-  uint32_t depth = 1;                   // of the tree below and with it
+  uint32_t depth = 1;                   // of the tree that begins here
 };
 
 // Errors: kInvalidArgument, "column N: …". Field indices are not set.
@@ -54,10 +55,10 @@ std::string ToText(const Node& node);
 std::string ToText(const FieldPath& path);
 std::string ToText(const Literal& literal);
 
-// Whether the word (in lower case) has a meaning of its own and needs quotes as a field name.
+// Whether the word (in lower case) is a keyword, and needs quotes as a field name.
 bool IsKeyword(std::string_view word);
 
-// The error of a fault at `column`.
+// The error for a mistake at `column`.
 Status ErrorAt(size_t column, std::string_view what);
 
 }  // namespace murmur::expression

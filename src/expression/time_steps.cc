@@ -12,7 +12,7 @@
 namespace murmur::expression {
 namespace {
 
-// A text that is a time as that time, also where a null or a time stands already.
+// Turns a text that is a time into that time; nulls and times stay.
 class ToTimeStep final : public ColumnStep {
  public:
   explicit ToTimeStep(Steps args) : args_(std::move(args)) {}
@@ -102,7 +102,7 @@ class LocalClock {
   Zone::Period period_;
 };
 
-// A part of an infinite time is an error, but for `date`, which is that time.
+// A part of an infinite time is an error, except `date`, which gives that time.
 class TimePartStep final : public ColumnStep {
  public:
   TimePartStep(const Part& part, Steps args, std::shared_ptr<const Zone> zone)

@@ -50,7 +50,7 @@ std::string TextOf(const RecordBatch& batch, uint32_t row) {
 // The last name of a path.
 std::string_view LeafOf(std::string_view path) { return path.substr(path.rfind('.') + 1); }
 
-// The name that was meant: the same in another place, else the nearest.
+// The name that may have been meant: the same under another path, else the nearest.
 std::string Nearest(const std::string& name, const std::vector<std::string>& candidates) {
   std::vector<std::string> others;
   for (const std::string& candidate : candidates) {
@@ -80,7 +80,7 @@ AbsentFields::AbsentFields(const Pipeline& pipeline) {
 void AbsentFields::Note(const RecordBatch& batch, SplitProgress* progress) {
   if (batch.rows == 0 || (progress->absent && progress->absent->empty())) return;
   if (!progress->absent) {
-    // A delete has no values: it tells nothing.
+    // A delete has no values and tells nothing.
     if (!batch.changes.empty() &&
         std::all_of(batch.changes.begin(), batch.changes.begin() + batch.rows,
                     [](RowChange change) { return change == RowChange::kDelete; })) {
@@ -110,7 +110,7 @@ const std::string& AbsentFields::Meant(const std::string& name) {
 bool AbsentFields::HasValue(const RecordBatch& batch, const std::string& name) const {
   for (size_t i = 0; i < names_.size(); ++i) {
     const Column& column = batch.columns[i];
-    // A column's kinds may name more than it has.
+    // A column's kinds may include kinds that do not occur.
     if (names_[i] != name || (column.kinds & ~KindBit(Kind::kNull)) == 0) continue;
     for (uint32_t row = 0; row < batch.rows; ++row) {
       const bool told = batch.changes.empty() || batch.changes[row] != RowChange::kDelete;

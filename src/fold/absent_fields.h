@@ -1,5 +1,5 @@
-// Which fields of a pipeline no record had a value for: a misspelt name counts nothing, and nobody
-// would know. Costs nothing once each field has been seen.
+// Finds the fields of a pipeline for which no record had a value. A misspelt name counts nothing,
+// and would go unnoticed otherwise. Costs nothing once each field has been seen.
 #pragma once
 
 #include <cstddef>
@@ -19,7 +19,7 @@ class AbsentFields {
  public:
   explicit AbsentFields(const Pipeline& pipeline);
 
-  // Strikes out what the batch has a value for. REQUIRES: before the fold, which drops rows.
+  // Removes the fields that the batch has a value for. REQUIRES: before the fold, which drops rows.
   void Note(const RecordBatch& batch, SplitProgress* progress);
 
  private:
@@ -28,13 +28,13 @@ class AbsentFields {
   const std::string& Meant(const std::string& name);
 
   std::vector<std::string> names_;    // of the projection's fields, in its order
-  std::vector<std::string> sampled_;  // of fields that records have
+  std::vector<std::string> sampled_;  // names of fields that records have
   size_t samples_ = 0;
   std::map<std::string, std::string> meant_;  // by name, of those sampled
 };
 
-// The fields of an expression without which it has no value: not those inside `coalesce` or before
-// `is null`, which are made for fields that may be missing.
+// The fields without which an expression has no value. Fields inside `coalesce` or before `is null`
+// are not among them: these are made for fields that may be missing.
 std::vector<std::string> FieldsNeeded(std::string_view expression);
 
 // "no record had a value for 'amuont' (looked for in 3 records); did you mean 'amount'?"

@@ -10,7 +10,7 @@ namespace {
 
 bool IsNumber(const Cell& cell) { return (KindBit(cell.kind) & kNumberKinds) != 0; }
 
-// The number that a cell is, or whose text it is.
+// Reads a cell that is a number, or the text of one.
 bool ReadNumber(const Cell& cell, Decimal* value) {
   if (cell.kind != Kind::kString) return IsNumber(cell) && ToDecimal(cell, value);
   std::string_view text = cell.text();

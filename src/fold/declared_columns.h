@@ -16,17 +16,17 @@ class DeclaredColumns {
   // `projection` outlives this.
   explicit DeclaredColumns(const Projection& projection);
 
-  // Turns the cells of declared columns into kDecimal of the declared scale, or kTime; null stays.
-  // Calls refuse(row, detail) for a value that is not of its type, whose cell becomes null. What
-  // was turned once stays what it is when it is turned again. Decimals live until the next call.
+  // Converts the cells of declared columns to kDecimal of the declared scale or to kTime; null
+  // stays. A value that is not of its type becomes null, and refuse(row, detail) is called.
+  // Converting twice changes nothing. Decimals live until the next call.
   using Refuse = std::function<void(uint32_t row, std::string detail)>;
   void Apply(RecordBatch* batch, const Refuse& refuse);
 
  private:
   struct Target {
     size_t column = 0;
-    Int128 limit = 1;                   // 10^precision: what a decimal's digits lie below
-    std::vector<Int128> decimals = {};  // kBatchRows: those of the batch
+    Int128 limit = 1;                   // 10^precision: an upper bound of a decimal's digits
+    std::vector<Int128> decimals = {};  // kBatchRows: the batch's decimals
   };
   bool Read(const FieldRequest& field, Int128 limit, Cell* cell, Int128* decimal);
 

@@ -9,7 +9,7 @@
 namespace murmur {
 namespace {
 
-constexpr int64_t kNoTime = INT64_MIN;  // of a record that may have none
+constexpr int64_t kNoTime = INT64_MIN;  // for a record that may have no time
 constexpr KindSet kTimeOnly = KindBit(Kind::kTime);
 
 std::string WhyBadTime(const Cell& cell, TimeUnit unit) {
@@ -101,13 +101,13 @@ const Column& Folder::ColumnOf(const RecordBatch& batch, const Operand& operand)
 
 std::string Folder::IdOf(const RecordBatch& batch, uint32_t row) const {
   if (!pipeline_->id()) return "";
-  // One that is computed is not at hand if another expression failed.
+  // A computed id is not available if another expression failed.
   if (pipeline_->id()->computed) return "";
   return IdText(CellAt(ColumnOf(batch, *pipeline_->id()), row));
 }
 
 void Folder::Kill(const RecordBatch& batch, uint32_t row, DeadReason reason, std::string detail) {
-  if (fates_[row] != Fate::kCount) return;  // the first reason stands
+  if (fates_[row] != Fate::kCount) return;  // the first reason is kept
   fates_[row] = Fate::kDead;
   all_count_ = false;
   ++progress_->dead[static_cast<size_t>(reason)];
@@ -120,7 +120,7 @@ void Folder::Kill(const RecordBatch& batch, uint32_t row, DeadReason reason, std
   if (batch.describe) batch.describe(batch.numbers[row], &dead_->back());
 }
 
-// `where` has its own pass, so that no other expression sees rows that it refuses.
+// `where` is evaluated first, so that other expressions do not see rows that it refuses.
 void Folder::EvaluateComputed(RecordBatch* batch, bool where) {
   for (size_t i = 0; i < evaluators_.size(); ++i) {
     const bool is_where = pipeline_->where() == Operand{.computed = true, .index = i};
@@ -149,7 +149,7 @@ void Folder::ApplyWhere(RecordBatch* batch) {
   }
 }
 
-// Fills in times_; a record without a usable time is dead, or has kNoTime.
+// Fills times_; a record without a usable time is dead, or gets kNoTime.
 void Folder::ReadTimes(const RecordBatch& batch) {
   const Column& column = batch.columns[*pipeline_->time_column()];
   bool all_good = column.kinds == kTimeOnly && column.dictionary_id == 0;
@@ -324,7 +324,7 @@ bool Folder::GroupsByDictionary(const RecordBatch& batch, size_t rollup) {
   const auto& parts = pipeline_->rollups()[rollup].parts;
   if (parts.size() != 1) return false;
   const Column& column = ColumnOf(batch, parts[0].operand);
-  // A dictionary that is large beside the batch would be filled in vain.
+  // Filling the memo for a dictionary much larger than the batch would not pay.
   if (column.dictionary_id == 0 || column.dictionary_size > 32 * kBatchRows) return false;
   DictionaryMemo& memo = memos_[rollup];
   if (memo.dictionary_id != column.dictionary_id || memo.generation != table_->generation()) {

@@ -1,5 +1,5 @@
-// The fold: batches of records → deltas per key. Pure: no I/O, no clock, no randomness; what it
-// needs of the outside (the present moment, the newest event time known) is given to it.
+// The fold: batches of records → deltas per key. Pure: no I/O, no clock, no randomness. What it
+// needs from outside (the present time, the newest known event time) is passed to it.
 //
 // Threads: one worker.
 #pragma once
@@ -25,32 +25,32 @@ class Folder {
  public:
   explicit Folder(std::shared_ptr<const Pipeline> pipeline);
 
-  // What the fold takes from the outside.
+  // What the fold is given from outside.
   struct Context {
-    // Only finds out what each record comes to, for *progress and *dead.
+    // False: only finds out what happens to each record, for *progress and *dead.
     bool counts = true;
     int64_t latest_time = INT64_MAX;   // µs; a later event time is a dead letter
     int64_t newest_known = INT64_MIN;  // µs; expires buckets
     TimeSpan times;                    // records outside are filtered, as by `where`
-    // Told of each row that counts, by its number (RecordBatch::numbers), under which keys.
+    // Called for each row that counts: its number (RecordBatch::numbers) and each of its keys.
     std::function<void(uint32_t number, std::string_view key)> on_counted = {};
   };
 
   // Folds the batch's records into the table, appends those that can't be counted to *dead, and
-  // adds to *progress what came of them (counters and newest time; not the position).
-  // The batch is used up: rows may have been moved.
+  // adds the outcome to *progress (counters and newest time; not the position). The batch is
+  // consumed: rows may have been moved.
   void Fold(const Context& context, RecordBatch* batch, SplitProgress* progress,
             std::vector<DeadLetter>* dead);
 
   GroupTable& table() noexcept { return *table_; }
   const GroupTable& table() const noexcept { return *table_; }
-  // Goes on with `table`, which is empty; returns the one that was filled.
+  // Continues with `table`, which is empty; returns the one that was filled.
   std::unique_ptr<GroupTable> ExchangeTable(std::unique_ptr<GroupTable> table) noexcept {
     return std::exchange(table_, std::move(table));
   }
 
  private:
-  // Rows that leave the batch early: refused by `where`, dead, or expired.
+  // What happens to a row. All except kCount leave the batch early.
   enum class Fate : uint8_t { kCount, kFiltered, kDead, kExpired };
 
   const Column& ColumnOf(const RecordBatch& batch, const Operand& operand) const;
@@ -75,7 +75,7 @@ class Folder {
   struct DictionaryMemo {
     struct OfBucket {
       int64_t bucket = 0;
-      uint64_t used = 0;  // when, for eviction; 0: never
+      uint64_t used = 0;  // time of last use, for eviction; 0: never
       std::vector<uint32_t> groups;
     };
     static constexpr size_t kBuckets = 4;  // event times around midnight alternate

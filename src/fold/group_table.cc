@@ -28,7 +28,7 @@ uint64_t NextGeneration() noexcept {
   return last.fetch_add(1, std::memory_order_relaxed) + 1;
 }
 
-// A line that would straddle two cache lines costs two misses.
+// An entry that straddles two cache lines costs two misses.
 size_t Stride(size_t bytes) noexcept {
   if (bytes > kCacheLine / 2 && bytes <= kCacheLine) return kCacheLine;
   return bytes;
@@ -85,7 +85,7 @@ uint32_t GroupTable::Insert(std::string_view key, uint64_t slot, uint32_t tag) {
   if (key.size() <= kInlineKey) {
     std::memcpy(header->inline_key, key.data(), kInlineKey);
   } else {
-    // The zeros behind the key let HashKey read whole words when the index grows.
+    // The zeros after the key let HashKey read whole words when the index grows.
     header->offset = static_cast<uint32_t>(long_keys_.size());
     long_keys_.append(key);
     if (key.size() < kHashedBytes) long_keys_.append(kHashedBytes - key.size(), '\0');
@@ -207,7 +207,7 @@ void GroupTable::SubtractStates(const GroupTable& other, uint32_t from, uint32_t
 namespace {
 
 struct SortKey {
-  uint64_t prefix;  // big-endian: the 8 bytes behind what all keys share
+  uint64_t prefix;  // big-endian: the 8 bytes after the prefix common to all keys
   uint32_t group;
 };
 
@@ -218,7 +218,7 @@ uint64_t PrefixAt(std::string_view key, size_t from) noexcept {
   return __builtin_bswap64(Load(bytes));
 }
 
-// Least significant byte first, over the bytes that differ at all.
+// Least significant byte first, only over the bytes that differ.
 void RadixSort(std::vector<SortKey>* keys) {
   uint64_t all_or = 0;
   uint64_t all_and = ~uint64_t{0};
@@ -279,7 +279,7 @@ void GroupTable::Clear() {
   }
   hot_.Clear(size_t{groups_} * hot_stride_);
   cold_.Clear(size_t{groups_} * cold_stride_);
-  // An index much larger than what was used would be cleared in vain at every commit.
+  // Clearing an index much larger than needed at every commit would be a waste.
   if (slots_.size() > kSlotsMin && uint64_t{groups_} * 8 < slots_.size()) {
     slots_.resize(slots_.size() / 2);
     mask_ = slots_.size() - 1;

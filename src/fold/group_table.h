@@ -1,11 +1,11 @@
 // The deltas of one worker between two commits: key bytes → record count and aggregate states.
 //
-// A group is numbered from 0 in order of arrival. What each row touches sits in one record of the
-// hot array, a cache line for small pipelines: the key (inline up to kInlineKey bytes), the record
-// count, the states of aggregates that add row by row. Aggregates that gather additions first
-// (Monoid::NewScratch) have their states in the cold array. Slots of the open-addressing index
-// hold half of the hash and the group number, so that a probe rarely leaves the index.
-//
+// Groups are numbered from 0 in order of arrival. The hot array has one entry per group, a cache
+// line for small pipelines, with all that each row touches: the key (inline up to kInlineKey
+// bytes), the record count, and the states of aggregates that add row by row. Aggregates that first
+// gather additions (Monoid::NewScratch) have their states in the cold array. A slot of the
+// open-addressing index holds half of the hash and the group number, so that a probe rarely leaves
+// the index.
 // Threads: one worker.
 #pragma once
 
@@ -34,12 +34,12 @@ class GroupTable {
   GroupTable& operator=(const GroupTable&) = delete;
 
   uint32_t size() const noexcept { return groups_; }
-  // Of everything that grows with the groups, what Sort will need included.
+  // All memory that grows with the groups, including what Sort will need.
   size_t bytes() const noexcept;
 
   // The group of `key`, made if it is new.
-  // REQUIRES: for keys of at most kInlineKey bytes, kInlineKey bytes are readable at key.data() and
-  // those behind the key are zero.
+  // REQUIRES: for keys of at most kInlineKey bytes, kInlineKey bytes are readable at key.data(),
+  // and those after the key are zero.
   uint32_t Find(std::string_view key, uint64_t hash) {
     uint64_t slot = hash & mask_;
     const auto tag = static_cast<uint32_t>(hash >> 32);
@@ -50,13 +50,14 @@ class GroupTable {
     }
   }
   void PrefetchSlot(uint64_t hash) const noexcept { __builtin_prefetch(&slots_[hash & mask_]); }
-  // Where the record of the group that `hash` probably finds lies.
+  // Prefetches the entry of the group that `hash` probably finds.
   void PrefetchRecord(uint64_t hash) const noexcept {
     const Slot found = slots_[hash & mask_];
     if (found.group_plus_1 != 0) __builtin_prefetch(Record(found.group_plus_1 - 1), 1);
   }
 
-  // What Key and EncodeValue will touch first; then, once that is there, what it points to.
+  // Prefetches what Key and EncodeValue touch first; PrefetchStates then prefetches what that
+  // points to.
   void PrefetchGroup(uint32_t group) const noexcept {
     __builtin_prefetch(Record(group));
     if (cold_stride_ != 0) __builtin_prefetch(cold_.data() + size_t{group} * cold_stride_);
@@ -87,9 +88,9 @@ class GroupTable {
   // Appends the group's value: record count, then each aggregate's bytes (state/value.h).
   void EncodeValue(uint32_t group, std::string* out);
 
-  // The value of `key`; false: there is none. REQUIRES: settled
+  // Appends the value of `key`; false: there is none. REQUIRES: settled
   bool EncodeValueOf(std::string_view key, std::string* out);
-  // Takes away what `other` holds. REQUIRES: every monoid is invertible
+  // Subtracts what `other` holds. REQUIRES: every monoid is invertible
   void Subtract(GroupTable* other);
 
   // Adds the groups of `other` whose keys lie in [from, until); `until` empty: to the end.
@@ -100,8 +101,8 @@ class GroupTable {
 
   // Forgets all groups.
   void Clear();
-  // Differs after each Clear and from every other table's: group numbers of another generation mean
-  // nothing.
+  // Differs after each Clear, and between tables. A group number is valid only within its
+  // generation.
   uint64_t generation() const noexcept { return generation_; }
 
  private:
@@ -145,7 +146,7 @@ class GroupTable {
   void SubtractStates(const GroupTable& other, uint32_t from, uint32_t group, Arena* scratch);
 
   std::vector<const Monoid*> monoids_;
-  std::vector<const char*> states_;  // of the group that EncodeValue is at
+  std::vector<const char*> states_;  // of the group that EncodeValue works on
   std::vector<Layout> layouts_;
   std::vector<std::unique_ptr<Monoid::Scratch>> scratches_;
   bool settled_ = true;  // no scratch holds additions
@@ -162,7 +163,7 @@ class GroupTable {
   Arena arena_;
 };
 
-// The hash that the table wants for a key. Not stable over releases: it never leaves the process.
+// The hash that the table needs for a key. It may differ between releases, so it is never stored.
 // REQUIRES: as GroupTable::Find, with kHashedBytes instead of kInlineKey.
 inline constexpr size_t kHashedBytes = 32;
 uint64_t HashKey(std::string_view key) noexcept;

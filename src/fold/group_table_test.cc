@@ -15,7 +15,7 @@ std::unique_ptr<Monoid> Make(const char* function) {
   return std::move(FindMonoid(function)->make({})).value();
 }
 
-// As GroupTable::Find wants it: zeros behind the key.
+// As GroupTable::Find needs it: zeros after the key.
 uint32_t Find(GroupTable* table, const std::string& key) {
   std::string padded = key;
   if (padded.size() < kHashedBytes) padded.resize(kHashedBytes, '\0');

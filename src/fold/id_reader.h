@@ -1,4 +1,4 @@
-// What names the records of a batch, by the definition's `id`.
+// The names of a batch's records, by the definition's `id`.
 // Threads: one worker.
 #pragma once
 
@@ -20,8 +20,8 @@ class IdReader {
   // REQUIRES: pipeline->id()
   explicit IdReader(std::shared_ptr<const Pipeline> pipeline);
 
-  // ids[row] names the batch's row: equal ids, equal bytes. Rows without a usable id leave the
-  // batch and become dead letters of it.
+  // Sets ids[row] to the name of the batch's row: equal ids have equal bytes. Rows without a usable
+  // id leave the batch and become its dead letters.
   void Read(RecordBatch* batch, std::vector<std::string>* ids);
 
  private:

@@ -13,7 +13,7 @@ constexpr uint32_t kShortString = 15;
 constexpr char kStringTag = '\6';  // as murmur/key.h has it
 constexpr size_t kPageBytes = 4096;
 
-// The first `size` bytes at `text`, zeros behind them. Reads 16 bytes, within one page.
+// The first `size` bytes at `text`, followed by zeros. Reads 16 bytes, within one page.
 __attribute__((no_sanitize("address"), no_sanitize("thread"))) inline __m128i LoadShort(
     const char* text, uint32_t size) {
   alignas(16) static constexpr unsigned char kMask[32] = {
@@ -46,7 +46,7 @@ void KeyBuilder::Start(uint32_t rollup, uint32_t rows) {
   }
 }
 
-// True if it could: a string without the two bytes that must be escaped, that fits in place.
+// True if it could: a string that fits in place, without the two bytes that need escaping.
 inline bool KeyBuilder::AppendShortString(uint32_t row, std::string_view text) {
   const auto size = static_cast<uint32_t>(text.size());
   const uint32_t at = lengths_[row];
@@ -58,7 +58,7 @@ inline bool KeyBuilder::AppendShortString(uint32_t row, std::string_view text) {
   char* out = rows_.data() + row * kRowStride + at;
   *out = kStringTag;
   _mm_storeu_si128(reinterpret_cast<__m128i*>(out + 1), bytes);
-  lengths_[row] = at + size + 2;  // the terminator is a zero, and there
+  lengths_[row] = at + size + 2;  // the terminator is a zero that is already there
   return true;
 }
 

@@ -31,8 +31,8 @@ class KeyBuilder {
   uint64_t hash(uint32_t row) const noexcept { return hashes_[row]; }
 
  private:
-  static constexpr uint32_t kRowBytes = 48;   // longest key that is built in place
-  static constexpr uint32_t kRowStride = 80;  // and room for a 16-byte store behind it
+  static constexpr uint32_t kRowBytes = 48;   // the longest key that is built in place
+  static constexpr uint32_t kRowStride = 80;  // plus room for a 16-byte store after it
 
   void AppendCell(uint32_t row, const Cell& cell);
   void AppendBytes(uint32_t row, std::string_view bytes);
@@ -42,7 +42,7 @@ class KeyBuilder {
   std::vector<char> rows_;
   std::vector<uint32_t> lengths_;
   std::vector<uint64_t> hashes_;
-  std::vector<std::string> long_keys_;  // of rows whose key outgrew kRowBytes
+  std::vector<std::string> long_keys_;  // of rows whose key is longer than kRowBytes
   std::string part_;
 };
 

@@ -83,8 +83,8 @@ std::optional<DeclaredType> Pipeline::DeclaredOf(const FieldPath& path) const {
   return std::nullopt;
 }
 
-// The event time is one column whoever reads it, and so is a field whose type is declared. Any
-// other is read twice where one reader wants exact decimals and another doesn't: the one may not
+// Readers share the column of the event time, and that of a field whose type is declared. Any other
+// field is read twice if one reader needs exact decimals and another doesn't: the one must not
 // change what the other sees.
 size_t Pipeline::AddField(const FieldUse& use) {
   const auto declared = DeclaredOf(use.path);

@@ -18,7 +18,7 @@
 
 namespace murmur {
 
-// A column that the fold uses: a field of the batch as it was read, or a computed one.
+// A column that the fold uses: a field of the batch, or a computed column.
 struct Operand {
   bool computed = false;
   size_t index = 0;  // in the batch's columns, or in Pipeline::computed()
@@ -60,11 +60,11 @@ class Pipeline {
   // A record without a usable time is a dead letter: the definition does not call it optional.
   bool time_required() const noexcept { return time_required_; }
   const BucketRule& buckets() const noexcept { return buckets_; }
-  // Those that its expressions and its window name; their rules are in definition().zone_rules.
+  // The zones that its expressions and its window name; their rules are in definition().zone_rules.
   const ZoneMap& zones() const noexcept { return zones_; }
-  // What names a record; empty: its object and offset.
+  // The name of a record; empty: its object and offset.
   const std::optional<Operand>& id() const noexcept { return id_; }
-  // The aggregates' monoids, in their order; what a state table is opened with.
+  // The aggregates' monoids, in order; a state table is opened with them.
   std::vector<const Monoid*> Monoids() const;
 
  private:

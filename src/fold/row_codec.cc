@@ -14,7 +14,7 @@ void AppendFixed(const Value& value, std::string* out) {
   out->append(reinterpret_cast<const char*>(&value), sizeof value);
 }
 
-// Beside the kind: the double is Cell::kRounded.
+// Added to the kind: the double is Cell::kRounded.
 constexpr uint8_t kRoundedMark = 0x80;
 
 void AppendCell(const Cell& cell, std::string* out) {

@@ -1,5 +1,5 @@
-// A row of a table source as the ledger keeps it: the cells that the pipeline reads, so that what
-// the row contributed can be folded again and taken away. docs/state_format.md describes the bytes.
+// A row of a table source as the ledger stores it: the cells that the pipeline reads, so that the
+// row's contribution can be folded again and subtracted. docs/state_format.md describes the bytes.
 // Threads: all functions may be called at once.
 #pragma once
 
@@ -15,8 +15,8 @@ namespace murmur {
 
 void AppendRow(const RecordBatch& batch, uint32_t row, std::string* out);
 
-// (*columns)[…].cells[row] := the cells that AppendRow wrote. They view `bytes`, and decimals lie
-// in `arena`. False: `bytes` is no row of so many columns.
+// Sets (*columns)[…].cells[row] to the cells that AppendRow wrote. They are views of `bytes`, and
+// decimals lie in `arena`. False: `bytes` is not a row with this number of columns.
 bool ReadRow(std::string_view bytes, uint32_t row, std::vector<Column>* columns, Arena* arena);
 
 }  // namespace murmur

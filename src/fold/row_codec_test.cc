@@ -19,7 +19,7 @@ bool Reads(const std::string& bytes) {
   return ReadRow(bytes, 0, &batch.columns, &arena);
 }
 
-// Cells that no record could have would become keys and values that nobody asked for.
+// Impossible cells would become wrong keys and values.
 TEST(RowCodecTest, CellsThatNoRecordHasAreRefused) {
   const std::string decimal(16, '\1');
   EXPECT_TRUE(Reads(std::string("\4\46", 2) + decimal)) << "38 decimals";

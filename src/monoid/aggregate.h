@@ -1,4 +1,4 @@
-// What the built-in aggregates share: the loop over a batch, and the functions that registry.cc
+// Shared by the built-in aggregates: the loop over a batch, and the functions that registry.cc
 // lists.
 #pragma once
 

@@ -1,5 +1,5 @@
 // count_by(x, limit=1000): how many records each value has, in order of the values:
-// [{"value": …, "count": …}, …]. The state keeps every value, so that rows can be taken back: a
+// [{"value": …, "count": …}, …]. The state keeps every value, so that rows can be subtracted: a
 // value whose count returns to 0 is gone. With more than `limit` values the result is an overflow,
 // {"overflow": true, "limit": 1000}.
 //

@@ -1,10 +1,10 @@
 // Dyadic: an exact binary number, integer * 2^exponent, of any size. Sums and products of doubles
-// are such numbers, so they are exact here, whatever the order.
+// are such numbers, so they are exact here, in any order.
 //
 // Bytes of a number (AppendDyadic): varint n, the size in bytes; for n > 0 the signed varint
-// position p and n bytes of a two's complement integer, lowest first: value = integer * 256^p.
-// p lies within kDyadicPositionMax of 0; the lowest byte is not 0, unless p could be no greater;
-// and the integer has no needless sign byte: one number, one encoding.
+// position p and n bytes of a two's complement integer, lowest first: value = integer * 256^p. p
+// lies within kDyadicPositionMax of 0; the lowest byte is not 0, unless p is at its maximum; and
+// the integer has no needless sign byte. So a number has one encoding.
 #pragma once
 
 #include <cstdint>

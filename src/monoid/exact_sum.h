@@ -1,9 +1,10 @@
-// ExactSum: the sum of any numbers, kept exactly, in 24 bytes that are all zero for nothing.
+// ExactSum: the exact sum of any numbers, in 24 bytes that are all zero for the empty sum.
 //
-// A 128-bit window in units of 2^-64 takes integers and most doubles. What lies outside (a tiny
+// A 128-bit window in units of 2^-64 takes integers and most doubles. Anything else (a tiny
 // fraction, a huge number, an overflow) goes to a Dyadic on the heap, made when first needed. The
-// sum is window + that, so how it is divided never shows. NaN and infinities are counted apart, and
-// so are the contributions that were doubles: a sum of integers alone is an integer.
+// sum is the total of both, so how it is divided never shows. NaN and infinities are counted
+// separately, and so are the contributions that were doubles: a sum of integers alone is an
+// integer.
 //
 // Bytes: signed varint 2 * doubles + apart; if apart is 1, three signed varints: NaNs, infinities,
 // negative infinities; then the finite sum (dyadic.h). Nothing at all for the identity.

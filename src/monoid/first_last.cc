@@ -16,7 +16,7 @@ void AppendWord(uint64_t word, std::string* out) {
   for (int shift = 56; shift >= 0; shift -= 8) out->push_back(static_cast<char>(word >> shift));
 }
 
-// The value behind its place in time; empty if the bytes are damaged.
+// The value, which follows its place in time; empty if the bytes are damaged.
 std::string_view ValueOf(std::string_view encoded) {
   std::string_view object;
   std::string_view value;

@@ -1,5 +1,5 @@
-// The hash of a value, the same on every machine and in every release: sketches keep its bits.
-// Equal values hash alike whatever their kind: 5, 5.0 and the decimal 5.00.
+// The hash of a value, the same on every machine and in every release: sketches store its bits.
+// Equal values have equal hashes whatever their kind: 5, 5.0 and the decimal 5.00.
 // Source: the structure of wyhash (Wang Yi, public domain): multiply 64 x 64, fold high on low.
 #pragma once
 

@@ -194,7 +194,7 @@ bool HyperLogLog::Combine(std::string_view encoded, int precision, Arena* arena)
 
 namespace {
 
-// Entries come nearly in order, but for those that found no free slot before the end.
+// Entries are nearly in order, except those that found no free slot before the end.
 void SortEntries(std::vector<uint32_t>* entries) {
   constexpr size_t kInsertionMax = 512;
   if (entries->size() > kInsertionMax) return std::sort(entries->begin(), entries->end());
@@ -213,7 +213,7 @@ void HyperLogLog::EncodeSparse(std::string* out) const {
   if (form_ == Form::kOne) {
     entries.assign(1, count_);
   } else {
-    // Without a branch: whether a slot is free is a coin's toss.
+    // Without a branch: a slot is free about half of the time.
     const uint32_t size = 1u << log_slots_;
     entries.resize(size);
     uint32_t used = 0;

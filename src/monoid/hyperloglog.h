@@ -48,9 +48,9 @@ class HyperLogLog {
       AddSparse(entry, precision, arena);
     }
   }
-  // Makes room for `entries` more at once.
+  // Makes room for `entries` more.
   void Reserve(uint32_t entries, int precision, Arena* arena);
-  // Where Add(entry) will look, to prefetch.
+  // The address that Add(entry) will read, to prefetch.
   const void* Probe(uint32_t entry, int precision) const noexcept;
 
   // Prefetches the first lines of what Encode will read; the hardware goes on from there.
@@ -63,7 +63,7 @@ class HyperLogLog {
     }
   }
 
-  // False, and unchanged, if `encoded` is not what Encode writes. The identity is no bytes.
+  // Returns false, unchanged, if Encode does not write `encoded`. The identity has no bytes.
   bool Combine(std::string_view encoded, int precision, Arena* arena);
   void Encode(int precision, std::string* out) const;
 
@@ -72,7 +72,7 @@ class HyperLogLog {
 
   uint8_t* registers() const noexcept { return static_cast<uint8_t*>(block_); }
   uint32_t* slots() const noexcept { return static_cast<uint32_t*>(block_); }
-  // Registers are hashes already: by their highest bits entries lie nearly in order, for Encode.
+  // Registers come from hashes: the highest bits put entries nearly in order, for Encode.
   uint32_t SlotOf(uint32_t entry, int precision) const noexcept {
     return entry >> (kRankBits + precision - log_slots_);
   }
@@ -83,14 +83,14 @@ class HyperLogLog {
   void EncodeSparse(std::string* out) const;
 
   void* block_;     // slots (0 = free) or registers, in the arena
-  uint32_t count_;  // kOne: the entry; kSparse: how many
+  uint32_t count_;  // kOne: the entry; kSparse: the number of entries
   uint8_t log_slots_;
   Form form_;
   uint16_t reserved_;
 };
 static_assert(sizeof(HyperLogLog) == 16);
 
-// The estimated number of different hashes; -1 if `encoded` is not what Encode writes.
+// The estimated number of different hashes; -1 if Encode does not write `encoded`.
 double EstimateDistinct(std::string_view encoded, int precision);
 
 }  // namespace murmur

@@ -1,5 +1,5 @@
 // avg(x), variance(x), stddev(x): from the count, the exact sum and the exact sum of squares, so
-// that order never shows and a row can be taken back. Variance and standard deviation are those of
+// that order never shows and a row can be subtracted. Variance and standard deviation are those of
 // a sample (n - 1), as SQL's var_samp and stddev_samp: null under two values. All are null if a NaN
 // or an infinity contributed. A decimal that is no integer counts as its nearest double.
 //

@@ -9,7 +9,7 @@
 
 namespace murmur {
 
-// Whether the decimal is an integer of 64 bits, and which.
+// Whether the decimal is a 64-bit integer; sets *integer.
 bool DecimalToInteger(const Cell& cell, int64_t* integer);
 
 // The shortest text that reads back as `v`: "2", "0.1", "1e+22".
@@ -17,8 +17,8 @@ std::string NumberText(double v);
 // "[0.5,2]"
 std::string ListText(const std::vector<double>& values);
 
-// NumberText, with a point or an exponent ("2.0"); null for NaN and
-// the infinities, which JSON does not have.
+// NumberText, with a point or an exponent ("2.0"); null for NaN and the infinities, which JSON does
+// not have.
 void AppendJsonDouble(double v, std::string* json);
 
 // A string literal of JSON. Bytes that are not UTF-8 become U+FFFD.

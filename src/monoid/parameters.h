@@ -1,5 +1,5 @@
-// Reading the parameters of an aggregate call. Errors: kInvalidArgument, naming the parameter, what
-// it was and what it may be.
+// Reads the parameters of an aggregate call. Errors: kInvalidArgument, naming the parameter, its
+// value and the allowed values.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@ struct IntRange {
   int64_t high;
 };
 
-// The parameter's value, or `fallback` where it is absent; no fallback: it is required.
+// The parameter's value, or `fallback` if it is absent; without a fallback it is required.
 Result<int64_t> IntParameter(const MonoidParams& params, std::string_view name, IntRange range,
                              std::optional<int64_t> fallback);
 // A number strictly between low and high.

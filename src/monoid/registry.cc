@@ -51,7 +51,7 @@ class Registry {
     return Status();
   }
 
-  // `make` behind a check that every parameter is one of the function's.
+  // `make`, after a check that every parameter is one of the function's.
   static std::function<Result<std::unique_ptr<Monoid>>(const MonoidParams&)> Checked(
       const MonoidFunction& function) {
     return [known = function.parameters, usage = function.usage,

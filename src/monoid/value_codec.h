@@ -1,6 +1,6 @@
-// The bytes of a value inside a state: the same as of a key part (murmur/key.h), so equal values
-// have equal bytes whatever their kind, and memcmp orders them: bool, number, time, string. Values
-// end by themselves, so lists of them need no lengths. Null and objects are never stored.
+// The bytes of a value inside a state, in the format of a key part (murmur/key.h). Equal values
+// have equal bytes whatever their kind, and memcmp orders them: bool, number, time, string. Each
+// value marks its own end, so lists need no lengths. Null and objects are never stored.
 #pragma once
 
 #include <string>
@@ -12,11 +12,11 @@ namespace murmur {
 
 inline void AppendValue(const Cell& cell, std::string* out) { AppendKeyPart(cell, out); }
 
-// Takes one value off the front of *in; false if there is none, or not as AppendValue writes it.
+// Takes one value off the front of *in; false if there is none, or AppendValue does not write it.
 bool ReadValue(std::string_view* in, std::string_view* value);
 
-// Below, at or above 0 as a < b, a == b, a > b. Differs from memcmp only for decimals that share
-// their nearest double: memcmp orders their text, this their value.
+// Below, at or above 0 as a < b, a == b, a > b. Differs from memcmp only for decimals with the same
+// nearest double: memcmp orders their text, this their value.
 // REQUIRES: both as ReadValue returns them
 int CompareValues(std::string_view a, std::string_view b);
 

@@ -1,5 +1,5 @@
 // The state of min, max, first and last: one byte string, the least or the greatest of those seen.
-// Bytes: that string, as it is.
+// Bytes: that string itself.
 #pragma once
 
 #include <cstring>

@@ -18,7 +18,7 @@ struct ValueHash {
 
 using ValueCounts = std::unordered_map<std::string, int64_t, ValueHash, std::equal_to<>>;
 
-// What one entry of such a table takes of the heap, about.
+// About how much heap one entry of such a table takes.
 inline size_t ValueEntryBytes(std::string_view value) {
   constexpr size_t kNodeBytes = 80;
   return kNodeBytes + (value.size() < 16 ? 0 : value.size() + 17);

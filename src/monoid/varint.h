@@ -1,6 +1,5 @@
-// Variable-length integers of the aggregates' byte formats: seven bits a byte, lowest first, the
-// high bit says that more follow. Only the shortest form is accepted, so that a number has one
-// encoding.
+// Variable-length integers in the aggregates' byte formats: seven bits a byte, lowest first; the
+// high bit says that more follow. Only the shortest form is accepted, so a number has one encoding.
 #pragma once
 
 #include <cstdint>
@@ -51,7 +50,7 @@ inline bool ReadSized(std::string_view* in, std::string_view* bytes) {
   return true;
 }
 
-// Counts wrap instead of overflowing: a difference of counts is right whatever came between.
+// Counts wrap instead of overflowing: a difference of counts is right whatever happened between.
 inline int64_t WrappingAdd(int64_t a, int64_t b) noexcept {
   return static_cast<int64_t>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
 }

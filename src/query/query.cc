@@ -41,7 +41,8 @@ bool IsJsonNumber(const std::string& text) {
   return nlohmann::json::accept(text);
 }
 
-// What a value as written may mean: 5 is the number, or the string. Text lives in `value`.
+// The possible meanings of a value as written: 5 is the number, or the string. Text lives in
+// `value`.
 Result<std::vector<std::string>> EncodedMeanings(const std::string& value) {
   std::vector<std::string> meanings;
   const auto add = [&meanings](const Cell& cell) { AppendKeyPart(cell, &meanings.emplace_back()); };
@@ -57,13 +58,13 @@ Result<std::vector<std::string>> EncodedMeanings(const std::string& value) {
   if (value == "null") add(Cell::Null());
   if (value == "true" || value == "false") add(Cell::Bool(value == "true"));
   if (IsJsonNumber(value)) {
-    // Exactly that. A key is the same whatever kind of number has the value.
+    // The exact number. A key is the same for every kind of number with that value.
     Int128 unscaled = 0;
     int scale = 0;
     if (ParseDecimal(value, &unscaled, &scale)) {
       add(Cell::Decimal(&unscaled, static_cast<uint8_t>(scale)));
     }
-    // A fraction is the nearest double where records have doubles.
+    // A fraction may also be the nearest double, if records have doubles.
     const double nearest = std::strtod(value.c_str(), nullptr);
     const bool is_fraction = value.find_first_of(".eE") != value.npos;
     if (is_fraction && std::isfinite(nearest)) add(Cell::Double(nearest));
@@ -97,7 +98,7 @@ Result<size_t> FindRollup(const Pipeline& pipeline, const QueryRequest& request,
                                             " (join values by commas, quote a value that has one)");
 }
 
-// The key prefixes, buckets left out, that `text` may mean.
+// The key prefixes, without buckets, that `text` may mean.
 Result<std::vector<std::string>> Prefixes(const Pipeline& pipeline, const QueryRequest& request,
                                           const std::string& text) {
   std::vector<std::string> values = text.empty() ? std::vector<std::string>{} : SplitKey(text);
@@ -122,14 +123,14 @@ Result<std::vector<std::string>> Prefixes(const Pipeline& pipeline, const QueryR
 }
 
 constexpr int64_t kBucketMin = -kBucketBias;
-constexpr int64_t kBucketEnd = kBucketBias - 1;  // behind the last that an event time can have
+constexpr int64_t kBucketEnd = kBucketBias - 1;  // after the last bucket of an event time
 
 struct BucketRange {
   int64_t from = kBucketMin;
   int64_t until = kBucketEnd;  // exclusive
 };
 
-// Units of the calendar hold no certain number of hours.
+// Calendar units have no fixed number of hours.
 Status CheckLength(const BucketRule& rule, const TimeLength& length) {
   const bool whole_days = length.rest % std::chrono::days(1) == std::chrono::seconds(0);
   if (!rule.calendar() || whole_days) return {};
@@ -226,7 +227,7 @@ Status RunQuery(const Pipeline& pipeline, const StateSnapshot& snapshot,
     if (status.code() != Code::kNotFound) {
       MURMUR_TRY(status);
     } else if (missing.ok()) {
-      missing = std::move(status);  // the other keys are answered all the same
+      missing = std::move(status);  // the other keys are still answered
     }
   }
   MURMUR_TRY(out->Finish());
@@ -259,7 +260,7 @@ std::string ExactnessOf(const Pipeline& pipeline, const VersionInfo& info) {
 
 namespace {
 
-// With one decimal, rounded down: 100 is all.
+// With one decimal, rounded down: 100 means all.
 double PercentRead(const std::optional<ScanPlan>& plan,
                    const std::map<std::string, SplitProgress>& progress) {
   return plan ? std::floor(ShareRead(*plan, progress) * 1000) / 10 : 0;
@@ -292,7 +293,7 @@ Result<std::string> StatusAsJson(const VersionInfo& info, const StateTable& tabl
     const auto it = progress.find(split.id);
     done += it != progress.end() && it->second.done ? 1 : 0;
   }
-  // The splits of a scan that is complete are done, those of a live source never are.
+  // The splits of a complete scan are done; those of a live source never are.
   ordered_json live = ordered_json::object();
   for (const auto& [split, one] : progress) {
     if (!one.done) live[split] = {{"committed", one.position}};

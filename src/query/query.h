@@ -22,7 +22,7 @@ Status RunDump(const Pipeline& pipeline, const StateSnapshot& snapshot, RowWrite
 // "exact", "converging", or "approximate (visitors: relative error 1.6 %)".
 std::string ExactnessOf(const Pipeline& pipeline, const VersionInfo& info);
 
-// What a version says of itself, as one JSON object: version, status, mode, progress, records,
+// What a version stores about itself, as one JSON object: version, status, mode, progress, records,
 // dead letters by reason, newest event time.
 Result<std::string> StatusAsJson(const VersionInfo& info, const StateTable& table);
 

@@ -21,7 +21,7 @@ std::string KeyValueAsJson(const KeyValue& value) {
   return json;
 }
 
-// Are its windows of lengths that differ, or written in a zone?
+// Whether its windows differ in length, or are written in a zone.
 bool HasEnds(const BucketRule& buckets) { return buckets.calendar() || buckets.zone != nullptr; }
 
 }  // namespace

@@ -16,7 +16,7 @@ namespace {
 
 constexpr size_t kWriteBytes = 64 << 10;
 
-// What a JSON value looks like where quotes only disturb.
+// A JSON value for people: without quotes.
 std::string Unquoted(const std::string& json) {
   if (json.empty() || json[0] != '"') return json;
   const auto parsed = nlohmann::json::parse(json, nullptr, /*allow_exceptions=*/false);
@@ -130,7 +130,7 @@ class CsvWriter final : public TextWriter {
   const std::vector<std::string> header_;
 };
 
-// How many digits of a value are known, where it has a relative error; 0: all.
+// How many digits of a value are known, if it has a relative error; 0: all.
 int DigitsKnown(const Monoid& monoid) {
   const std::string bound = monoid.Approximation();
   double percent = 0;
@@ -140,7 +140,7 @@ int DigitsKnown(const Monoid& monoid) {
   return digits;
 }
 
-// Rounded to as many digits: the order of values stays.
+// Rounded to this number of digits: the order of values stays.
 std::string Rounded(double value, int digits) {
   if (value == 0) return "0";
   const double rounded = std::strtod(fmt::format("{:.{}e}", value, digits - 1).c_str(), nullptr);
@@ -167,8 +167,8 @@ void RoundNumbers(int digits, const nlohmann::ordered_json& json, std::string* t
 }
 
 // Columns as wide as their widest cell; numbers to the right. Widths come from the first
-// kMeasuredRows rows, so that a long answer is not held back. For people: a value shows the digits
-// that are known, and no more than kCellCharacters.
+// kMeasuredRows rows, so that a long answer is not held back. For people: values show only the
+// known digits, and at most kCellCharacters.
 class TableWriter final : public RowWriter {
  public:
   TableWriter(const Pipeline& pipeline, WriteText write)

@@ -21,7 +21,7 @@ namespace {
 constexpr double kDeltaShare = 0.35;  // of the memory limit
 constexpr std::chrono::milliseconds kCommitEvery{1000};
 
-// An earlier build of the same that was not finished, or that was killed before its swap.
+// An unfinished build of the same kind, or a finished one that was killed before its swap.
 Result<std::optional<uint64_t>> FindUnfinished(const StateDirectory& directory,
                                                const Definition& definition, const Build& build,
                                                std::string_view source) {
@@ -60,8 +60,8 @@ Result<OpenedVersion> CreateVersion(StateDirectory* directory,
   return created;
 }
 
-// The version to read into: the serving one, an unfinished one, or a new one. One that goes on
-// counts by its own definition, which holds the rules of time zones that it began with.
+// The version to read into: the serving one, an unfinished one, or a new one. An unfinished one
+// counts by its own definition, with the time zone rules that it began with.
 Result<OpenedVersion> OpenForBuilding(StateDirectory* directory,
                                       const std::shared_ptr<const Pipeline>& pipeline,
                                       const Build& build, std::string_view source) {
@@ -75,14 +75,14 @@ Result<OpenedVersion> OpenForBuilding(StateDirectory* directory,
   if (number) {
     MURMUR_ASSIGN(const VersionInfo info, directory->ReadInfo(*number));
     MURMUR_TRY(CheckIdentity(definition, info));
-    // One that waits for its swap may be catching up already, in the process that swaps.
+    // A version that waits for its swap may already be catching up, in the process that swaps it.
     const bool built = build.beside && info.status == VersionStatus::kComplete;
     MURMUR_ASSIGN(opened, OpenVersion(definition, *directory, *number,
                                       built ? Access::kRead : Access::kWrite));
   } else {
     MURMUR_ASSIGN(opened, CreateVersion(directory, pipeline, build, source, !current));
   }
-  // Readers may watch a first version grow.
+  // The alias names a first version at once, so that readers may watch it grow.
   if (!current && !build.beside) {
     Status undurable;
     MURMUR_TRY(directory->SetCurrent(opened.info.number, /*beside_writer=*/true, &undurable));
@@ -91,7 +91,7 @@ Result<OpenedVersion> OpenForBuilding(StateDirectory* directory,
   return opened;
 }
 
-// What the run of a table is asked for by threads that may outlive it.
+// Lets threads that may outlive the run ask for its state.
 class RunningTable {
  public:
   void Set(TableRunner* runner) {
@@ -119,7 +119,7 @@ Status RunScan(const std::shared_ptr<const Pipeline>& pipeline, const RunOptions
                       .max_ahead = definition.max_ahead,
                       .times = build.times,
                       .overlap_until = definition.overlap_until};
-  // Where none is allowed, the error tells of it.
+  // If none are allowed, the error reports the first one.
   if (options.on_note && fold.max_errors > 0) {
     fold.dead_news = std::make_shared<DeadNews>(options.on_note, definition.state_path);
   }
@@ -143,7 +143,7 @@ Status RunScan(const std::shared_ptr<const Pipeline>& pipeline, const RunOptions
   return status;
 }
 
-// What other processes ask for: the state, and in a status also what only the run knows.
+// Answers other processes: from the state; for a status, also with what only the run knows.
 Status Answer(const OwnerRequest& request, const Pipeline& pipeline, const StateTable& table,
               const RunningTable& running, const WriteText& write) {
   const auto log = running.Log();
@@ -164,7 +164,7 @@ Status ScanInto(const OpenedVersion& version, const RunOptions& options, const B
   if (summary->already_complete) {
     status = table->Undamaged();
   } else {
-    // Without the socket other processes read what is committed: the run matters more.
+    // Without the socket other processes read what is committed; the run goes on.
     const auto socket =
         OwnerSocket::Listen(directory.VersionPath(info.number),
                             [&](const OwnerRequest& request, const WriteText& write) {
@@ -179,7 +179,7 @@ Status ScanInto(const OpenedVersion& version, const RunOptions& options, const B
   return {};
 }
 
-// A new version for which there was nothing to read is of no use to anybody.
+// A new version for which there was nothing to read is useless.
 void DropIfEmpty(StateDirectory* directory, RunSummary* summary) {
   if (summary->already_complete || summary->progress.splits_total > 0 || summary->version == 0) {
     return;
@@ -188,7 +188,7 @@ void DropIfEmpty(StateDirectory* directory, RunSummary* summary) {
   if (dropped.ok()) summary->version = 0;
 }
 
-// What live has brought meanwhile is in a version before it serves, where it knows where that
+// A version includes what live has brought meanwhile before it serves, if it knows where live
 // begins.
 Result<SwapSummary> LetServe(const Definition& definition, const RunOptions& options,
                              StateDirectory* directory, RunSummary* summary) {
@@ -201,7 +201,7 @@ Result<SwapSummary> LetServe(const Definition& definition, const RunOptions& opt
       if (swap) return *std::move(swap);
       LiveOptions live;
       static_cast<RunOptions&>(live) = options;
-      live.max_errors.reset();  // of the history
+      live.max_errors.reset();  // the limit is for history
       live.until_caught_up = true;
       RunSummary caught_up;
       MURMUR_TRY(LiveOwner(&definition, directory, &live).Run(summary->version, &caught_up));

@@ -1,5 +1,5 @@
-// A read of a source that is known to see what has been seen of it already: what answers may be a
-// server that lags behind another.
+// Reads of a source that may be answered by a lagging server: makes sure that a read sees at least
+// what was already read.
 #pragma once
 
 #include <stop_token>
@@ -9,12 +9,12 @@
 
 namespace murmur {
 
-// Whether `positions` of `changes` are at those of `reached`, or behind them.
+// Whether `positions` of `changes` have reached `reached`.
 bool HasReached(const LiveSource& changes, const LiveSource::PositionMap& positions,
                 const LiveSource::PositionMap& reached);
 
-// As rows->CaptureHandoff, once that lies behind `reached`, positions of `changes`.
-// Errors: kUnavailable (for ten seconds it did not), and those of both.
+// rows->CaptureHandoff, repeated until it has reached `reached`, which are positions of `changes`.
+// Errors: kUnavailable (it lagged for ten seconds), and those of both sources.
 Result<HandoffToken> CaptureBehind(SnapshotSource* rows, LiveSource* changes,
                                    const LiveSource::PositionMap& reached, std::stop_token stop);
 

@@ -9,7 +9,7 @@
 namespace murmur {
 namespace {
 
-// The source is asked again, in case nobody wakes us.
+// The source is read again after this time even if nobody wakes the thread.
 constexpr std::chrono::milliseconds kIdleWait{500};
 
 }  // namespace

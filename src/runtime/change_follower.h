@@ -1,5 +1,5 @@
-// Which rows of a table change while something else goes on: follows the table's changes in a
-// thread of its own, and remembers the rows, not what became of them.
+// Records which rows of a table change while something else runs. Follows the table's changes in
+// its own thread, and remembers the rows, but not their content.
 #pragma once
 
 #include <condition_variable>
@@ -21,32 +21,31 @@
 
 namespace murmur {
 
-// Threads: one, beside its own.
+// Threads: one caller, besides its own thread.
 class ChangeFollower {
  public:
-  // `source` outlives it. More rows than `rows_max` are an error of Reach.
+  // `source` outlives it. Reach fails if more than `rows_max` rows change.
   ChangeFollower(LiveSource* source, Projection projection, size_t rows_max);
   ~ChangeFollower();
 
-  // Follows `splits` from these positions on, those that it names not from their begin.
+  // Follows `splits` from these positions on; splits without a position from their start.
   void Start(const std::vector<Split>& splits, const LiveSource::PositionMap& from);
 
-  // Returns when all changes up to `ends` are known. Splits that are new are followed from their
-  // begin.
+  // Returns when all changes up to `ends` are known. New splits are followed from their start.
   // Errors: kCancelled, kResourceExhausted (too many rows), and those of the source.
   Status Reach(const std::vector<Split>& splits, const LiveSource::PositionMap& ends,
                std::stop_token stop);
 
-  // What is told from here on has changed in the next span: all that lies behind the source's ends
-  // of a later moment, and perhaps some that lies before.
+  // Begins the next span. It has all changes after the source's ends at a later moment, and perhaps
+  // some from before them.
   void NextSpan();
-  // Whether the row changed in this span, counted from 1, or later.
+  // Whether the row changed in this span or a later one. Spans are counted from 1.
   bool ChangedSince(const RowHash& row, uint32_t span) const;
 
   static constexpr size_t kBytesPerRow = 64;
 
  private:
-  // Shared with the streams' callbacks, whose last call may come late.
+  // Shared with the streams' callbacks, the last of which may come late.
   struct Wakeup {
     void Notify();
     void Wait(const std::stop_token& stop);
@@ -68,7 +67,7 @@ class ChangeFollower {
   const Projection projection_;
   const size_t rows_max_;
   const std::shared_ptr<Wakeup> wakeup_ = std::make_shared<Wakeup>();
-  std::vector<Reading> readings_;  // of the thread
+  std::vector<Reading> readings_;  // used by the thread
 
   mutable std::mutex mutex_;
   std::condition_variable_any changed_;
@@ -79,7 +78,7 @@ class ChangeFollower {
   uint32_t span_ = 1;
   Status failure_;
 
-  std::jthread thread_;  // last: it ends before anything else goes
+  std::jthread thread_;  // last: it ends before the other members are destroyed
 };
 
 }  // namespace murmur

@@ -1,4 +1,4 @@
-// Which method a table's new version is begun with.
+// Chooses the method for a new version of a table.
 #pragma once
 
 #include <stop_token>
@@ -12,16 +12,16 @@ namespace murmur {
 
 struct ChosenMethod {
   TableMethod method = TableMethod::kLedger;
-  std::string why;  // not cuts, and what to do about it; empty: they are what it is
+  std::string why;  // the reason against cuts, and the remedy; empty: cuts are chosen
 };
 
-// Errors: kUnavailable (the source does not answer), kFailedPrecondition (`method: cut`, which is
-// not possible; why).
+// Errors: kUnavailable (the source does not answer), kFailedPrecondition (`method: cut` is not
+// possible; says why).
 Result<ChosenMethod> ChooseMethod(const Definition& definition, SnapshotSource* source,
                                   std::stop_token stop);
 
-// May a version that is kept by cuts go on with the definition as it is now? Errors:
-// kFailedPrecondition (no; why).
+// Checks that a version kept by cuts can go on with the present definition. Errors:
+// kFailedPrecondition (it can't; says why).
 Status CheckCut(const Definition& definition);
 
 }  // namespace murmur

@@ -8,7 +8,7 @@
 namespace murmur {
 namespace {
 
-// Keys in the ledger of the version, which has no rows.
+// Keys in the ledger of a version kept by cuts, which has no rows there.
 constexpr char kPassedKey[] = "p";
 constexpr char kRangePrefix[] = "r";
 constexpr size_t kHeldOverhead = 200;  // in a map
@@ -41,7 +41,7 @@ bool CutMap::Range::waits() const {
                      [](const Stretch& stretch) { return !stretch.seen.empty(); });
 }
 
-// All changes up to `place` have come. Does that change anything?
+// All changes up to `place` have come. Returns whether that changes anything.
 bool CutMap::Range::Forget(std::string_view place) {
   const auto is_passed = [place](const Stretch& stretch) {
     return !stretch.seen.empty() && stretch.seen <= place;
@@ -76,7 +76,7 @@ bool CutMap::Range::FromBytes(std::string_view bytes) {
   return true;
 }
 
-// --- all of them
+// --- all ranges
 
 Status CutMap::Load(const StateTable& table, const std::vector<Split>& splits,
                     const std::vector<RowRange>& ranges, const std::vector<bool>& done) {
@@ -150,7 +150,8 @@ bool CutMap::Count(const std::string& split, std::optional<std::string_view> thr
                    std::string_view seen, std::vector<Held>* missed) {
   Range& range = *by_split_.at(split);
   Reading& reading = *range.reading;
-  // What live had passed when it began was ignored: a read that has not seen it would lose it.
+  // Changes that live had passed when the read began were ignored, so a read that misses them loses
+  // them.
   if (reading.stale || seen < reading.passed) {
     MakeStale(&reading);
     return false;
@@ -188,7 +189,8 @@ void CutMap::Hold(Held change) {
   Reading& reading = *range.reading;
   reading.bytes += change.cells.size() + change.row.size() + kHeldOverhead;
   if (reading.bytes > held_bytes_max_) {
-    // One that has brought rows begins anew behind them; the next may not, unless live waits.
+    // A read that has brought rows starts again after them. The next read may bring none, unless
+    // live waits.
     ++range.overfilled;
     return MakeStale(&reading);
   }
@@ -216,7 +218,7 @@ std::vector<LedgerRow> CutMap::TakeChanges() {
   if (passed_ != stored_passed_) rows.push_back({kPassedKey, passed_});
   stored_passed_ = passed_;
   for (const Range* range : std::exchange(changed_, {})) {
-    // One that is done, and whose changes have all come, is known by its split.
+    // A range that is done, and whose changes have all come, needs no record: its split says it.
     const bool is_over = range->done() && !range->waits();
     rows.push_back(
         {RangeKey(range->split), is_over ? std::nullopt : std::make_optional(range->ToBytes())});

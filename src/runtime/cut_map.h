@@ -1,13 +1,13 @@
-// Which rows of a table a scan has counted, and as of when: what the cut method knows instead of
-// rows. A scan reads ranges of rows, each from its begin to its end, in stretches that are each as
-// of one place in the log of changes; live brings the changes in the order of the log.
+// Which rows of a table a scan has counted, and at which read point: all that the cut method knows
+// about rows. A scan reads ranges of rows, each from start to end, in cuts; all rows of a cut were
+// read at one place of the change log. Live brings the changes in the order of the log.
 //
-// A change of a row in a stretch that was read behind it is in what was read. A change of a row
-// that no read has reached will be in what comes, as a read sees no less than live has passed when
-// it begins. While a read is under way nobody knows what it has seen until it tells: changes of the
-// rows that it has not reached yet are held. Where they are too many, the read is begun anew, and
-// live is to wait until it has brought its first rows: so each read comes further.
-//
+// Three rules decide about a change. If its row is in a cut that was read after the change, the cut
+// includes it; a change after the cut's read point counts. If no read has reached its row, a later
+// read will include it, since a read sees at least what live had passed when the read began. If a
+// read is under way and has not reached the row, the change is held until the read tells its read
+// point. If too many changes are held, the read starts again and live waits for its first rows, so
+// that each read makes progress.
 // Threads: one at a time.
 #pragma once
 
@@ -30,7 +30,7 @@ namespace murmur {
 
 class CutMap {
  public:
-  // A change that waits for a read that is under way.
+  // A change that waits for a read under way.
   struct Held {
     std::string row;
     std::string place;
@@ -40,35 +40,36 @@ class CutMap {
   };
   enum class Verdict : uint8_t {
     kCounts,
-    kIgnored,  // what was read has it, or what will be read
-    kHeld,     // Hold it
+    kIgnored,  // a cut includes it, or a later read will
+    kHeld,     // call Hold
   };
 
-  // What is held for one read has at most so many bytes: with more the read is begun anew.
+  // The limit of what is held for one read; beyond it, the read starts again.
   explicit CutMap(size_t held_bytes_max) : held_bytes_max_(held_bytes_max) {}
 
-  // Takes up what was stored of a scan. Ranges don't overlap. Without any, all changes count.
-  // `done`: all of its rows are counted. Errors: kDataLoss.
+  // Loads the stored cuts of a scan. Ranges don't overlap. Without ranges, all changes count.
+  // `done`: all of the scan's rows are counted. Errors: kDataLoss.
   Status Load(const StateTable& table, const std::vector<Split>& splits,
               const std::vector<RowRange>& ranges, const std::vector<bool>& done);
 
-  // All rows are counted, and live has passed what their reads have seen.
+  // All rows are counted, and live has passed the read points of all cuts.
   bool settled() const;
-  // That of a table whose scan has come to its end. Errors: kInternal (it is not).
+  // Checks that a table whose scan is finished is settled. Errors: kInternal (it is not).
   static Status CheckSettled(const StateTable& table);
 
   // --- the scan
 
-  // A read of what is left of the range begins; what it sees is as of now, or of later.
+  // A read of the rest of the range begins; its read point is not earlier than now.
   void BeginRead(const std::string& split);
-  // False, and live is to wait: what is held for a read is near its limit, or a read that held too
-  // much was begun anew and has brought nothing yet.
+  // False: live must wait. Either what is held for a read is near its limit, or a read that held
+  // too much has started again and has brought nothing yet.
   bool HasRoom() const;
-  // How often in a row reads of the range held too much before they brought anything.
+  // The number of consecutive reads of the range that held too much before they brought rows.
   uint32_t Overfilled(const std::string& split) const { return by_split_.at(split)->overfilled; }
 
-  // The read has come to `through`, a row, or to the end of the range; what is new is as of `seen`.
-  // False: it can't be counted, read again. Else *missed has what was held and is not in it.
+  // The read has reached the row `through`, or the end of the range. The new rows were read at the
+  // place `seen`. False: they can't be counted, read again. True: *missed has the held changes that
+  // the new rows do not include.
   bool Count(const std::string& split, std::optional<std::string_view> through,
              std::string_view seen, std::vector<Held>* missed);
 
@@ -77,22 +78,22 @@ class CutMap {
   Verdict Judge(std::string_view row, std::string_view place);
   // REQUIRES: Judge says so
   void Hold(Held change);
-  // Live has come to a change there; and: all changes up to there have come.
+  // Live has reached a change at this place. PassAll: all changes up to this place have come.
   void Pass(std::string_view place);
   void PassAll(std::string_view place);
 
-  // What has to be stored since the last call, ascending by key.
+  // The cuts to be stored since the last call, ascending by key.
   std::vector<LedgerRow> TakeChanges();
 
  private:
-  // Rows behind those of the stretch before. What changed up to `seen` is in it; empty: all that
-  // live has not passed comes behind it.
+  // A cut: the rows after the cut before it. They include all changes up to `seen`; if it is empty,
+  // live has passed all that they include.
   struct Stretch {
-    std::optional<std::string> through;  // none: to the end of the range
+    std::optional<std::string> through;  // the last row; none: to the end of the range
     std::string seen;
   };
   struct Reading {
-    std::string passed;  // by live, when it began
+    std::string passed;  // the place that live had passed when the read began
     std::multimap<std::string, Held, std::less<>> held;
     size_t bytes = 0;
     bool stale = false;
@@ -103,10 +104,10 @@ class CutMap {
     std::optional<std::string> until;
     std::vector<Stretch> counted;
     std::unique_ptr<Reading> reading;  // null: none is under way
-    uint32_t overfilled = 0;           // reads in a row that held too much and brought nothing
+    uint32_t overfilled = 0;           // consecutive reads that held too much and brought no rows
 
     bool done() const { return !counted.empty() && !counted.back().through; }
-    bool waits() const;  // for changes up to where a stretch was read
+    bool waits() const;  // for changes up to the read point of a cut
     const Stretch* Find(std::string_view row) const;
     void Add(Stretch stretch);
     bool Forget(std::string_view place);
@@ -114,13 +115,13 @@ class CutMap {
     bool FromBytes(std::string_view bytes);
   };
 
-  Range* RangeOf(std::string_view row);  // null: of none
+  Range* RangeOf(std::string_view row);  // null: of no range
   void MakeStale(Reading* reading) const;
 
   const size_t held_bytes_max_;
-  std::map<std::string, Range, std::less<>> ranges_;  // by their first rows
+  std::map<std::string, Range, std::less<>> ranges_;  // by first row
   std::map<std::string, Range*> by_split_;
-  std::set<Range*> open_;     // with stretches whose changes have not all come
+  std::set<Range*> open_;     // with cuts whose changes have not all come
   std::set<Range*> changed_;  // since they were stored
   std::string passed_, stored_passed_;
   std::string passed_all_;

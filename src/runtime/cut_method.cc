@@ -11,7 +11,7 @@
 namespace murmur {
 namespace {
 
-// Reads of one range that bring nothing, one after the other, as too much changes meanwhile.
+// Consecutive reads of one range that brought nothing, because too much changed meanwhile.
 constexpr uint32_t kOverfilledMax = 20;
 
 }  // namespace
@@ -96,7 +96,7 @@ Status CutMethod::TakeChanges(SplitWork* work, RecordBatch* batch) {
   return {};
 }
 
-// What changed while it was read, and is not in what was read.
+// Counts held changes that the read does not include.
 Status CutMethod::TakeMissed(const RecordBatch& batch, SplitProgress* progress) {
   deltas_.BeginTaking();
   uint32_t taking = 0;
@@ -116,13 +116,13 @@ Status CutMethod::AddMissed(const RecordBatch& batch, SplitProgress* progress) {
   const auto begin = [this, &batch] {
     missed_rows_.Clear();
     missed_rows_.object = batch.object;
-    missed_rows_.row_keys.assign(1, {});  // they are rows
+    missed_rows_.row_keys.assign(1, {});  // rows, not facts
     missed_rows_.numbers.resize(kBatchRows);
     arena_.Reset();
   };
   const auto add = [this, progress] {
     for (Column& column : missed_rows_.columns) column.SetKindsFromCells(missed_rows_.rows);
-    const uint64_t records = progress->records;  // they were counted as live brought them
+    const uint64_t records = progress->records;  // counted when live brought them
     deltas_.Add(INT64_MAX, &missed_rows_, progress);
     progress->records = records;
   };
@@ -143,11 +143,11 @@ Status CutMethod::AddMissed(const RecordBatch& batch, SplitProgress* progress) {
   return {};
 }
 
-// The rows to keep; of each change one record counts.
+// Adds the rows to keep. Of the records of one change, one is counted.
 void CutMethod::Add(const std::vector<bool>& keep, RecordBatch* batch, SplitProgress* progress) {
   for (uint32_t row = 0; row < batch->rows; ++row) {
     const bool is_record = batch->changes[row] != RowChange::kRetract;
-    progress->records += is_record && !keep[row] ? 1 : 0;  // the fold counts those that it gets
+    progress->records += is_record && !keep[row] ? 1 : 0;  // the fold counts the rows that it gets
   }
   KeepRows(keep, batch);
   deltas_.Add(INT64_MAX, batch, progress);

@@ -1,13 +1,13 @@
-// Cuts: live tells what a row was before each change, and reads tell what they saw. So nothing is
-// kept of rows: a change counts, or is in what was read, or will be in what is read (cut_map.h).
-// At every commit the state is that of the rows which were read, as of the position of live.
+// Cuts: live gives each row as it was before a change, and each read tells its read point. So
+// nothing is stored per row: a change either counts, or is in what was read, or will be in what is
+// read (cut_map.h). At every commit the state is that of the rows read so far, as of the position
+// of live.
 //
-// A version can also be that of the rows as they were where live began, when live has passed all
-// that was read: a change that counts is left out then, and any other is taken back from what was
-// read.
+// A version can also be built for the moment where live began, once live has passed all that was
+// read. Then a change that would count is skipped, and any other is subtracted from what was read.
 //
-// What a row contributes must not depend on when it came: rows with times in the future count, and
-// no window expires (definition/table_method.h).
+// A row's contribution must not depend on when it arrived: rows with future times count, and no
+// window expires (definition/table_method.h).
 #pragma once
 
 #include <deque>
@@ -22,7 +22,7 @@
 
 namespace murmur {
 
-// Of which moment the rows are that are counted, once live has passed all that was read.
+// The moment that the counted rows represent, once live has passed all that was read.
 enum class RowsAsOf : uint8_t { kPosition, kBegin };  // where live is; where live began
 
 class CutMethod final : public RowMethod {
@@ -56,7 +56,7 @@ class CutMethod final : public RowMethod {
   RowDeltas& deltas_;
   std::vector<LedgerRow> committing_;
 
-  // Of the batch at hand.
+  // For the present batch.
   std::deque<std::string> cells_;
   std::vector<CutMap::Held> missed_;
   RecordBatch missed_rows_;

@@ -28,7 +28,7 @@ Status CutVerifier::Run(std::stop_token stop, VerifySummary* summary) {
       &summary->keys);
 }
 
-// Where it has come to the present.
+// Opens the state once it has caught up.
 Status CutVerifier::Open(std::stop_token stop) {
   MURMUR_ASSIGN(const auto splits, changes_->Splits(stop));
   MURMUR_ASSIGN(const HandoffToken token, rows_->CaptureHandoff(stop));

@@ -1,9 +1,9 @@
-// Verification of a table's state that is kept by cuts, which know nothing of rows: a shadow of it
-// is built from the table, by cuts too, as of the very position that the state is at, and the two
-// are compared key by key. However much changes meanwhile, what differs is wrong.
+// Verifies a table's state that is kept by cuts and therefore stores nothing about rows. Builds a
+// shadow state from the table, also by cuts, as of exactly the position of the state, and compares
+// the two key by key. Every difference is an error, however much changes meanwhile.
 //
-// The shadow is a state of its own on disk, below the state's directory, and goes with the
-// verifier; what a crash leaves of one, the next removes.
+// The shadow is a state on disk, below the state's directory, and is removed with the verifier. If
+// a crash leaves one, the next verifier removes it.
 #pragma once
 
 #include <functional>
@@ -27,9 +27,9 @@ struct CutVerifierOptions {
   std::string shadow_path;  // nothing else is there
   StateOptions store;       // of the shadow
   FoldOptions scan, live;
-  uint64_t repair_bytes = 64ull << 20;  // of what a repair changes
-  uint64_t findings_max = 100;          // told one by one
-  // Told what has been read, now and then, by one thread.
+  uint64_t repair_bytes = 64ull << 20;  // limit of a repair's changes
+  uint64_t findings_max = 100;          // reported one by one
+  // Reports now and then how much has been read; one thread calls it.
   std::function<void(uint64_t rows, uint64_t bytes, uint64_t bytes_total)> on_progress;
 };
 
@@ -39,11 +39,11 @@ class CutVerifier {
   CutVerifier(SnapshotSource* rows, LiveSource* changes, Verifier::OpenState open,
               CutVerifierOptions options);
 
-  // Errors: as of Verify; kFailedPrecondition (another process verifies). Once.
+  // Call it once. Errors: as Verify; kFailedPrecondition (another process verifies).
   Status Run(std::stop_token stop, VerifySummary* summary);
 
-  // Brings the keys that Run found to the truth: one commit to the version that Run opened, which
-  // must be open for writing. Errors: kResourceExhausted (more than a commit should hold), those of
+  // Corrects the keys that Run found, in one commit to the version that Run opened, which must be
+  // open for writing. Errors: kResourceExhausted (more than one commit should hold), those of
   // Apply.
   Status Repair();
 

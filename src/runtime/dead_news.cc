@@ -9,7 +9,7 @@
 namespace murmur {
 namespace {
 
-// Reason and field. A detail begins with the field, for those reasons that are about one.
+// Reason and field. If the reason is about a field, the detail begins with it.
 std::string KindOf(const DeadLetter& letter) {
   std::string kind(DeadReasonName(letter.reason));
   switch (letter.reason) {

@@ -1,5 +1,6 @@
-// The first dead letter of a kind is told at once, with what to do about it: who waits for a long
-// run shall not learn at its end that nothing counts. The others of the kind are counted only.
+// Reports the first dead letter of each kind at once, with its remedy, so that the user of a long
+// run does not learn only at its end that nothing counts. Further ones of the kind are only
+// counted.
 //
 // Threads: any.
 #pragma once
@@ -17,14 +18,14 @@ namespace murmur {
 
 class DeadNews {
  public:
-  // `tell` is called by whichever thread found the letter, one call at a time.
+  // `tell` is called by the thread that found the letter, one call at a time.
   DeadNews(std::function<void(const std::string&)> tell, std::string state_path)
       : tell_(std::move(tell)), state_path_(std::move(state_path)) {}
 
   void Note(std::span<const DeadLetter> letters);
 
  private:
-  static constexpr size_t kKindsMax = 20;  // told of in a run
+  static constexpr size_t kKindsMax = 20;  // reported per run
 
   const std::function<void(const std::string&)> tell_;
   const std::string state_path_;
@@ -35,7 +36,7 @@ class DeadNews {
 // "data/a.jsonl at 17", or the id instead of the offset.
 std::string PlaceOf(const DeadLetter& letter);
 
-// What its owner may do about records of this kind, beside what the detail says: a sentence.
+// The remedy for records of this kind, in addition to the detail: one sentence.
 std::string RemedyFor(DeadReason reason);
 
 }  // namespace murmur

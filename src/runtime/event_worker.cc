@@ -93,7 +93,7 @@ std::optional<std::chrono::steady_clock::time_point> EventWorker::CommitDue() co
   return last_commit_ + run_.options.commit_every;
 }
 
-// Hands everything since the last commit to a thread that commits it, after the one before.
+// Starts committing everything since the last commit in a thread, after the commit before it.
 Status EventWorker::BeginCommit() {
   MURMUR_TRY(FinishCommit());
   last_commit_ = run_.options.clock->Steady();
@@ -142,8 +142,8 @@ Status EventWorker::CommitAll() {
   return FinishCommit();
 }
 
-// What led here is committed first, the dead letters themselves included: a later run goes on
-// behind them once the limit allows it.
+// First commits everything up to here, with the dead letters: a later run goes on after them once
+// the limit allows it.
 Status EventWorker::TooManyErrors() {
   const std::string last = dead_letters_.empty() ? "" : ShownLast(dead_letters_.back());
   MURMUR_TRY(CommitAll());

@@ -1,5 +1,5 @@
-// The worker for records that are facts: each counts once, by where it was read. It has two tables:
-// while one is being committed, which is mostly waiting for the disk, it fills the other.
+// The worker for records that are facts: each counts once, named by where it was read. It has two
+// tables: while one is being committed, which is mostly waiting for the disk, it fills the other.
 #pragma once
 
 #include <chrono>
@@ -41,8 +41,8 @@ class EventWorker final : public FoldWorker {
 
   Folder folder_;
   AbsentFields absent_;
-  std::unique_ptr<GroupTable> spare_;       // empty, while no commit runs
-  std::unique_ptr<GroupTable> committing_;  // of the commit that runs
+  std::unique_ptr<GroupTable> spare_;       // empty while no commit runs
+  std::unique_ptr<GroupTable> committing_;  // of the running commit
   std::optional<IdReader> id_reader_;
   std::vector<std::string> batch_ids_;
   std::vector<std::string> ids_;  // since the last commit
@@ -52,7 +52,7 @@ class EventWorker final : public FoldWorker {
   size_t dead_bytes_ = 0;
   std::chrono::steady_clock::time_point last_commit_;
   bool commit_failed_ = false;
-  std::future<Status> commit_;  // last: its thread ends before anything else of the worker goes
+  std::future<Status> commit_;  // last: its thread ends before the worker's other members
 };
 
 }  // namespace murmur

@@ -1,5 +1,5 @@
-// What every loop over batches does with them, whatever they were read from: fold, gather deltas,
-// commit them together with how far the splits were read.
+// What every loop does with its batches, whatever their source: fold them, gather deltas, and
+// commit these together with the positions of the splits.
 #pragma once
 
 #include <atomic>
@@ -29,22 +29,22 @@ class RowFold;
 
 struct FoldOptions {
   uint32_t threads = 1;
-  uint64_t delta_bytes = 200ull << 20;  // of all workers' uncommitted deltas together
-  uint64_t max_errors = 0;              // dead letters of the version, before the run ends FAILED
+  uint64_t delta_bytes = 200ull << 20;  // uncommitted deltas of all workers together
+  uint64_t max_errors = 0;  // dead letters of the version; with more, the run ends FAILED
   std::chrono::milliseconds commit_every{1000};
   std::chrono::seconds max_ahead{86400};
   TimeSpan times;  // of a replay; records outside are not counted
-  // Live skips records whose id the scan before it counted, until every split is here (µs).
+  // Live skips records whose id the scan counted, until every split has reached this time (µs).
   std::optional<int64_t> overlap_until;
   const Clock* clock = &Clock::System();
-  std::shared_ptr<DeadNews> dead_news = nullptr;  // null: nobody is told of dead letters
+  std::shared_ptr<DeadNews> dead_news = nullptr;  // null: dead letters are not reported
   RetryingTable::Pace store_pace = {};
 };
 
-// Counters of a run, for progress; read them at any time from any thread.
+// Counters of a run, for progress. Any thread may read them at any time.
 struct FoldProgress {
   std::atomic<uint64_t> bytes_total{0};
-  std::atomic<uint64_t> bytes{0};    // of the version, earlier runs included
+  std::atomic<uint64_t> bytes{0};    // of the version, including earlier runs
   std::atomic<uint64_t> records{0};  // likewise
   std::atomic<uint64_t> dead{0};     // likewise
   std::atomic<uint64_t> records_this_run{0};
@@ -54,24 +54,24 @@ struct FoldProgress {
   std::atomic<uint64_t> splits_done{0};
 };
 
-// A split that one worker at a time reads.
+// A split. One worker at a time reads it.
 struct SplitWork {
   Split split;
-  SplitProgress progress;  // as it was read
-  Position committed;      // as the table has it, or will have once the commit under way is done
-  bool moved = false;      // read on since then
-  // What was read behind `progress.position` can't be counted any more: it is to be read again.
+  SplitProgress progress;  // as read
+  Position committed;      // as stored, or as the running commit will store it
+  bool moved = false;      // it was read further since then
+  // What was read after `progress.position` can't be counted; it must be read again.
   bool read_again = false;
 };
 
-// What the workers of one run share. Threads: any, once it is filled in.
+// Shared by the workers of one run. Threads: any, once it is filled in.
 struct FoldRun {
   FoldRun(std::shared_ptr<const Pipeline> pipeline_to_run, StateTable* state, FoldOptions how)
       : pipeline(std::move(pipeline_to_run)),
         retrying(state, how.store_pace),
         table(&retrying),
         options(how) {}
-  // It is run until then. Before its threads begin.
+  // Sets the stop of the run. Call it before its threads start.
   void UseFor(std::stop_token asked_to_stop) {
     stop = asked_to_stop;
     retrying.UseFor(std::move(asked_to_stop));
@@ -82,46 +82,46 @@ struct FoldRun {
   StateTable* const table;
   const FoldOptions options;
   FoldProgress progress;
-  std::atomic<int64_t> newest_time{INT64_MIN};  // µs; of all that was read
-  std::unique_ptr<PendingIds> pending_ids;      // where records with one id count once
-  std::atomic<bool> skip_known_ids{false};      // those that the table has don't count
-  std::shared_ptr<RowFold> rows;  // of a table source: what all its runs fold into; else null
-  bool is_scan = false;           // its records are what a snapshot found, not what live says
-  // Told what a commit moved, when it is durable; from any thread.
+  std::atomic<int64_t> newest_time{INT64_MIN};  // µs; of all records read
+  std::unique_ptr<PendingIds> pending_ids;      // if records with one id count once
+  std::atomic<bool> skip_known_ids{false};      // records whose id the table has don't count
+  std::shared_ptr<RowFold> rows;  // for a table source: shared by all its runs; else null
+  bool is_scan = false;           // records come from a snapshot, not from live
+  // Called after a commit is durable, with the positions that it moved; from any thread.
   std::function<void(const std::vector<SplitMove>&)> on_commit;
 
   bool TooManyErrors() const noexcept {
     return progress.dead.load(std::memory_order_relaxed) > options.max_errors;
   }
-  // Adds what earlier runs made of a split.
+  // Adds the counters of a split from earlier runs.
   void AddEarlier(const SplitProgress& earlier);
-  // What a fold takes from the outside, now.
+  // What a fold is given from outside, at this moment.
   Folder::Context Context() const;
-  // Adds what a batch came to: `before` is the progress of its split before it.
+  // Adds the outcome of a batch: the progress of its split before and after it.
   void NoteFolded(const SplitProgress& before, const SplitProgress& after);
 
-  // Ends the run: the first failure is its outcome. A cancellation that was asked for only ends it.
+  // Ends the run. The first failure is its outcome. A requested cancellation is not a failure.
   void Fail(Status status);
   Status failure() const;
-  std::stop_source abort;  // a worker failed
-  std::stop_token stop;    // of who runs it
+  std::stop_source abort;  // set when a worker failed
+  std::stop_token stop;    // of the caller
 
  private:
   mutable std::mutex mutex_;
   Status failure_;  // under mutex_
 };
 
-// `status`, unless it is a kCancelled though no stop was asked for: then something else has ended,
-// and that is kUnavailable.
+// `status`; but a kCancelled without a requested stop becomes kUnavailable, since something else
+// has ended.
 Status Unasked(Status status, bool asked);
 
-// What to say of the last dead letter, behind others.
+// How the message shows the last dead letter, after others.
 std::string ShownLast(const DeadLetter& letter);
-// `last`: what to say of the last one.
+// `last`: how the message shows the last dead letter.
 Status TooManyDeadLetters(const FoldRun& run, const std::string& last = "");
 
-// One worker's share: what becomes of the batches that it reads. Threads: one at a time; the run
-// outlives it, and so do the works.
+// Folds and commits the batches that one worker reads. Threads: one at a time. The run and its
+// splits outlive it.
 class FoldWorker {
  public:
   explicit FoldWorker(FoldRun* run) : run_(*run), batch_(run->pipeline->projection()) {}
@@ -129,15 +129,15 @@ class FoldWorker {
   FoldWorker& operator=(const FoldWorker&) = delete;
   virtual ~FoldWorker() = default;
 
-  // Emptied, for a Read.
+  // The emptied batch, for a Read.
   RecordBatch* EmptyBatch() {
     batch_.Clear();
     return &batch_;
   }
-  // A stream over what is left of `work` is about to be opened.
+  // Call it before a stream over the rest of `work` is opened.
   virtual void BeginRead(SplitWork* /*work*/) {}
-  // Counts the batch that was read, as the next of `work`, and commits if that is due. Behind a
-  // batch or an end that sets work->read_again nothing of the stream counts.
+  // Counts the batch that was read as the next one of `work`, and commits if that is due. If it
+  // sets work->read_again, nothing further of the stream counts.
   // Errors: those of the table; kFailedPrecondition: more dead letters than max_errors, all of them
   // committed.
   virtual Status Count(SplitWork* work) = 0;
@@ -147,9 +147,10 @@ class FoldWorker {
   virtual Status CommitIfDue() = 0;
   // When the next commit is due; empty: there is nothing to commit.
   virtual std::optional<std::chrono::steady_clock::time_point> CommitDue() const = 0;
-  // Commits all that was read, unless a commit failed: behind such a one nothing is.
+  // Commits all that was read; nothing, if an earlier commit failed.
   virtual Status CommitAll() = 0;
-  // Waits for the commit under way. Errors: its own.
+  // Waits for the running commit.
+  // Errors: those of that commit.
   virtual Status FinishCommit() = 0;
 
  protected:
@@ -157,7 +158,7 @@ class FoldWorker {
   RecordBatch batch_;
 };
 
-// Of the kind that the run's records need.
+// A worker of the kind that the run's records need.
 std::unique_ptr<FoldWorker> MakeFoldWorker(FoldRun* run);
 
 }  // namespace murmur

@@ -36,7 +36,7 @@ std::string Place(size_t position) { return fmt::format("{:012}", position); }
 class HotTable {
  public:
   size_t end() const { return end_; }
-  // The end of the log from now on, `more` changes later if it is hot.
+  // The end of the log; if it is hot, it moves by `more` changes first.
   size_t Grow(size_t more) { return is_hot_ ? end_ += more : end_.load(); }
   void Cool() { is_hot_ = false; }
   static int64_t ValueAt(size_t row, size_t position) {
@@ -201,7 +201,7 @@ TEST(HotRangeTest, ARangeThatChangesFasterThanItIsReadIsReadToItsEnd) {
   HotTable hot;
   HotRows rows(&hot);
   HotChanges changes(&hot);
-  // A small share: what changes while a read begins does not fit.
+  // A small share: the changes while a read begins do not fit.
   FoldOptions options{.threads = 1, .delta_bytes = 1 << 20};
   std::stop_source stop;
   TableRunner runner(pipeline, &rows, &changes, table.get(), options, options);

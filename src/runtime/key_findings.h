@@ -1,4 +1,4 @@
-// What a verification finds in the keys of a state: told, and gathered for a repair.
+// The keys in which a verification found differences: reported, and gathered for a repair.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,7 @@ using KeyValues = std::map<std::string, std::string>;
 // Each as `murmur dump` writes it. Errors: kDataLoss.
 Result<std::vector<std::string>> ShowValues(const Pipeline& pipeline, const KeyValues& values);
 
-// Counts what differs in *summary, and tells the first of it one by one.
+// Counts the differences in *summary, and reports the first ones one by one.
 class KeyFindings {
  public:
   // All outlive it.
@@ -36,13 +36,13 @@ class KeyFindings {
   uint64_t told_ = 0;
 };
 
-// The values that keys are to have instead of theirs; empty: none.
+// New values for keys; an empty value removes the key.
 class KeyRepair {
  public:
   explicit KeyRepair(uint64_t bytes_max) : bytes_max_(bytes_max) {}
   // Errors: kResourceExhausted: more than `bytes_max`.
   Status Add(const KeyDifference& difference);
-  // One commit; with these rows of the ledger. Errors: those of Apply.
+  // One commit, together with these rows of the ledger. Errors: those of Apply.
   Status Apply(std::vector<LedgerRow> ledger, StateTable* table) const;
 
  private:

@@ -1,6 +1,6 @@
-// Keys whose aggregates can't take away what a row contributed (a minimum, a sketch): their value
-// is folded anew from the rows that contribute now, which the ledger knows. Cost: each row of the
-// key is read. Memory: one batch of rows, and one value. Threads: one.
+// Rebuilds keys with aggregates that can't subtract a row's contribution (a minimum, a sketch).
+// Their value is folded again from the rows that contribute now, which the ledger has. Cost: reads
+// each row of the key. Memory: one batch of rows, and one value. Threads: one.
 #pragma once
 
 #include <memory>
@@ -15,18 +15,19 @@
 
 namespace murmur {
 
-// Of what a batch's row contributes, first and last keep this as its id.
+// What first and last use as the id of a table's row.
 uint64_t RowId(std::string_view row_key) noexcept;
 
-// Are there aggregates that what a row contributed can't be taken away from?
+// Whether some aggregate can't subtract a row's contribution.
 bool NeedsRebuild(const Pipeline& pipeline);
 
 class KeyRebuild {
  public:
   explicit KeyRebuild(std::shared_ptr<const Pipeline> pipeline);
 
-  // The value of `key` once `changes`, ascending by key, are in the ledger of `table`, of which
-  // `now` is a snapshot; empty: no row contributes to it. Errors: those of the table; kDataLoss.
+  // The value of `key` once `changes`, ascending by key, are in the ledger of `table`. `now` is a
+  // snapshot of that table. Empty: no row contributes to the key. Errors: those of the table;
+  // kDataLoss.
   Result<std::string> Value(std::string_view key, const StateTable& table, const StateSnapshot& now,
                             std::span<const LedgerRow> changes);
 

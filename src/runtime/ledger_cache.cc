@@ -8,14 +8,14 @@
 
 namespace murmur {
 
-// Two generations, of which the older goes when the younger has half of the memory.
+// Two generations; the older is dropped when the younger has half of the memory.
 void LedgerCache::Put(std::string_view key, uint64_t hash, PendingEntries::Entry entry) {
   recent_.Replace(key, hash, entry);
   if (has_all_ && recent_.memory() > bytes_max_) has_all_ = false;
   if (has_all_ || recent_.memory() <= bytes_max_ / 2) return;
   older_.Clear();
   std::swap(recent_, older_);
-  if (older_.memory() > bytes_max_ / 4 * 3) older_ = PendingEntries();  // it had all
+  if (older_.memory() > bytes_max_ / 4 * 3) older_ = PendingEntries();  // it held the whole ledger
 }
 
 void LedgerCache::NoteCommitted(const PendingEntries& entries) {

@@ -1,7 +1,7 @@
-// Entries of the ledger in memory, so that live need not look for them in the store: all of them
-// where they fit, else those that were committed last.
+// Keeps ledger entries in memory, so that live need not look them up in the store: all of them if
+// they fit, else the ones committed last.
 //
-// It is right as long as nobody else writes the ledger, which holds for whoever writes a version.
+// Valid only while nobody else writes the ledger; whoever writes a version has it alone.
 // Threads: one at a time.
 #pragma once
 
@@ -19,15 +19,15 @@ class LedgerCache {
  public:
   explicit LedgerCache(size_t bytes_max) : bytes_max_(bytes_max) {}
 
-  // Three steps to what Find touches: each needs what the one before has fetched.
+  // Prefetches what Find touches, in three steps: each needs what the one before has fetched.
   void Prefetch(uint64_t hash) const noexcept {
     recent_.Prefetch(hash);
     older_.Prefetch(hash);
   }
   void PrefetchRecord(uint64_t hash) const noexcept { recent_.PrefetchRecord(hash); }
   void PrefetchBytes(uint64_t hash) const noexcept { recent_.PrefetchBytes(hash); }
-  // Whether it knows what the ledger has of the row, even if that is nothing; then *entry is that,
-  // until the next call of NoteCommitted or NoteMissing. `hash`: PendingEntries::Hash.
+  // Whether it knows the ledger's entry of the row, or that there is none. *entry is valid until
+  // the next NoteCommitted or NoteMissing. `hash`: PendingEntries::Hash.
   bool Find(std::string_view key, uint64_t hash, PendingEntries::Entry* entry) const noexcept {
     if (recent_.Find(key, hash, entry) || older_.Find(key, hash, entry)) return true;
     if (has_all_) entry->reset();
@@ -35,8 +35,8 @@ class LedgerCache {
   }
 
   void NoteCommitted(const PendingEntries& entries);
-  // So many had to be looked for in the store. After a number of those it reads the whole ledger,
-  // if that can be kept. REQUIRES: what is not in `table` yet is told to NoteCommitted
+  // Counts rows that had to be looked up in the store. After a number of them it reads the whole
+  // ledger, if that fits. REQUIRES: entries not yet in `table` are passed to NoteCommitted later
   Status NoteMissing(size_t rows, const StateTable& table);
 
  private:
@@ -46,11 +46,11 @@ class LedgerCache {
   PendingEntries recent_;
   PendingEntries older_;
   bool has_all_ = false;
-  // To read a whole ledger costs as much as to look for some tenths of its rows.
+  // Reading a whole ledger costs as much as looking up some tenths of its rows.
   static constexpr uint64_t kMissingToRead = 25'000;
-  static constexpr uint64_t kMissingToReadAgain = 10'000'000;  // one that was too large
+  static constexpr uint64_t kMissingToReadAgain = 10'000'000;  // if it was too large before
 
-  uint64_t missing_ = 0;  // since it was read last
+  uint64_t missing_ = 0;  // since the last reading
   uint64_t missing_to_read_ = kMissingToRead;
 };
 

@@ -31,7 +31,7 @@ class LedgerCacheTest : public testing::Test {
     random_.seed(seed);
   }
 
-  // What a commit brings, in the table and in the cache.
+  // Commits entries to the table and to the cache.
   void Commit(const Rows& rows, LedgerCache* cache) {
     PendingEntries entries;
     TestCommit commit = NumberedCommit(++commits_, 3);
@@ -54,7 +54,7 @@ class LedgerCacheTest : public testing::Test {
     Commit(some, cache);
   }
 
-  // The number of rows that it knows; what it knows is right.
+  // The number of rows that it knows; checks that their entries are right.
   size_t Known(const LedgerCache& cache, uint64_t keys) {
     size_t known = 0;
     for (uint64_t i = 0; i < keys; ++i) {

@@ -1,12 +1,11 @@
-// The bytes of the ledger: for each row what is known of it, and for keys whose aggregates can't
-// take anything away, which rows contribute. docs/state_format.md describes them.
+// The bytes of the ledger: what is known of each row; and for keys whose aggregates can't subtract,
+// which rows contribute. docs/state_format.md describes them.
 //
 //   row key → flags, (version's length in a byte, version)?, (size in 4 bytes, big-endian, which
 //             cells were taken)?, cells?                                  cells: fold/row_codec.h
-//   FE, version's length in a byte, version, row key → as a row's: what the row of this key had
-//   under
-//             its old one, until the change of this version puts it
-//   FF, key's length (4 bytes, big-endian), key, row key → nothing        behind all rows
+//   FE, version's length in a byte, version, row key → as a row's: the content that the row of
+//             this key had under its old key, until the change of this version puts it
+//   FF, key's length (4 bytes, big-endian), key, row key → nothing        after all rows
 //
 // Threads: all functions may be called at once.
 #pragma once
@@ -23,15 +22,15 @@ namespace murmur {
 
 // --- rows
 
-inline constexpr char kSeenLive = 1;  // live has said something of the row
-// Its cells follow: where rows change, those that it counts by.
+inline constexpr char kSeenLive = 1;  // live has read a change of the row
+// Cells follow: if rows change, those by which the row counts.
 inline constexpr char kHasCells = 2;
 inline constexpr char kHasVersion = 4;
-// Its cells follow, though it does not count: a change may say that one of them stays.
+// Cells follow, but the row does not count: a later change may say that one of them stays.
 inline constexpr char kHoldsCells = 8;
-// Some cells are not told by the change of the entry's version, but by those before it.
+// Some cells come from earlier changes, not from the change of the entry's version.
 inline constexpr char kHasTaken = 16;
-// Of a move (below): the cells that its row had under the old key follow.
+// In a move (below): the cells that its row had under the old key follow.
 inline constexpr char kLeftCells = 32;
 inline constexpr char kKnownFlags = 63;
 inline constexpr size_t kTakenSizeBytes = 4;
@@ -46,11 +45,11 @@ inline std::string_view VersionOf(std::string_view entry) {
 }
 inline bool HoldsCells(std::string_view entry) { return HasFlag(kHoldsCells, entry); }
 
-// What is behind flags and version.
+// What follows flags and version.
 inline std::string_view AfterVersion(std::string_view entry) {
   return entry.substr(HasFlag(kHasVersion, entry) ? 2 + VersionOf(entry).size() : 1);
 }
-// REQUIRES: of an entry with taken cells, behind flags and version.
+// REQUIRES: `rest` follows flags and version in an entry with taken cells.
 inline size_t TakenSize(std::string_view rest) {
   size_t size = 0;
   for (size_t i = 0; i < kTakenSizeBytes; ++i) size = size << 8 | static_cast<uint8_t>(rest[i]);
@@ -61,16 +60,16 @@ inline std::string_view CellsOf(std::string_view entry) {
   return HasFlag(kHasTaken, entry) ? rest.substr(kTakenSizeBytes + TakenSize(rest)) : rest;
 }
 
-// A cell that the entry's own change leaves out.
+// A cell that the entry's own change omits.
 struct TakenCell {
   uint32_t field;            // its number, below 2^15
-  std::string_view version;  // of the change that told it, or of a later one
-  // None has. Where there is a version, it is that of the change of key by which the row came to
-  // its present one: the cell is what it held under the old key then.
+  std::string_view version;  // of the change that gave it, or of a later one
+  // No change has given it. A version here is that of the key change by which the row got its
+  // present key: the cell then has the value that it had under the old key.
   bool is_missing = false;
 };
 inline constexpr uint8_t kMissing = 0x80;  // in the first byte of a taken cell
-// Only of such as well-formed entries have: a byte of length before each version.
+// REQUIRES: a well-formed entry: each version has its length in a byte before it.
 inline std::vector<TakenCell> TakenOf(std::string_view entry) {
   std::vector<TakenCell> taken;
   if (!HasFlag(kHasTaken, entry)) return taken;
@@ -143,7 +142,7 @@ inline std::string NewEntry(bool live, std::string_view version,
 
 inline constexpr char kMoves = static_cast<char>(0xFE);  // no row key of a change log begins so
 
-// By the change of this version its row has the key `row` from now on.
+// The change of this version gives its row the key `row`.
 inline std::string MoveKey(std::string_view version, std::string_view row) {
   std::string key(1, kMoves);
   key.push_back(static_cast<char>(version.size()));

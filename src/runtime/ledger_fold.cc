@@ -14,15 +14,15 @@
 namespace murmur {
 namespace {
 
-// Folds rows as the ledger has them, a batch at a time.
+// Folds rows from their ledger cells, a batch at a time.
 class CellsFolder {
  public:
   explicit CellsFolder(const std::shared_ptr<const Pipeline>& pipeline)
       : folder_(pipeline), batch_(pipeline->projection()) {
-    batch_.row_keys.assign(1, {});  // they are rows
+    batch_.row_keys.assign(1, {});  // rows, not facts
   }
 
-  // False: these are no cells of such rows.
+  // False: the cells are malformed.
   bool Add(std::string_view row, std::string_view cells) {
     if (batch_.rows == kBatchRows) Fold();
     auto* const copy = static_cast<char*>(arena_.Allocate(std::max<size_t>(1, cells.size())));
@@ -32,8 +32,8 @@ class CellsFolder {
   }
   bool is_full() const { return batch_.rows == kBatchRows; }
 
-  // Rows that counted when they came count now, whatever the clock says; what is refused all the
-  // same was never taken in.
+  // Rows that counted when they arrived count now, whatever the clock says; rows that are refused
+  // here were never counted.
   void Fold() {
     for (Column& column : batch_.columns) column.SetKindsFromCells(batch_.rows);
     SplitProgress ignored;
@@ -68,7 +68,7 @@ class StateCheck {
         first_bucket_(pipeline->buckets().windowed() ? snapshot.FirstBucket() : INT64_MIN),
         rows_(pipeline) {}
 
-  // As many keys at a time as the table may hold.
+  // Folds as many keys at a time as the table may hold.
   Status Run() {
     do {
       until_.clear();
@@ -114,7 +114,7 @@ class StateCheck {
     return {};
   }
 
-  // Drops the keys of other ranges; the upper half of this range as well, if what is left is much.
+  // Drops the keys of other ranges, and the upper half of this range if the rest is too large.
   void Narrow() {
     auto kept = KeepRange(&rows_.table());
     if (kept->bytes() > table_bytes_ / 2 && kept->size() > 1) {
@@ -123,7 +123,7 @@ class StateCheck {
       until_ = kept->Key(order[order.size() / 2]);
       kept = KeepRange(kept.get());
     }
-    // A few keys may take more than there is; the same is not tried again at once.
+    // A few keys may need more than the limit; raising it avoids the same attempt.
     table_bytes_ = std::max<uint64_t>(table_bytes_, 2 * kept->bytes());
     rows_.folder().ExchangeTable(std::move(kept));
   }
@@ -162,7 +162,7 @@ class StateCheck {
     return status;
   }
 
-  // Aggregates that are right within a bound only may differ with the order of rows.
+  // Aggregates that are only right within a bound may depend on the order of rows.
   bool AreSame(std::string_view folded, std::string_view stored) const {
     if (folded == stored) return true;
     const auto& aggregates = pipeline_->aggregates();
@@ -195,7 +195,7 @@ class StateCheck {
   const VisitKeyDifference& visit_;
   const int64_t first_bucket_;
   CellsFolder rows_;
-  std::string from_, until_;  // the keys at hand; `until_` empty: to the end
+  std::string from_, until_;  // the present range of keys; `until_` empty: to the end
   uint64_t keys_ = 0;
 };
 

@@ -1,5 +1,5 @@
-// The fold over all rows of a ledger, which is what a table's state should be, and where the state
-// is something else.
+// Folds all rows of a ledger, which gives what a table's state should be, and finds where the state
+// differs.
 #pragma once
 
 #include <functional>
@@ -16,10 +16,10 @@
 
 namespace murmur {
 
-// Row key → the entry that the row is to have; none: nothing is to be known of it.
+// Row key → the new entry of the row; none: it is removed.
 using LedgerChanges = std::map<std::string, std::optional<std::string>, std::less<>>;
 
-// What a key has and should have; none: nothing.
+// The actual and the correct value of a key; none: the key does not exist.
 struct KeyDifference {
   std::string_view key;
   std::optional<std::string_view> stored;
@@ -28,20 +28,21 @@ struct KeyDifference {
 using VisitKeyDifference = std::function<Status(const KeyDifference&)>;
 
 struct StateCheckOptions {
-  // Of the table that is folded into. Where all keys take more, the ledger is read several times,
-  // for a range of keys each time.
+  // Limit of the table that is folded into. If all keys need more, the ledger is read several
+  // times, for one range of keys each time.
   uint64_t table_bytes = 64ull << 20;
-  const LedgerChanges* changes = nullptr;  // as if the ledger had these; null: it is as it is
+  const LedgerChanges* changes = nullptr;  // changes applied on top of the ledger; null: none
 };
 
-// Visits the keys, ascending, that differ between the snapshot's values and the fold over its
-// ledger; expired buckets aside. *keys := how many the state has.
-// Errors: kDataLoss (an entry is damaged), kCancelled, and what `visit` says.
+// Visits, ascending, the keys whose value in the snapshot differs from the fold over its ledger.
+// Ignores expired buckets. Sets *keys to the number of keys in the state.
+// Errors: kDataLoss (an entry is damaged), kCancelled, and those of `visit`.
 Status CheckState(const std::shared_ptr<const Pipeline>& pipeline, const StateSnapshot& snapshot,
                   const StateCheckOptions& options, std::stop_token stop,
                   const VisitKeyDifference& visit, uint64_t* keys);
 
-// What a row with these cells comes to: key → value. Errors: kDataLoss.
+// The contribution of a row with these cells: key → value.
+// Errors: kDataLoss.
 Result<std::map<std::string, std::string>> FoldRow(const std::shared_ptr<const Pipeline>& pipeline,
                                                    std::string_view row, std::string_view cells);
 

@@ -67,7 +67,7 @@ Status LedgerMethod::Take(const FoldRun& run, SplitWork* work, RecordBatch* batc
   return {};
 }
 
-// What is known of each of the batch's rows: not committed yet, being committed, or stored.
+// Finds the entry of each of the batch's rows: uncommitted, being committed, or stored.
 Status LedgerMethod::FindKnown(const RecordBatch& batch) {
   rows_.clear();
   taken_.clear();
@@ -101,7 +101,7 @@ Status LedgerMethod::FindKnown(const RecordBatch& batch) {
   return {};
 }
 
-// Empty plans; fetches what FindKnown looks at.
+// Makes empty plans; prefetches what FindKnown reads.
 void LedgerMethod::PlanRows(const RecordBatch& batch, uint32_t begin, uint32_t end) {
   for (uint32_t row = begin; row < end; ++row) {
     RowPlan& plan = plans_[row] = RowPlan();
@@ -125,7 +125,7 @@ Status LedgerMethod::Decide(const FoldRun& run, RecordBatch* batch, SplitProgres
     const RowPlan& plan = plans_[row];
     if (plan.action == Action::kRefuse) Refuse(*batch, row, progress);
     if (run.is_scan && plan.known && SeenLive(*plan.known)) ++progress->duplicates;
-    // The fold counts those that it gets.
+    // The fold counts the rows that it gets.
     const bool is_folded = plan.action == Action::kPut || plan.is_superseded;
     const bool counted_here = !is_folded && plan.action != Action::kRefuse && !plan.is_dead;
     progress->records += counted_here ? 1 : 0;
@@ -134,8 +134,8 @@ Status LedgerMethod::Decide(const FoldRun& run, RecordBatch* batch, SplitProgres
   return {};
 }
 
-// What a batch says of a row and takes back comes to nothing, but how many records were counted,
-// filtered or refused must not depend on where a batch ends.
+// A put that the same batch supersedes has no effect, but the numbers of counted, filtered and
+// refused records must not depend on where a batch ends.
 void LedgerMethod::CheckSuperseded(const RecordBatch& batch, SplitProgress* progress) {
   checking_.Clear();
   for (uint32_t row = 0; row < batch.rows; ++row) {
@@ -158,10 +158,10 @@ void LedgerMethod::CheckSuperseded(const RecordBatch& batch, SplitProgress* prog
   deltas_.Check(&checking_, progress);
 }
 
-// Of what a batch says of one row, the newest counts: what came before is not seen by anybody. Each
-// is compared with the newest before it, as versions have no order where they are of several logs.
+// Only the newest change of a row in a batch counts; the others are never visible. Each is
+// compared with the newest before it, since versions from several logs have no order.
 Status LedgerMethod::DecideByLast(const FoldRun& run, RecordBatch* batch, SplitProgress* progress) {
-  if (run.is_scan && batch->versions.empty()) {  // its rows differ
+  if (run.is_scan && batch->versions.empty()) {  // its rows differ from each other
     for (uint32_t row = 0; row < batch->rows; ++row) {
       plans_[row].action = ActionOf(run, *batch, row, &plans_[row]);
     }
@@ -187,7 +187,7 @@ Status LedgerMethod::DecideByLast(const FoldRun& run, RecordBatch* batch, SplitP
     } else if (HasOtherKey(*batch, row)) {
       MURMUR_TRY(Leave(batch, row, before, progress));
     }
-    // Older changes of a row that is gone may still come.
+    // Older changes of a deleted row may still come.
     if (batch->changes[row] == RowChange::kDelete && plan.version.empty()) plan.version = known;
     if (before) {
       plans_[*before].is_newest = false;
@@ -203,13 +203,13 @@ Status LedgerMethod::DecideByLast(const FoldRun& run, RecordBatch* batch, SplitP
   return {};
 }
 
-// The cells of the plan's entry, in the first row of known_.
+// Reads the cells of the plan's entry into the first row of known_.
 Status LedgerMethod::ReadKnown(const RowPlan& plan) {
   return ReadRow(CellsOf(*plan.known), 0, &known_.columns, &arena_) ? Status() : Damaged();
 }
 
-// Gives the cells that a change leaves out the values that the row held before it: by the row
-// `before` of the batch, or else by its entry.
+// Gives cells that a change omits the values that the row had before it: from the batch's row
+// `before`, or else from its entry.
 Status LedgerMethod::Complete(RecordBatch* batch, uint32_t row, std::optional<uint32_t> before,
                               SplitProgress* progress) {
   RowPlan& plan = plans_[row];
@@ -264,9 +264,10 @@ void LedgerMethod::TellIncomplete(const RecordBatch& batch, uint32_t row, uint32
   deltas_.AddDeadLetter(std::move(letter));
 }
 
-// An older change tells cells that the newest one of its row left out, if it is newer than the one
-// they were taken from: where partitions are added, a row's changes lie in two of them. True: the
-// row of the batch is the newest by now, and all that is known of its row; it has no other effect.
+// An older change may give cells that the newest change of its row omitted, if it is newer than the
+// change they were taken from. This happens if partitions were added, since a row's changes then
+// lie in two of them. True: the batch's row now has the newest content of its row; it has no other
+// effect.
 Result<bool> LedgerMethod::FillIn(RecordBatch* batch, uint32_t row,
                                   std::optional<uint32_t> before) {
   RowPlan& plan = plans_[row];
@@ -300,14 +301,14 @@ Result<bool> LedgerMethod::FillIn(RecordBatch* batch, uint32_t row,
   for (const uint32_t field : told) {
     SetCell(batch->columns[field].cells[row], newest, &batch->columns[field]);
   }
-  // A row that is complete by now is counted by the fold, and the record that told it with it.
+  // The fold counts a row that is now complete, together with the record that told it.
   plan.is_dead = before && plans_[newest].is_dead && !is_incomplete;
   plans_[newest].is_incomplete = is_incomplete;
   taken_[newest] = std::move(taken);
   return !before;
 }
 
-// Where the number of the newest row of the same key is, or would be.
+// Where the number of the newest row with the same key is, or would go.
 uint32_t* LedgerMethod::NewestOf(const RecordBatch& batch, std::string_view key, uint64_t hash) {
   for (size_t slot = hash % kNewestSlots;; slot = (slot + 1) % kNewestSlots) {
     uint32_t* const newest = &newest_[slot];
@@ -315,7 +316,7 @@ uint32_t* LedgerMethod::NewestOf(const RecordBatch& batch, std::string_view key,
   }
 }
 
-// What is known of a row that the batch need not have.
+// The entry of a row that the batch may not contain.
 Result<std::optional<std::string_view>> LedgerMethod::EntryOf(std::string_view key) {
   const uint64_t hash = PendingEntries::Hash(key);
   std::optional<std::string_view> entry;
@@ -330,7 +331,7 @@ Result<std::optional<std::string_view>> LedgerMethod::EntryOf(std::string_view k
   return entry;
 }
 
-// What the row held under its old key, where it has been deleted under that by the same change.
+// The row's content under its old key, if the same change has deleted it there.
 Result<std::optional<LedgerMethod::Left>> LedgerMethod::LeftFor(const RecordBatch& batch,
                                                                 uint32_t row) {
   const std::string key = MoveKey(plans_[row].version, batch.row_keys[row]);
@@ -341,7 +342,7 @@ Result<std::optional<LedgerMethod::Left>> LedgerMethod::LeftFor(const RecordBatc
   return std::optional(std::move(left));
 }
 
-// As Complete, of a row that had another key. Where the delete under that has not been read yet,
+// As Complete, for a row that had another key. If the delete under that key has not been read yet,
 // the row waits for it.
 Status LedgerMethod::CompleteMoved(RecordBatch* batch, uint32_t row, SplitProgress* progress) {
   RowPlan& plan = plans_[row];
@@ -368,7 +369,7 @@ Status LedgerMethod::CompleteMoved(RecordBatch* batch, uint32_t row, SplitProgre
   return {};
 }
 
-// What a row held before a change that the batch tells of it.
+// The row's content before a change, if the batch tells it.
 std::optional<LedgerMethod::Left> LedgerMethod::LastOf(const RecordBatch& batch, uint32_t row,
                                                        std::optional<uint32_t> before) const {
   if (!before) {
@@ -383,8 +384,8 @@ std::optional<LedgerMethod::Left> LedgerMethod::LastOf(const RecordBatch& batch,
   return last;
 }
 
-// The row is gone, as it has another key by the same change. What it held is for the message that
-// puts it under that key: that has come and waits for it, or is still to come.
+// Deletes a row that gets another key by the same change. Its content is for the message that puts
+// it under the new key: that message waits for it, or is still to come.
 Status LedgerMethod::Leave(RecordBatch* batch, uint32_t row, std::optional<uint32_t> before,
                            SplitProgress* progress) {
   const std::string_view key = batch->other_keys[row];
@@ -424,7 +425,7 @@ Status LedgerMethod::FinishMove(RecordBatch* batch, uint32_t row, std::string_vi
     const bool waits = cell.is_missing && cell.version == plans_[row].version;
     if (waits && left && !IsMissing(left->taken, cell.field)) {
       cells.columns[cell.field].cells[0] = known_.columns[cell.field].cells[0];
-      cell.is_missing = false;  // told by that change
+      cell.is_missing = false;  // that change gave it
     } else if (waits) {
       TellIncomplete(*batch, row, cell.field, progress);
       cell.version = {};
@@ -448,14 +449,14 @@ Status LedgerMethod::FinishMove(RecordBatch* batch, uint32_t row, std::string_vi
   return {};
 }
 
-// The rows that FinishMove has completed, but for those of which the batch tells more.
+// Adds the rows that FinishMove has completed, except those of which the batch tells more.
 void LedgerMethod::AddMoves(const RecordBatch& batch, SplitProgress* progress) {
   std::erase_if(moves_, [&](const Move& move) {
     return *NewestOf(batch, move.key, PendingEntries::Hash(move.key)) != UINT32_MAX;
   });
   RecordBatch rows(pipeline_->projection());
   rows.object = batch.object;
-  rows.row_keys.assign(1, {});  // they are rows
+  rows.row_keys.assign(1, {});  // rows, not facts
   rows.numbers.resize(kBatchRows);
   rows.row_ids.resize(kBatchRows);
   rows.describe = [&](uint32_t number, DeadLetter* letter) {
@@ -470,7 +471,7 @@ void LedgerMethod::AddMoves(const RecordBatch& batch, SplitProgress* progress) {
     rows.row_ids[row] = RowId(moves_[i].key);
   }
   for (Column& column : rows.columns) column.SetKindsFromCells(rows.rows);
-  SplitProgress folded = *progress;  // they were counted as records when they came
+  SplitProgress folded = *progress;  // they were counted as records when they arrived
   deltas_.Add(deltas_.LatestTime(), &rows, &folded, [&](uint32_t number, std::string_view key) {
     if (rebuilds_) joined_.insert(ContributorKey(key, moves_[number].key));
   });
@@ -485,7 +486,7 @@ void LedgerMethod::AddMoves(const RecordBatch& batch, SplitProgress* progress) {
   }
 }
 
-// Where rows don't change, the first that is said of one counts.
+// If rows are only added, the first content that arrives for a row counts.
 Status LedgerMethod::DecideByFirst(const FoldRun& run, RecordBatch* batch,
                                    SplitProgress* progress) {
   std::unordered_map<std::string_view, std::string> first;
@@ -502,9 +503,9 @@ Status LedgerMethod::DecideByFirst(const FoldRun& run, RecordBatch* batch,
     if (plan.action == Action::kPut) {
       first.emplace(batch->row_keys[row], NewEntry(true, plan.version, RowOf(plan)));
     }
-    if (before != first.end()) plan.known.reset();  // it does not outlive this
+    if (before != first.end()) plan.known.reset();  // it becomes invalid here
   }
-  taken_.clear();  // a row that may not change needs nothing of what it was
+  taken_.clear();  // a row that may not change does not need its old cells
   return {};
 }
 
@@ -516,7 +517,7 @@ LedgerMethod::Action LedgerMethod::ActionOfFixedRow(const FoldRun& run, const Re
   }
   if (!may_change) NoteCells(batch, row, plan);
   if (!plan->known) return Action::kPut;
-  // What a scan finds changed, live says too.
+  // If a scan finds a change, live tells it too.
   const bool same = may_change || run.is_scan || CellsOf(*plan->known) == RowOf(*plan);
   return same ? Action::kNothing : Action::kRefuse;
 }
@@ -552,7 +553,7 @@ LedgerMethod::Action LedgerMethod::ActionOf(const FoldRun& run, const RecordBatc
   return marks || !plan->version.empty() ? Action::kTouch : Action::kNothing;
 }
 
-// Takes away what the rows contributed that are put or deleted.
+// Subtracts the contributions of rows that are put or deleted.
 Status LedgerMethod::Retract(const RecordBatch& batch) {
   deltas_.BeginTaking();
   for (uint32_t row = 0; row < batch.rows; ++row) {
@@ -579,12 +580,12 @@ void LedgerMethod::Add(RecordBatch* batch, SplitProgress* progress) {
   for (uint32_t row = 0; row < batch->rows; ++row) plans_[batch->numbers[row]].counts = true;
 }
 
-// What the row's entry is from now on: as *entry says, if it is set.
+// The row's entry after the change; *entry is the new entry if kSet.
 LedgerMethod::Change LedgerMethod::EntryAfter(const FoldRun& run, const RecordBatch& batch,
                                               uint32_t row, std::string* entry) const {
   const RowPlan& plan = plans_[row];
   const bool live = !run.is_scan;
-  // What is gone is remembered while somebody may still bring it: a scan, or an old version.
+  // A deleted row is remembered while a scan or an older change may still bring it.
   const bool keeps_marks = phase_ == Phase::kScanning || !plan.version.empty();
   const OnChange on_change = pipeline_->definition().on_change;
   const auto taken = taken_.find(row);
@@ -612,7 +613,7 @@ LedgerMethod::Change LedgerMethod::EntryAfter(const FoldRun& run, const RecordBa
   return Change::kNone;
 }
 
-// Rows that contribute to other keys than before.
+// Notes rows that contribute to other keys than before.
 void LedgerMethod::NoteContributors() {
   const auto note = [this](const std::string& key, PendingEntries::Entry entry) {
     entries_.Put(key, PendingEntries::Hash(key), entry);
@@ -649,7 +650,7 @@ Result<RowMethod::Values> LedgerMethod::FillCommit(RowDeltas::Tables* deltas, Co
   return Values();
 }
 
-// What every key has that something was taken away from.
+// The new values of all keys from which something was subtracted.
 Result<RowMethod::Values> LedgerMethod::RebuiltKeys(const GroupTable& taken,
                                                     const std::vector<LedgerRow>& changes) const {
   Values rebuilt;

@@ -1,16 +1,16 @@
-// The ledger: what each row contributes, so that an update takes that away and adds what the row
-// contributes now, and a delete takes it away. Live replaces; a scanned row counts only where live
-// has said nothing of it (K1 to K10 of the ledger rule; docs/tables.md).
+// The ledger: what each row contributes. An update subtracts the old contribution and adds the new
+// one; a delete subtracts it. Live always replaces; a scanned row counts only if live has read
+// no change of it (K1 to K10 of the ledger rule; docs/tables.md).
 //
-// A row whose key changes is deleted and put, at one place of the log, by two messages that may be
-// read in any order: what the second leaves out, the row held under its old key.
+// If a row's key changes, the log has a delete and a put at one place, in two messages that may be
+// read in any order. Cells that the second message omits keep their values from the old key.
 //
-// A change may leave out cells that it does not change (Cell::Unchanged): they are what the row
-// held before, so that a row's cells are kept though it does not count. Each remembers which change
-// told it, as a later message may bring a change that lies between (RowVersion).
+// A change may omit cells that it does not change (Cell::Unchanged); they keep their earlier
+// values. So a row's cells are stored even if it does not count. Each cell remembers the change
+// that gave it, since a later message may bring a change that lies between (RowVersion).
 //
-// Aggregates that nothing can be taken away from (a minimum, a sketch) are counted anew from the
-// rows of the key, whenever something is to be taken away from it (key_rebuild.h).
+// For aggregates that can't subtract (a minimum, a sketch), a key is rebuilt from its rows whenever
+// something must be subtracted from it (key_rebuild.h).
 #pragma once
 
 #include <cstdint>
@@ -35,11 +35,11 @@ namespace murmur {
 class LedgerMethod final : public RowMethod {
  public:
   enum class Phase : uint8_t {
-    kScanning,  // a scan may still bring what live has said already: live's deletes leave marks
+    kScanning,  // a scan may still bring rows that live has changed: a delete by live leaves a mark
     kLive,
   };
 
-  // Table and deltas outlive it. `cache_bytes`: of what is kept of the ledger to be found soon.
+  // Table and deltas outlive it. `cache_bytes`: limit of the ledger entries kept in memory.
   LedgerMethod(std::shared_ptr<const Pipeline> pipeline, const StateTable* table, Phase phase,
                size_t cache_bytes, RowDeltas* deltas);
 
@@ -51,28 +51,28 @@ class LedgerMethod final : public RowMethod {
   void EndCommit() override;
 
  private:
-  // What a batch's row does.
+  // The effect of a batch's row.
   enum class Action : uint8_t {
     kNothing,  // it changes nothing
-    kTouch,    // nothing but that live has seen it
+    kTouch,    // only marks that live has read a change of it
     kPut,
     kDelete,
-    kHold,    // not all that it holds is known: it does not count
+    kHold,    // not all of its cells are known: it does not count
     kRefuse,  // a change of a row that may not change
   };
   struct RowPlan {
     Action action = Action::kNothing;
-    bool is_newest = false;                 // of what the batch says of its row
-    bool is_superseded = false;             // was newest until another came
-    bool is_incomplete = false;             // has a cell that nobody told
+    bool is_newest = false;                 // the newest change of its row in the batch
+    bool is_superseded = false;             // was the newest until another came
+    bool is_incomplete = false;             // has a cell that no change gave
     bool is_dead = false;                   // told by a dead letter
     bool counts = false;                    // as kPut: it has been folded
-    std::optional<std::string_view> known;  // the entry that there is
-    std::string_view version;               // empty: order of arrival tells
+    std::optional<std::string_view> known;  // the present entry
+    std::string_view version;               // empty: the order of arrival decides
     uint64_t hash = 0;                      // of its key
     size_t row_begin = 0, row_size = 0;     // as kPut: its cells, in rows_
   };
-  // What becomes of a row's entry.
+  // The change of a row's entry.
   enum class Change : uint8_t { kNone, kSet, kForget };
 
   Status FindKnown(const RecordBatch& batch);
@@ -88,10 +88,10 @@ class LedgerMethod final : public RowMethod {
     std::vector<TakenCell> taken;
   };
   struct Move {
-    uint32_t row;  // of the batch, which tells that the row has another key now
+    uint32_t row;  // in the batch; it tells that the row has another key now
     uint64_t offset;
-    std::string_view key;  // the new one
-    std::string entry;     // of that
+    std::string_view key;  // the new key
+    std::string entry;     // of the new key
     bool is_complete;
   };
   Result<std::optional<std::string_view>> EntryOf(std::string_view key);
@@ -136,18 +136,18 @@ class LedgerMethod final : public RowMethod {
   LedgerCache cache_;   // of what is committed
   size_t missing_ = 0;  // rows of the last batch that it did not know
 
-  // Of the batch at hand.
+  // For the present batch.
   std::vector<RowPlan> plans_;
   std::vector<uint32_t> newest_;  // an index by hash; UINT32_MAX: free
-  std::string rows_;              // cells of one behind the other
+  std::string rows_;              // their cells, one after the other
   std::vector<std::optional<std::string>> loaded_;
-  std::unordered_map<uint32_t, std::vector<TakenCell>> taken_;  // by row, where there are such
+  std::unordered_map<uint32_t, std::vector<TakenCell>> taken_;  // by row, if it has any
   RecordBatch known_;                                           // a row, as ReadKnown read it
   Arena arena_;                                                 // of rows that ReadKnown read
   RecordBatch checking_;
   std::vector<Move> moves_;
-  std::deque<std::string> kept_;                     // what views of known cells are into
-  std::unordered_set<std::string> joined_, parted_;  // contributors to keys; where keys are rebuilt
+  std::deque<std::string> kept_;                     // backs the views of known cells
+  std::unordered_set<std::string> joined_, parted_;  // contributors to keys, if keys are rebuilt
 };
 
 }  // namespace murmur

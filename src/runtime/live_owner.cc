@@ -25,7 +25,7 @@ using std::chrono::steady_clock;
 constexpr double kDeltaShare = 0.25;  // of the memory limit; fetched messages take from it too
 constexpr std::chrono::milliseconds kLiveCommitEvery{100};
 constexpr std::chrono::milliseconds kReportEvery{200};
-// Who waits for a swap hears from us before it gives up on us.
+// Whoever waits for a swap gets a sign of life before its timeout.
 constexpr std::chrono::seconds kStillThereEvery{5};
 
 FoldOptions FoldOptionsOf(const Definition& definition, const RunOptions& options) {
@@ -67,7 +67,7 @@ nlohmann::ordered_json LagAsJson(const LiveLag& lag) {
   return json;
 }
 
-// What a version counts is in the version; what is followed for it, in the definition of the run.
+// The version says what counts; the run's definition says what is followed for it.
 Status CheckFollowed(const Definition& definition, const VersionInfo& info) {
   std::string message;
   for (const std::string& line : DiffIdentities(info.identity, DefinitionIdentity(definition))) {
@@ -83,7 +83,7 @@ Status CheckFollowed(const Definition& definition, const VersionInfo& info) {
 
 }  // namespace
 
-// A version, open for writing, with what follows the live source for it.
+// A version open for writing, with the runner that follows the live source for it.
 class FollowedVersion {
  public:
   static Result<std::unique_ptr<FollowedVersion>> Open(const Definition& definition,
@@ -108,7 +108,7 @@ class FollowedVersion {
     (void)Stop();
   }
 
-  // Without the socket other processes read what is committed: the run matters more.
+  // Without the socket other processes read what is committed; the run goes on.
   void Listen(const StateDirectory& directory, OwnerSocket::Answer answer) {
     auto socket = OwnerSocket::Listen(directory.VersionPath(number()), std::move(answer));
     if (socket.ok()) socket_ = std::move(socket).value();
@@ -119,7 +119,7 @@ class FollowedVersion {
     if (status.ok()) NewRunner();
     return status;
   }
-  // Follows in a thread of its own; `ended` is called there when that ends by itself.
+  // Follows in a separate thread, which calls `ended` when following ends by itself.
   void Start(LiveRunner::Until until, std::function<void()> ended) {
     thread_ = std::jthread([this, until, ended = std::move(ended)](std::stop_token stop) {
       outcome_ = runner()->Run(until, stop);
@@ -188,7 +188,7 @@ class FollowedVersion {
   FoldOptions fold_;
   mutable std::mutex mutex_;
   std::shared_ptr<LiveRunner> runner_;  // under mutex_; runs once
-  std::vector<std::string> notes_;      // under mutex_; of runners before
+  std::vector<std::string> notes_;      // under mutex_; of earlier runners
   std::unique_ptr<OwnerSocket> socket_;
   Status outcome_ = Status(Code::kCancelled, "stopped");
   std::jthread thread_;
@@ -225,7 +225,7 @@ Status LiveOwner::RunServing(RunSummary* summary) {
   MURMUR_ASSIGN(auto serving, directory_.Current());
   while (serving) {
     MURMUR_ASSIGN(current_, Open(*serving));
-    // Until here another process may have moved the alias.
+    // Another process may have moved the alias until here.
     MURMUR_ASSIGN(serving, directory_.SettledCurrent());
     if (serving == current_->number()) return Follow(summary);
     current_.reset();
@@ -265,7 +265,7 @@ Status LiveOwner::Answer(const FollowedVersion& followed, const OwnerRequest& re
                                           : followed.Read(request, write);
 }
 
-// Called by a thread of the socket of version `asked`: the swap is Watch's to do.
+// Called by a socket thread of version `asked`; Watch performs the swap.
 Status LiveOwner::AskForSwap(uint64_t asked, uint64_t number, const WriteText& write) {
   if (options_.until_caught_up) return Status(Code::kUnimplemented, "this run ends by itself");
   std::unique_lock lock(mutex_);
@@ -310,7 +310,7 @@ void LiveOwner::StartCurrent() {
   });
 }
 
-// Until following ends, or is to end.
+// Returns when following ends, or must end.
 Status LiveOwner::Watch(RunSummary* summary) {
   std::unique_lock lock(mutex_);
   while (!options_.stop.stop_requested()) {
@@ -349,21 +349,21 @@ void LiveOwner::ServeRequest() {
     serving_request_ = false;
     changed_.notify_all();
   }
-  // Its socket's thread is who waits for the outcome.
+  // The retired version's socket thread waits for the outcome.
   if (retired == nullptr) return;
   for (const std::string& note : retired->TakeNotes()) {
     if (options_.on_note) options_.on_note(note);
   }
   retired.reset();
-  SwapSummary late;  // who asked for the swap has had the answer
+  SwapSummary late;  // the requester already has its answer
   DropOldVersions(definition_, &directory_, &late);
   for (const std::string& warning : late.warnings) {
     if (options_.on_note) options_.on_note("WARNING: " + warning);
   }
 }
 
-// The old version is followed while the new one catches up with most of it, and stands still while
-// that does with the rest: no answer knows less than the one before.
+// The old version is followed while the new one catches up with most of it, and stops while the new
+// one does the rest. So no answer knows less than the one before.
 Result<SwapSummary> LiveOwner::Swap(uint64_t number, std::unique_ptr<FollowedVersion>* retired) {
   if (number == current_->number()) return SwapSummary{.serving = number};
   MURMUR_ASSIGN(auto next, Open(number));
@@ -373,7 +373,7 @@ Result<SwapSummary> LiveOwner::Swap(uint64_t number, std::unique_ptr<FollowedVer
   Status moved = next->CatchUp(options_.stop);
   if (moved.ok()) moved = SetCurrent(&directory_, number, /*beside_writer=*/true, &summary);
   if (!moved.ok()) {
-    // Had it ended by itself, it does so again, and that is how the run ends.
+    // If it had ended by itself, it does so again, and the run ends that way.
     StartCurrent();
     return halted.ok() || halted.code() == Code::kCancelled ? moved : halted;
   }

@@ -1,4 +1,4 @@
-// The process that follows a live source for a version, and answers what others ask of it
+// The process that follows a live source for a version, and answers requests of other processes
 // meanwhile.
 #pragma once
 
@@ -18,23 +18,23 @@
 
 namespace murmur {
 
-// Does the version know where live goes on: from an earlier run of live, or from its token?
+// Whether the version knows where live goes on: from an earlier run of live, or from its token.
 Result<bool> HasLivePositions(const Definition& definition, const StateDirectory& directory,
                               uint64_t number);
 
 class FollowedVersion;
 
-// Threads: Run by one; what the socket's threads ask for finds its way to it.
+// Threads: Run by one; requests from the socket's threads are passed to it.
 class LiveOwner {
  public:
   // All outlive the owner.
   LiveOwner(const Definition* definition, StateDirectory* directory, const LiveOptions* options);
   ~LiveOwner();
 
-  // Follows the live source for version `number`, which is complete, until `options.stop`, or until
-  // it has caught up. Answers requests of other processes; a swap that is asked for it does itself:
-  // the new version follows until it has caught up, then the alias moves, so that no record falls
-  // between the two.
+  // Follows the live source for version `number`, which is complete, until `options.stop` or until
+  // it has caught up. Answers requests of other processes. It performs a requested swap itself: the
+  // new version follows until it has caught up, then the alias moves, so no record falls between
+  // the two.
   // Errors: kCancelled (stop), kFailedPrecondition (in use, not complete), and those of
   // LiveRunner::Run.
   Status Run(uint64_t number, RunSummary* summary);
@@ -65,10 +65,10 @@ class LiveOwner {
 
   std::mutex mutex_;
   std::condition_variable_any changed_;
-  std::shared_ptr<SwapRequest> request_;  // under mutex_; the one that waits or is under way
-  bool serving_request_ = false;          // under mutex_; it is under way
+  std::shared_ptr<SwapRequest> request_;  // under mutex_; waiting or under way
+  bool serving_request_ = false;          // under mutex_; the request is under way
   uint64_t following_ = 0;                // under mutex_; the version; 0: none yet
-  bool ended_ = false;                    // under mutex_; it is followed no more
+  bool ended_ = false;                    // under mutex_; following has ended
 };
 
 }  // namespace murmur

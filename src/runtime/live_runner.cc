@@ -17,18 +17,18 @@ namespace {
 
 using std::chrono::steady_clock;
 
-// How often new splits and the ends of all are asked for.
+// How often to look for new splits and for the ends of all.
 constexpr std::chrono::seconds kLookAroundEvery{3};
 constexpr std::chrono::hours kWarnAgainAfter{1};
-// A worker that has nothing to do looks again, in case nobody wakes it.
+// An idle worker reads again after this time even if nobody wakes it.
 constexpr std::chrono::milliseconds kIdleWait{500};
-// How far the dead letters of an object are published, kept as the progress of a split that is
-// done.
+// Prefix for the position up to which an object's dead letters are published; stored as the
+// progress of a split that is done.
 constexpr std::string_view kPublishedPrefix = "dead-letters:";
 constexpr size_t kPublishAtOnce = 1000;
 constexpr size_t kLettersLookedAt = 1000;
 
-// Behind which offset dead letters are not published; "": none is.
+// Dead letters after this offset are not published; "": none is published.
 uint64_t PublishedUpTo(const Position& position) {
   return position.empty() ? 0 : std::stoull(position);
 }
@@ -53,7 +53,7 @@ void LiveRunner::Wakeup::WaitUntil(steady_clock::time_point time, const std::sto
 // Reads its splits in turn, a batch of each.
 class LiveRunner::Worker {
  public:
-  // Notifies `checks` when all that it reads is checked.
+  // Notifies `checks` when all its streams have been checked.
   Worker(FoldRun* run, LiveSource* source, Wakeup* checks)
       : run_(*run), source_(source), fold_(MakeFoldWorker(run)), checks_(*checks) {}
 
@@ -130,7 +130,7 @@ class LiveRunner::Worker {
     if (checked_) checks_.Notify();
   }
 
-  // What is being committed is seen to its end first, so that a failure shows while nothing comes.
+  // First finishes the commit under way, so that its failure shows even if no records come.
   Status Wait(const std::stop_token& stop) {
     MURMUR_TRY(fold_->FinishCommit());
     wakeup_->WaitUntil(fold_->CommitDue().value_or(steady_clock::now() + kIdleWait), stop);
@@ -143,7 +143,7 @@ class LiveRunner::Worker {
   Wakeup& checks_;
   std::atomic<bool> checked_{false};
   std::vector<Reading> readings_;
-  // Shared with the streams' callbacks, whose last call may come late.
+  // Shared with the streams' callbacks, the last of which may come late.
   const std::shared_ptr<Wakeup> wakeup_ = std::make_shared<Wakeup>();
   size_t size_ = 0;
   std::mutex mutex_;
@@ -156,7 +156,7 @@ bool HasLivePositions(const ProgressMap& progress, const std::optional<ScanPlan>
   if (plan) {
     for (const Split& split : plan->splits) scanned.insert(split.id);
   }
-  // Those of a scan that showed later are done when it is complete; those of live never are.
+  // Splits that a scan found later are done when it is complete; those of live never are.
   return std::any_of(progress.begin(), progress.end(), [&scanned](const auto& split) {
     return !split.second.done && !scanned.contains(split.first);
   });
@@ -179,7 +179,7 @@ LiveRunner::LiveRunner(std::shared_ptr<const Pipeline> pipeline, LiveSource* sou
   run_.on_commit = [this](const std::vector<SplitMove>& moves) { NoteCommit(moves); };
 }
 
-// What a commit under way tells of itself, it tells to what is still there.
+// Ends the workers first: a running commit reports to members that must still exist.
 LiveRunner::~LiveRunner() { workers_.clear(); }
 
 Status LiveRunner::Run(Until until, std::stop_token stop) {
@@ -245,7 +245,7 @@ Result<ProgressMap> LiveRunner::Stored() const {
   return snapshot->Progress();
 }
 
-// Where topics are followed by a pattern, some may be gone; what was counted of them stays.
+// If topics are followed by a pattern, some may be gone; what was counted of them stays.
 void LiveRunner::NoteGone(const ProgressMap& progress) {
   for (const auto& [id, earlier] : progress) {
     const bool there = std::any_of(splits_.begin(), splits_.end(),
@@ -256,7 +256,7 @@ void LiveRunner::NoteGone(const ProgressMap& progress) {
   }
 }
 
-// The positions of all splits are stored at once: from here on a split without one is a new one.
+// Stores the positions of all splits at once: from here on, a split without one is new.
 Status LiveRunner::BeginAt(const LiveSource::PositionMap& positions, bool by_token) {
   if (!by_token) MURMUR_TRY(TellOfTheSeam());
   {
@@ -271,8 +271,8 @@ Status LiveRunner::BeginAt(const LiveSource::PositionMap& positions, bool by_tok
   return StorePositions(positions, run_.table);
 }
 
-// Between a snapshot that knows no live position and a `start:` nobody can tell what counts twice,
-// or not at all; ids can.
+// A snapshot without a live position and a `start:` may overlap or leave a gap, and only ids can
+// tell.
 Status LiveRunner::TellOfTheSeam() {
   MURMUR_ASSIGN(const auto plan, run_.table->Plan());
   if (!plan || plan->splits.empty() || run_.options.overlap_until) return {};
@@ -318,7 +318,7 @@ Status LiveRunner::Watch(Until until, std::stop_token stop) {
   return stop.stop_requested() ? Status(Code::kCancelled, "stopped") : Status();
 }
 
-// What can't be had now is asked for again: the workers go on meanwhile.
+// What can't be read now is asked for again; the workers go on meanwhile.
 Status LiveRunner::LookAround(std::stop_token stop) {
   MeasureRate();
   if (Status status = LookForSplits(stop); !status.ok()) {
@@ -350,7 +350,7 @@ Status LiveRunner::PublishDeadLetters(std::stop_token stop) {
   return {};
 }
 
-// From where that ended the last time, up to kPublishAtOnce at once.
+// Continues after the last published one, up to kPublishAtOnce at a time.
 Status LiveRunner::PublishDeadLettersOf(const std::string& object, std::stop_token stop) {
   for (;;) {
     std::vector<DeadLetter> letters;
@@ -403,7 +403,7 @@ Status LiveRunner::LookForSplits(std::stop_token stop) {
     if (!known) added.push_back(split);
   }
   if (added.empty()) return {};
-  MURMUR_ASSIGN(const auto progress, Stored());  // one that was away for a while is known
+  MURMUR_ASSIGN(const auto progress, Stored());  // a split that was away for a while is known
   splits_.insert(splits_.end(), added.begin(), added.end());
   AddSplits(added, progress);
   return {};
@@ -434,7 +434,7 @@ void LiveRunner::NoteEnds(std::stop_token stop) {
   source_->NoteCommitted(committed);
 }
 
-// A warning that comes and goes is told now and then only; the status has it all the time.
+// A warning that comes and goes is reported only now and then; the status always has it.
 void LiveRunner::NoteReach(std::stop_token stop) {
   if (!has_reach_) return;
   LiveSource::PositionMap committed;
@@ -458,7 +458,7 @@ void LiveRunner::NoteReach(std::stop_token stop) {
   notes_.push_back("WARNING: " + now.warning);
 }
 
-// Where every split is behind the overlap, no record of the scan comes again.
+// Once every split is after the overlap, no record of the scan comes again.
 Status LiveRunner::EndOverlap() {
   if (!run_.skip_known_ids) return {};
   {
@@ -471,14 +471,14 @@ Status LiveRunner::EndOverlap() {
   return run_.table->DropIds();
 }
 
-// Of a table, where all is read that there is, and none of it could be used: it is not what the
-// definition takes it for.
+// Fails for a table if everything present has been read and none of it could be used: it is not
+// what the definition takes it for.
 Status LiveRunner::RefuseUselessRecords(bool all_read) const {
   const uint64_t dead = run_.progress.dead;
   if (!all_read || !run_.rows || run_.progress.records != 0 || dead == 0) return {};
   MURMUR_ASSIGN(const auto snapshot, run_.table->Snapshot());
   std::string first;
-  bool is_useless = true;  // and not only of rows that have something wrong
+  bool is_useless = true;  // and not only single bad rows
   size_t looked_at = 0;
   MURMUR_TRY(snapshot->ScanDeadLetters([&](const DeadLetter& letter) {
     is_useless =
@@ -495,7 +495,7 @@ Status LiveRunner::RefuseUselessRecords(bool all_read) const {
 }
 
 bool LiveRunner::CaughtUp() const {
-  // Who has nothing to read has to have looked whether it is still what was read before.
+  // A worker with nothing to read must first have checked that its source is the one read before.
   const bool checked = std::all_of(workers_.begin(), workers_.end(),
                                    [](const auto& worker) { return worker->checked(); });
   if (!checked) return false;

@@ -1,6 +1,6 @@
-// The loop over what has no end: the splits of a live source, each owned by one worker that reads
-// those it has in turn, folds and commits. Positions are committed with the state, so reading goes
-// on exactly behind what was counted, whatever was killed.
+// The loop over the endless splits of a live source. One worker owns each split; a worker reads its
+// splits in turn, folds and commits. Positions are committed with the state, so after any crash
+// reading goes on exactly after what was counted.
 #pragma once
 
 #include <chrono>
@@ -25,11 +25,11 @@
 
 namespace murmur {
 
-// How far one split is behind; as last seen.
+// How far one split lags, as last seen.
 struct SplitLag {
   Position committed;
-  Position end;                     // empty: not known
-  uint64_t records = 0;             // between the two
+  Position end;                     // empty: unknown
+  uint64_t records = 0;             // from `position` to `end`
   int64_t newest_time = INT64_MIN;  // µs; of the records counted
   uint64_t dead = 0;                // records that could not be counted
 };
@@ -37,48 +37,49 @@ struct SplitLag {
 struct LiveLag {
   std::map<std::string, SplitLag> splits;
   int64_t last_commit = 0;         // µs since the Unix epoch; 0: none by this run
-  double records_per_second = 0;   // lately
-  std::optional<LogForecast> log;  // of a source that forgets
+  double records_per_second = 0;   // recently
+  std::optional<LogForecast> log;  // if the source forgets old changes
 };
 
 using ProgressMap = SnapshotSource::ProgressMap;
 
-// Does the progress of a version say where live goes on? `plan` is that of its scan.
+// Whether a version's progress says where live goes on. `plan` is that of its scan.
 bool HasLivePositions(const ProgressMap& progress, const std::optional<ScanPlan>& plan);
 
-// One commit that moves splits without any to these positions. Errors: those of Apply.
+// One commit that sets the positions of splits without one. Errors: those of Apply.
 Status StorePositions(const LiveSource::PositionMap& positions, StateTable* table);
 
 class LiveRunner {
  public:
   enum class Until { kStopped, kCaughtUp };
 
-  // All outlive the runner. The table's version is complete, or a scan beside folds into `rows`;
-  // without `rows`, what changes in a table has a fold of its own.
+  // All outlive the runner. Either the table's version is complete, or a scan runs at the same time
+  // and folds into `rows`. Without `rows`, the changes of a table have a fold of their own.
   LiveRunner(std::shared_ptr<const Pipeline> pipeline, LiveSource* source, StateTable* table,
              FoldOptions options, std::shared_ptr<RowFold> rows = nullptr);
   ~LiveRunner();
 
-  // While a scan runs beside: tells how many seconds it still takes, from any thread; empty: not
-  // known. Before Run.
+  // For a scan at the same time: gives the seconds that it still takes, from any thread; empty:
+  // unknown. Set it before Run.
   using ScanSeconds = std::function<std::optional<double>()>;
   void RunBeside(ScanSeconds scan) { scan_seconds_ = std::move(scan); }
 
-  // Goes on from the table's positions; for the first time, from its token, or from where the
-  // definition says. kCaughtUp: until everything is committed that was there when it began; OK.
-  // Errors: kCancelled (stop; the committed state is good), kFailedPrecondition (records that were
-  // to be read are gone; more dead letters than max_errors), and those of source and table.
+  // Goes on from the table's positions; the first time, from the table's token or from where the
+  // definition says. kCaughtUp: until everything is committed that was there when it began; then
+  // OK.
+  // Errors: kCancelled (stop; the committed state is good), kFailedPrecondition (the next records
+  // are gone; more dead letters than max_errors), and those of source and table.
   Status Run(Until until, std::stop_token stop);
 
   const FoldProgress& progress() const noexcept { return run_.progress; }
   LiveLag Lag() const;  // from any thread
-  // What a user should know, once; from any thread.
+  // What a user should know; each note is given once. Threads: any.
   std::vector<std::string> TakeNotes();
 
  private:
   class Worker;
   Status RunUntil(Until until, std::stop_token stop);
-  // Wakes one that waits; a wake-up while nobody waits is kept for the next.
+  // Wakes a waiting thread; if none waits, the next wait ends at once.
   class Wakeup {
    public:
     void Notify();
@@ -103,10 +104,10 @@ class LiveRunner {
   void NoteEnds(std::stop_token stop);
   void NoteReach(std::stop_token stop);
   Status EndOverlap();
-  // To where the source takes them; what can't be delivered now is tried again later.
+  // Sends them to the source's place for dead letters; what can't be sent now is sent later.
   Status PublishDeadLetters(std::stop_token stop);
   Status PublishDeadLettersOf(const std::string& object, std::stop_token stop);
-  // Those that there are now are not live's to publish.
+  // Skips the present dead letters: live does not publish them.
   Status PassDeadLetters();
   Status MovePublished(const std::string& object, uint64_t next);
   Status RefuseUselessRecords(bool all_read) const;
@@ -116,17 +117,17 @@ class LiveRunner {
   LiveSource* const source_;
   FoldRun run_;
   std::vector<Split> splits_;
-  std::deque<SplitWork> work_;  // stays where it is as more comes
+  std::deque<SplitWork> work_;  // references stay valid as it grows
   std::vector<std::unique_ptr<Worker>> workers_;
-  LiveSource::PositionMap goal_;               // of kCaughtUp
-  std::map<std::string, Position> published_;  // by object: behind its last dead letter there
-  std::map<std::string, uint64_t> published_counts_;  // of dead letters, by split
+  LiveSource::PositionMap goal_;                      // for kCaughtUp
+  std::map<std::string, Position> published_;         // by object: after its last dead letter there
+  std::map<std::string, uint64_t> published_counts_;  // number of dead letters, by split
   std::chrono::steady_clock::time_point measured_at_;
   uint64_t measured_records_ = 0;
   ScanSeconds scan_seconds_;
   LogWatch log_;
   std::chrono::steady_clock::time_point warn_again_ = std::chrono::steady_clock::time_point::min();
-  bool has_reach_ = true;  // as far as is known, the source tells how far its log reaches
+  bool has_reach_ = true;  // false: the source can't tell how far its log reaches
   Wakeup progressed_;
 
   mutable std::mutex mutex_;

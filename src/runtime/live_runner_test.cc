@@ -48,7 +48,7 @@ class LiveRunnerTest : public testing::Test {
     return {.monoids = pipeline_->Monoids(), .buckets = pipeline_->buckets()};
   }
   void NewStore() { store_ = MakeMemoryStore({}, Schema()); }
-  // `count` events over all splits, the n-th of each split behind the others' n-th.
+  // `count` events over all splits; the n-th of each split comes after the n-th of the others.
   void Publish(size_t count) {
     for (size_t split = 0; split < topic_.splits(); ++split) {
       std::vector<std::string> texts;
@@ -77,7 +77,7 @@ class LiveRunnerTest : public testing::Test {
     const auto table = std::move(OpenMemoryTable(store_, Schema())).value();
     return RunOn(table.get(), Until::kCaughtUp, Options(threads));
   }
-  // What the events give when they are read at once.
+  // The result of the events, read all at once.
   std::map<std::string, std::string> Expected() {
     const auto kept = store_;
     NewStore();
@@ -173,7 +173,7 @@ TEST_F(LiveRunnerTest, WhereEverySplitIsNewItGoesOnAndDoesNotBeginAgain) {
   EXPECT_EQ(notes.size(), kSplits);
 }
 
-// What comes while it runs, new splits too, from many threads and with a stop at any moment.
+// Records and new splits arrive while it runs, from many threads, with a stop at any moment.
 TEST_F(LiveRunnerTest, WhatComesWhileItRunsCountsOnce) {
   std::mt19937 random(7);
   for (int round = 0; round < 20; ++round) {
@@ -221,7 +221,7 @@ TEST_F(LiveRunnerTest, ANewSplitIsSeenWhileItRuns) {
   stop.request_stop();
 }
 
-// A commit is due by time although nothing comes any more.
+// A commit is due by time even if no records come.
 TEST_F(LiveRunnerTest, WhatWasReadIsCommittedInTimeWhileNothingComes) {
   std::stop_source stop;
   FoldOptions options = Options(1);
@@ -332,7 +332,7 @@ TEST_F(LiveRunnerTest, DeadLettersArePublishedOnceTheyAreCommittedAndNotAgain) {
   EXPECT_EQ(topic_.dead_letters().back(), "fake:t/1@0");
 }
 
-// Those of a bootstrap or a replay are not live's.
+// Live does not publish those of a bootstrap or a replay.
 TEST_F(LiveRunnerTest, DeadLettersThatWereThereBeforeLiveAreNotPublished) {
   {
     const auto table = std::move(OpenMemoryTable(store_, Schema())).value();

@@ -13,11 +13,11 @@ namespace {
 
 constexpr double kMicros = 1e6;
 constexpr int64_t kSampledMicros = 60'000'000;
-constexpr int64_t kSampledMicrosMin = 10'000'000;  // of less, no trend shows
-// Shares of the log. Beyond the first, it is close; beyond the second, a trend is taken seriously.
+constexpr int64_t kSampledMicrosMin = 10'000'000;  // a shorter time shows no trend
+// Shares of the log. Lag beyond the first is close to the limit; beyond the second, a trend counts.
 constexpr double kClose = 0.5;
 constexpr double kNoticeable = 0.1;
-constexpr double kHorizonSeconds = 3600;  // where no scan is waited for
+constexpr double kHorizonSeconds = 3600;  // if there is no scan to wait for
 
 std::string About(double seconds) {
   if (seconds >= 7200) return fmt::format("{:.0f} hours", seconds / 3600);
@@ -66,7 +66,7 @@ const LogForecast& LogWatch::Note(const LogReach& reach, std::optional<double> s
   now.kept_seconds = static_cast<double>(std::max<int64_t>(0, reach.now - reach.oldest)) / kMicros;
   now.behind_seconds = static_cast<double>(behind) / kMicros;
   now.scan_seconds = scan_seconds;
-  // A log that is young has not begun to forget.
+  // A young log has not yet forgotten anything.
   if (!first_oldest_) first_oldest_ = reach.oldest;
   if (reach.oldest == *first_oldest_) return now;
   const double left = std::max(0.0, now.kept_seconds - now.behind_seconds);

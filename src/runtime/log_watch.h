@@ -1,5 +1,5 @@
-// Whether a log of changes will still have what live has to read: of a source that forgets, whoever
-// falls too far behind loses what it can't be exact without.
+// Watches whether a change log will still have what live must read. If live lags too far, the log
+// may forget changes that an exact state needs.
 #pragma once
 
 #include <cstdint>
@@ -14,18 +14,18 @@ namespace murmur {
 
 struct LogForecast {
   double kept_seconds = 0;                // how far the log reaches back
-  double behind_seconds = 0;              // how far live is
-  std::optional<double> lost_in_seconds;  // until the log forgets what live has to read, if live
-                                          // goes on as it did; empty: it keeps up
-  std::optional<double> scan_seconds;     // until the scan beside it ends; empty: none, or unknown
-  std::string warning;                    // what to fear and what to do; empty: nothing
+  double behind_seconds = 0;              // how far live lags
+  std::optional<double> lost_in_seconds;  // until the log forgets what live must read, at the
+                                          // present growth of the lag; empty: live keeps up
+  std::optional<double> scan_seconds;     // until the scan ends; empty: there is none, or unknown
+  std::string warning;                    // the danger and the remedy; empty: none
 
   nlohmann::ordered_json ToJson() const;
 };
 
 class LogWatch {
  public:
-  // As `reach` says now. `scan_seconds`: as in the forecast.
+  // Adds a sample. `scan_seconds`: as in the forecast.
   const LogForecast& Note(const LogReach& reach, std::optional<double> scan_seconds);
   const std::optional<LogForecast>& forecast() const noexcept { return forecast_; }
 
@@ -34,7 +34,7 @@ class LogWatch {
     int64_t at = 0;  // µs
     int64_t behind = 0;
   };
-  // Seconds that live falls behind in a second, lately; 0: it doesn't.
+  // By how many seconds the lag grows per second, recently; 0: it doesn't grow.
   double Growth() const;
 
   std::deque<Sample> samples_;  // of the last minute

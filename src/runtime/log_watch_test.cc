@@ -13,7 +13,8 @@ using testing::HasSubstr;
 constexpr int64_t kSecond = 1'000'000;
 constexpr int64_t kStart = 1'700'000'000 * kSecond;
 
-// At `second` of the test: a log that keeps `kept` seconds, and a reader `behind` seconds behind.
+// At `second` of the test: a log that keeps `kept` seconds, and a reader that lags `behind`
+// seconds.
 LogReach At(int64_t second, int64_t kept, int64_t behind) {
   const int64_t now = kStart + second * kSecond;
   return {.oldest = now - kept * kSecond,
@@ -44,7 +45,7 @@ TEST(LogWatchTest, HalfOfTheLogBehindIsAWarning) {
   EXPECT_EQ(watch.Note(At(9, 3600, 10), {}).warning, "");
 }
 
-// A second further behind each two: at 400 of 3600 seconds, 6400 are left.
+// The lag grows by a second every two: at 400 of 3600 seconds, 6400 are left.
 TEST(LogWatchTest, ATrendIsAWarningWhereTheScanTakesLonger) {
   for (const auto& [scan, warned] : {std::pair(6000.0, false), std::pair(7000.0, true)}) {
     LogWatch watch;

@@ -19,13 +19,14 @@ constexpr size_t kRequestBytesMax = 1 << 20;
 constexpr size_t kConnectionsMax = 64;
 constexpr uint32_t kFrameBytesMax = 64 << 20;
 constexpr std::chrono::milliseconds kRetryAccept{100};  // when descriptors have run out
-constexpr int kIoTimeoutSeconds = 60;  // a peer that hangs doesn't hold the other for ever
+constexpr int kIoTimeoutSeconds = 60;  // so that a hanging peer does not block the other for ever
 
 Status SystemError(const char* what) {
   return Status(Code::kUnavailable, std::string(what) + ": " + std::strerror(errno));
 }
 
-// A socket's path is limited to about 100 bytes; through the directory's descriptor it is short.
+// A socket's path is limited to about 100 bytes; a path through the directory's descriptor is
+// short.
 sockaddr_un AddressIn(int directory, const char* name) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -101,8 +102,8 @@ Result<std::unique_ptr<OwnerSocket>> OwnerSocket::Listen(const std::string& stat
   const int directory = OpenDirectory(state_path);
   if (directory < 0) return SystemError(state_path.c_str());
   const int listener = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  // Made under another name, so that nobody connects before it is private. What stands under the
-  // names is of an owner that was killed: the version's lock says that we own it now.
+  // Made under another name, so that nobody connects before it is private. Existing sockets of
+  // these names belong to a killed owner: the version's lock proves that this process owns it now.
   const sockaddr_un address = AddressIn(directory, kNewSocketName);
   ::unlinkat(directory, kNewSocketName, 0);
   const bool listening =
@@ -128,7 +129,7 @@ OwnerSocket::OwnerSocket(int directory, int listener, Answer answer)
 
 OwnerSocket::~OwnerSocket() {
   thread_.request_stop();
-  ::shutdown(listener_, SHUT_RDWR);  // ends the accept that waits, and every later one
+  ::shutdown(listener_, SHUT_RDWR);  // ends the waiting accept, and every later one
   thread_.join();
   ::unlinkat(directory_, kSocketName, 0);
   ::close(listener_);
@@ -166,7 +167,7 @@ void OwnerSocket::AnswerOne(int connection) const {
     return text.empty() ? Status() : SendFrame(connection, text);
   };
   const Status status = request.ok() ? answer_(*request, write) : request.status();
-  // A reader that left needs no answer.
+  // If the reader has left, no answer is needed.
   if (!SendFrame(connection, "").ok()) return;
   std::string last(1, static_cast<char>(status.code()));
   last.append(status.message());

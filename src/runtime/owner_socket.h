@@ -1,9 +1,10 @@
 // How the process that owns a state's serving version answers the reading verbs of other
-// processes: over a Unix socket in the state directory, mode 0600.
+// processes: over a Unix socket in the version's directory, mode 0600.
 //
-// One request a connection: a line of JSON (OwnerRequest); the answer is frames of a 4-byte
-// little-endian length and so many bytes, closed by a frame of length 0, then the status as a frame
-// of its own: a code byte and the message. A connection that ends early is an error of its reader.
+// A connection carries one request: a line of JSON (OwnerRequest). The answer is a sequence of
+// frames, each a 4-byte little-endian length and that many bytes. A frame of length 0 ends them;
+// one more frame has the status: a code byte and the message. If a connection ends early, its
+// reader fails.
 #pragma once
 
 #include <atomic>
@@ -18,8 +19,8 @@
 
 namespace murmur {
 
-// Serves until it is destroyed, several requests at once. An answer under way is seen to its end,
-// its peer as long as that takes it.
+// Serves until it is destroyed, several requests at once. Answers under way are finished, even if
+// the peer is slow.
 class OwnerSocket {
  public:
   using Answer = std::function<Status(const OwnerRequest&, const WriteText&)>;
@@ -34,23 +35,23 @@ class OwnerSocket {
   OwnerSocket(int directory, int listener, Answer answer);
   void Serve(std::stop_token stop);
   void AnswerOne(int connection) const;
-  // Ends the threads that have answered; all of them, if so wished.
+  // Joins the threads that have answered; all of them, if `all`.
   void Reap(bool all);
 
   struct Connection {
     std::atomic<bool> answered{false};
-    std::jthread thread;  // last: it uses what stands before it
+    std::jthread thread;  // last: it uses the members before it
   };
 
   const int directory_;
   const int listener_;
   const Answer answer_;
-  std::list<Connection> connections_;  // of the serving thread
+  std::list<Connection> connections_;  // used by the serving thread
   std::jthread thread_;
 };
 
-// Asks the owner of the state at `state_path`. Errors: kUnavailable: no owner listens, or it went
-// away; else what the owner said.
+// Asks the owner of the version in the directory `state_path`. Errors: kUnavailable (no owner
+// listens, or it went away); else what the owner said.
 Status AskOwner(const std::string& state_path, const OwnerRequest& request, const WriteText& write);
 
 }  // namespace murmur

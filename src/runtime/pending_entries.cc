@@ -11,7 +11,7 @@ namespace murmur {
 namespace {
 
 constexpr size_t kSlotsMin = 1 << 10;
-constexpr size_t kRunMin = 16;  // rows of a run on average, so that to merge runs is worth it
+constexpr size_t kRunMin = 16;  // average rows per run from which merging runs pays
 constexpr size_t kWide = 16;    // slots for each record: too many to empty each time
 
 }  // namespace
@@ -97,7 +97,7 @@ std::vector<LedgerRow> PendingEntries::Rows() const {
   return rows;
 }
 
-// Compares the eight bytes behind what all keys have in common; whole keys where those are equal.
+// Compares the eight bytes after the keys' common prefix; whole keys if those are equal.
 PendingEntries::Order PendingEntries::OrderByKeys() const {
   const std::string_view first = records_[0].key();
   size_t common = first.size();
@@ -144,7 +144,7 @@ PendingEntries::Order PendingEntries::OrderByRuns(std::vector<Run> runs) const {
   return order;
 }
 
-// Stretches of records that came in ascending order.
+// Runs of records that came in ascending order.
 std::vector<PendingEntries::Run> PendingEntries::Runs() const {
   std::vector<Run> runs;
   for (size_t i = 0; i < records_.size(); ++i) {
@@ -155,7 +155,7 @@ std::vector<PendingEntries::Run> PendingEntries::Runs() const {
   return runs;
 }
 
-// begins[0] to begins[runs] is sorted run by run, and the runs by their firsts.
+// Merges sorted runs in begins[0] to begins[runs]; the runs are ordered by their first records.
 void PendingEntries::Merge(Order* order, const size_t* begins, size_t runs) const {
   if (runs < 2) return;
   const size_t half = runs / 2;

@@ -1,9 +1,8 @@
-// Entries of the ledger between two commits: row key → entry, or that there is none any more.
+// Ledger entries between two commits: row key → entry, or that the entry is removed.
 //
-// Keys and entries lie one behind the other in slabs, a key's entry behind the key; an index of
-// open addresses finds them. What is replaced stays where it is until Clear, so that views of it
-// last as long. Rows of a scan come in order, stretch after stretch: to sort such is to find the
-// order of the stretches.
+// Keys and entries lie in slabs, each entry directly after its key; an open-addressing index finds
+// them. A replaced entry stays where it is until Clear, so views of it stay valid. A scan gives
+// rows in order, stretch after stretch, so sorting them means finding the order of the stretches.
 //
 // Threads: one at a time; the const methods from many at once.
 #pragma once
@@ -22,21 +21,21 @@ namespace murmur {
 
 class PendingEntries {
  public:
-  using Entry = std::optional<std::string_view>;  // none: it is forgotten
+  using Entry = std::optional<std::string_view>;  // none: removed
 
   PendingEntries();
 
   size_t size() const noexcept { return records_.size(); }
   bool empty() const noexcept { return records_.empty(); }
-  // With what Rows will need.
+  // Including what Rows will need.
   size_t bytes() const noexcept { return slab_bytes_ + records_.size() * kRecordOverhead; }
 
-  // What it takes itself.
+  // The memory that it takes itself.
   size_t memory() const noexcept {
     return slab_bytes_ + records_.capacity() * sizeof(Record) + slots_.size() * sizeof(Slot);
   }
 
-  // For the methods below.
+  // The `hash` of the methods below.
   static uint64_t Hash(std::string_view key) noexcept;
   void Prefetch(uint64_t hash) const noexcept { __builtin_prefetch(&slots_[hash & mask_]); }
   void PrefetchRecord(uint64_t hash) const noexcept {
@@ -46,7 +45,7 @@ class PendingEntries {
     if (const Record* record = Likely(hash)) __builtin_prefetch(record->bytes);
   }
 
-  // Whether something is pending of the row; *entry is what. Views last until Clear.
+  // Whether an entry of the row is pending; sets *entry. Views last until Clear.
   bool Find(std::string_view key, uint64_t hash, Entry* entry) const noexcept {
     const Slot& slot = slots_[SlotOf(key, hash)];
     if (slot.record_plus_1 == 0) return false;
@@ -54,15 +53,16 @@ class PendingEntries {
     return true;
   }
   void Put(std::string_view key, uint64_t hash, Entry entry);
-  // The same, in the place of what it replaces, if it fits: views of that see it.
+  // As Put, but overwrites the old entry if the new one fits; views of the old one then see the
+  // new.
   void Replace(std::string_view key, uint64_t hash, Entry entry);
 
-  // visit(key, hash, entry) for all, in no order.
+  // visit(key, hash, entry) for all, in any order.
   template <class Visit>
   void ForEach(const Visit& visit) const {
     for (const Record& record : records_) visit(record.key(), Hash(record.key()), record.entry());
   }
-  // All, as a commit wants them.
+  // All entries, in the form that a commit needs.
   std::vector<LedgerRow> Rows() const;
 
   // Forgets all; keeps its memory.
@@ -71,15 +71,15 @@ class PendingEntries {
  private:
   static constexpr uint32_t kNoEntry = UINT32_MAX;
   static constexpr size_t kSlabBytes = 1 << 20;
-  // A record, its slots in an index that is half full, its LedgerRow with text on the heap.
+  // A record, its slots in a half-full index, and its LedgerRow with text on the heap.
   static constexpr size_t kRecordOverhead = 140;
 
   struct Slot {
-    uint32_t tag;            // of the hash; the index grows by it alone
+    uint32_t tag;            // a part of the hash, by which alone the index grows
     uint32_t record_plus_1;  // 0: empty
   };
   struct Record {
-    char* bytes;  // the key, and its entry behind it
+    char* bytes;  // the key, then its entry
     uint32_t key_size;
     uint32_t entry_size;
 
@@ -92,7 +92,7 @@ class PendingEntries {
   using Order = std::vector<uint32_t>;  // numbers of records
   using Run = std::pair<size_t, size_t>;
 
-  // The record that Find probably finds.
+  // The record that Find will probably find.
   const Record* Likely(uint64_t hash) const noexcept {
     const auto tag = static_cast<uint32_t>(hash);
     for (size_t slot = tag & mask_; slots_[slot].record_plus_1 != 0; slot = (slot + 1) & mask_) {
@@ -100,7 +100,7 @@ class PendingEntries {
     }
     return nullptr;
   }
-  // The slot of the key, or the one that it would take.
+  // The slot of the key, or the one where it would go.
   size_t SlotOf(std::string_view key, uint64_t hash) const noexcept {
     const auto tag = static_cast<uint32_t>(hash);
     for (size_t slot = tag & mask_;; slot = (slot + 1) & mask_) {
@@ -121,7 +121,7 @@ class PendingEntries {
   uint64_t mask_;  // below 2^32
   std::vector<Record> records_;
   std::vector<std::unique_ptr<char[]>> slabs_;  // of kSlabBytes
-  std::vector<std::unique_ptr<char[]>> large_;  // for what is larger
+  std::vector<std::unique_ptr<char[]>> large_;  // for longer ones
   size_t slabs_used_ = 0;
   size_t slab_bytes_ = 0;  // of all in use
   char* next_ = nullptr;

@@ -2,8 +2,8 @@
 
 namespace murmur {
 
-// First among the workers, then in the table: an id that another worker commits meanwhile is either
-// still pending, or already to be seen in the table.
+// Looks first among the workers, then in the table: an id that another worker is committing is
+// either still pending or already visible in the table.
 Result<std::vector<bool>> PendingIds::Claim(const std::vector<std::string>& ids) {
   std::vector<bool> claimed;
   std::vector<std::string> unknown;

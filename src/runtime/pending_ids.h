@@ -1,7 +1,7 @@
-// Ids of records that workers have read but not committed, so that two workers that meet the same
-// record at once don't both count it. What is committed the state table knows.
+// Ids of records that workers have read but not committed, so that two workers that read the same
+// record at once don't both count it. The state table knows committed ids.
 //
-// Memory: the ids between two commits. A crash forgets them, and their records are read again.
+// Memory: the ids between two commits. After a crash their records are read again.
 // Threads: every method may be called at once.
 #pragma once
 
@@ -19,9 +19,9 @@ class PendingIds {
  public:
   explicit PendingIds(const StateTable* table) : table_(table) {}
 
-  // True for each id that nobody had; it is the caller's now. Errors: as StateTable::HasIds.
+  // True for each id that was free; it belongs to the caller now. Errors: as StateTable::HasIds.
   Result<std::vector<bool>> Claim(const std::vector<std::string>& ids);
-  // The table has them. REQUIRES: the commit that brought them is visible.
+  // Call it when the table has them. REQUIRES: the commit that stored them is visible.
   void Forget(const std::vector<std::string>& ids);
 
  private:

@@ -1,4 +1,4 @@
-// query, dump and status: from the process that writes the serving version where there is one, else
+// query, dump and status: from the process that writes the serving version if there is one, else
 // from the files.
 #include <chrono>
 #include <optional>
@@ -11,8 +11,8 @@
 namespace murmur {
 namespace {
 
-// Where only one version is kept, the one that the alias named may be dropped before it is open.
-// While the alias moves on it is worth another try.
+// If only one version is kept, the version that the alias named may be dropped before it is opened.
+// While the alias keeps moving, another try makes sense.
 constexpr std::chrono::seconds kKeepTrying{20};
 
 Status ReadServing(const Definition& definition, const StateDirectory& directory,

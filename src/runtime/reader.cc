@@ -22,7 +22,7 @@ void Take(const json& object, const char* name, std::optional<TimeBorder>* borde
   *border = {.micros = it->at(0).get<int64_t>(), .local = it->at(1).get<bool>()};
 }
 
-// The zones by whose rules the version counts, and no more the system.
+// The zones whose rules in the version differ from the system's.
 nlohmann::ordered_json ChangedZones(const Pipeline& pipeline) {
   auto changed = nlohmann::ordered_json::object();
   for (const auto& [name, zone] : pipeline.zones()) {

@@ -1,5 +1,5 @@
-// What is asked of a state, as requests: query, dump and status, run on a table at hand or sent to
-// the process that owns it; and swap, which an owner that follows a live source does itself.
+// Requests to a state: query, dump and status, run on a table or sent to the process that owns it;
+// and swap, which an owner that follows a live source performs itself.
 #pragma once
 
 #include <functional>
@@ -19,7 +19,7 @@ enum class OwnerVerb { kQuery, kDump, kStatus, kSwap };
 struct OwnerRequest {
   OwnerVerb verb = OwnerVerb::kStatus;
   QueryRequest query;    // kQuery
-  uint64_t version = 0;  // kSwap: that is to serve
+  uint64_t version = 0;  // kSwap: the version that will serve
   RowFormat format = RowFormat::kJsonLines;
 
   std::string ToJson() const;
@@ -31,7 +31,7 @@ struct OwnerRequest {
 Status RunRead(const OwnerRequest& request, const Pipeline& pipeline, const StateTable& table,
                const WriteText& write);
 
-// As RunRead of a kStatus, with the members of `more` behind or instead of its own.
+// RunRead of a kStatus request. The members of `more` are appended, or replace its own.
 Status RunStatus(const Pipeline& pipeline, const StateTable& table,
                  const nlohmann::ordered_json& more, const WriteText& write);
 

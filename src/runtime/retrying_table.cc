@@ -11,7 +11,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr size_t kNotesMax = 100;  // that nobody takes
+constexpr size_t kNotesMax = 100;  // if nobody takes them
 
 const Status& StatusOf(const Status& status) { return status; }
 template <class T>
@@ -82,9 +82,9 @@ Result<bool> RetryingTable::HasLanded(const Commit& commit) const {
   return std::all_of(moves.begin(), moves.end(), is_stored);
 }
 
-// Where it is tried again, the fence still stands: a position that somebody else moved is kAborted.
+// The fence still holds on a retry: if somebody else moved a position, the result is kAborted.
 Status RetryingTable::Apply(const Commit& commit) {
-  // Without a move nothing tells whether it is stored.
+  // Without a move, nothing tells whether the commit is stored.
   if (commit.moves.empty()) return table_.Apply(commit);
   bool in_doubt = false;
   return Retry("a commit", [&]() -> Status {
@@ -96,7 +96,7 @@ Status RetryingTable::Apply(const Commit& commit) {
     if (commit.deltas != nullptr) commit.deltas->Rewind();
     Status status = table_.Apply(commit);
     if (!was_tried || status.code() != Code::kAborted) return status;
-    // One that was on its way all the time may have arrived meanwhile.
+    // A commit that was still on its way may have arrived meanwhile.
     MURMUR_ASSIGN(const bool landed, HasLanded(commit));
     return landed ? Status() : status;
   });
@@ -108,7 +108,7 @@ Status RetryingTable::Begin(const HandoffToken& token, const ScanPlan& plan) {
   return Retry("storing the plan", [&]() -> Status {
     if (std::exchange(in_doubt, !before)) {
       MURMUR_ASSIGN(const auto stored, table_.Plan());
-      if (stored) return {};  // by the try before: nobody else writes this version
+      if (stored) return {};  // by the earlier attempt: nobody else writes this version
     }
     return table_.Begin(token, plan);
   });

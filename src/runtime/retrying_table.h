@@ -1,10 +1,10 @@
-// A state table that is asked again where it is unavailable: a store that restarts, a disk that
-// answers late. What can't be reached for longer than kStorePatience is an error after all.
+// A state table that retries while its store is unavailable: a store that restarts, a disk that
+// answers late. Beyond kStorePatience it returns the error.
 //
-// Whether a commit whose answer never arrived is stored, only the stored positions tell: they are
-// read before it is tried again, so that nothing counts twice. REQUIRES: nobody else writes the
-// version meanwhile.
-// Threads: as StateTable; UseFor before all others.
+// If the answer to a commit never arrives, only the stored positions tell whether it was applied.
+// They are read before it is tried again, so that nothing counts twice. REQUIRES: nobody else
+// writes the version meanwhile.
+// Threads: as StateTable; UseFor before all other calls.
 #pragma once
 
 #include <chrono>
@@ -34,10 +34,10 @@ class RetryingTable final : public StateTable {
   explicit RetryingTable(StateTable* table) : RetryingTable(table, Pace()) {}
   RetryingTable(StateTable* table, Pace pace) : table_(*table), pace_(pace) {}
 
-  // A call that waits returns kCancelled soon after `stop`; a commit may be stored or not then.
+  // After `stop`, a waiting call soon returns kCancelled; a commit may then be stored or not.
   void UseFor(std::stop_token stop) { stop_ = std::move(stop); }
 
-  // What failed and was asked again, once; from any thread.
+  // What failed and was retried; each note is given once. Threads: any.
   std::vector<std::string> TakeNotes();
 
   Result<VersionInfo> Info() const override;
@@ -56,7 +56,7 @@ class RetryingTable final : public StateTable {
   Status Close() override { return table_.Close(); }
 
  private:
-  // `call` until it is not kUnavailable any more.
+  // Repeats `call` while it returns kUnavailable.
   template <class Call>
   auto Retry(std::string_view what, const Call& call) const -> decltype(call());
   Status Pause(std::string_view what, const Status& failed,

@@ -28,7 +28,7 @@ constexpr RetryingTable::Pace kFast{.patience = std::chrono::seconds(20),
                                     .first_pause = milliseconds(1),
                                     .longest_pause = milliseconds(2)};
 
-// A third of all calls fails, half of these when all is done.
+// A third of all calls fail, half of these after the work is done.
 class RandomFaults {
  public:
   explicit RandomFaults(uint64_t seed) : random_(seed) {}
@@ -63,7 +63,7 @@ class RetryingTableTest : public testing::Test {
 
 TEST_F(RetryingTableTest, ACommitWhoseAnswerNeverArrivedCountsOnce) {
   const TestCommit commit{.from = "", .to = "1", .deltas = {{TestKey(1), TestValue(3, 30, 7)}}};
-  // Stored; then what tells so is not there at once either.
+  // The commit is stored; reading the positions that show it also fails at first.
   faults_ = {Fault::kAfter, Fault::kBefore, Fault::kBefore};
   EXPECT_EQ(commit.ApplyTo(&retrying_), Status());
   EXPECT_EQ(store_->values, commit.deltas);
@@ -135,7 +135,7 @@ constexpr char kYaml[] =
     "aggregates: {n: count, s: sum(x), d: distinct(x)}\n"
     "bootstrap: {jsonl: {path: unused}}\n";
 
-// Whole runs on a store that fails all the time, and what they come to without faults.
+// Whole runs on a store that fails all the time, compared with runs without faults.
 class FaultyRunTest : public testing::TestWithParam<uint64_t> {
  protected:
   FaultyRunTest() : pipeline_(*Pipeline::Compile(*ParseDefinition(kYaml, "test.yaml", "."))) {}

@@ -22,7 +22,7 @@ constexpr size_t kDifferenceOverhead = 200;  // in a map
 
 Status Stopped() { return Status(Code::kCancelled, "stopped"); }
 
-// A key of which nobody knows the text.
+// A key without a known text form.
 std::string KeyAsText(std::string_view key) {
   const auto is_plain = [](char c) { return c >= ' ' && c <= '~'; };
   if (!key.empty() && std::all_of(key.begin(), key.end(), is_plain)) return std::string(key);
@@ -57,7 +57,7 @@ class RowCheck::Worker {
   }
 
  private:
-  // What the ledger has of the rows, and which of them are looked at.
+  // Reads the rows' ledger entries, and decides which rows to compare.
   Status Load() {
     keys_.assign(batch_.row_keys.begin(), batch_.row_keys.begin() + batch_.rows);
     const RowDifferences* only = check_.options_.only;
@@ -81,7 +81,7 @@ class RowCheck::Worker {
     return batch_.changes[row] == RowChange::kPut && CellsOf(*entries_[row]) == cells_[row];
   }
 
-  // Which rows count that are not what the ledger says anyway. What expired is nothing to anybody.
+  // Finds the rows that count and differ from the ledger. Expired rows don't matter.
   void FindCounting() {
     const uint32_t rows = batch_.rows;
     counts_.assign(rows, false);
@@ -133,7 +133,7 @@ class RowCheck::Worker {
   RowCheck& check_;
   RecordBatch batch_;
   Folder folder_;
-  // Of the batch, by the numbers that rows had when they were read.
+  // For the batch, indexed by the rows' numbers as read.
   std::vector<std::string_view> keys_;
   std::vector<bool> looked_at_, counts_, expired_;
   std::vector<std::optional<std::string>> entries_;
@@ -187,7 +187,7 @@ Status RowCheck::ReadSplits(const std::vector<Split>& splits, std::stop_token st
   }
   threads.clear();
   if (stop.stop_requested()) return Stopped();
-  // One that failed has stopped the others.
+  // A worker that failed has stopped the others.
   for (const Status& outcome : outcomes) {
     if (outcome.code() != Code::kCancelled) MURMUR_TRY(outcome);
   }

@@ -1,7 +1,7 @@
-// One pass over the rows of a table: where they are not what the ledger of a state says.
+// One pass over the rows of a table: finds where they differ from the ledger of a state.
 //
-// The source is read while rows change, and the ledger is that of one moment; who calls this knows
-// which rows have changed around it, and takes their differences for nothing.
+// The source is read while rows change, and the ledger is that of one moment. The caller knows
+// which rows have changed meanwhile, and ignores their differences.
 #pragma once
 
 #include <atomic>
@@ -27,29 +27,29 @@
 
 namespace murmur {
 
-// A row that counts as something else than the ledger says.
+// A row whose content differs from its ledger entry.
 struct RowDifference {
   std::string text;                  // names it, for people
-  std::optional<std::string> entry;  // what the ledger has
-  std::optional<std::string> cells;  // what the row counts by; none: it is gone, or does not count
+  std::optional<std::string> entry;  // the ledger's entry
+  std::optional<std::string> cells;  // those that count; none: it is gone, or does not count
 };
 using RowDifferences = std::map<std::string, RowDifference, std::less<>>;  // by row key
 
 struct RowCheckOptions {
   uint32_t threads = 1;
   std::chrono::seconds max_ahead{86400};
-  uint64_t difference_bytes = 64ull << 20;  // of what differs
-  size_t unseen_max = 100'000;              // rows of the ledger that the source does not have
+  uint64_t difference_bytes = 64ull << 20;  // limit of the differences
+  size_t unseen_max = 100'000;  // limit of the ledger's rows that the source does not have
   const Clock* clock = &Clock::System();
-  // Only these rows are looked at; null: all are. Outlives the check.
+  // Checks only these rows; null: all. Outlives the check.
   const RowDifferences* only = nullptr;
-  // Told what has been read, now and then, by any thread, one call at a time.
+  // Reports now and then how much has been read; from any thread, one call at a time.
   std::function<void(uint64_t rows, uint64_t bytes, uint64_t bytes_total)> on_progress;
 };
 
 class RowCheck {
  public:
-  // All outlive it. `snapshot` is of `table`, which nobody writes to meanwhile.
+  // All outlive it. `snapshot` is of `table`; nobody writes `table` meanwhile.
   RowCheck(std::shared_ptr<const Pipeline> pipeline, SnapshotSource* source,
            const StateTable* table, const StateSnapshot* snapshot, RowCheckOptions options);
   ~RowCheck();
@@ -59,8 +59,8 @@ class RowCheck {
   Status Run(std::stop_token stop);
 
   const RowDifferences& differences() const { return differences_; }
-  uint64_t rows() const { return rows_; }                // that the source has
-  uint64_t ledger_rows() const { return ledger_rows_; }  // that count; unless `only`
+  uint64_t rows() const { return rows_; }                // rows of the source
+  uint64_t ledger_rows() const { return ledger_rows_; }  // that count; not with `only`
 
  private:
   class Worker;
@@ -70,7 +70,7 @@ class RowCheck {
   Status ReadSplit(Worker* worker, const Split& split, const std::stop_token& stop);
   Status FindUnseen(const std::stop_token& stop);
   Status FindUnseenOfOnly();
-  // From the threads that read.
+  // Called by the reading threads.
   void NoteSeen(std::string_view key);
   Status NoteDifference(std::string_view key, RowDifference difference);
   void NoteRead(uint64_t rows, uint64_t bytes);
@@ -81,7 +81,7 @@ class RowCheck {
   const StateSnapshot* const snapshot_;
   const RowCheckOptions options_;
   const int64_t first_bucket_;
-  std::optional<RowSketch> unseen_;  // rows that count by the ledger, without those that were seen
+  std::optional<RowSketch> unseen_;  // rows that count by the ledger, minus those that were seen
   ScanPlan plan_;
   uint64_t ledger_rows_ = 0;
 

@@ -49,7 +49,7 @@ void RowDeltas::Fold(const Folder::Context& context, RecordBatch* batch, SplitPr
 
 void RowDeltas::BeginTaking() {
   taking_.Clear();
-  taking_.row_keys.assign(1, {});  // they are rows
+  taking_.row_keys.assign(1, {});  // rows, not facts
   taking_.numbers.resize(kBatchRows);
   arena_.Reset();
 }
@@ -78,7 +78,7 @@ std::vector<DeadLetter> RowDeltas::FoldTaken(OnCounted on_counted) {
   for (Column& column : taking_.columns) column.SetKindsFromCells(taking_.rows);
   SplitProgress ignored;
   taken_ = folder_.ExchangeTable(std::move(taken_));
-  // A row that counted when it came counts now, whatever the clock says.
+  // A row that counted when it arrived counts now, whatever the clock says.
   folder_.Fold({.latest_time = INT64_MAX,
                 .newest_known = newest_time_,
                 .times = options_.times,

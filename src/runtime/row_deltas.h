@@ -1,4 +1,4 @@
-// What rows add to the aggregates, and what they take away, since the last commit.
+// What rows have added to the aggregates and subtracted from them since the last commit.
 // Threads: one at a time.
 #pragma once
 
@@ -19,7 +19,7 @@ namespace murmur {
 
 class RowDeltas {
  public:
-  // Told of each row that counts, by its number (RecordBatch::numbers), under which keys.
+  // Called for each row that counts: its number (RecordBatch::numbers) and each of its keys.
   using OnCounted = std::function<void(uint32_t number, std::string_view key)>;
   struct Tables {
     std::unique_ptr<GroupTable> added, taken;
@@ -27,23 +27,24 @@ class RowDeltas {
 
   RowDeltas(std::shared_ptr<const Pipeline> pipeline, const FoldOptions& options);
 
-  // The version has seen times up to here: what had expired stays so over a restart.
+  // Sets the newest time that the version has seen: what had expired stays so after a restart.
   void BeginAt(int64_t newest_time) { newest_time_ = std::max(newest_time_, newest_time); }
 
-  // Adds the rows; the batch is used up. `latest_time`: as in Folder::Context.
+  // Adds the rows; the batch is consumed. `latest_time`: as in Folder::Context.
   void Add(int64_t latest_time, RecordBatch* batch, SplitProgress* progress,
            OnCounted on_counted = {});
-  // Finds out what each of the rows comes to, and adds none of them: another has taken its place.
+  // As Add, but adds nothing: finds out what each row would come to; a newer row has replaced it.
   void Check(RecordBatch* batch, SplitProgress* progress);
-  int64_t LatestTime() const;  // that is believed, now
+  int64_t LatestTime() const;  // the latest time accepted at this moment
 
-  // Takes rows away: any number of Take, then EndTaking. `cells`: as AppendRow (row_codec.h) wrote
-  // them; they stay where they are until then. `id`: the offset that the row had when it was added.
-  // Errors: kDataLoss (no such cells), kInternal (of EndTaking: a row that never counted).
+  // Subtracts rows: any number of Take, then EndTaking. `cells`: written by AppendRow
+  // (row_codec.h); they must stay valid until EndTaking. `id`: the offset that the row had when it
+  // was added.
+  // Errors: kDataLoss (malformed cells), kInternal (of EndTaking: a row that never counted).
   void BeginTaking();
   Status Take(std::string_view cells, uint64_t id, uint32_t number);
   Status EndTaking(OnCounted on_counted = {});
-  // As EndTaking; of what never counted nothing is taken away.
+  // As EndTaking, but skips rows that never counted.
   void EndTakingWhatCounted();
 
   void AddDeadLetter(DeadLetter letter);
@@ -51,7 +52,7 @@ class RowDeltas {
   size_t dead_bytes() const noexcept { return dead_bytes_; }
 
   Tables NewTables() const;
-  // Goes on with `empty`; returns what was gathered.
+  // Continues with `empty`; returns what was gathered.
   Tables Exchange(Tables empty);
   std::vector<DeadLetter> ExchangeDeadLetters();
 
@@ -67,7 +68,7 @@ class RowDeltas {
   std::vector<DeadLetter> dead_letters_;
   size_t dead_bytes_ = 0;
   RecordBatch taking_;
-  Arena arena_;  // of what is being taken away
+  Arena arena_;  // for rows being subtracted
 };
 
 }  // namespace murmur

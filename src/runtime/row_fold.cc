@@ -14,22 +14,22 @@ namespace murmur {
 namespace {
 
 constexpr size_t kPendingDeadLetterBytes = size_t{8} << 20;
-constexpr double kCacheShare = 0.7;  // of a cache beside the deltas, as large as a part of them
+constexpr double kCacheShare = 0.7;  // of the deltas' memory, for a cache of the ledger
 constexpr size_t kTables = 4;        // two that are filled, two that are committed
-// Under load commits are large and rare: each that is not small is a table that every look into the
-// ledger passes, until it is merged with all others.
+// Under load commits are large and rare: each large one is a table file that slows every look into
+// the ledger until it is merged with the others.
 constexpr size_t kSmallCommitBytes = size_t{3} << 20;
 constexpr std::chrono::seconds kLargeCommitEvery{1};
 constexpr std::chrono::milliseconds kCommittingWait{5};
-// Live stands still for a read this long at most: what it has to read may be gone some time.
+// Live waits at most this long for a read: its next changes may be forgotten after some time.
 constexpr std::chrono::seconds kRoomPatience{10};
 constexpr std::chrono::milliseconds kRoomWait{20};
 
-// What waits for reads under way, of all that is not committed.
+// Share of the uncommitted data that may be held changes.
 constexpr size_t kHeldShare = 8;
 constexpr size_t kHeldBytesMin = size_t{1} << 20;
 
-// The place of a topic's snapshot, kept as the progress of a split that is done.
+// Prefix for the place of a topic's snapshot; stored as the progress of a split that is done.
 constexpr std::string_view kSnapshotPrefix = "snapshot:";
 
 std::string TopicOf(std::string_view object) {
@@ -61,7 +61,7 @@ std::shared_ptr<RowFold> RowFold::WithLedger(const std::shared_ptr<const Pipelin
                                              StateTable* table, const FoldOptions& options,
                                              LedgerMethod::Phase phase) {
   const auto make = [&](RowDeltas* deltas) {
-    const bool caches = phase == LedgerMethod::Phase::kLive;  // of a scan next to nothing is known
+    const bool caches = phase == LedgerMethod::Phase::kLive;  // a scan knows next to nothing
     const auto cache_bytes =
         static_cast<size_t>(static_cast<double>(options.delta_bytes) * (caches ? kCacheShare : 0));
     return std::make_unique<LedgerMethod>(pipeline, table, phase, cache_bytes, deltas);
@@ -161,7 +161,7 @@ Status RowFold::Count(FoldRun* run, SplitWork* work, RecordBatch* batch) {
   MURMUR_TRY(failure_);
   const SplitProgress before = work->progress;
   absent_.Note(*batch, &work->progress);
-  // What a batch left undone must not be committed.
+  // A half-counted batch must not be committed.
   failure_ = method_->Take(*run, work, batch);
   if (run->is_scan) room_.notify_all();
   MURMUR_TRY(failure_);
@@ -194,11 +194,11 @@ Status RowFold::LoadSnapshots() {
   return {};
 }
 
-// Rows of a snapshot at another place than those before are of another snapshot. What was deleted
-// between the two, the log did not tell, or the second would not have been taken.
+// Snapshot rows at another place than earlier ones are from another snapshot. The log did not tell
+// the deletes between the two, or the second would not have been taken.
 Status RowFold::NoteSnapshots(const RecordBatch& batch) {
   if (batch.of_snapshot.empty()) return {};
-  std::string_view last;  // compared as bytes: a batch has thousands of one place
+  std::string_view last;  // compared as bytes: thousands of rows have one place
   for (uint32_t row = 0; row < batch.rows; ++row) {
     if (!batch.of_snapshot[row] || batch.versions[row].empty()) continue;
     const std::string_view place = ParseRowVersion(batch.versions[row]).place;
@@ -213,7 +213,7 @@ Status RowFold::NoteSnapshots(const RecordBatch& batch) {
   return {};
 }
 
-// Before anything of it is committed: a run that is killed must not forget it.
+// Stored before any of its rows are committed: a killed run must not forget it.
 Status RowFold::TellOfSecondSnapshot(const std::string& topic) {
   if (!told_.insert(topic).second) return {};
   MURMUR_ASSIGN(const VersionInfo info, table_->Info());
@@ -278,7 +278,7 @@ std::optional<std::chrono::steady_clock::time_point> RowFold::CommitDue() const 
   return std::max(NextCommit(), options_.clock->Steady() + kCommittingWait);
 }
 
-// Hands everything since the last commit to a thread that commits it, after the one before.
+// Starts committing everything since the last commit in a thread, after the commit before it.
 Status RowFold::BeginCommit() {
   MURMUR_TRY(FinishCommitUnderLock());
   last_commit_ = options_.clock->Steady();
@@ -311,7 +311,7 @@ Status RowFold::BeginCommit() {
   return {};
 }
 
-// In a thread of its own; what it works on changes only when it has ended.
+// Runs in a separate thread; its data change only after it has ended.
 Status RowFold::Apply(Commit commit, const Moves& moves) {
   MURMUR_ASSIGN(const auto replaced, method_->FillCommit(&committing_, &commit));
   ReplacingCursor cursor(committing_.added.get(), &replaced);
@@ -346,7 +346,7 @@ Status RowFold::FinishCommitUnderLock() {
 
 Status RowFold::CommitAll() {
   const std::lock_guard lock(mutex_);
-  if (!failure_.ok()) return {};  // told when it failed
+  if (!failure_.ok()) return {};  // reported when it failed
   MURMUR_TRY(BeginCommit());
   return FinishCommitUnderLock();
 }

@@ -1,9 +1,9 @@
-// The fold of a table source, whose rows change: the state is the fold over the rows as they are
-// now. A scan and live read the same rows at once, each at its own pace. What they say meets in one
-// place, here, one batch at a time; a method (row_method.h) tells what has been said already.
-// Deltas, what the method remembers, and the positions of both are one commit.
+// The fold of a table source: the state is the fold over the rows as they are now. A scan and live
+// read the same rows at the same time, each at its own pace. Their batches meet here, one at a
+// time, and a method (row_method.h) decides what has been counted already. Deltas, what the method
+// remembers, and the positions of both are one commit.
 //
-// Memory: what is not committed, within options.delta_bytes.
+// Memory: uncommitted data, within options.delta_bytes.
 // Threads: every method may be called at once.
 #pragma once
 
@@ -32,39 +32,39 @@ namespace murmur {
 
 class RowFold {
  public:
-  // `table` outlives it, in all of them.
+  // `table` outlives it, in all three functions.
   static std::shared_ptr<RowFold> WithLedger(const std::shared_ptr<const Pipeline>& pipeline,
                                              StateTable* table, const FoldOptions& options,
                                              LedgerMethod::Phase phase);
   static std::shared_ptr<RowFold> WithCuts(const std::shared_ptr<const Pipeline>& pipeline,
                                            StateTable* table, const FoldOptions& options,
                                            CutMap cuts, RowsAsOf as_of = RowsAsOf::kPosition);
-  // Of a scan, and live beside it: by the method of its plan. `source` has taken it up; `progress`:
-  // of its splits. Errors: kFailedPrecondition (the definition does not allow the method by now).
-  // kBegin: REQUIRES cuts
+  // For a scan with live at the same time, by the method of the scan's plan. `source` has resumed
+  // the plan; `progress` is that of its splits. Errors: kFailedPrecondition (the definition no
+  // longer allows the method). kBegin: REQUIRES cuts
   static Result<std::shared_ptr<RowFold>> OfScan(const std::shared_ptr<const Pipeline>& pipeline,
                                                  StateTable* table, const FoldOptions& options,
                                                  const SnapshotSource& source, const ScanPlan& plan,
                                                  const SnapshotSource::ProgressMap& progress,
                                                  RowsAsOf as_of = RowsAsOf::kPosition);
-  // Of live alone. Errors: as OfScan.
+  // For live without a scan. Errors: as OfScan.
   static Result<std::shared_ptr<RowFold>> OfLive(const std::shared_ptr<const Pipeline>& pipeline,
                                                  StateTable* table, const FoldOptions& options,
                                                  TableMethod method);
 
   bool needs_before() const noexcept { return method_->needs_before(); }
 
-  // Has live passed all that reads have seen? From there on it needs no more of them.
+  // Whether live has passed the read points of all reads. From then on it no longer needs them.
   bool settled() const;
 
-  // Live begins behind `place` of the log. Before anything is counted.
+  // Live begins after `place` in the log. Call it before anything is counted.
   void BeginBehind(std::string_view place) { method_->BeginBehind(place); }
 
-  // Live waits here before it counts, while reads of a scan have too much to do; in vain for
-  // kRoomPatience at most, until `run` is to end.
+  // Live waits here before it counts, while reads of a scan have too many held changes; for at most
+  // kRoomPatience, or until `run` must end.
   void WaitForRoom(const FoldRun& run);
 
-  // As FoldWorker; `run` says whether the batch is of a scan, and outlives its Detach.
+  // As FoldWorker. `run` says whether the batch is from a scan; it outlives its Detach.
   void BeginRead(const SplitWork& work);
   Status Count(FoldRun* run, SplitWork* work, RecordBatch* batch);
   Status End(FoldRun* run, SplitWork* work, const RecordBatch& batch);
@@ -73,17 +73,17 @@ class RowFold {
   Status CommitAll();
   Status FinishCommit();
 
-  // What a user should know, once.
+  // What a user should know; each note is given once.
   std::vector<std::string> TakeNotes();
 
-  // Nothing is told to `run` any more.
+  // `run` is not used any more after this.
   void Detach(const FoldRun* run);
 
  private:
   using MakeMethod = std::function<std::unique_ptr<RowMethod>(RowDeltas* deltas)>;
   struct MovedSplit {
-    FoldRun* run = nullptr;  // null: it is gone
-    Position committed;      // or being committed
+    FoldRun* run = nullptr;  // null: it has ended
+    Position committed;      // committed, or being committed
     std::optional<SplitProgress> pending;
   };
   using Moves = std::vector<std::pair<FoldRun*, SplitMove>>;
@@ -94,7 +94,7 @@ class RowFold {
   Status LoadSnapshots();
   Status NoteSnapshots(const RecordBatch& batch);
   Status TellOfSecondSnapshot(const std::string& topic);
-  // Windows expire by what the version has seen, earlier runs included.
+  // Windows expire by the newest time that the version has seen, in earlier runs too.
   static Result<std::shared_ptr<RowFold>> AtNewestTime(std::shared_ptr<RowFold> fold);
   void NoteMoved(FoldRun* run, SplitWork* work);
   size_t PendingBytes() const { return deltas_.bytes() + method_->PendingBytes(); }
@@ -109,29 +109,29 @@ class RowFold {
   const FoldOptions options_;
 
   std::condition_variable room_;
-  mutable std::mutex mutex_;  // guards all below
+  mutable std::mutex mutex_;  // guards the members below
   AbsentFields absent_;
   RowDeltas deltas_;
   const std::unique_ptr<RowMethod> method_;
   std::map<std::string, MovedSplit> splits_;
-  // Of each topic the place of the last snapshot that rows came of, as text.
+  // Per topic, the place of the last snapshot that gave rows, as text.
   struct SnapshotPlace {
-    Position committed;  // or being committed
+    Position committed;  // committed, or being committed
     Position now;
   };
   std::map<std::string, SnapshotPlace> snapshots_;
-  std::set<std::string> told_;  // of second snapshots of these
+  std::set<std::string> told_;  // topics for which a second snapshot was reported
   std::vector<std::string> notes_;
   std::chrono::steady_clock::time_point last_commit_;
 
-  // Of the commit that runs.
-  RowDeltas::Tables spare_;  // nothing, while a commit runs
+  // For the running commit.
+  RowDeltas::Tables spare_;  // empty while a commit runs
   RowDeltas::Tables committing_;
-  Status failure_;              // of an earlier commit: nothing is committed behind it
-  std::future<Status> commit_;  // last: its thread ends before anything else goes
+  Status failure_;              // of an earlier commit: nothing is committed after it
+  std::future<Status> commit_;  // last: its thread ends before the other members are destroyed
 };
 
-// Hands its batches to the RowFold of its run.
+// Passes its batches to the RowFold of its run.
 class RowWorker final : public FoldWorker {
  public:
   explicit RowWorker(FoldRun* run) : FoldWorker(run) {}

@@ -1,6 +1,6 @@
-// Both methods under a scheduler: writers, a scan, live and crashes interleave as a seed says, and
-// at the end the state is the fold over the rows as they are. The races are those of the model that
-// the rules were proved with; the tests that leave a condition out show that they are seen.
+// Both methods under a scheduler: a seed decides how writers, a scan, live and crashes interleave,
+// and at the end the state must be the fold over the rows as they are. The races are those of the
+// model that proved the rules. Tests that leave out a condition show that its race is found.
 #include "runtime/row_fold.h"
 
 #include <gtest/gtest.h>
@@ -40,7 +40,7 @@ struct Row {
 struct Event {
   int key;
   std::optional<Row> before, after;
-  size_t place = 0;  // of its transaction: behind its last event
+  size_t place = 0;  // of its transaction: after its last event
 };
 
 constexpr char kRetract[] =
@@ -49,7 +49,7 @@ constexpr char kRetract[] =
     "aggregates: {n: count, total: sum(amount), mean: avg(amount), per: count_by(amount)}\n"
     "source: {mongo: {uri: unused, database: d, collection: c}}\n";
 
-// Aggregates that nothing can be taken away from.
+// Aggregates that can't subtract.
 constexpr char kRebuild[] =
     "name: rows\nkey: [[group], []]\ntime: {field: at, unit: s}\nwindow: {every: 1d}\n"
     "where: amount > 20\n"
@@ -59,7 +59,8 @@ constexpr char kRebuild[] =
     "source: {mongo: {uri: unused, database: d, collection: c}}\n";
 
 // Local days, where clocks are put back over midnight: what comes half an hour later is of the day
-// before.
+// Local days, where clocks are set back over midnight: an event half an hour later belongs to the
+// day before.
 constexpr char kPutBack[] =
     "name: rows\nkey: [[group], []]\ntime: {field: at, unit: s}\n"
     "window: {every: 1d, zone: America/St_Johns}\n"
@@ -80,7 +81,7 @@ std::shared_ptr<const Pipeline> PipelineOf(const std::string& yaml) {
   return *Pipeline::Compile(*definition);
 }
 
-// A batch of rows, with what it views.
+// A batch of rows, with the memory that it views.
 class Rows {
  public:
   explicit Rows(const Pipeline& pipeline) : pipeline_(pipeline) {}
@@ -92,7 +93,7 @@ class Rows {
     places_.emplace_back();
     changes_.push_back(row ? RowChange::kPut : RowChange::kDelete);
   }
-  // A change, with what the row was before it.
+  // A change, with the row's content before it.
   void AddChange(const Event& event) {
     if (event.before) {
       Add(event.key, event.before);
@@ -103,18 +104,18 @@ class Rows {
     places_.back() = PlaceText(event.place);
   }
   void SetSeen(size_t place) { seen_ = PlaceText(place); }
-  // Of the row that was added last, which had it before, or has it now.
+  // The other key of the last added row: the one before, or the one from now on.
   void SetOtherKey(int key) {
     other_keys_.resize(rows_.size());
     other_keys_.back() = std::to_string(key);
   }
-  // Instead of the amount of the row that was added last.
+  // Replaces the amount of the last added row.
   void SetAmount(const Cell& cell) {
     leaves_out_ = true;
     amounts_.resize(rows_.size());
     amounts_.back() = cell;
   }
-  // Of the row that was added last.
+  // For the last added row.
   void SetVersion(const std::string& version) { versions_.back() = version; }
   void FillInto(RecordBatch* batch, const Position& after) {
     batch->Clear();
@@ -176,7 +177,7 @@ class Rows {
   bool leaves_out_ = false;
 };
 
-// What the rows come to, folded at once.
+// The fold over the rows, all at once.
 Contents Folded(const std::shared_ptr<const Pipeline>& pipeline, const std::map<int, Row>& table) {
   Folder folder(pipeline);
   RecordBatch batch(pipeline->projection());
@@ -199,7 +200,7 @@ class Interleaving {
  public:
   struct Options {
     LedgerMethod::Phase phase = LedgerMethod::Phase::kScanning;
-    bool late_token = false;  // behind what no reader sees yet
+    bool late_token = false;  // later than events that no reader sees yet
     bool reorders = false;    // live brings some events late, and some twice
     bool versions = false;    // events say in which order they are
     // By cuts, instead of a ledger.
@@ -224,7 +225,7 @@ class Interleaving {
     MoveLive(token);  // captured once, durable before the first row
   }
 
-  // Is the state that of the rows, whenever it has to be?
+  // Checks that the state is that of the rows, whenever it must be.
   bool Run() {
     if (!Steps(120) || !Drain()) return false;
     if (options_.reorders || options_.as_of == RowsAsOf::kBegin) return true;
@@ -274,7 +275,7 @@ class Interleaving {
     return Stored() == Folded(pipeline_, TableAsOf(log_.size()));
   }
 
-  // What the state is to be, with live at this position.
+  // The expected state, with live at this position.
   std::map<int, Row> TableAsOf(size_t live) const {
     return TableAt(options_.as_of == RowsAsOf::kBegin ? begin_ : live);
   }
@@ -321,7 +322,7 @@ class Interleaving {
     return table;
   }
 
-  // As a new process: what was not committed is gone.
+  // Like a new process: uncommitted data is gone.
   void Start() {
     fold_.reset();
     opened_ = *OpenMemoryTable(store_, schema_);
@@ -381,7 +382,7 @@ class Interleaving {
     return RowFold::WithCuts(pipeline_, &*table_, options, std::move(cuts), options_.as_of);
   }
 
-  // By cuts: of what is left of the split, as of what is visible now.
+  // By cuts: reads the rest of the split, as of what is visible now.
   void BeginRead(size_t split) {
     scans_[split].read_again = false;
     in_flight_[split].clear();
@@ -405,7 +406,7 @@ class Interleaving {
     const size_t to = std::min(log_.size(), from + 1 + Below(3));
     if (from == to) return;
     Rows rows(*pipeline_);
-    // Pairs of the events that were there before come the wrong way round.
+    // Pairs of earlier events arrive in the wrong order.
     const auto event_at = [&](size_t i) { return options_.reorders && i < kBefore ? i ^ 1 : i; };
     for (size_t i = from; i < to; ++i) Add(event_at(i), &rows);
     rows.SetSeen(log_[to - 1].place == to ? to : log_[to - 1].place - 1);
@@ -418,7 +419,7 @@ class Interleaving {
     if (options_.versions) rows->SetVersion(Version("log", std::to_string(1000 + event)));
   }
 
-  // A scan reads what is visible now, and brings it some time later.
+  // A scan reads what is visible now, and gives it some time later.
   void ReadRows(size_t split) {
     if (options_.cut) return ReadStretch(split);
     if (read_to_[split] >= kScanned[split + 1]) return;
@@ -433,7 +434,7 @@ class Interleaving {
     read_to_[split] = until;
   }
 
-  // By cuts a read is as of one time, until the server breaks it off.
+  // By cuts, a read is as of one time, until the server breaks it off.
   void ReadStretch(size_t split) {
     if (crashed() || scans_[split].progress.done) return;
     if (read_to_[split] == kScanned[split + 1]) return EndOfRead(split);
@@ -542,7 +543,7 @@ uint64_t Seed() {
   return seed;
 }
 
-// The seed of the first of `runs` interleavings that ends wrong; empty: none does.
+// The seed of the first of `runs` interleavings with a wrong result; empty: none.
 std::optional<uint64_t> FirstFailure(int runs, uint64_t seed, Interleaving::Options options,
                                      const char* yaml = kRetract) {
   const auto pipeline = PipelineOf(yaml);
@@ -584,7 +585,7 @@ TEST(RowFoldTest, AnOrderIsNeeded) {
   EXPECT_NE(FirstFailure(500, 1, {.reorders = true}), std::nullopt);
 }
 
-// So many rows that live reads the ledger into memory, and goes by that from then on.
+// So many rows that live reads the ledger into memory, and uses it from then on.
 TEST(RowFoldTest, WhatIsKeptOfTheLedgerInMemoryFollowsItsCommits) {
   constexpr int kMany = 60'000;
   const auto pipeline = PipelineOf(kRetract);
@@ -615,7 +616,8 @@ TEST(RowFoldTest, WhatIsKeptOfTheLedgerInMemoryFollowsItsCommits) {
   EXPECT_EQ(Dump(*table), Folded(pipeline, {{0, last}}));
 }
 
-// What live has made of the days of rows, one batch each; a process for each, or one for all.
+// The result of live over the days of rows, one batch each; with a process for each, or one for
+// all.
 SplitProgress AfterDays(const std::vector<int64_t>& days, bool restarts) {
   const auto pipeline = PipelineOf(
       "name: rows\nkey: [group]\ntime: {field: at, unit: s}\nwindow: {every: 1d, keep: 2d}\n"
@@ -654,7 +656,7 @@ TEST(RowFoldTest, CutsEndAtTheRowsAsTheyAre) {
   EXPECT_EQ(FirstFailure(Runs(), Seed(), {.cut = true}), std::nullopt);
 }
 TEST(RowFoldTest, CutsOfClocksThatArePutBackOverMidnight) {
-  // Without an aggregate that has to be counted anew.
+  // Without an aggregate that must be rebuilt.
   std::string invertible = kPutBack;
   invertible.replace(invertible.find(", low: min(amount)"), 18, "");
   EXPECT_EQ(FirstFailure(Runs(), Seed(), {.cut = true}, invertible.c_str()), std::nullopt);
@@ -713,7 +715,7 @@ struct VersionedEvent {
   std::string version;
 };
 
-// What live makes of them, in batches of `at_once`.
+// The result of live over them, in batches of `at_once`.
 Contents Followed(const std::shared_ptr<const Pipeline>& pipeline,
                   const std::vector<VersionedEvent>& events, size_t at_once) {
   const StateSchema schema{.monoids = pipeline->Monoids(), .buckets = pipeline->buckets()};
@@ -764,7 +766,7 @@ struct ToldChange {
 };
 using ToldChanges = std::vector<ToldChange>;
 
-// A live run that is told changes, a batch at a time.
+// A live run that gets changes, a batch at a time.
 class Teller {
  public:
   explicit Teller(const std::shared_ptr<const Pipeline>& pipeline)
@@ -816,7 +818,7 @@ class Teller {
   int batches_ = 0;
 };
 
-// A log of changes of a table that was empty; some leave the amount out, as it stays.
+// A change log of a table that was empty; some changes omit the amount, which stays.
 ToldChanges LogOf(size_t count, std::mt19937_64* random, std::map<int, Row>* table,
                   bool moves = false) {
   ToldChanges log;
@@ -885,7 +887,7 @@ TEST(RowFoldTest, CellsThatAChangeLeavesOutAreWhatTheRowHeld) {
   }
 }
 
-// Where partitions are added, a row's later changes lie in another one, which may be read first.
+// If partitions are added, a row's later changes lie in another one, which may be read first.
 TEST(RowFoldTest, CellsThatAChangeLeavesOutAreFilledInByAnEarlierOneThatComesLater) {
   const auto pipeline = PipelineOf(kRetract);
   std::mt19937_64 random(Seed());
@@ -908,8 +910,8 @@ TEST(RowFoldTest, CellsThatAChangeLeavesOutAreFilledInByAnEarlierOneThatComesLat
   }
 }
 
-// A row's messages lie in the partition of its key, so that either of the two by which it changes
-// its key may come first.
+// A row's messages lie in the partition of its key, so either of the two messages that change its
+// key may come first.
 TEST(RowFoldTest, CellsThatAChangeOfKeyLeavesOutAreWhatTheRowHeldUnderItsOldKey) {
   std::mt19937_64 random(Seed());
   for (const char* yaml : {kRetract, kRebuild}) {
@@ -936,7 +938,7 @@ TEST(RowFoldTest, CellsThatAChangeOfKeyLeavesOutAreWhatTheRowHeldUnderItsOldKey)
   }
 }
 
-// Some can't be counted, by what they hold or as nobody knows what their row held.
+// Some can't be counted: because of their content, or because their row's old content is unknown.
 TEST(RowFoldTest, WhatComesOfEachChangeDoesNotDependOnBatches) {
   const auto pipeline = PipelineOf(kRetract);
   std::mt19937_64 random(Seed());

@@ -1,5 +1,6 @@
-// How the fold of a table tells what a scan has seen from what live brings: what RowFold leaves to
-// the method that a version was begun with. Called under RowFold's lock, but for FillCommit.
+// Keeps a table's state exact while a scan and live read the same rows: decides what of each
+// batch counts. RowFold leaves this to the method with which the version was begun. Called under
+// RowFold's lock, except FillCommit.
 #pragma once
 
 #include <cstddef>
@@ -21,30 +22,30 @@ class RowMethod {
   RowMethod& operator=(const RowMethod&) = delete;
   virtual ~RowMethod() = default;
 
-  // Live is to tell what a row was before a change, too.
+  // Whether live must also give each row as it was before a change.
   virtual bool needs_before() const noexcept { return false; }
 
-  // As RowFold::settled, where only the method can tell.
+  // As RowFold::settled, if it depends on the method.
   virtual bool settled() const { return true; }
 
-  // What changed up to this place of the log has come, or is in all reads.
+  // All changes up to this place of the log have come, or every read will include them.
   virtual void BeginBehind(std::string_view /*place*/) {}
-  // Live may go on: there is room for what it brings while reads are under way.
+  // Whether there is room for more changes from live while reads are under way.
   virtual bool HasRoom() const { return true; }
-  // A read of what is left of a scan's split begins: what it finds is as of now, or of later.
+  // A read of the rest of a scan's split begins; its read point is not earlier than now.
   virtual void BeginRead(const SplitWork& /*work*/) {}
-  // Adds what the batch comes to, all but its position. Where a scan's batch can't be counted any
-  // more, nothing changes but work->read_again.
+  // Adds the batch's contribution; the caller moves the position. If a scan's batch can't be
+  // counted any more, it sets work->read_again and changes nothing else.
   virtual Status Take(const FoldRun& run, SplitWork* work, RecordBatch* batch) = 0;
-  // A scan's split has no more rows; `batch`, which is empty, says as of when.
+  // A scan's split has no more rows. `batch` is empty; its `seen` is the read point.
   virtual Status TakeEnd(SplitWork* /*work*/, const RecordBatch& /*batch*/) { return {}; }
 
-  // Beside the deltas.
+  // Bytes to be committed besides the deltas.
   virtual size_t PendingBytes() const = 0;
-  // What was taken so far is what is to be committed; until EndCommit, more may be taken.
+  // Marks what was taken so far as the content of the commit. More may be taken before EndCommit.
   virtual void BeginCommit() = 0;
-  // Fills in commit->ledger, and leaves in deltas->added what the commit comes to, but for the
-  // keys that are to have the values returned. In the thread that commits.
+  // Fills in commit->ledger. Leaves the commit's deltas in deltas->added, except for the keys in
+  // the result: these get the values there. Called in the thread that commits.
   using Values = std::map<std::string, std::string>;
   virtual Result<Values> FillCommit(RowDeltas::Tables* deltas, Commit* commit) = 0;
   virtual void EndCommit() = 0;

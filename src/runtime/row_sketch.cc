@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <deque>
 
-// Its functions as part of this file: nothing is to be linked, here or by users of the library.
+// Includes its functions in this file: nothing to link, here or for users of the library.
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
@@ -14,8 +14,8 @@ namespace {
 
 constexpr uint64_t kPlaceSeed = 0x5be0cd19137e2179ull;
 constexpr uint64_t kCheckSeed = 0x510e527fade682d1ull;
-constexpr size_t kRowsMin = 1000;  // few cells hold fewer than their share
-// Cells for each row: with three parts, 1.23 are enough of many.
+constexpr size_t kRowsMin = 1000;  // few cells hold less than their share
+// Cells per row: with three parts, 1.23 suffice for many rows.
 constexpr double kCellsPerRow = 1.4;
 
 uint64_t CheckOf(const RowHash& row) noexcept {
@@ -70,7 +70,7 @@ std::optional<std::vector<RowHash>> RowSketch::Take() {
   for (; !lone.empty(); lone.pop_front()) {
     const Cell& cell = cells_[lone.front()];
     const auto row = Lone(cell);
-    if (!row) continue;  // taken by way of another cell
+    if (!row) continue;  // already taken through another cell
     const int64_t times = cell.rows;
     if (times > 0) rows.push_back(*row);
     Put(*row, -times);

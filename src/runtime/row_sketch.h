@@ -1,7 +1,7 @@
-// What is in one set of rows and not in another, without holding either: an invertible Bloom lookup
-// table. Each row lies in three cells, by its hash; a cell holds how many rows lie in it and what
-// their hashes come to by exclusive or. What is added and removed leaves no trace, so what remains
-// is the difference, and a cell with one row tells which.
+// Finds what is in one set of rows and not in another, without holding either: an invertible Bloom
+// lookup table. Each row lies in three cells, chosen by its hash. A cell holds the number of its
+// rows and the exclusive or of their hashes. A row that is added and removed leaves no trace, so
+// the difference remains, and a cell with one row gives its hash.
 // Source: Eppstein, Goodrich, Uyeda, Varghese: What's the Difference? (SIGCOMM 2011).
 #pragma once
 
@@ -14,8 +14,8 @@
 
 namespace murmur {
 
-// 128 bits that every byte of a key goes into, so that no two rows of a table have the same. It is
-// stored nowhere. Source: XXH3 (Yann Collet), seed 0.
+// A 128-bit hash of all bytes of a key, so that no two rows of a table share one. It is never
+// stored. Source: XXH3 (Yann Collet), seed 0.
 struct RowHash {
   uint64_t high = 0;
   uint64_t low = 0;
@@ -29,19 +29,19 @@ RowHash HashRow(std::string_view key) noexcept;
 // Threads: Add and Remove from many at once; Take alone.
 class RowSketch {
  public:
-  // Tells differences of up to `rows`.
+  // Can find differences of up to `rows`.
   explicit RowSketch(size_t rows);
 
   void Add(const RowHash& row) noexcept { Put(row, 1); }
   void Remove(const RowHash& row) noexcept { Put(row, -1); }
 
-  // The rows that were added and not removed; none: they are too many. Empties the sketch.
+  // The rows that were added and not removed; none: there are too many. Empties the sketch.
   std::optional<std::vector<RowHash>> Take();
 
   static constexpr size_t kBytesPerRow = 48;
 
  private:
-  static constexpr size_t kParts = 3;  // of the cells: a row lies in one of each
+  static constexpr size_t kParts = 3;  // of the cells; a row lies in one cell of each part
   struct Cell {
     std::atomic<int64_t> rows{0};
     std::atomic<uint64_t> high{0};
@@ -51,7 +51,7 @@ class RowSketch {
 
   size_t CellOf(const RowHash& row, size_t part) const noexcept;
   void Put(const RowHash& row, int64_t times) noexcept;
-  // The row that lies alone in the cell; -1: it was removed and never added.
+  // The only row in the cell; -1: that row was removed and never added.
   std::optional<RowHash> Lone(const Cell& cell) const noexcept;
 
   const size_t part_cells_;

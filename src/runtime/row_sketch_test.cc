@@ -18,8 +18,8 @@ std::set<uint64_t> LowBits(const std::vector<RowHash>& rows) {
   return bits;
 }
 
-// One word of theirs is a constant that a hash multiplies by, so that the words before it, or
-// behind, are lost where the product is all that is kept.
+// Some of these words are constants that a hash multiplies by: a hash that keeps only the product
+// would lose the words before or after them.
 TEST(RowSketchTest, KeysWithAWordThatCancelsAnotherDiffer) {
   for (const uint64_t word : {0xe7037ed1a0b428dbull, 0xa0761d6478bd642full, 0x8ebc6af09c88c6e3ull,
                               0x1f83d9abfb41bd6bull, 0x5be0cd19137e2179ull, 0ull}) {

@@ -16,7 +16,7 @@ namespace {
 constexpr char kBootstrapMode[] = "bootstrap";
 constexpr char kReplayMode[] = "replay";
 
-// With `live:` alone there is nothing before it.
+// For `live:` without a bootstrap or source: no snapshot comes before it.
 class NoSnapshot final : public SnapshotSource {
  public:
   explicit NoSnapshot(std::string name) : name_(std::move(name)) {}
@@ -51,8 +51,7 @@ Status BootstrapUnlessDone(const Definition& definition, const RunOptions& optio
     if (info.status == VersionStatus::kComplete) return {};
   }
   {
-    // What is wrong with it shows before a long scan, and leaves no version of a wrong topic
-    // behind.
+    // Shows a wrong topic before a long scan, and without leaving a version for it.
     MURMUR_ASSIGN(const auto live, MakeLiveSource(definition));
     MURMUR_TRY(live->Splits(options.stop).status());
   }
@@ -61,7 +60,7 @@ Status BootstrapUnlessDone(const Definition& definition, const RunOptions& optio
   return Bootstrap(definition, bootstrap, summary);
 }
 
-// Threads of one run tell of different things: one call at a time.
+// The threads of one run report different things; this makes it one call at a time.
 template <class Options>
 Options OneCallAtATime(Options options) {
   const auto mutex = std::make_shared<std::mutex>();

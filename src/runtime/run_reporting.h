@@ -1,4 +1,4 @@
-// Telling of a run while it is under way.
+// Reports on a run while it is under way.
 #pragma once
 
 #include <chrono>
@@ -28,8 +28,8 @@ inline RunProgress ProgressOf(const FoldProgress& scan,
       .seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()};
 }
 
-// Runs a ScanRunner or a TableRunner, telling of its progress and its notes, now and then and when
-// it has ended.
+// Runs a ScanRunner or a TableRunner and reports its progress and notes, now and then and at the
+// end.
 template <class Runner>
 Status RunReporting(Runner* runner, const RunOptions& options, RunSummary* summary) {
   const auto start = std::chrono::steady_clock::now();

@@ -12,7 +12,7 @@ namespace {
 
 using testing::ElementsAre;
 
-// Notes something at once, waits until that was told, and notes more when it ends.
+// Notes something at once, waits until it is reported, and notes more when it ends.
 class NotingRunner {
  public:
   explicit NotingRunner(std::function<bool()> was_told) : was_told_(std::move(was_told)) {}

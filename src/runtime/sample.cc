@@ -11,7 +11,7 @@
 namespace murmur {
 namespace {
 
-// One record after the other, into one progress.
+// Folds records one by one into one progress.
 class Sampler {
  public:
   explicit Sampler(const std::shared_ptr<const Pipeline>& pipeline)

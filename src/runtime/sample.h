@@ -1,4 +1,4 @@
-// What would become of the first records of a source, for `check`. Writes nothing.
+// What would happen to the first records of a source, for `check`. Writes nothing.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@ namespace murmur {
 
 struct FieldSample {
   uint64_t looked_at = 0;    // records that could be decoded
-  uint64_t undecodable = 0;  // the others
+  uint64_t undecodable = 0;  // records that could not
   uint64_t counted = 0;
   uint64_t filtered = 0;
   uint64_t dead = 0;

@@ -10,7 +10,7 @@
 namespace murmur {
 namespace {
 
-// For a source to see what live has seen.
+// Time for a source to see what live has seen.
 constexpr std::chrono::milliseconds kReadAgainPause{50};
 
 }  // namespace
@@ -66,7 +66,7 @@ Status ScanRunner::Work(std::stop_token stop) {
     status = ReadSplit(worker.get(), work, stop);
     if (!status.ok() || run_.abort.stop_requested()) break;
   }
-  // What was read before an error is good. After a stop it is left: to return at once matters
+  // What was read before an error is good. After a stop it is dropped: returning at once matters
   // more, and the next run reads it again.
   Status committed = stop.stop_requested() ? worker->FinishCommit() : worker->CommitAll();
   return status.ok() ? committed : status;
@@ -81,7 +81,7 @@ Status ScanRunner::ReadSplit(FoldWorker* worker, SplitWork* work, std::stop_toke
   return {};
 }
 
-// From where it was counted, to its end or until it has to be read again.
+// Reads from the counted position to the end, or until it must be read again.
 Status ScanRunner::ReadOn(FoldWorker* worker, SplitWork* work, std::stop_token stop) {
   worker->BeginRead(work);
   Projection projection = run_.pipeline->projection();

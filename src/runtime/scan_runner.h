@@ -1,9 +1,9 @@
-// The loop over what is finite, a snapshot or a range of history: splits → batches → fold → commit,
-// by a number of workers, until every split of the scan is done. A worker owns a split from read to
-// commit; workers share the state table only.
+// The loop over a finite source, a snapshot or a range of history: splits → batches → fold →
+// commit, by several workers, until every split of the scan is done. A worker owns a split from
+// read to commit; workers share only the state table.
 //
-// Crash anywhere: run again with the same table, and the result is that of an uninterrupted run;
-// what was read again is at most what no commit had covered.
+// After a crash anywhere, run again with the same table: the result is that of an uninterrupted
+// run, and only uncommitted records are read again.
 #pragma once
 
 #include <atomic>
@@ -25,16 +25,16 @@ namespace murmur {
 
 class ScanRunner {
  public:
-  // Where live must start; SnapshotSource::CaptureHandoff, unless live itself is to say.
+  // Gives where live must start: SnapshotSource::CaptureHandoff, unless live itself must say it.
   using CaptureHandoff = std::function<Result<HandoffToken>(std::stop_token stop)>;
 
-  // What follows the rows of a table while they are scanned.
+  // Follows the changes of a table's rows while they are scanned.
   class Companion {
    public:
     virtual ~Companion() = default;
-    // How the rows of a new scan are to be told from what live brings.
+    // Chooses the method for a new scan.
     virtual Result<TableMethod> Choose(std::stop_token stop) = 0;
-    // The scan begins: its token and its plan are stored. Returns what it folds into.
+    // The scan begins; its token and plan are stored. Returns the fold of the scan.
     using ProgressMap = SnapshotSource::ProgressMap;
     virtual Result<std::shared_ptr<RowFold>> Begin(const ScanPlan& plan,
                                                    const ProgressMap& progress,
@@ -46,20 +46,20 @@ class ScanRunner {
   // All outlive the runner.
   ScanRunner(std::shared_ptr<const Pipeline> pipeline, SnapshotSource* source, StateTable* table,
              FoldOptions options, CaptureHandoff capture = {});
-  // Of a table's rows.
+  // For a table's rows.
   ScanRunner(std::shared_ptr<const Pipeline> pipeline, SnapshotSource* source, StateTable* table,
              FoldOptions options, Companion* companion, CaptureHandoff capture = {});
 
-  // Captures the hand-off token and the plan if the table has none yet, else takes up the plan;
-  // reads every split to its end; sets the table's status to complete, or failed with the reason.
-  // Errors: kCancelled (stop; the committed state is good), kFailedPrecondition (more dead letters
-  // than max_errors, an object changed), and those of source and table.
+  // If the table has no token and plan yet, captures them; else resumes the plan. Reads every split
+  // to its end; sets the table's status to complete, or to failed with the reason. Errors:
+  // kCancelled (stop; the committed state is good), kFailedPrecondition (more dead letters than
+  // max_errors, an object changed), and those of source and table.
   Status Run(std::stop_token stop);
   // Ends the run with `failure`, from any thread.
   void Abort(Status failure) { run_.Fail(std::move(failure)); }
 
   const FoldProgress& progress() const noexcept { return run_.progress; }
-  // What a user should know, once; from any thread.
+  // What a user should know; each note is given once. Threads: any.
   std::vector<std::string> TakeNotes() { return run_.retrying.TakeNotes(); }
 
  private:
@@ -70,7 +70,7 @@ class ScanRunner {
   Status Work(std::stop_token stop);
   Status ReadSplit(FoldWorker* worker, SplitWork* work, std::stop_token stop);
   Status ReadOn(FoldWorker* worker, SplitWork* work, std::stop_token stop);
-  // Splits that show only now; false: none, or the run has ended otherwise.
+  // Adds splits that are known only now. False: there are none, or the run has ended otherwise.
   bool FindMore(std::stop_token stop);
   Result<std::map<std::string, SplitProgress>> Progress() const;
   SplitWork* NextWork();
@@ -82,7 +82,7 @@ class ScanRunner {
   Companion* const companion_ = nullptr;
   FoldRun run_;
   ScanPlan plan_;
-  std::deque<SplitWork> work_;  // stays where it is as more comes
+  std::deque<SplitWork> work_;  // references stay valid as it grows
   std::atomic<size_t> next_work_{0};
 };
 

@@ -1,4 +1,4 @@
-// A state table of one process, on disk, that goes with it.
+// A temporary state table on disk, private to one process.
 #pragma once
 
 #include <memory>
@@ -13,7 +13,7 @@ namespace murmur {
 
 class ShadowTable {
  public:
-  // `path`: nothing else is there; what an earlier one has left is removed.
+  // `path`: nothing else may be there. What an earlier shadow left is removed.
   // Errors: kFailedPrecondition (another process has one there), those of StateDirectory.
   static Result<std::unique_ptr<ShadowTable>> Make(const std::string& path, StateOptions options,
                                                    const StateSchema& schema);

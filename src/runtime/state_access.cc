@@ -11,10 +11,10 @@
 namespace murmur {
 namespace {
 
-// What the program and its libraries take before the first record.
+// Memory of the program and its libraries before the first record.
 constexpr uint64_t kProgramBytes = 32ull << 20;
-// What each part gets of the rest of the memory limit; what is left over is for deltas, batches,
-// sorting and table building.
+// Shares of the rest of the memory limit; what remains is for deltas, batches, sorting and table
+// building.
 constexpr double kCacheShare = 0.12;
 constexpr double kWriteBufferShare = 0.06;
 
@@ -66,7 +66,7 @@ Result<OpenedVersion> OpenVersion(const Definition& definition, const StateDirec
   OpenedVersion opened;
   MURMUR_ASSIGN(opened.info, directory.ReadInfo(number));
   MURMUR_ASSIGN(Definition own, RestoreDefinition(definition, opened.info.definition));
-  // How long windows are kept may change without a new version.
+  // `keep` may change without a new version.
   if (own.window && definition.window) own.window->keep = definition.window->keep;
   MURMUR_ASSIGN(opened.pipeline, Pipeline::Compile(own));
   if (access == Access::kWrite) MURMUR_TRY(CheckRules(opened.info));
@@ -96,7 +96,7 @@ void DropOldVersions(const Definition& definition, StateDirectory* directory,
     const uint64_t number = (*served)[i];
     const Status dropped = directory->DropVersion(number);
     if (dropped.ok()) summary->dropped.push_back(number);
-    // Another process has dropped it, or still uses it: it goes with the next swap.
+    // Another process has dropped it, or still uses it; then the next swap drops it.
     const Code code = dropped.code();
     if (dropped.ok() || code == Code::kNotFound || code == Code::kFailedPrecondition) continue;
     summary->warnings.push_back("dropping version " + std::to_string(number) + ": " +

@@ -1,5 +1,5 @@
-// How the verbs reach a definition's state: paths, options, and a version opened with the
-// definition that it was built with.
+// How the verbs reach a definition's state: paths, options, and versions opened with the definition
+// that they were built with.
 #pragma once
 
 #include <memory>
@@ -14,17 +14,17 @@
 
 namespace murmur {
 
-// `share` (0 to 1) of what the definition's memory limit leaves to data.
+// `share` (0 to 1) of the data's part of the definition's memory limit.
 uint64_t MemoryShare(const Definition& definition, double share);
 std::string StatePath(const Definition& definition);
 StateOptions StoreOptions(const Definition& definition);
 StateSchema SchemaOf(const Pipeline& pipeline);
 
-// Errors: kNotFound: there is no state yet; says what to run.
+// Errors: kNotFound (there is no state yet; says what to run).
 Result<std::unique_ptr<StateDirectory>> OpenStateForReading(const Definition& definition);
 
-// Whether records may be counted into a version: not where it counts by older rules (kRulesNumber),
-// as what was added by those can't be taken back by these.
+// Checks that records may be counted into a version. A version of older rules (kRulesNumber) is
+// refused: what old rules added can't be subtracted by new ones.
 // Errors: kFailedPrecondition, with the remedy.
 Status CheckRules(const VersionInfo& info);
 
@@ -33,17 +33,17 @@ struct OpenedVersion {
   std::shared_ptr<const Pipeline> pipeline;  // of the version's own definition
   std::unique_ptr<StateTable> table;
 };
-// `definition` says how; what counts is taken from the version. Errors: kNotFound (dropped); those
-// of StateDirectory::OpenVersion.
+// Opens a version as `definition` says how; what counts comes from the version. Errors: kNotFound
+// (dropped); those of StateDirectory::OpenVersion.
 Result<OpenedVersion> OpenVersion(const Definition& definition, const StateDirectory& directory,
                                   uint64_t number, Access access);
 
-// To be asked before a version is opened for writing, which makes windows expire: does it allow the
-// definition's `keep`? Errors: kFailedPrecondition (it is kept by cuts).
+// Checks the definition's `keep` before a version is opened for writing, which expires windows.
+// Errors: kFailedPrecondition (the version is kept by cuts).
 Status CheckKeep(const Pipeline& pipeline, const StateDirectory& directory, uint64_t number);
 
-// Drops the oldest complete versions that served, beyond those that the definition keeps; one that
-// is in use stays. Adds what it dropped, and what it could not, to the summary of the swap.
+// Drops the oldest complete versions that have served, beyond those that the definition keeps,
+// except versions in use. Adds what it dropped, and what it could not, to the swap's summary.
 void DropOldVersions(const Definition& definition, StateDirectory* directory, SwapSummary* summary);
 
 }  // namespace murmur

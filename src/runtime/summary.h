@@ -1,4 +1,4 @@
-// What a run says of the version it worked on.
+// What a run reports about its version.
 #pragma once
 
 #include "murmur/run.h"
@@ -7,7 +7,7 @@
 
 namespace murmur {
 
-// Fills in what the table knows: counters of all runs, and how exact it is.
+// Fills in what the table knows: the counters of all runs, and how exact it is.
 Status FillSummary(const StateTable& table, RunSummary* summary);
 
 }  // namespace murmur

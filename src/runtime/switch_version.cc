@@ -13,7 +13,7 @@
 namespace murmur {
 namespace {
 
-// A run that has just begun, and would follow what serves no more, listens by then.
+// A run that has just begun to follow an outdated version is listening by then.
 constexpr std::chrono::seconds kListensWithin{10};
 constexpr std::chrono::milliseconds kAskAgainEvery{50};
 
@@ -70,7 +70,7 @@ Result<std::optional<SwapSummary>> AskOwnerToSwap(const StateDirectory& director
       MURMUR_ASSIGN(SwapSummary summary, SwapSummaryFromJson(answer));
       return std::optional<SwapSummary>(std::move(summary));
     }
-    // Who was asked may have stopped serving meanwhile.
+    // The process that was asked may have stopped serving meanwhile.
     const auto before = current;
     MURMUR_ASSIGN(current, directory.Current());
     if (current != before) continue;
@@ -78,7 +78,7 @@ Result<std::optional<SwapSummary>> AskOwnerToSwap(const StateDirectory& director
       std::this_thread::sleep_for(kAskAgainEvery);
       continue;
     }
-    // Nobody is there, or nobody who follows a live source.
+    // There is no process, or none that follows a live source.
     const bool nobody = asked.code() == Code::kUnavailable && answer.empty();
     if (has_owner != nullptr) *has_owner = !nobody;
     if (nobody || asked.code() == Code::kUnimplemented) return std::optional<SwapSummary>();

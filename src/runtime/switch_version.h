@@ -1,4 +1,4 @@
-// Which version serves: moving the alias, by oneself or by the process that follows a live source.
+// Changes the serving version: moves the alias, or asks the process that follows live to do it.
 #pragma once
 
 #include <cstdint>
@@ -13,24 +13,24 @@
 
 namespace murmur {
 
-// Lets the alias name `number`, and drops what is not kept any more; `beside_writer`: though a
-// process writes the version that serves. Errors: as StateDirectory::SetCurrent.
+// Points the alias at `number`, and drops versions that are not kept any more. `beside_writer`:
+// allowed while a process writes the serving version. Errors: as StateDirectory::SetCurrent.
 Result<SwapSummary> MoveAlias(const Definition& definition, StateDirectory* directory,
                               uint64_t number, bool beside_writer);
 
-// StateDirectory::SetCurrent; that the alias has moved and may not be durable is a warning.
+// StateDirectory::SetCurrent; if the alias has moved but may not be durable, that is a warning.
 Status SetCurrent(StateDirectory* directory, uint64_t number, bool beside_writer,
                   SwapSummary* summary);
 
 // Asks the process that follows a live source for the serving version to swap in version `number`,
-// which it first lets catch up; waits for the end of it. At once if it serves already. Nothing
-// where there is no such process; `has_owner` says then whether another one answered for that
+// after letting it catch up; waits until that is done. Returns at once if it serves already. Empty:
+// there is no such process; `has_owner` then says whether another process answered for that
 // version.
 Result<std::optional<SwapSummary>> AskOwnerToSwap(const StateDirectory& directory, uint64_t number,
                                                   bool* has_owner = nullptr);
 
-// MoveAlias, by that process where there is one. Errors: as MoveAlias, what the owner says, and
-// kFailedPrecondition (it is not complete).
+// MoveAlias, by that process if there is one. Errors: as MoveAlias, those of the owner, and
+// kFailedPrecondition (not complete).
 Result<SwapSummary> SwitchTo(const Definition& definition, StateDirectory* directory,
                              uint64_t number);
 

@@ -1,4 +1,4 @@
-// A table's groups as a commit wants them.
+// A table's groups as the deltas of a commit.
 #pragma once
 
 #include <map>
@@ -41,7 +41,7 @@ class TableCursor final : public DeltaCursor {
   std::string value_;
 };
 
-// Values by key: added to what the keys have, or instead of it.
+// Values by key: added to the keys' values, or replacing them.
 class ValuesCursor final : public DeltaCursor {
  public:
   ValuesCursor(const std::map<std::string, std::string>& values, bool replaces)
@@ -62,7 +62,7 @@ class ValuesCursor final : public DeltaCursor {
   const bool replaces_;
 };
 
-// The groups of a table, and values that stand instead of what some keys have.
+// The groups of a table, with values that replace those of some keys.
 class ReplacingCursor final : public DeltaCursor {
  public:
   ReplacingCursor(GroupTable* table, const std::map<std::string, std::string>* replaced)

@@ -132,12 +132,12 @@ Status TableRunner::StopFollowing() {
   return followed_.code() == Code::kCancelled ? Status() : followed_;
 }
 
-// The end of live now is behind all that the scan saw.
+// Reads on until live has passed its present end, which lies after all that the scan saw.
 Status TableRunner::CatchUp(std::stop_token stop) {
   MURMUR_TRY(StopFollowing());
   MURMUR_TRY(fold_->CommitAll());
   MURMUR_TRY(NewLive()->Run(LiveRunner::Until::kCaughtUp, stop));
-  // What says where live ends may lag behind what was read.
+  // The server that says where live ends may lag behind what was read.
   while (!fold_->settled() && !stop.stop_requested()) {
     std::this_thread::sleep_for(kCatchUpPause);
     MURMUR_TRY(NewLive()->Run(LiveRunner::Until::kCaughtUp, stop));

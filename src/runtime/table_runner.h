@@ -1,9 +1,9 @@
-// The bootstrap of a table whose rows change meanwhile: a scan of its rows, and live beside it from
-// the first second, so that no scan is so long that the changes since its begin are gone. Both fold
-// into one place (row_fold.h). When all rows are read, live goes on until it has passed all that
-// had happened by then; from there on the state is that of the table, at every position of live.
+// The bootstrap of a table whose rows change meanwhile: a scan of its rows, and live from the first
+// second, so that changes are not lost from the log however long the scan takes. Both fold into one
+// RowFold (row_fold.h). When all rows are read, live goes on until it has passed the end of the log
+// as it was then. From there on, the state is that of the table at every position of live.
 //
-// Crash anywhere: run again with the same table.
+// After a crash anywhere, run again with the same table.
 #pragma once
 
 #include <chrono>
@@ -27,10 +27,10 @@ namespace murmur {
 
 class TableRunner final : private ScanRunner::Companion {
  public:
-  // All outlive the runner. `live`: how live runs; the commits of both go by `scan`.
-  // `as_of`: by cuts, into a new table, the rows as they were at these positions of live. Then Run
-  // also has the errors kFailedPrecondition (cuts are not possible by now; why) and kUnavailable
-  // (the source does not show what had happened by then).
+  // All outlive the runner. `live`: options of live; the commits of both follow `scan`. `as_of`:
+  // builds, by cuts and in a new table, the state of the rows at these positions of live. Run then
+  // also returns kFailedPrecondition (cuts are no longer possible; why) and kUnavailable (the
+  // source does not show what had happened by then).
   TableRunner(std::shared_ptr<const Pipeline> pipeline, SnapshotSource* rows, LiveSource* changes,
               StateTable* table, const FoldOptions& scan, const FoldOptions& live,
               std::optional<LiveSource::PositionMap> as_of = {});
@@ -40,7 +40,7 @@ class TableRunner final : private ScanRunner::Companion {
   Status Run(std::stop_token stop);
 
   const FoldProgress& progress() const noexcept { return scan_.progress(); }
-  // Of live; from any thread.
+  // Of live. Threads: any.
   LiveLag Lag() const;
   std::vector<std::string> TakeNotes();
 
@@ -52,18 +52,18 @@ class TableRunner final : private ScanRunner::Companion {
   ScanRunner::CaptureHandoff CaptureFor(const std::optional<LiveSource::PositionMap>& as_of);
   Result<LiveSource::PositionMap> LivePositions(const ScanPlan& plan, const ProgressMap& progress,
                                                 std::stop_token stop);
-  // How following beside the scan ended.
+  // Stops following and returns how it ended.
   Status StopFollowing();
   std::shared_ptr<LiveRunner> NewLive();
   std::shared_ptr<LiveRunner> Live() const;
-  // Until all rows are read, by how fast they were so far; empty: nobody knows.
+  // Estimates when all rows are read, from the speed so far; empty: unknown.
   std::optional<double> ScanSeconds() const;
 
   const std::shared_ptr<const Pipeline> pipeline_;
   SnapshotSource* const rows_;
   LiveSource* const changes_;
   StateTable* const table_;
-  RetryingTable retrying_;  // what the fold of both commits to
+  RetryingTable retrying_;  // the fold of both commits to it
   const FoldOptions scan_options_, live_options_;
   const std::optional<LiveSource::PositionMap> as_of_;
   std::shared_ptr<RowFold> fold_;  // since Begin
@@ -71,7 +71,7 @@ class TableRunner final : private ScanRunner::Companion {
   std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
   mutable std::mutex mutex_;
   std::shared_ptr<LiveRunner> following_;  // under mutex_; null: not yet
-  std::vector<std::string> notes_;         // under mutex_; of those that followed before
+  std::vector<std::string> notes_;         // under mutex_; of runners that followed before
   Status followed_;                        // written by the thread
   std::jthread follower_;
 };

@@ -10,7 +10,7 @@
 
 namespace murmur {
 
-// Calls `tick` now and then, from a thread of its own, until it is destroyed.
+// Calls `tick` now and then, from its own thread, until it is destroyed.
 class Ticker {
  public:
   Ticker(std::chrono::milliseconds every, std::function<void()> tick)

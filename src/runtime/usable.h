@@ -1,4 +1,4 @@
-// Whether a run came to anything: that no record could be used is a failure, not an empty answer.
+// Whether a run could use any record at all: if not, that is a failure, not an empty answer.
 #pragma once
 
 #include <map>
@@ -12,7 +12,7 @@
 
 namespace murmur {
 
-// Errors: kFailedPrecondition: every record is a dead letter; or `where` refused every one, and
+// Errors: kFailedPrecondition: every record is a dead letter; or `where` refused every record, and
 // needs a field that none of them has.
 Status CheckUsable(const Pipeline& pipeline, const std::map<std::string, SplitProgress>& progress);
 

@@ -16,7 +16,7 @@ namespace {
 
 using FindingKind = VerifyFinding::Kind;
 
-// Rows that change each time they are looked at are let be.
+// Rows that still change after this many passes stay unsure.
 constexpr uint32_t kPasses = 3;
 
 uint64_t& CountOf(FindingKind kind, VerifyCounts* counts) {
@@ -29,7 +29,7 @@ FindingKind KindOf(const RowDifference& difference) {
   return difference.cells ? FindingKind::kStaleRow : FindingKind::kGhostRow;
 }
 
-// The entry that brings the row to the truth. A version stays, so that what is older stays old.
+// The entry that corrects the row. The version stays, so that older changes stay old.
 std::optional<std::string> CorrectEntry(const RowDifference& difference) {
   const std::string_view version =
       difference.entry ? VersionOf(*difference.entry) : std::string_view();
@@ -149,8 +149,8 @@ Status Verifier::CheckKeys(std::stop_token stop, VerifySummary* summary) {
                     &summary->keys);
 }
 
-// A row that has changed since it was found brings itself to the truth when live comes to it, or
-// has done so.
+// A row that has changed since it was found is corrected when live reaches the change, or already
+// has been.
 Result<LedgerChanges> Verifier::Corrections() const {
   LedgerChanges changes;
   std::vector<std::string_view> keys;
@@ -165,7 +165,7 @@ Result<LedgerChanges> Verifier::Corrections() const {
   return changes;
 }
 
-// What keys are to have that have something else, by the ledger as it will be.
+// Finds new values for keys that differ, by the corrected ledger.
 Status Verifier::FindValues(const LedgerChanges& changes, std::stop_token stop,
                             KeyRepair* repair) const {
   const auto add = [repair](const KeyDifference& difference) { return repair->Add(difference); };
@@ -175,7 +175,7 @@ Status Verifier::FindValues(const LedgerChanges& changes, std::stop_token stop,
                     add, &keys);
 }
 
-// Which keys the changed rows contribute to from now on.
+// Which keys the corrected rows will contribute to.
 Status Verifier::AddContributors(LedgerChanges* changes) const {
   if (!NeedsRebuild(*opened_.pipeline)) return {};
   LedgerChanges contributors;

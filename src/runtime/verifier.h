@@ -1,10 +1,10 @@
-// Verification of a table's state: its keys against its ledger, its ledger against the rows.
+// Verifies a table's state: its keys against its ledger, its ledger against the rows.
 //
-// No false alarm while rows change: a row's entry in the ledger, as it was at some moment, and the
-// row itself, as it was read at another, are compared only if nothing is told of the row between
-// the earlier of the two and the end of the scan. So the changes are followed from a position that
-// the ledger has reached and that the scan begins behind, until past the end of the scan. Rows that
-// change meanwhile and seem to differ are looked at again, in a further pass or two.
+// Rows may change meanwhile without false alarms. A row's ledger entry and the row itself are read
+// at two moments; they are compared only if no change of the row lies between the earlier moment
+// and the end of the scan. So changes are followed from a position that the ledger has reached and
+// that lies before the scan's start, until after the end of the scan. Rows that change meanwhile
+// and seem to differ are checked again in one or two more passes.
 #pragma once
 
 #include <cstdint>
@@ -27,29 +27,29 @@ namespace murmur {
 
 struct VerifierOptions {
   RowCheckOptions rows;
-  uint64_t table_bytes = 64ull << 20;   // of keys that are folded at a time
-  size_t changed_rows_max = 1'000'000;  // that are told apart
-  uint64_t repair_bytes = 64ull << 20;  // of what a repair changes
-  uint64_t findings_max = 100;          // told one by one
+  uint64_t table_bytes = 64ull << 20;   // memory for the keys folded at a time
+  size_t changed_rows_max = 1'000'000;  // limit of the changed rows
+  uint64_t repair_bytes = 64ull << 20;  // limit of a repair's changes
+  uint64_t findings_max = 100;          // reported one by one
 };
 
 class Verifier {
  public:
-  // Opens the state where its live positions have reached `reached`, and nobody writes to what was
-  // opened. What it opened before has been closed.
+  // Opens the state once its live positions have reached `reached`, while nobody writes what was
+  // opened. The state that it opened before has been closed.
   using OpenState = std::function<Result<OpenedVersion>(const LiveSource::PositionMap& reached,
                                                         std::stop_token stop)>;
 
-  // All outlive it. `rows` and `changes`, of a table, may be null: then keys alone are verified.
+  // All outlive it. `rows` and `changes` of a table may be null: then only keys are verified.
   Verifier(SnapshotSource* rows, LiveSource* changes, OpenState open, VerifierOptions options);
   ~Verifier();
 
-  // Errors: as of Verify. Once.
+  // Call it once. Errors: as Verify.
   Status Run(std::stop_token stop, VerifySummary* summary);
 
-  // Brings the rows that Run found, and all keys, to the truth: one commit to the version that Run
-  // opened last, which must be open for writing. Rows that have changed since are left to live.
-  // Errors: kResourceExhausted (more than a commit should hold), kDataLoss, those of Apply.
+  // Corrects the rows that Run found, and all keys, in one commit to the version that Run opened
+  // last, which must be open for writing. Rows that have changed since are left to live. Errors:
+  // kResourceExhausted (more than one commit should hold), kDataLoss, those of Apply.
   Status Repair(std::stop_token stop);
 
  private:
@@ -78,7 +78,7 @@ class Verifier {
   std::unique_ptr<StateSnapshot> snapshot_;
   std::unique_ptr<ChangeFollower> follower_;
   std::map<std::string, Found, std::less<>> found_;  // by row key
-  RowDifferences unsure_;                            // changed while they were looked at
+  RowDifferences unsure_;                            // changed while they were checked
 };
 
 }  // namespace murmur

@@ -108,7 +108,7 @@ class Table {
       log_.push_back(change);
     }
   }
-  // As writers do that have their own pace.
+  // Like writers with their own pace.
   void WriteSome() {
     if (writes) Write(static_cast<int>(Below(3)));
   }
@@ -327,7 +327,7 @@ class World {
   std::vector<const Monoid*> monoids() const { return pipeline_->Monoids(); }
   Contents State() { return Dump(*OpenTable()); }
 
-  // What the rows come to.
+  // The fold over the rows.
   Contents Expected() {
     Contents contents;
     for (const auto& [key, row] : table_.Rows()) {
@@ -353,7 +353,7 @@ class World {
  private:
   std::unique_ptr<StateTable> OpenTable() { return std::move(*OpenMemoryTable(store_, schema_)); }
 
-  // Where live is by then; more is written before and behind.
+  // Opens where live has arrived by then; more is written before and after.
   Result<OpenedVersion> Open(const LiveSource::PositionMap& reached) {
     table_.WriteSome();
     const size_t least = std::stoull(reached.at(kName));
@@ -409,7 +409,7 @@ TEST(VerifierTest, NoFalseAlarmWhileRowsChange) {
   EXPECT_GT(unsure, 0) << "nothing changed at the wrong moment";
 }
 
-// Damages of the ledger; the keys go along where `keys_too`.
+// Damage to the ledger; and to its keys, if `keys_too`.
 enum class Damage { kForget, kChange, kInvent };
 
 void DamageRow(World* world, Damage damage) {
@@ -458,7 +458,7 @@ TEST(VerifierTest, DamagedKeysAreFoundAndRepaired) {
   EXPECT_EQ(world.State(), state);
 }
 
-// A row that changes after it was found is live's to repair.
+// If a row changes after it was found, live repairs it.
 TEST(VerifierTest, RepairsWhileRowsChangeEndAtTheRowsAsTheyAre) {
   const uint64_t seed = Seed();
   for (int i = 0; i < Runs(); ++i) {

@@ -1,5 +1,5 @@
-// murmur verify: how it gets at the state and the source, beside a process that writes the state or
-// without one.
+// murmur verify: how it reaches the state and the source, with or without another process that
+// writes the state.
 #include "murmur/verify.h"
 
 #include <algorithm>
@@ -21,15 +21,15 @@ namespace {
 
 using std::chrono::steady_clock;
 
-// What each part gets of the memory limit.
-constexpr double kTableShare = 0.2;  // and half of it again while it is made smaller
+// Shares of the memory limit.
+constexpr double kTableShare = 0.2;  // plus half as much while it shrinks
 constexpr double kDifferenceShare = 0.1;
 constexpr double kSketchShare = 0.1;
 constexpr double kChangedShare = 0.1;
 constexpr double kRepairShare = 0.1;
 constexpr double kDeltaShare = 0.25;
 
-// How long a process that writes the state may take to move on; how often it is looked at.
+// How long a writing process may take to make progress; how often to check.
 constexpr std::chrono::seconds kMovesWithin{60};
 constexpr std::chrono::milliseconds kLookAgainFirst{100};
 constexpr std::chrono::milliseconds kLookAgainLast{2000};
@@ -52,9 +52,9 @@ Status CheckVerifiable(const Definition& definition) {
                 "or `error` they count as they were first seen, which nobody can tell any more");
 }
 
-// Beside the state's versions.
+// Below the state's directory.
 constexpr char kShadow[] = "/verify";
-// The shadow has a store of its own beside that of the state.
+// The shadow's own store, besides that of the state.
 constexpr double kShadowMemory = 0.5;
 
 Result<TableMethod> MethodOf(const OpenedVersion& version) {
@@ -62,7 +62,7 @@ Result<TableMethod> MethodOf(const OpenedVersion& version) {
   return plan ? plan->method : TableMethod::kLedger;
 }
 
-// What is verified is the version that served when it began, or one like it.
+// The verified version is the one that served at the start, or one like it.
 Status CheckMethod(const OpenedVersion& version, TableMethod method) {
   MURMUR_ASSIGN(const TableMethod is, MethodOf(version));
   if (is == method) return {};
@@ -77,7 +77,7 @@ void Sleep(std::chrono::milliseconds time, const std::stop_token& stop) {
   wake.wait_for(lock, stop, time, [] { return false; });
 }
 
-// The serving version, opened where it has reached what is asked for.
+// The serving version, opened once it has reached the required positions.
 class ServingState {
  public:
   ServingState(const Definition& definition, const VerifyOptions& options, TableMethod method,
@@ -95,7 +95,7 @@ class ServingState {
     for (;;) {
       MURMUR_ASSIGN(auto opened, OpenNow(stop));
       MURMUR_ASSIGN(const auto positions, PositionsOf(opened, reached));
-      // Where nothing is to be reached, there may be no changes.
+      // If no positions are required, there may be no changes.
       if (reached.empty() || HasReached(*changes_, positions, reached)) return opened;
       MURMUR_TRY(opened.table->Close());
       if (stop.stop_requested()) return Status(Code::kCancelled, "stopped");
@@ -112,7 +112,7 @@ class ServingState {
     return WriterLock::IsHeld(directory_.VersionPath(number) + "/writer");
   }
 
-  // Without an owner it catches up first.
+  // Without an owner, the version catches up first.
   Result<OpenedVersion> OpenNow(const std::stop_token& stop) {
     MURMUR_ASSIGN(const auto number, directory_.SettledCurrent());
     if (!number) return Status(Code::kNotFound, "no version serves yet: murmur bootstrap FILE");
@@ -120,7 +120,7 @@ class ServingState {
     if (changes_ != nullptr && (options_.repair || !HasOwner(*number))) {
       const Status caught_up = CatchUp(*number);
       if (stop.stop_requested()) return Status(Code::kCancelled, "stopped");
-      // One that began to write just now follows the source itself.
+      // A process that has just begun to write follows the source itself.
       const bool beside_owner = !caught_up.ok() && !options_.repair && HasOwner(*number);
       if (!beside_owner) MURMUR_TRY(caught_up);
     }
@@ -287,7 +287,7 @@ class Verification {
 
 Status Verify(const Definition& definition, const VerifyOptions& options, VerifySummary* summary) {
   MURMUR_TRY(CheckVerifiable(definition));
-  MURMUR_TRY(OpenStateForReading(definition));  // a state that is not there is not made
+  MURMUR_TRY(OpenStateForReading(definition));  // a missing state is not created
   MURMUR_ASSIGN(const auto directory, StateDirectory::Open(StatePath(definition), Access::kWrite,
                                                            StoreOptions(definition)));
   TableMethod method = TableMethod::kLedger;

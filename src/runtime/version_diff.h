@@ -1,4 +1,4 @@
-// How the answers of two versions differ.
+// How the results of two versions differ.
 #pragma once
 
 #include "murmur/query.h"
@@ -7,9 +7,9 @@
 
 namespace murmur {
 
-// Writes totals, then the `top` keys that differ most. Aggregates are compared by name, those that
-// only one version has are left out. Memory: `top` rows and a page of each version.
-// Errors: kFailedPrecondition (other keys or windows), kDataLoss.
+// Writes totals, then the `top` keys that differ most. Aggregates are compared by name; those of
+// only one version are left out. Memory: `top` rows and a page of each version. Errors:
+// kFailedPrecondition (other keys or windows), kDataLoss.
 Status WriteDiff(const OpenedVersion& before, const OpenedVersion& after, uint64_t top, bool json,
                  const WriteText& write);
 

@@ -12,7 +12,7 @@ namespace murmur {
 namespace {
 
 Result<std::unique_ptr<StateDirectory>> OpenStateForSwitching(const Definition& definition) {
-  MURMUR_TRY(OpenStateForReading(definition));  // a state that is not there is not made
+  MURMUR_TRY(OpenStateForReading(definition));  // a missing state is not created
   return StateDirectory::Open(StatePath(definition), Access::kWrite, StoreOptions(definition));
 }
 

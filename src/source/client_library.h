@@ -1,10 +1,10 @@
-// Client libraries of sources, loaded when a source of their kind is made, not with the program:
-// loading takes time, and some leave traces even where nobody uses them (libmongoc, a file in
+// Client libraries of sources, loaded when a source of their kind is made and not with the program:
+// loading takes time, and some leave traces even if they are not used (libmongoc: a file in
 // /dev/shm for each process).
 //
-// A client library is called by its own header's names. What stands behind the names here are
-// jumps to where Load has found the functions (lazy_functions.h); which these are says a list,
-// mongo/mongoc_functions.inc and the like. One that is called and not listed fails to link.
+// A client library is called by the names in its own header. Here these names are jumps to the
+// functions that Load has found (lazy_functions.h). A list names the functions:
+// mongo/mongoc_functions.inc and the like. A function that is called but not listed fails to link.
 #pragma once
 
 #include <mutex>
@@ -31,8 +31,8 @@ class ClientLibrary {
   ClientLibrary(const Names& names, std::span<const LazyFunction> functions)
       : names_(names), functions_(functions) {}
 
-  // Once it has succeeded, its functions may be called, until the process ends.
-  // Errors: kFailedPrecondition (it is not there, or too old: how to get it). Threads: any.
+  // After it has succeeded, the library's functions may be called until the process ends. Errors:
+  // kFailedPrecondition (the library is missing or too old; says how to get it). Threads: any.
   Status Load();
 
  private:
@@ -44,7 +44,7 @@ class ClientLibrary {
   bool is_loaded_ = false;  // under mutex_
 };
 
-// What a function that is called before its library was loaded does: ends the process.
+// Called instead of a function whose library is not loaded: ends the process.
 [[noreturn]] void CalledBeforeLoad();
 
 Status LoadMongoc();

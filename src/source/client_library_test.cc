@@ -9,7 +9,7 @@ namespace {
 
 using testing::HasSubstr;
 
-// What tests call of the libraries is called as early as they like.
+// Tests may call the libraries' functions at any time.
 const Status kMongoc = LoadMongoc();
 const Status kRdKafka = LoadRdKafka();
 const Status kArrowS3 = LoadArrowS3();

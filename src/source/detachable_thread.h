@@ -1,5 +1,5 @@
-// Threads for what client libraries do, which nothing can interrupt: whoever waits for one can let
-// go of it.
+// Threads for work of client libraries that nothing can interrupt: whoever waits for one can
+// abandon it.
 #pragma once
 
 #include <chrono>
@@ -17,18 +17,18 @@
 
 namespace murmur {
 
-// Runs `work`, which owns all that it touches, or shares it.
+// Runs `work`, which owns, or shares ownership of, everything that it touches.
 class DetachableThread {
  public:
   explicit DetachableThread(std::function<void()> work)
       : thread_([ended = ended_, work = std::move(work)]() mutable {
           work();
-          work = nullptr;  // what it held is gone before it has ended
+          work = nullptr;  // what it held is released before it counts as ended
           const std::lock_guard lock(ended->mutex);
           ended->value = true;
           ended->changed.notify_all();
         }) {}
-  // REQUIRES: the work has been told to end. Left to itself if it does not soon.
+  // REQUIRES: the work has been told to end. If it does not end soon, it is abandoned.
   ~DetachableThread() {
     if (Wait({}, kLastWords)) {
       thread_.join();
@@ -39,7 +39,7 @@ class DetachableThread {
   DetachableThread(const DetachableThread&) = delete;
   DetachableThread& operator=(const DetachableThread&) = delete;
 
-  // Until the work has ended, or a stop is asked for.
+  // Returns when the work has ended, or a stop is asked for.
   void Wait(const std::stop_token& stop) {
     while (!stop.stop_requested() && !Wait(stop, std::chrono::hours(1))) {
     }
@@ -63,7 +63,8 @@ class DetachableThread {
   std::thread thread_;
 };
 
-// What `work` comes to, or kCancelled soon after a stop: then it goes on in a thread that nobody
+// The result of `work`, or kCancelled soon after a stop; the work then continues in an abandoned
+// thread. It owns, or shares ownership of, everything that it touches. `what` it is about.
 // waits for. It owns all that it touches, or shares it. `what` it is about.
 template <class T>
 Result<T> UnlessStopped(const std::stop_token& stop, std::string_view what,

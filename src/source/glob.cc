@@ -6,7 +6,7 @@
 namespace murmur {
 namespace {
 
-// The next character of UTF-8 text. A byte that is none of one stands for itself, beyond Unicode.
+// The next character of UTF-8 text. An invalid byte becomes a value beyond Unicode.
 char32_t TakeCharacter(std::string_view* text) {
   constexpr char32_t kNoCharacter = 0x200000;
   const auto byte = [text](size_t i) { return static_cast<unsigned char>((*text)[i]); };
@@ -23,8 +23,8 @@ char32_t TakeCharacter(std::string_view* text) {
   return valid ? character : kNoCharacter + first;
 }
 
-// Matches the set that `pattern` begins with ("[a-c]…") against `c`, and moves `pattern` behind
-// it. An unclosed '[' is an ordinary character.
+// Matches the set at the start of `pattern` ("[a-c]…") against `c`, and moves `pattern` past it. An
+// unclosed '[' is an ordinary character.
 bool MatchSet(std::string_view* pattern, char32_t c) {
   std::string_view set = pattern->substr(1);
   const bool negated = set.starts_with('!') || set.starts_with('^');
@@ -94,7 +94,7 @@ std::vector<std::string_view> SplitPathComponents(std::string_view path) {
 
 bool MatchesComponent(std::string_view pattern, std::string_view name) {
   if (name.starts_with('.') && !pattern.starts_with('.')) return false;
-  // On a mismatch the last '*' takes one character more.
+  // On a mismatch the last '*' takes one more character.
   std::string_view star_pattern;
   std::string_view star_name;
   bool star = false;

@@ -14,17 +14,16 @@ bool HasWildcard(std::string_view text);  // any of * ? [
 // What lies between the slashes: "a//b" is {"a", "", "b"}, and "" is {""}.
 std::vector<std::string_view> SplitPathComponents(std::string_view path);
 
-// '*' is any run of characters, '?' one, '[a-c]' and '[!x]' sets; an unclosed '[' is itself. Text
-// is UTF-8; a byte that is none is a character. As in a shell, a leading '.' is matched only by a
-// '.'.
+// '*' is any run of characters, '?' one, '[a-c]' and '[!x]' are sets; an unclosed '[' is itself.
+// Text is UTF-8; an invalid byte is a character. As in a shell, only a '.' matches a leading '.'.
 bool MatchesComponent(std::string_view pattern, std::string_view name);
 
-// Does `path` match `pattern`, component by component? '**' as a component is any number of
-// components, none of which begins with '.'; at the end, at least one: all that lies below.
+// Whether `path` matches `pattern`, component by component. '**' as a component is any number of
+// components, none of which begins with '.'; at the end, at least one: everything below.
 bool MatchesGlob(std::string_view pattern, std::string_view path);
 
-// A name below a directory that is left out where hidden ones are: it, or a directory on the way,
-// begins with '.' or '_'.
+// Whether a name below a directory is hidden: it, or a directory on the way, begins with '.' or
+// '_'.
 bool IsHiddenPath(std::string_view path);
 
 }  // namespace murmur

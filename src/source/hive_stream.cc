@@ -61,7 +61,7 @@ class HiveStream final : public RecordStream {
   bool Checked() const override { return inner_->Checked(); }
 
  private:
-  const std::map<std::string, std::string> fields_;  // what cells_ view
+  const std::map<std::string, std::string> fields_;  // backs the views in cells_
   std::unique_ptr<RecordStream> inner_;
   TimeParser time_parser_;
   std::vector<std::pair<size_t, Cell>> cells_;  // by column

@@ -1,5 +1,5 @@
-// Ends requests that are under way when a stop is asked for, where what waits for them takes no
-// stop token: reads through Arrow's interface of a file.
+// Ends requests under way when a stop is asked for, where the waiting code takes no stop token:
+// reads through Arrow's file interface.
 #pragma once
 
 #include <mutex>
@@ -16,7 +16,7 @@ class Interruption {
     const std::lock_guard lock(mutex_);
     return source_.get_token();
   }
-  // Stops the requests whose token was taken before; later ones go on as ever.
+  // Stops the requests whose token was taken before; later ones are not affected.
   void Request() {
     std::stop_source stopped;
     {

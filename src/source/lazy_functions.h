@@ -1,9 +1,9 @@
 // Functions of a library that is loaded later, by their own names: each is one jump to an address
-// that is filled in then. Arguments and results pass untouched, whatever they are, so that nothing
-// of the library's header is needed. The names are hidden: the library itself never meets them.
+// that is filled in on loading. Arguments and results pass unchanged, so the library's header is
+// not needed. The names are hidden: the library itself never sees them.
 //
-// Define MURMUR_LAZY_LIST as the file that lists the names, LAZY(name) for each, and include this
-// in one file that includes no header of the library: kLazyFunctions are what Load has to find.
+// Define MURMUR_LAZY_LIST as the file that lists the names, LAZY(name) for each. Include this file
+// in one file that includes no header of the library. Load must find kLazyFunctions.
 #pragma once
 
 #include "source/client_library.h"

@@ -1,9 +1,10 @@
-// What the paths of a source name: files below directories, or keys of a store. One set of rules
-// for both, docs/sources.md ("Paths") says them:
-//  - What is read counts once, whatever names it: a file by device and inode, an object by its key.
-//  - A directory, or a prefix, is everything below it; links to directories are followed, and end
-//    where they lead back.
-//  - What can't be read as it is named is told in `notes`, not passed over.
+// Finds what the paths of a source name: files below directories, or keys of a store. Both follow
+// the rules in docs/sources.md ("Paths"):
+//  - What is read counts once, however many paths name it: a file by device and inode, an object
+//    by its key.
+//  - A directory, or a prefix, stands for everything below it. Links to directories are followed,
+//    unless they lead back.
+//  - What can't be read under its name is reported in `notes`, not skipped silently.
 #pragma once
 
 #include <arrow/io/interfaces.h>
@@ -21,40 +22,41 @@ namespace murmur {
 
 // One file or object as it was when the scan began.
 struct SourceObject {
-  std::string name;      // as the definition reaches it: "data/a.jsonl"; names records for ever
-  uint64_t size = 0;     // bytes
+  std::string name;   // the path in the definition's terms: "data/a.jsonl"; records are named by it
+                      // and never change
+  uint64_t size = 0;  // bytes
   int64_t mtime_ns = 0;  // since the Unix epoch
-  std::string tag;       // of a store that has such: differs when the content does (ETag)
-  // Of a store: the class where an object may have to be restored before it can be read
+  std::string tag;       // if the store has one: differs when the content does (ETag)
+  // For a store: the storage class, if an object may have to be restored before it can be read
   // ("GLACIER").
   std::string cold;
-  // The name's bytes where they are no UTF-8; `name` has "\xE9" for such a byte then.
+  // The name's bytes if they are not UTF-8; `name` then has "\xE9" for such a byte.
   std::string raw_name;
   bool operator==(const SourceObject&) const = default;
 };
 
-// Of a directory or a prefix: what lies below it and has, or lies in what has, a name that begins
-// with '.' or '_'.
+// Whether to list hidden files below a directory or prefix: those whose name, or a directory on the
+// way, begins with '.' or '_'.
 enum class HiddenFiles { kSkipped, kListed };
 
 struct Listing {
   struct Entry {
     SourceObject object;
-    std::string identity;  // equal for two names of one file
+    std::string identity;  // the same for two names of one file
   };
   std::vector<Entry> entries;      // ascending by name, each identity once
   std::vector<std::string> notes;  // what a user should know: what was left out, and why
 };
 
-// Files that `paths` name; relative ones start at `base_directory`.
-// Errors: kNotFound (a path names nothing; says which), kPermissionDenied (a directory, or a file's
-// attributes, may not be read), kInvalidArgument (a pipe), kFailedPrecondition (two names that look
-// alike), kCancelled.
+// The files that `paths` name; relative paths start at `base_directory`.
+// Errors: kNotFound (a path names nothing; says which), kPermissionDenied (for a directory or a
+// file's attributes), kInvalidArgument (a pipe), kFailedPrecondition (two names that look alike),
+// kCancelled.
 Result<Listing> ListFiles(const std::vector<std::string>& paths, const std::string& base_directory,
                           HiddenFiles hidden, const std::stop_token& stop);
 
-// A file's path without what stands for nothing: "./a//b/" is "a/b". ".." stays: what lies before
-// it may be a link.
+// A file's path without redundant parts: "./a//b/" is "a/b". ".." stays: the part before it may be
+// a link.
 std::string NormalisedPath(std::string_view path);
 
 // One file, as ListFiles would give it. Errors: kNotFound, kPermissionDenied.
@@ -63,8 +65,8 @@ Result<Listing::Entry> StatFile(const SourceObject& object, const std::string& b
 // Where the file is: `object`'s name, below base_directory if it is relative.
 std::string FilePath(const SourceObject& object, const std::string& base_directory);
 
-// What a store holds: keys, in the order of their bytes. "bucket/key", any bytes but an empty
-// bucket. Threads: const methods may be called at once.
+// A store's content: keys, in byte order. "bucket/key"; any bytes, but the bucket is not empty.
+// Threads: const methods may be called at once.
 class ObjectStore {
  public:
   ObjectStore() = default;
@@ -72,12 +74,12 @@ class ObjectStore {
   ObjectStore& operator=(const ObjectStore&) = delete;
   virtual ~ObjectStore() = default;
 
-  // Every object whose key begins with `prefix` ("bucket/pre"), ascending, `limit` of them at most.
-  // Names are "bucket/key". Errors: kNotFound (no such bucket), kPermissionDenied, kUnavailable,
-  // kCancelled.
+  // Objects whose key begins with `prefix` ("bucket/pre"), ascending, at most `limit`. Names are
+  // "bucket/key".
+  // Errors: kNotFound (no such bucket), kPermissionDenied, kUnavailable, kCancelled.
   virtual Result<std::vector<SourceObject>> List(const std::string& prefix, size_t limit,
                                                  const std::stop_token& stop) const = 0;
-  // For reading by position; nothing is asked before the first read. `name` is "bucket/key".
+  // For reads by position; no request is made before the first read. `name` is "bucket/key".
   virtual Result<std::shared_ptr<arrow::io::RandomAccessFile>> Open(
       const std::string& name, const SourceObject& object) const = 0;
 
@@ -88,20 +90,20 @@ class ObjectStore {
   mutable Interruption interruption_;
 };
 
-// Objects that `paths` name; names begin with `scheme`. Errors: as ListFiles and ObjectStore::List.
+// The objects that `paths` name; names begin with `scheme`. Errors: as ListFiles and
+// ObjectStore::List.
 Result<Listing> ListStore(const ObjectStore& store, const std::vector<std::string>& paths,
                           std::string_view scheme, HiddenFiles hidden, const std::stop_token& stop);
 
-// Sets object->name to `bytes`, readable whatever they are, and raw_name where that loses
-// something.
+// Sets object->name to `bytes` in readable form, and raw_name if that loses something.
 void SetName(std::string bytes, SourceObject* object);
 // The name's bytes.
 const std::string& RawName(const SourceObject& object);
 
-// "a, b, c and 4 more": of names, for a note.
+// "a, b, c and 4 more": names for a note.
 std::string Examples(const std::vector<std::string>& names);
 
-// Sorts the entries by name. Errors: kFailedPrecondition: two names that can't be told apart.
+// Sorts the entries by name. Errors: kFailedPrecondition (two names look the same).
 Status SortByName(Listing* listing);
 
 }  // namespace murmur

@@ -21,7 +21,7 @@
 namespace murmur {
 namespace {
 
-// A name that led to something: what counts is decided when all are known.
+// A name that led to a file; whether it counts is decided when all are known.
 struct Candidate {
   SourceObject object;
   std::string identity;
@@ -69,8 +69,8 @@ SourceObject ObjectOf(const std::string& name, const struct stat& status) {
 
 using DirectoryHandle = std::unique_ptr<DIR, decltype([](DIR* directory) { closedir(directory); })>;
 
-// Finds what one path names. Each directory is visited once for what is left of the pattern there,
-// so that links back end; real ones come first, so that a file has its own name where it can.
+// Finds what one path names. Each directory is visited once for each remaining part of the pattern,
+// so links back end. Real directories come first, so that a file gets its own name if possible.
 class FileWalk {
  public:
   FileWalk(const std::string& base_directory, HiddenFiles hidden, const std::stop_token& stop)
@@ -84,7 +84,7 @@ class FileWalk {
  private:
   struct Visit {
     std::string name;  // of the directory; "" or "a/b", or "/"
-    size_t part = 0;   // of pattern_, that its entries are to match
+    size_t part = 0;   // of pattern_, for its entries to match
     bool linked = false;
   };
 
@@ -102,16 +102,16 @@ class FileWalk {
   const HiddenFiles hidden_;
   const std::stop_token& stop_;
   std::vector<Candidate> found_;
-  std::vector<std::string> odd_;  // names with what they are, in the order of the walk
+  std::vector<std::string> odd_;  // names with their kinds, in the order of the walk
   std::vector<std::string> glob_notes_;
 
-  // Of the path that is looked for.
+  // For the present path.
   std::vector<std::string> pattern_;
-  bool everything_ = false;  // a directory's files, not those that match a glob
+  bool everything_ = false;  // all files of a directory, not those that match a glob
   std::deque<Visit> real_;
   std::deque<Visit> links_;
   std::set<std::tuple<dev_t, ino_t, size_t>> visited_;
-  size_t directories_ = 0;  // that match the glob
+  size_t directories_ = 0;  // matches of the glob that are directories
 };
 
 Status FileWalk::Find(const std::string& path) {
@@ -194,7 +194,7 @@ Status FileWalk::WalkFrom(const std::string& name, std::vector<std::string> patt
 Status FileWalk::VisitDirectory(const Visit& visit) {
   if (stop_.stop_requested()) return Status(Code::kCancelled, visit.name);
   struct stat status {};
-  if (stat(At(visit.name).c_str(), &status) != 0) {  // it may have gone since it was seen
+  if (stat(At(visit.name).c_str(), &status) != 0) {  // it may be gone since it was seen
     return LeadsNowhere(errno) ? Status() : Refused(visit.name, "can't be looked at", errno);
   }
   if (!S_ISDIR(status.st_mode)) return {};
@@ -236,7 +236,7 @@ bool FileWalk::Matches(const std::string& part, const std::string& entry) const 
   return part == kAnyDepth ? !entry.starts_with('.') : MatchesComponent(part, entry);
 }
 
-// `entry` matches its part of the pattern, or is that.
+// `entry` matches its part of the pattern, or equals it.
 Status FileWalk::TakeEntry(const Visit& visit, const std::string& entry) {
   const std::string name = visit.name.empty()          ? entry
                            : visit.name.ends_with('/') ? visit.name + entry
@@ -294,8 +294,8 @@ std::vector<std::string> FileWalk::Notes() const {
   return notes;
 }
 
-// Of the names of one file the one that will stay its name: not a link, not where this machine has
-// the directory, the first.
+// Which of a file's names is kept, the most lasting one: not a link, then not an absolute path,
+// then the first.
 bool IsBetterName(const Candidate& a, const Candidate& b) {
   const auto rank = [](const Candidate& candidate) {
     return std::tuple(candidate.linked, candidate.object.name.starts_with('/'),

@@ -1,5 +1,5 @@
-// Objects of a store: see listing.h. A store has keys, not folders: nothing here gives a '/' more
-// meaning than a glob does.
+// Objects of a store: see listing.h. A store has keys, not folders: a '/' means only what it means
+// in a glob.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -14,7 +14,7 @@ namespace {
 
 constexpr size_t kAll = std::numeric_limits<size_t>::max();
 
-// What a console or Hadoop makes to show a folder. It holds nothing.
+// What a console or Hadoop creates to show a folder. It is empty.
 bool IsFolderMarker(const SourceObject& object) {
   return object.size == 0 && object.name.ends_with('/');
 }
@@ -40,7 +40,7 @@ class StoreWalk {
   const HiddenFiles hidden_;
   const std::stop_token& stop_;
   std::map<std::string, SourceObject> found_;
-  size_t taken_ = 0;  // by the path that is looked for, found already or not
+  size_t taken_ = 0;  // objects of the present path, including those found before
   std::vector<std::string> notes_;
 };
 
@@ -69,7 +69,7 @@ Status StoreWalk::Find(const std::string& path) {
                             path));
 }
 
-// An object that is named wins, unless it is empty: then it stands for a folder.
+// An object with that name wins, unless it is empty: then it stands for a folder.
 Status StoreWalk::FindPlain(const std::string& path, const std::string& name) {
   if (name.ends_with('/')) return AddBelow(name);
   MURMUR_ASSIGN(const auto first, store_.List(name, 1, stop_));

@@ -17,7 +17,7 @@ namespace {
 
 constexpr size_t kLookingThreads = 16;
 
-// A split's payload is this line, a newline, and what the format says.
+// A split's payload is this line, a newline, and the format's payload.
 struct Place {
   size_t object = 0;
   size_t format = 0;
@@ -31,7 +31,7 @@ std::string Serialize(const Place& place) {
                      mode.concatenated ? 1 : 0, mode.slice.begin, mode.slice.end, next);
 }
 
-// Cuts the line off *payload; false if it is none.
+// Removes the line from *payload; false if there is none.
 bool TakePlace(std::string* payload, Place* place) {
   const size_t newline = payload->find('\n');
   if (newline == payload->npos) return false;
@@ -102,7 +102,7 @@ Result<ScanPlan> ObjectSource::Scan(std::stop_token stop) {
   return plan;
 }
 
-// Some objects must be looked into for that: where it is a round trip each, many at once.
+// Some objects must be looked into; if each is a round trip, many at once.
 Status ObjectSource::AddAllSplits(const std::stop_token& stop,
                                   const std::vector<PickedObject>& picked,
                                   std::vector<Split>* splits) {
@@ -136,7 +136,7 @@ Status ObjectSource::AddAllSplits(const std::stop_token& stop,
 Result<size_t> ObjectSource::FormatOf(const PickedObject& picked) const {
   const SourceObject& object = frozen_[picked.object];
   if (options_.formats.size() == 1) return 0;
-  // Firehose calls objects whatever it was told to.
+  // Users choose the names of Firehose's objects, so names say nothing about the format.
   for (size_t i = 0; i < options_.formats.size() && !picked.mode.concatenated; ++i) {
     if (options_.formats[i]->HasName(object.name)) return i;
   }
@@ -260,7 +260,7 @@ Result<std::unique_ptr<RecordStream>> ObjectSource::OpenNow(const Split& split,
                                                    format.OffsetsAreNumbers(), position, next));
 }
 
-// What tells the first record of an object from others; unknown where it can't be read.
+// The mark of an object's first record; empty if it can't be read.
 Result<RecordMark> ObjectSource::FirstRecordOf(size_t object, const ReadMode& mode,
                                                const Projection& projection) {
   if (object >= frozen_.size()) return RecordMark();

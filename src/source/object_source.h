@@ -1,5 +1,5 @@
-// A snapshot source over objects (files): which objects there are and that they stay as they were
-// is its matter; how one is cut into splits and read, that of its formats.
+// A snapshot source over objects (files). It lists the objects and checks that they do not change;
+// its formats cut them into splits and read them.
 #pragma once
 
 #include <functional>
@@ -21,10 +21,10 @@ namespace murmur {
 struct ReadMode {
   bool counted = false;       // slices need the records' numbers
   bool concatenated = false;  // JSON values may follow each other without a newline
-  bool head = false;          // only the first records are wanted
+  bool head = false;          // only the first records are needed
   RecordSlice slice;
-  // The object (index in the list of all) that begins where this one should end: is its first
-  // record in this one too, and where? As SlicePosition tells then.
+  // The object (index in the list of all) that begins where this one should end. Reading looks for
+  // its first record in this object; SlicePosition then says where it is.
   std::optional<size_t> next;
 };
 
@@ -42,13 +42,13 @@ class ObjectFormat {
   ObjectFormat& operator=(const ObjectFormat&) = delete;
   virtual ~ObjectFormat() = default;
 
-  // Is the object of this format, as its name says, or, if that says nothing, its first bytes?
+  // Whether the object has this format, by its name; or, if that says nothing, by its first bytes.
   virtual bool HasName(std::string_view name) const = 0;
   virtual bool Recognises(std::string_view head) const = 0;  // up to kFormatBytes
-  // Are the records' offsets their numbers in the object?
+  // Whether the records' offsets are their numbers in the object.
   virtual bool OffsetsAreNumbers() const = 0;
-  // Appends the splits of `object`; their payloads are for Open alone. Where records have no other
-  // numbers and mode.counted, it is one.
+  // Appends the splits of `object`; their payloads are only for Open. With mode.counted, if only
+  // counting gives records their numbers, the object is one split.
   virtual Status AddSplits(const SourceObject& object, const ReadMode& mode,
                            std::vector<Split>* splits) = 0;
   // As SnapshotSource::Open.
@@ -64,14 +64,15 @@ struct ObjectSourceOptions {
   std::string name;  // SnapshotSource::Name
   HandoffToken handoff;
   std::shared_ptr<const ObjectSet> objects;
-  std::vector<std::unique_ptr<ObjectFormat>> formats;  // the first that recognises an object has it
+  std::vector<std::unique_ptr<ObjectFormat>> formats;  // the first that recognises an object
   bool hive = false;  // key=value directories are fields: hive_stream.h
 };
 
-// Does `spec` say so? *name says it too then: what one way has begun the other can't go on with.
+// Whether `spec` asks for it. If so, it is added to *name: a scan begun one way can't go on the
+// other.
 bool TakesHiveFields(const SourceSpec& spec, std::string* name);
 
-// Threads: as SnapshotSource says; Pick and AddSplits belong to Scan, Resume and More.
+// Threads: as SnapshotSource; Scan, Resume and More call Pick and AddSplits.
 class ObjectSource : public SnapshotSource {
  public:
   explicit ObjectSource(ObjectSourceOptions options);
@@ -84,15 +85,15 @@ class ObjectSource : public SnapshotSource {
                                              const Projection& projection,
                                              std::stop_token stop) override;
   std::vector<std::string> Notes() const override { return notes_; }
-  // Looks once more whether objects of a remote store are what they were: a read there sees an
-  // object's newest content, whatever was listed.
+  // Checks again that objects of a remote store have not changed: a read there sees an object's
+  // newest content, whatever was listed.
   Result<ScanEnd> Finish(const ScanPlan& plan, const ProgressMap& progress,
                          std::stop_token stop) override;
   Status Close() override;
 
  protected:
   const std::vector<SourceObject>& objects() const noexcept { return frozen_; }
-  // What the split of a plan is of. Errors: kInvalidArgument.
+  // The object of a plan's split. Errors: kInvalidArgument.
   static Result<PickedObject> PickedOf(const Split& split);
   Result<std::string> ReadObjectHead(const SourceObject& object, size_t size) const {
     return options_.objects->ReadHead(object, size);
@@ -102,10 +103,10 @@ class ObjectSource : public SnapshotSource {
   }
   void AddNote(std::string note) { notes_.push_back(std::move(note)); }
 
-  // Which of the listed objects are read, in which order and how: all of them, whole. May say in
-  // *plan that records can be in more than one. Asked again after a restart, for the same list.
+  // Which of the listed objects are read, in which order and how: by default all, whole. May state
+  // in *plan that records can be in more than one. Called again after a restart, for the same list.
   virtual Result<std::vector<PickedObject>> Pick(std::stop_token stop, ScanPlan* plan);
-  // The splits of a picked object; `suffix` makes their ids differ from those that it has already.
+  // The splits of a picked object. `suffix` distinguishes their ids from those it already has.
   Status AddSplits(const PickedObject& picked, std::string_view suffix, std::vector<Split>* splits);
 
  private:
@@ -122,7 +123,7 @@ class ObjectSource : public SnapshotSource {
   const ObjectSourceOptions options_;
   std::vector<SourceObject> frozen_;  // all that were listed
   std::vector<std::string> notes_;
-  StreamsAhead ahead_;  // of a remote store; last: it uses all above
+  StreamsAhead ahead_;  // for a remote store; last: it uses all members above
 };
 
 }  // namespace murmur

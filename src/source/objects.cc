@@ -37,7 +37,7 @@ Status SameObject(const SourceObject& frozen, const SourceObject& now) {
   return Status();
 }
 
-// A name's bytes as JSON can hold them.
+// A name's bytes in a form for JSON.
 std::string ToHex(std::string_view bytes) {
   std::string text;
   for (const char c : bytes) text += fmt::format("{:02x}", static_cast<unsigned char>(c));
@@ -119,7 +119,7 @@ Result<Listing> ObjectSet::List(const std::stop_token& stop) const {
 Result<Listing::Entry> ObjectSet::Find(const SourceObject& object) const {
   if (store_ == nullptr) return StatFile(object, base_directory_);
   const std::string name = RawName(object).substr(scheme_.size());
-  MURMUR_ASSIGN(auto first, store_->List(name, 1, {}));  // none that begins so comes before
+  MURMUR_ASSIGN(auto first, store_->List(name, 1, {}));  // no key with this prefix comes before
   if (first.empty() || RawName(first.front()) != name) {
     return Status(Code::kNotFound, object.name + " is gone");
   }
@@ -142,7 +142,7 @@ Result<ObjectChanges> ObjectSet::Compare(const std::vector<SourceObject>& frozen
     for (const Listing::Entry& entry : listed->entries) now.emplace(entry.object.name, &entry);
   }
   ObjectChanges changes;
-  std::set<std::string> known;  // under whatever name
+  std::set<std::string> known;  // under any name
   for (const SourceObject& object : frozen) {
     const auto it = now.find(object.name);
     if (it != now.end()) {
@@ -150,7 +150,7 @@ Result<ObjectChanges> ObjectSet::Compare(const std::vector<SourceObject>& frozen
       now.erase(it);
       continue;
     }
-    // A file may be listed by another of its names by now.
+    // A file may be listed by another of its names now.
     const auto found = Find(object);
     if (!found.ok() && found.status().code() != Code::kNotFound) return found.status();
     if (!found.ok()) {

@@ -1,6 +1,6 @@
-// The objects (files) that a file source reads: found as listing.h says, frozen with size and time
-// of change when a scan starts, checked and opened again later. Includes Arrow's headers: for
-// source implementations, not for public headers.
+// The objects (files) that a file source reads: found by the rules in listing.h, frozen with size
+// and modification time when a scan starts, checked and opened again later. Includes Arrow's
+// headers: for source implementations, not for public headers.
 #pragma once
 
 #include <arrow/io/interfaces.h>
@@ -20,9 +20,9 @@
 
 namespace murmur {
 
-// What became of objects since they were frozen.
+// What happened to objects since they were frozen.
 struct ObjectChanges {
-  Status changed;  // kFailedPrecondition names the first that has another size or time
+  Status changed;  // kFailedPrecondition names the first with another size or time
   std::vector<std::string> gone;
   std::vector<std::string> appeared;
 
@@ -30,7 +30,7 @@ struct ObjectChanges {
   Status AllThere() const;
 };
 
-// Arrow's error as ours, with `context` (an object's name) before its message.
+// Arrow's error as a Status, with `context` (an object's name) before its message.
 Status FromArrow(const arrow::Status& status, std::string_view context);
 
 // The values of "path", or of "path.0", "path.1", ….
@@ -39,8 +39,8 @@ std::vector<std::string> PathsOf(const SourceSpec& spec);
 // `handoff: live`: the live source is asked for its end.
 inline constexpr std::string_view kHandoffLive = "live";
 
-// What the definition says under `handoff`: "handoff.kafka.0" = "1500" is streams["kafka"]["0"].
-// Empty where it says live. Errors: kInvalidArgument.
+// The positions that the definition gives under `handoff`: "handoff.kafka.0" = "1500" is
+// streams["kafka"]["0"]. Empty for `handoff: live`. Errors: kInvalidArgument.
 Result<HandoffToken> HandoffOf(const SourceSpec& spec);
 
 // Threads: const methods may be called at once.
@@ -49,8 +49,8 @@ class ObjectSet {
   // Files; relative paths start at `base_directory`.
   ObjectSet(std::vector<std::string> paths, std::string base_directory,
             HiddenFiles hidden = HiddenFiles::kSkipped);
-  // Of a store. Paths and names begin with `scheme`, which it does not know; a store without one is
-  // at hand, others are asked over a network.
+  // Objects of a store. Paths and names begin with `scheme`, which the store does not see. A store
+  // without a scheme is local; others are reached over a network.
   ObjectSet(std::vector<std::string> paths, std::shared_ptr<const ObjectStore> store,
             std::string_view scheme, HiddenFiles hidden = HiddenFiles::kSkipped);
 
@@ -63,13 +63,14 @@ class ObjectSet {
   Result<Listing> List(const std::stop_token& stop = {}) const;
   // Errors: kFailedPrecondition: the object is gone or has another size or time.
   Status CheckUnchanged(const SourceObject& object) const;
-  // Lists again. Errors: as List, but for kNotFound.
+  // Lists again. Errors: as List, except kNotFound.
   Result<ObjectChanges> Compare(const std::vector<SourceObject>& frozen,
                                 const std::stop_token& stop = {}) const;
-  // For reading by position. Errors: kNotFound, kPermissionDenied, kUnavailable; a remote store may
-  // tell them at the first read.
+  // For reads by position.
+  // Errors: kNotFound, kPermissionDenied, kUnavailable; a remote store may return them only at the
+  // first read.
   Result<std::shared_ptr<arrow::io::RandomAccessFile>> Open(const SourceObject& object) const;
-  // Ends the reads that are under way, of all objects: a stop was asked for.
+  // Ends the reads under way, of all objects: a stop was asked for.
   void Interrupt() const;
   // The first `size` bytes, or all there are. Errors: as Open.
   Result<std::string> ReadHead(const SourceObject& object, size_t size) const;
@@ -85,7 +86,7 @@ class ObjectSet {
   std::shared_ptr<const ObjectStore> store_;  // null: files
 };
 
-// Ends requests under way when a stop is asked for, as long as this lives.
+// While it lives, a stop ends requests under way.
 class InterruptOnStop {
  public:
   InterruptOnStop(const std::stop_token& stop, const ObjectSet& objects)

@@ -15,7 +15,7 @@ bool ParseNumber(std::string_view text, int64_t* value) {
   return error == std::errc() && end == text.data() + text.size() && *value >= 0;
 }
 
-// "0:1500,1:1480"; false if it is not of this form.
+// "0:1500,1:1480"; false if it does not have this form.
 bool ParseOffsets(std::string_view text, std::map<int64_t, int64_t>* offsets) {
   while (!text.empty()) {
     const std::string_view one = text.substr(0, text.find(','));
@@ -32,7 +32,7 @@ bool ParseOffsets(std::string_view text, std::map<int64_t, int64_t>* offsets) {
   return true;
 }
 
-// `open`: what stands for no border at all.
+// `open`: the text that stands for no border.
 Status ParseBorder(const BucketRule& buckets, const char* option, std::string_view open,
                    std::string_view text, int64_t* time, std::map<int64_t, int64_t>* offsets) {
   if (text.empty() || text == open) return {};

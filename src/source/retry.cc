@@ -38,7 +38,7 @@ class RetryingFile final : public arrow::io::RandomAccessFile {
   arrow::Status Seek(int64_t position) override { return file_->Seek(position); }
   arrow::Result<int64_t> GetSize() override { return file_->GetSize(); }
 
-  // By position only: where a sequential read that failed has stopped, nobody knows.
+  // Only by position: after a failed sequential read, the position is unknown.
   arrow::Result<int64_t> Read(int64_t bytes, void* out) override {
     ARROW_ASSIGN_OR_RAISE(const int64_t position, file_->Tell());
     ARROW_ASSIGN_OR_RAISE(const int64_t read, ReadAt(position, bytes, out));
@@ -68,7 +68,7 @@ class RetryingFile final : public arrow::io::RandomAccessFile {
 
 bool Backoff::TryAgain(const arrow::Status& error) {
   if (const Status* ours = OursIn(error)) return TryAgain(*ours);
-  // An error number says that the store knows better: the object is not there.
+  // With an error number, the store's answer is definite: the object is not there.
   return error.IsIOError() && arrow::internal::ErrnoFromStatus(error) == 0 && Wait();
 }
 

@@ -1,5 +1,5 @@
-// Requests to a remote store: those that fail for want of a connection, or because the store is
-// overloaded, are made again, for about a quarter of a minute.
+// Requests to a remote store: retried for about fifteen seconds if the connection fails or the
+// store is overloaded.
 #pragma once
 
 #include <arrow/io/interfaces.h>
@@ -18,7 +18,8 @@ namespace murmur {
 class Backoff {
  public:
   explicit Backoff(std::stop_token stop = {}) : stop_(std::move(stop)) {}
-  // False: the error is final, or it was tried often enough, or stop was asked for. Else waits.
+  // Waits before the next attempt. False: the error is final, there were enough attempts, or a stop
+  // was asked for.
   bool TryAgain(const arrow::Status& error);
   bool TryAgain(const Status& error);
 
@@ -43,12 +44,11 @@ auto Retried(Request&& request) -> decltype(request()) {
   return Retried(std::stop_token(), request);
 }
 
-// An error of ours through an interface of Arrow's, and back.
+// A Status passed through an interface of Arrow's, and back.
 arrow::Status ToArrow(const Status& status);
-const Status* OursIn(const arrow::Status& status);  // null: it is Arrow's own
+const Status* OursIn(const arrow::Status& status);  // null: the error is Arrow's own
 
-// The file with retried reads, which the store's interruption ends. Threads: as the file it stands
-// for.
+// The file with retried reads, which the store's interruption ends. Threads: as the wrapped file.
 std::shared_ptr<arrow::io::RandomAccessFile> RetryReads(
     std::shared_ptr<arrow::io::RandomAccessFile> file, std::shared_ptr<const ObjectStore> store);
 

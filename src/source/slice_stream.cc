@@ -11,7 +11,7 @@
 namespace murmur {
 namespace {
 
-// Numbers ascend, so what is kept is one stretch [first, last) of them.
+// Numbers ascend, so what is kept is one range [first, last) of them.
 struct Stretch {
   uint32_t first;
   uint32_t last;
@@ -25,7 +25,7 @@ Stretch Inside(const std::vector<uint64_t>& numbers, const RecordSlice& slice) {
 
 uint64_t Hash(std::string_view bytes) { return std::hash<std::string_view>()(bytes); }
 
-// So that equal cells, and hardly others, give equal bytes.
+// Equal cells give equal bytes; different ones hardly ever do.
 void AppendCell(const Cell& cell, std::string* text) {
   const auto append = [text](const auto& value) {
     text->append(reinterpret_cast<const char*>(&value), sizeof(value));
@@ -48,13 +48,13 @@ RecordMark MarkOfDead(const DeadLetter& letter) {
 
 template <class T>
 void KeepStretch(std::vector<T>* values, const Stretch& kept) {
-  if (kept.first == 0) return;  // a value that is moved to its own place may be lost
+  if (kept.first == 0) return;  // moving a value to its own place may lose it
   std::move(values->begin() + kept.first, values->begin() + kept.last, values->begin());
 }
 
 }  // namespace
 
-// Rows and dead letters are in order of offset, each by itself: merged, they are the records.
+// Rows and dead letters are each in order of offset; merged, they are the records.
 void SliceStream::Number(const RecordBatch& batch) {
   row_numbers_.resize(batch.rows);
   dead_numbers_.resize(batch.dead_letters.size());

@@ -1,4 +1,4 @@
-// A stretch of an object's records, counted from its first: for archives whose objects overlap.
+// A range of an object's records, counted from its first: for archives whose objects overlap.
 #pragma once
 
 #include <cstdint>
@@ -16,19 +16,18 @@ struct RecordSlice {
   bool operator==(const RecordSlice&) const = default;
 };
 
-// What tells a record from others: a hash of its bytes, or of its cells where the source has no
-// bytes at hand. Equal records have equal marks. Empty: it could be any record.
+// Identifies a record: a hash of its bytes, or of its cells if the source has no bytes at hand.
+// Equal records have equal marks. Empty: it could be any record.
 using RecordMark = std::optional<uint64_t>;
 RecordMark MarkOfRow(const RecordBatch& batch, uint32_t row);
-// Of the batch's first record, dead or not. REQUIRES: it has one
+// The mark of the batch's first record, dead or not. REQUIRES: it has one
 RecordMark FirstMark(const RecordBatch& batch);
 
-// What a position of a SliceStream says: "<count>/<position of inner>", or, where a record was
-// found that could be the one looked for, "<count>@<number>/…", and "<count>@<number>+/…" for
-// several.
+// The content of a SliceStream's position: "<count>/<position of inner>". If a record was found
+// that could be the wanted one: "<count>@<number>/…"; if there are several: "<count>@<number>+/…".
 struct SlicePosition {
   uint64_t count = 0;             // records so far
-  std::optional<uint64_t> found;  // the number of the first that could be it
+  std::optional<uint64_t> found;  // number of the first that could be the wanted one
   bool found_more = false;
   Position inner;
 };
@@ -36,9 +35,9 @@ struct SlicePosition {
 Result<SlicePosition> ParseSlicePosition(const Position& position);
 
 // The records of `inner` whose number lies in `slice`. Dead letters have numbers too. All records
-// are read, and counted.
-// `by_offset`: numbers are the records' offsets (rows of a Parquet file); else they are counted,
-// and `inner` begins with the object's first record. `wanted`, if given, is looked for among all.
+// are read and counted. `by_offset`: numbers are the records' offsets (rows of a Parquet file).
+// Otherwise they are counted, and `inner` begins with the object's first record. `wanted`, if
+// given, is searched for among all records.
 class SliceStream final : public RecordStream {
  public:
   SliceStream(std::unique_ptr<RecordStream> inner, const RecordSlice& slice, bool by_offset,

@@ -22,7 +22,7 @@ struct SourceKind {
   std::string_view name;
   Result<std::unique_ptr<SnapshotSource>> (*make)(const Definition& definition);
 };
-// Tables, which are read and followed.
+// Kinds of tables, which are both read and followed.
 struct TableKind {
   std::string_view name;
   Result<std::unique_ptr<SnapshotSource>> (*make_rows)(const Definition& definition);

@@ -10,9 +10,8 @@
 
 namespace murmur {
 
-// The source that `bootstrap:` names, or the rows of the table that `source:` does.
-// Errors: kInvalidArgument (no bootstrap, an unknown kind, an option), and what the kind's own
-// says.
+// The source that `bootstrap:` names, or the rows of the table that `source:` names. Errors:
+// kInvalidArgument (no bootstrap, an unknown kind, an option), and those of the kind itself.
 Result<std::unique_ptr<SnapshotSource>> MakeSnapshotSource(const Definition& definition);
 
 // The driver that `replay:` names, for `range`. Errors: as MakeSnapshotSource; kInvalidArgument:
@@ -20,11 +19,11 @@ Result<std::unique_ptr<SnapshotSource>> MakeSnapshotSource(const Definition& def
 Result<std::unique_ptr<SnapshotSource>> MakeReplayDriver(const Definition& definition,
                                                          const ReplayRange& range);
 
-// The source that `live:` names, or the changes of the table that `source:` does. Errors: as
+// The source that `live:` names, or the changes of the table that `source:` names. Errors: as
 // MakeSnapshotSource.
 Result<std::unique_ptr<LiveSource>> MakeLiveSource(const Definition& definition);
 
-// Does the bootstrap leave it to the live source where that begins (`handoff: live`)?
+// Whether the live source decides where it begins after the bootstrap (`handoff: live`).
 bool HandsOffToLive(const Definition& definition);
 
 }  // namespace murmur

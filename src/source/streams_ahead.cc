@@ -15,7 +15,7 @@ void StreamsAhead::Begin(std::vector<Split> splits) {
 
 StreamsAhead::OpenResult StreamsAhead::Open(const Split& split, const Position& after,
                                             const Projection& projection) {
-  std::vector<Ahead> passed;  // goes outside the lock: it may have to be waited for
+  std::vector<Ahead> passed;  // destroyed outside the lock: that may have to wait
   Ahead taken{};
   {
     const std::lock_guard lock(mutex_);
@@ -23,7 +23,7 @@ StreamsAhead::OpenResult StreamsAhead::Open(const Split& split, const Position& 
     TakePassed(&passed);
     OpenMore(projection);
   }
-  // Ahead of what is asked for nobody knows how far a split was read by an earlier run.
+  // When a stream was opened ahead, the position of an earlier run was not known.
   if (taken.stream.valid() && after.empty() && taken.projection->fields == projection.fields) {
     return taken.stream.get();
   }
@@ -41,7 +41,7 @@ bool StreamsAhead::Take(const Split& split, Ahead* taken) {
   return true;
 }
 
-// The scan goes on behind `split`, if it is not one that was passed already.
+// The scan goes on after `split`, unless that was passed already.
 void StreamsAhead::MoveTo(const Split& split) {
   for (size_t i = next_; i < splits_.size(); ++i) {
     if (splits_[i].id != split.id) continue;
@@ -50,7 +50,7 @@ void StreamsAhead::MoveTo(const Split& split) {
   }
 }
 
-// An earlier run had read them to their ends.
+// Passed splits were read to their ends by an earlier run.
 void StreamsAhead::TakePassed(std::vector<Ahead>* passed) {
   while (!ahead_.empty() && ahead_.front().index + 2 * kStreamsAheadMax < next_) {
     bytes_ahead_ -= splits_[ahead_.front().index].bytes;

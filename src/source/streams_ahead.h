@@ -1,5 +1,5 @@
-// Opens the next splits of a scan before they are asked for, so that what a store sends is under
-// way while the splits before are folded.
+// Opens the next splits of a scan before they are needed, so that the store already sends them
+// while earlier splits are folded.
 #pragma once
 
 #include <cstddef>
@@ -17,9 +17,9 @@
 namespace murmur {
 
 inline constexpr size_t kStreamsAheadMax = 8;
-inline constexpr uint64_t kBytesAheadMax = 64 << 20;  // of the splits that are open ahead
+inline constexpr uint64_t kBytesAheadMax = 64 << 20;  // of the splits opened ahead
 
-// Threads: Open from many at once; Begin and the end wait for what is being opened.
+// Threads: Open from many at once; Begin and the destructor wait for splits that are being opened.
 class StreamsAhead {
  public:
   using OpenResult = Result<std::unique_ptr<RecordStream>>;
@@ -32,8 +32,7 @@ class StreamsAhead {
   // From now on splits are opened about in the order of `splits`.
   void Begin(std::vector<Split> splits);
 
-  // As OpenSplit; what a split that was opened ahead failed with is told here, when it is asked
-  // for.
+  // As OpenSplit. If a split that was opened ahead has failed, the error is returned here.
   OpenResult Open(const Split& split, const Position& after, const Projection& projection);
 
  private:
@@ -51,9 +50,9 @@ class StreamsAhead {
   const OpenSplit open_;
   std::mutex mutex_;  // of all below
   std::vector<Split> splits_;
-  size_t next_ = 0;  // the first split that is neither open ahead nor was asked for
+  size_t next_ = 0;  // the first split neither opened ahead nor asked for
   uint64_t bytes_ahead_ = 0;
-  std::deque<Ahead> ahead_;  // last: threads that open use all above
+  std::deque<Ahead> ahead_;  // last: opening threads use all members above
 };
 
 }  // namespace murmur

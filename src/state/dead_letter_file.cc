@@ -32,7 +32,7 @@ std::string Base64(std::string_view bytes) {
 
 using Json = nlohmann::ordered_json;
 
-// The record's bytes, which the limit on them may have cut inside a character.
+// The record's bytes, without a character that the size limit has cut in half.
 std::string_view WithoutHalfCharacter(const DeadLetter& letter) {
   const std::string_view raw = letter.raw;
   if (raw.size() < kDeadLetterRawBytes && letter.reason != DeadReason::kTooLong) return raw;

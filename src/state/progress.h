@@ -1,4 +1,4 @@
-// What came of all splits of a version together.
+// The combined progress of all splits of a version.
 #pragma once
 
 #include <cstdint>
@@ -11,18 +11,19 @@ namespace murmur {
 
 uint64_t DeadCount(const SplitProgress& progress);
 
-// The records that could be decoded, whatever became of them.
+// The number of records that could be decoded, whatever happened to them.
 uint64_t LookedAt(const SplitProgress& progress);
 
 struct TotalProgress {
-  // Of the counters; the newest of the times; the fields that are absent in all; no position.
+  // Sums of the counters; the newest of the times; fields that are absent in all splits; no
+  // position.
   SplitProgress sum;
   uint64_t splits_done = 0;
 };
 TotalProgress TotalOf(const std::map<std::string, SplitProgress>& progress);
 
-// How much of a plan's splits has been read: 0 to 1, which is all of them to their ends. By their
-// bytes, as far as these are known.
+// How much of a plan's splits has been read: 0 to 1, where 1 means all of them to their ends.
+// Measured in bytes, if these are known.
 double ShareRead(const ScanPlan& plan, const std::map<std::string, SplitProgress>& progress);
 
 }  // namespace murmur

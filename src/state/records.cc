@@ -7,7 +7,7 @@
 namespace murmur {
 namespace {
 
-// The first byte of every record; another one is another program's.
+// The first byte of every record; another value means another program wrote it.
 constexpr char kRecordVersion = 1;
 
 std::string NewRecord() { return std::string(1, kRecordVersion); }
@@ -94,7 +94,7 @@ bool GetPlan(std::string_view in, ScanPlan* plan) {
   return in.empty();
 }
 
-// What earlier versions of Murmur wrote says nothing of fields: none counts as absent then.
+// Records of earlier releases say nothing about fields: none counts as absent then.
 bool GetAbsent(std::string_view in, SplitProgress* progress) {
   if (in.empty()) {
     if (LookedAt(*progress) > 0) progress->absent.emplace();
@@ -139,7 +139,7 @@ bool GetDeadLetter(std::string_view in, DeadLetter* letter) {
 
 constexpr int64_t kKeepForEver = -1;
 
-// What of the calendar a record has stands at its end, and only where there is some.
+// The calendar part of a record stands at its end, and only if there is one.
 bool GetRetention(std::string_view in, RetentionRecord* record) {
   BucketRule& rule = record->rule;
   int64_t keep = 0;

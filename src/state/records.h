@@ -1,4 +1,4 @@
-// The store's own records: keys from kStoreKeyBase on, behind all data keys, and their bytes.
+// The store's own records: keys from kStoreKeyBase on, after all data keys, and their bytes.
 // docs/state_format.md is the reference. Decoders check every byte and fail with kDataLoss.
 #pragma once
 
@@ -20,13 +20,12 @@ inline constexpr std::string_view kDeadLetterPrefix = "\xF2";
 inline constexpr std::string_view kDeadLettersEnd = "\xF3";
 inline constexpr std::string_view kIdPrefix = "\xF3";
 inline constexpr std::string_view kIdsEnd = "\xF4";
-// Behind all other records: a commit of many writes them last.
+// After all other records: a large commit writes them last.
 inline constexpr std::string_view kLedgerPrefix = "\xF4";
 inline constexpr std::string_view kLedgerEnd = "\xF5";
 
-// The buckets of a version, as last opened, but for their zone: whoever opens the version has it
-// from the version's definition. `floor`: no bucket below it is ever shown again, also when `keep`
-// grows.
+// The buckets of a version, as last opened. The zone is not here; it comes from the version's
+// definition. `floor`: no bucket below it is ever shown again, even if `keep` grows.
 struct RetentionRecord {
   BucketRule rule;
   int64_t floor = INT64_MIN;

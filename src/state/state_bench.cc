@@ -1,4 +1,4 @@
-// How fast commits reach the disk, by both ways, and how fast values combine.
+// How fast commits reach the disk, in both ways, and how fast values combine.
 //
 //   Commit/300000          one commit of 300 k keys that the state has already
 //   HighCardinality/N      8.5 M new keys in commits of N keys; "settle_s": until all is compacted
@@ -66,7 +66,7 @@ uint64_t Mix(uint64_t v) {
   return v;
 }
 
-// `count` keys of 24 bytes spread over the key space, ascending, made on the fly: the bench
+// `count` keys of 24 bytes spread over the key space, ascending, made on the fly so that the bench
 // measures the store. Key i of commit c differs from every other.
 class SpreadKeys final : public DeltaCursor {
  public:

@@ -65,7 +65,7 @@ Result<std::string> ReadFile(const std::string& path) {
   return text;
 }
 
-// The version that a name in the directory is of; 0: of none.
+// The version number of a name in the directory; 0: none.
 uint64_t NumberOfName(std::string_view name) {
   for (const std::string_view prefix :
        {std::string_view("v"), kCreatingPrefix, kDroppedPrefix, kDeadLettersPrefix}) {
@@ -77,7 +77,7 @@ uint64_t NumberOfName(std::string_view name) {
   return 0;
 }
 
-// What a crash left of making or dropping versions. REQUIRES: the directory's lock
+// Removes what a crash left while versions were made or dropped. REQUIRES: the directory's lock
 void RemoveLeftovers(const std::string& path) {
   std::error_code error;
   for (fs::directory_iterator it(path, error), end; !error && it != end; it.increment(error)) {
@@ -154,7 +154,7 @@ Status StateDirectory::SyncFolder() const {
   return SyncPath(path_, O_RDONLY | O_DIRECTORY);
 }
 
-// 0: no version was made yet, or only by programs that did not store it.
+// 0: no version was made yet, or only by releases that did not store it.
 Result<uint64_t> StateDirectory::ReadLastNumber() const {
   const std::string file = path_ + "/last-version";
   auto text = ReadFile(file);
@@ -232,7 +232,7 @@ Status StateDirectory::SetCurrent(uint64_t number, bool beside_writer, Status* u
   const std::string file = path_ + "/current";
   MURMUR_TRY(WriteFile(file + ".new", lines));
   MURMUR_TRY(Rename(file + ".new", file));
-  // Readers see it: from here on nothing may say that it failed.
+  // Readers see it: from here on nothing may report a failure.
   if (Status synced = SyncFolder(); !synced.ok() && undurable != nullptr) {
     *undurable = std::move(synced);
   }
@@ -288,8 +288,9 @@ Result<std::unique_ptr<StateTable>> StateDirectory::OpenVersion(uint64_t number,
                                                 .resources = options_,
                                                 .dead_letter_path = dead_letter_path},
                                                schema));
-  // Dropping renames the folder before it deletes anything. A reader that opens files while they go
-  // takes those that are missing for ones that its writer has compacted away, and sees less.
+  // Dropping renames the folder before it deletes anything. A reader that opens files while they
+  // are deleted would believe that its writer has compacted the missing ones away, and would see
+  // less.
   if (!fs::is_directory(VersionPath(number), error)) {
     return Status(Code::kNotFound,
                   path_ + " has no version " + std::to_string(number) + " any more");

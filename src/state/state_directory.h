@@ -10,7 +10,7 @@
 //   <state>/last-version       the highest number that a version ever had: none is given twice
 //   <state>/lock               held while versions are made, dropped or switched
 //
-// A version that exists has its description stored. One writer at a time holds a version; readers
+// A version that exists has its description stored. A version has one writer at a time; readers
 // open it beside the writer, and see what was committed when they opened it.
 // Threads: every method may be called at once. Several processes may use one directory.
 // Errors: kPermissionDenied, kResourceExhausted (disk full), kUnavailable: with path and remedy.
@@ -32,7 +32,7 @@ struct StateOptions {
   uint64_t cache_bytes = 64ull << 20;         // blocks, indexes and filters
   uint64_t write_buffer_bytes = 16ull << 20;  // for small commits
   int background_threads = 2;                 // compaction
-  // How the names in a folder are made durable; empty: fsync. Tests let it fail.
+  // Makes the names in a folder durable; empty: fsync. Tests let it fail.
   std::function<Status(const std::string& folder)> sync_folder = {};
 };
 
@@ -40,12 +40,12 @@ enum class Access { kRead, kWrite };
 
 class StateDirectory {
  public:
-  // kWrite makes the directory where there is none. Errors: kNotFound (kRead, no directory).
+  // kWrite makes the directory if there is none. Errors: kNotFound (kRead, no directory).
   static Result<std::unique_ptr<StateDirectory>> Open(std::string path, Access access,
                                                       StateOptions options = {});
 
   const std::string& path() const noexcept { return path_; }
-  // A version's folder, where its writer also listens.
+  // A version's folder, in which its writer also listens.
   std::string VersionPath(uint64_t number) const;
 
   // The numbers of all versions, ascending.
@@ -53,21 +53,20 @@ class StateDirectory {
 
   // The alias. Empty: never set.
   Result<std::optional<uint64_t>> Current() const;
-  // The versions that were current, the present one first; dropped ones are left out.
+  // The versions that were current, the present one first; without dropped ones.
   Result<std::vector<uint64_t>> Served() const;
-  // The same, once a switch that is under way is done.
+  // As Current, after any switch under way is done.
   Result<std::optional<uint64_t>> SettledCurrent() const;
-  // OK: readers see `number` from now on; *undurable says why a loss of power may take that back,
-  // where it may. Errors, after which the alias is what it was: kNotFound (no such version); where
-  // it may not happen `beside_writer`, kFailedPrecondition (the version that is current is open for
-  // writing).
+  // OK: readers see `number` from now on; *undurable says why a loss of power may undo that, if it
+  // may. On error the alias is unchanged: kNotFound (no such version); without `beside_writer`,
+  // kFailedPrecondition (the current version is open for writing).
   Status SetCurrent(uint64_t number, bool beside_writer = true, Status* undurable = nullptr);
 
-  // What a version says of itself; a writer may hold it. Errors: kNotFound, kDataLoss.
+  // What a version stores about itself; a writer may hold it. Errors: kNotFound, kDataLoss.
   Result<VersionInfo> ReadInfo(uint64_t number) const;
 
-  // A new version under a number that none ever had, open for writing. info.number and info.monoids
-  // are filled in. Crashed or failed, it leaves no version behind.
+  // A new version under an unused number, open for writing. Fills in info.number and info.monoids.
+  // If it crashes or fails, no version remains.
   Result<std::unique_ptr<StateTable>> CreateVersion(VersionInfo info, const StateSchema& schema);
 
   // Errors: kNotFound; kFailedPrecondition: other monoids or windows, or (kWrite) "in use by pid
@@ -75,8 +74,8 @@ class StateDirectory {
   Result<std::unique_ptr<StateTable>> OpenVersion(uint64_t number, Access access,
                                                   const StateSchema& schema) const;
 
-  // Errors: kNotFound, kFailedPrecondition (it is current, or in use); others, where the version is
-  // gone and its space is not free yet, say so.
+  // Errors: kNotFound, kFailedPrecondition (it is current, or in use). Other errors say that the
+  // version is gone but its space is not free yet.
   Status DropVersion(uint64_t number);
 
  private:

@@ -1,5 +1,5 @@
-// What a caller must know of a version to open it: how its values combine, and which of its
-// buckets count.
+// What a caller must know to open a version: how its values combine, and which of its buckets
+// count.
 #pragma once
 
 #include <string>
@@ -23,14 +23,14 @@ struct StateSchema {
   }
 };
 
-// Whether a version that says `info` and `stored` of itself may be opened with `schema`: the
-// monoids must be the same, and the buckets but for `keep`.
+// Whether a version with `info` and `stored` may be opened with `schema`: the monoids must be the
+// same, and the buckets except for `keep`.
 // Errors: kFailedPrecondition, one line per difference.
 Status CheckSchema(const StateSchema& schema, const VersionInfo& info,
                    const RetentionRecord& stored);
 
 // The record to store when a version with event times up to `newest` is opened with `rule`. What
-// `stored` has expired stays expired, so that reads do not depend on what was compacted meanwhile.
+// has expired by `stored` stays expired, so that reads do not depend on compaction.
 RetentionRecord Reopened(const RetentionRecord& stored, const BucketRule& rule, int64_t newest);
 
 // The first bucket that is shown.

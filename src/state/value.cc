@@ -24,7 +24,7 @@ CombineScratch& Scratch() {
   return scratch;
 }
 
-// Puts the length of what was appended behind `start` in front of it.
+// Inserts the length of what was appended after `start` before it.
 void InsertLength(size_t start, std::string* out) {
   const size_t length = out->size() - start;
   std::string prefix;
@@ -132,7 +132,7 @@ bool CombineValues(MonoidSpan monoids, std::span<const std::string_view> values,
   CombineScratch& scratch = Scratch();
   const size_t aggregates = monoids.size();
   scratch.parts.resize(values.size() * aggregates);
-  uint64_t records = 0;  // wraps rather than overflows
+  uint64_t records = 0;  // wraps instead of overflowing
   bool good = true;
   for (size_t v = 0; v < values.size(); ++v) {
     int64_t count = 0;

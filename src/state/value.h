@@ -1,13 +1,10 @@
 // The value under one key: how many records it counts, and the state of every aggregate.
-//
 //   value := zigzag-varint(records) (varint(length) Monoid::Encode bytes){one per aggregate}
-//
 // The empty bytes of an aggregate are its identity. Equal states have equal values. A whole value
 // with 0 records says that nothing contributes to the key any more: readers see no key.
 //
-// What is combined with a malformed value is kDamagedValue, which is malformed, for ever: nothing
-// that was lost is forgotten by combining, and whoever reads the key is told.
-//
+// Anything combined with a malformed value becomes kDamagedValue, which stays malformed: damage is
+// never hidden by combining, and readers of the key are told.
 // Threads: all functions may be called at once.
 #pragma once
 
@@ -22,7 +19,7 @@ namespace murmur {
 
 using MonoidSpan = std::span<const Monoid* const>;
 
-// Appends the value of a group. states[a] is the state of monoids[a]; it is not read where
+// Appends the value of a group. states[a] is the state of monoids[a]; it is not read if
 // state_size() is 0.
 void AppendValue(int64_t records, MonoidSpan monoids, std::span<const char* const> states,
                  std::string* out);
@@ -35,20 +32,21 @@ bool SplitValue(std::string_view value, int64_t* records,
 // The record count alone; 0 if there is none to read.
 int64_t RecordsOfValue(std::string_view value) noexcept;
 
-inline constexpr std::string_view kDamagedValue = "\x80";  // a number that does not end
+inline constexpr std::string_view kDamagedValue = "\x80";  // a varint that does not end
 
-// Nothing contributes to the key. A malformed value is not known to be that.
+// Whether nothing contributes to the key. A malformed value returns false.
 bool IsNothing(std::string_view value) noexcept;
-// Malformed, as far as its record count tells: kDamagedValue is.
+// Whether the value is malformed, by its record count; true for kDamagedValue.
 bool IsDamaged(std::string_view value) noexcept;
-// Malformed, of a number of aggregates; their bytes are not looked at.
+// Whether the value is malformed for this number of aggregates; their bytes are not checked.
 bool IsMalformed(std::string_view value, size_t aggregates) noexcept;
 
-// *out := the combination of `values`, in their order. Never fails: it is kDamagedValue, and false
-// is returned, if any is malformed. REQUIRES: *out is not one of `values`.
+// Sets *out to the combination of `values`, in order. Never fails: if any value is malformed, *out
+// is kDamagedValue and it returns false. REQUIRES: *out is not one of `values`.
 bool CombineValues(MonoidSpan monoids, std::span<const std::string_view> values, std::string* out);
 
-// *out := what takes `value` away when it is combined with it. False, if `value` is malformed.
+// Sets *out to the inverse of `value`, which cancels it when combined. False if `value` is
+// malformed.
 // REQUIRES: every monoid is invertible
 bool NegateValue(MonoidSpan monoids, std::string_view value, std::string* out);
 

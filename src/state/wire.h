@@ -1,5 +1,5 @@
-// The few byte forms that values and store records are made of: LEB128 varints, zigzag for signed
-// numbers, strings with their length in front. docs/state_format.md describes the records.
+// The byte forms of values and store records: LEB128 varints, zigzag for signed numbers, strings
+// after their length. docs/state_format.md describes the records.
 #pragma once
 
 #include <cstdint>

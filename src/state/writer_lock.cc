@@ -35,7 +35,8 @@ std::string HolderOf(int fd) {
   return size <= 0 ? "another process" : Trimmed(std::string(text, static_cast<size_t>(size)));
 }
 
-// Of the open file, not of the process: two tables of one process exclude each other too.
+// The lock belongs to the open file, not to the process: two tables of one process exclude each
+// other.
 struct flock WholeFile() {
   struct flock lock = {};
   lock.l_type = F_WRLCK;

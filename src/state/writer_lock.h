@@ -1,5 +1,5 @@
-// The right to write a version: a locked file that says who holds it. It ends with its process,
-// however that ends.
+// The right to write a version: a locked file that names its holder. The lock ends with its
+// process, however that ends.
 #pragma once
 
 #include <string>
@@ -10,13 +10,13 @@ namespace murmur {
 
 class WriterLock {
  public:
-  // Locks `file`, which is made if missing, or says who holds it.
+  // Locks `file`, which is made if missing, or says who holds the lock.
   // Errors: kFailedPrecondition "… is in use by pid 4711 (murmur run page_views.yaml)",
   // kPermissionDenied, kNotFound, kUnavailable.
   static Result<WriterLock> Acquire(const std::string& file, std::string_view what);
   // The same, but waits for the holder. For short critical sections.
   static Result<WriterLock> Wait(const std::string& file);
-  // Does anybody hold it now? Takes nothing and writes nothing.
+  // Whether anybody holds it now. Takes and writes nothing.
   static bool IsHeld(const std::string& file);
 
   WriterLock(WriterLock&& other) noexcept : fd_(other.fd_) { other.fd_ = -1; }
@@ -28,7 +28,7 @@ class WriterLock {
   int fd_;
 };
 
-// `code` for a failed system call on `path`: "opening /state/v1: Permission denied; …".
+// The Status for a failed system call on `path`: "opening /state/v1: Permission denied; …".
 Status SystemError(int error, std::string_view what, std::string_view path);
 
 }  // namespace murmur

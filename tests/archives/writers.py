@@ -55,7 +55,7 @@ class Golden:
     objects: dict   # bytes by name, below the archive's root
     counting: list  # the records that count, once each
     # Of archives with offsets: the record at each offset, as {partition: {offset: record}}, and
-    # the offset behind the last one.
+    # the offset after the last one.
     offsets: dict = dataclasses.field(default_factory=dict)
     written: list = dataclasses.field(default_factory=list)  # once for each time it was written
 
@@ -149,7 +149,7 @@ def cut_log(log, size):
 
 
 def with_overlap(cuts, behind=1, reach=50):
-    """The second object was there when the connector came back: it went on behind its start.
+    """The second object was there when the connector came back: it went on after its start.
 
     (100, 200) becomes (100, 150) and (101, 200).
     """

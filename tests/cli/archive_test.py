@@ -77,7 +77,7 @@ class ArchiveTest(ProgramTest):
 
     def check(self, golden, *arguments, expected=None, exact=True, layout=None, notes=(),
               at_least_once="", name="archive", **how):
-        """Replays `golden`, and compares it with what is true."""
+        """Replays `golden`, and compares it with the expected result."""
         file = self.store(golden, name, **how)
         summary = self.replay(file, *arguments)
         expected = golden.counting if expected is None else expected
@@ -157,7 +157,7 @@ class KafkaConnectTest(ArchiveTest):
                 self.check_dense(cuts, ending=ending, name=f"again{ending.replace('.', '_')}")
 
     def any_cuts(self, log):
-        """A log that is covered, and some more objects that start elsewhere."""
+        """A log that is covered, plus some objects that start elsewhere."""
         cuts = {}
         for p, at in log.items():
             cuts[p] = even_cuts(0, len(at), self.random.randint(5, 60))
@@ -350,8 +350,8 @@ class KafkaConnectTest(ArchiveTest):
 
 
 class HolesTest(ArchiveTest):
-    """Offsets that are no records, as tombstones that were left out are, beside overlaps. The oracle
-    is what was written: every offset has a record of its own."""
+    """Offsets without records, such as omitted tombstones, together with overlaps. The oracle is
+    what was written: every other offset has one record."""
 
     def replay_of(self, objects, options="", extra=""):
         shutil.rmtree(self.directory / "topics", ignore_errors=True)
@@ -865,7 +865,7 @@ class S3ArchiveTest(ArchiveTest):
 
 # --- stopping and starting ---
 
-# All whose bytes may not depend on the order of work.
+# All aggregates whose bytes must not depend on the order of work.
 AGGREGATES = """
   n: count
   s: sum(x)

@@ -30,7 +30,7 @@ TRANSACTION_CHANGES_MAX = 20
 FIRST_DAY = datetime.datetime(2026, 3, 1)
 COUNTRIES = ["DE", "PL", "日本", "C'I", None, "", " ", 'a"b\\c', "\U0001F600", "null"]
 STATUS = ["new", "paid", "cancelled", "sent", None]
-# So long that PostgreSQL keeps it beside the row, and leaves it out of the log of other changes.
+# So long that PostgreSQL stores it apart from the row, and omits it from the log of other changes.
 LONG_NOTE = 6000
 COLUMNS = ["id", "country", "status", "price", "quantity", "created", "note", "unused"]
 
@@ -208,7 +208,7 @@ state: {{rocksdb: {{path: state/{name}}}}}
 {more}""")
 
     def wait_for_mark(self):
-        """Until the connector has written all changes so far."""
+        """Waits until the connector has written all changes so far."""
         mark, topic = self.orders.mark().encode(), self.topic() + "_marks"
         give_up = time.monotonic() + WAIT_SECONDS_MAX
 
@@ -237,7 +237,7 @@ state: {{rocksdb: {{path: state/{name}}}}}
         return answer
 
     def check(self, file):
-        """That the state is what the database says of its rows."""
+        """Checks that the state equals the database's own aggregation."""
         expected = {key: [value if value is not None or name in ("low", "high") else number(0)
                           for name, value in zip(("n", "price", "total", "low", "high", "notes",
                                                   "length", "quantity"), values)]
@@ -287,7 +287,7 @@ class PostgresTest(DebeziumTest):
         return postgres_connector(shared_postgres(), self.prefix, self.tables(), **properties)
 
     def tearDown(self):
-        # A slot that nobody reads would keep the log for ever.
+        # A slot without a reader would keep the log for ever.
         with shared_postgres().connect() as connection, connection.cursor() as cursor:
             cursor.execute("select pg_drop_replication_slot(slot_name) from pg_replication_slots"
                            " where not active")
@@ -297,7 +297,7 @@ class PostgresTest(DebeziumTest):
 
     @unittest.skipUnless(LONG, "MURMUR_LONG=1 runs it")
     def test_a_snapshot_that_was_begun_anew_is_told(self):
-        """Rows that go while the connector is down, killed in its first snapshot, stay."""
+        """Rows deleted while the connector is down, killed in its first snapshot, still count."""
         self.execute_many(SNAPSHOT_ROWS)
         connect = self.serve(snapshot_fetch_size=500, max_batch_size=500, max_queue_size=1000)
         self.wait_until_topic_has(500)

@@ -10,7 +10,7 @@ import time
 from program import LONG, SLOWNESS, ProgramTest, main
 
 KILLS = 50 if LONG else 5
-# All aggregates whose bytes may not depend on the order of work.
+# All aggregates whose bytes must not depend on the order of work.
 AGGREGATES = """
     views: count
     visitors: distinct(user)

@@ -43,7 +43,7 @@ def shared_broker():
 
 
 def totals(bodies):
-    """What must be counted of these records: by page, how many, and the sum."""
+    """The expected result for these records: by page, their number and sum."""
     answer = collections.defaultdict(lambda: [0, 0])
     for body in bodies:
         record = json.loads(body)
@@ -108,8 +108,7 @@ class KafkaTest(ProgramTest):
         return events
 
     def bodies(self, topic=None, ranges=None):
-        """Of the topic's records that a reader of committed ones sees; those at the offsets
-        {partition: (from, until)}."""
+        """The topic's committed records, or only those at offsets {partition: (from, until)}."""
         return [body for partition, offset, _, _, body in self.kafka.read_all(topic or self.topic)
                 if ranges is None or partition in ranges
                 and ranges[partition][0] <= offset < ranges[partition][1]]
@@ -140,7 +139,7 @@ class KafkaTest(ProgramTest):
         return err
 
     def fails(self, child):
-        """What a run says that must end by itself, with an error."""
+        """The error of a run that must end by itself."""
         _, err = child.communicate(timeout=RUN_SECONDS_MAX)
         self.assertEqual(child.returncode, 1, err)
         return err
@@ -149,7 +148,7 @@ class KafkaTest(ProgramTest):
         return json.loads(self.succeed("status", file, "--format", "json").out)
 
     def positions(self, file):
-        """By partition of the topic: the offset behind what is counted."""
+        """By partition of the topic: the offset after what is counted."""
         splits = self.status(file).get("live", {"splits": {}})["splits"]
         return {int(split.rpartition("/")[2]): offset_of(one["committed"])
                 for split, one in splits.items()}
@@ -163,7 +162,7 @@ class KafkaTest(ProgramTest):
         return sum(row["n"] for row in outcome.rows()) if outcome.code == 0 else 0
 
     def check(self, file, bodies=None):
-        """That all is counted, once: of the topic, or of what is given."""
+        """Checks that all records, of the topic or the given ones, are counted once."""
         self.assertEqual(self.counts(file), totals(self.bodies() if bodies is None else bodies))
 
     def wait_for(self, what, condition, seconds=WAIT_SECONDS_MAX):
@@ -174,7 +173,7 @@ class KafkaTest(ProgramTest):
             time.sleep(0.02)
 
     def wait_for_run(self, child, what, condition):
-        """For what a run reaches that does not end."""
+        """Waits for the result of a run that does not end."""
         self.wait_for(what, lambda: child.poll() is not None or condition())
         self.assertIsNone(child.poll(), child.poll() is not None and child.communicate())
 
@@ -193,7 +192,7 @@ class KafkaTest(ProgramTest):
 
 class StartTest(KafkaTest):
     def started(self, start, name):
-        """What is counted by a run that starts so."""
+        """The result of a run with this start."""
         file = self.pipeline(live={"start": start}, name=name)
         self.catch_up(file)
         return file, self.counts(file)
@@ -366,7 +365,7 @@ class TransactionTest(KafkaTest):
 
 
 class Witness:
-    """Counts a topic's records beside the program, so that they may be deleted."""
+    """Counts a topic's records independently, so that they may be deleted."""
 
     def __init__(self, kafka, topic, partitions):
         self.kafka = kafka
@@ -374,7 +373,7 @@ class Witness:
         self.bodies = []
 
     def read_to(self, ends):
-        """All before these offsets, by partition."""
+        """All records before these offsets, by partition."""
         ends = {at: ends[at.partition] for at in self.next}
         with contextlib.closing(kafka_python.KafkaConsumer(
                 bootstrap_servers=self.kafka.address, isolation_level="read_committed",
@@ -393,8 +392,8 @@ class Witness:
 
 
 class Load:
-    """Records on and on until the block ends, by threads of its own; in partition 0 some are in
-    transactions, if so wished, and half of those are aborted."""
+    """Writes records in threads until the block ends. In partition 0 some may be in transactions,
+    half of which are aborted."""
 
     BATCH = 50
 
@@ -437,7 +436,7 @@ class Load:
 
 
 class RestartTest(KafkaTest):
-    """Behind each kill the records that are committed are deleted: to begin again would show."""
+    """After each kill the committed records are deleted: beginning again would show."""
 
     @classmethod
     def setUpClass(cls):
@@ -613,13 +612,13 @@ class LeaderTest(KafkaTest):
         self.assertGreater(load.sent, 1000 * LEADER_KILLS)
 
     def goes_on(self, file, child):
-        """That the run reads on in each partition."""
+        """Checks that the run reads on in each partition."""
         before = {}
         def knows_its_positions():
             before.update(self.positions(file))
             return len(before) == self.partitions
         self.wait_for_run(child, "it knows its positions", knows_its_positions)
-        # A run that has just begun may not tell of all of them.
+        # A run that has just begun may not report all of them.
         self.wait_for_run(child, "it goes on everywhere", lambda: all(
             self.positions(file).get(partition, -1) > then for partition, then in before.items()))
 
@@ -651,8 +650,8 @@ class LeaderTest(KafkaTest):
         return any(row["status"] == "building" and row["records"] > 0 for row in rows)
 
     def make_unclean_topic(self):
-        """Of its first 100 records two brokers have a replica, of what comes next only its leader,
-        until the follower, which is paused, is resumed. Returns the two."""
+        """Two brokers have its first 100 records; only the leader has the next ones, until the
+        paused follower is resumed. Returns the two."""
         self.make_topic(1, replicas=2, unclean_leader_election_enable=True)
         leader = self.kafka.leader(self.topic)
         [follower] = self.kafka.in_sync(self.topic) - {leader}
@@ -662,7 +661,7 @@ class LeaderTest(KafkaTest):
         return leader, follower
 
     def follow_to_150(self, *names):
-        """Runs that have counted 50 records more."""
+        """Runs that have counted 50 more records."""
         files = [self.pipeline(name=name) for name in names]
         children = [self.start("run", file, "--quiet") for file in files]
         self.wait_for("they follow", lambda: all(self.is_live(file) for file in files))
@@ -713,7 +712,7 @@ class LeaderTest(KafkaTest):
 
 
 class LostRecordsTest(KafkaTest):
-    """What can't be read any more, or means something else by now, is an error and never counted."""
+    """Records that are gone, or that others have replaced, are an error and never counted."""
 
     def begin(self, count=300, **live):
         self.produce(count)
@@ -723,7 +722,7 @@ class LostRecordsTest(KafkaTest):
         return file
 
     def check_refused(self, file, why):
-        """That a run fails, and leaves what is counted as it is."""
+        """Checks that a run fails and does not change the result."""
         before = self.counts(file), self.positions(file)
         self.assertRegex(self.fail_with(1, "run", file).err, why)
         self.murmur("run", file, "--until-caught-up")
@@ -785,7 +784,7 @@ class LostRecordsTest(KafkaTest):
         file = self.begin()
         before = self.counts(file)
         self.anew(file, 300)
-        # Nothing lies behind the positions, so there is nothing to count; but who follows looks.
+        # Nothing lies after the positions, so there is nothing to count; but following checks.
         self.murmur("run", file, "--until-caught-up")
         self.assertEqual(self.counts(file), before)
         self.assertRegex(self.fail_with(1, "run", file).err,
@@ -940,7 +939,7 @@ class PartitionsTest(KafkaTest):
 
     @unittest.skipIf(SLOWNESS > 1, "a sanitizer takes several times the memory")
     def test_many_partitions_share_what_may_be_fetched_ahead(self):
-        # More than is fetched at all, for a fold that is slower than the fetching.
+        # More than the limit of fetched messages, so that the fold lags behind the fetching.
         self.topic = "ahead"
         self.make_topic(128)
         for _ in range(4):
@@ -1031,7 +1030,7 @@ class BadRecordsTest(KafkaTest):
         return [json.loads(line) for line in lines]
 
     def mixed(self):
-        """Bad records at the odd offsets of partition 0, behind good ones."""
+        """Bad records at the odd offsets of partition 0, after good ones."""
         events = [json.dumps(event) for event in self.events(len(self.BAD))]
         self.kafka.produce(self.topic, itertools.chain(*zip(events, self.BAD)), partition=0)
         return events
@@ -1115,7 +1114,7 @@ class BadRecordsTest(KafkaTest):
 
 
 class BootstrapTest(KafkaTest):
-    """First a file, then the topic from where it was when the file's first row was read."""
+    """First a file, then the topic from its end at the time when the first row was read."""
 
     def setUp(self):
         super().setUp()
@@ -1266,7 +1265,7 @@ class ReplayTest(KafkaTest):
                           .out)
 
     def live_from(self, file):
-        """By partition of the topic: the offset behind the range."""
+        """By partition of the topic: the offset after the range."""
         positions = self.status(file)["handoff"][f"kafka:{self.topic}"]
         return {int(partition): offset_of(position) for partition, position in positions.items()}
 
@@ -1465,7 +1464,7 @@ class ReplayTest(KafkaTest):
 
 
 class SwapTest(KafkaTest):
-    """A version is replayed beside a run, while records come and others ask.
+    """A version is replayed during a run, while records arrive and others query.
 
     The k-th record of a partition is for its page k % PAGES, and its x is k: so each answer tells
     how many records of each partition it knows, and whether it is of one version."""
@@ -1482,7 +1481,7 @@ class SwapTest(KafkaTest):
         return [event(n) for n in itertools.islice(self.numbers, count)]
 
     def known(self, rows):
-        """How many records of each partition the answer knows; they must be its first ones."""
+        """How many records of each partition the answer includes; they must be its first ones."""
         found = {row["key"]["page"]: [row["n"], row["s"]] for row in rows}
         known = []
         for partition in range(self.partitions):
@@ -1494,7 +1493,7 @@ class SwapTest(KafkaTest):
         return known
 
     def ask_on(self, end, answers, may_forget):
-        """Asks again and again; what was wrong."""
+        """Queries again and again; returns what was wrong."""
         pages = [f"/{p}/{page}" for p in range(self.partitions) for page in range(PAGES)]
         before = [0] * self.partitions
         while not end.is_set():
@@ -1513,7 +1512,7 @@ class SwapTest(KafkaTest):
 
     @contextlib.contextmanager
     def asked(self, may_forget=False):
-        """While others ask."""
+        """While others query."""
         end, answers = threading.Event(), []
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
             asking = pool.submit(self.ask_on, end, answers, may_forget)
@@ -1595,7 +1594,7 @@ class SwapTest(KafkaTest):
     def test_kills_of_the_run_that_swaps(self):
         self.begin()
         child = self.follow(self.file)
-        # Where nobody follows any more, a version serves that had caught up a moment before.
+        # Without a following run, the serving version had caught up a moment before.
         with Load(self, per_second=2000), self.asked(may_forget=True):
             for _ in range(20 if LONG else 3):
                 replay = self.start("replay", self.file)
@@ -1644,8 +1643,9 @@ class SwapTest(KafkaTest):
 
 
 class Table:
-    """Rows in PostgreSQL, and what Debezium's connector writes of them to Kafka: (key, value). A
-    transaction holds the rows that it changes until it ends; what it changed is written then."""
+    """Rows in PostgreSQL, and the (key, value) messages that Debezium's connector writes about them
+    to Kafka. A transaction locks the rows that it changes until it ends; the changes are written
+    then."""
 
     def __init__(self, random, schema=False):
         self.random, self.schema = random, schema
@@ -1654,7 +1654,7 @@ class Table:
         self.last_commit = None
 
     def transactions(self, count):
-        """The messages of so many, some of them open at once, and some on after this."""
+        """The messages of that many transactions; some are open at once, some stay open."""
         messages = []
         while count:
             if len(self.open) < 4 and self.random.random() < 0.5:
@@ -1696,8 +1696,8 @@ class Table:
         return messages
 
     def snapshot(self, kind):
-        """Of what is committed. What is open is not seen, though it may have changed rows before.
-        An incremental one is in a transaction, which signals it."""
+        """A snapshot of what is committed. Open transactions are not seen, though they may have
+        changed rows before. An incremental snapshot is in the transaction that requests it."""
         lsn = next(self.lsn)
         if kind != "incremental":
             self.last_commit = None
@@ -1783,7 +1783,7 @@ class DebeziumTest(KafkaTest):
         return self.pipeline(live={"format": "debezium", **live}, **options)
 
     def send(self, messages, topic=None):
-        """Each to the partition of its row."""
+        """Sends each message to the partition of its row."""
         sender = kafka_server.Sender(self.kafka.address, {})
         for key, value in messages:
             payload = json.loads(key) if key else {}
@@ -1896,7 +1896,7 @@ class DebeziumTest(KafkaTest):
         self.check_rows(own)
 
     def test_dead_letters_of_rows_reach_their_topic(self):
-        """At their offsets, each of them, though several are of one row; and no more of them."""
+        """Exactly these dead letters, each at its offset, even if several are of one row."""
         self.make_topic(2)
         letters_topic = f"{self.topic}.letters"
         self.kafka.create_topic(letters_topic)
@@ -1933,7 +1933,7 @@ class DebeziumTest(KafkaTest):
                 for message in messages]
 
     def test_a_second_snapshot_is_told(self):
-        """A connector that is stopped in its first begins anew: rows may have gone meanwhile."""
+        """A connector stopped in its first snapshot begins again: rows may be gone meanwhile."""
         self.make_topic(2)
         file = self.changes()
         before = self.table.transactions(50)  # of which the topic knows nothing
@@ -1949,7 +1949,7 @@ class DebeziumTest(KafkaTest):
         self.assertIn("second snapshot", self.catch_up(file)["at_least_once"])
 
     def test_a_topic_that_is_none_of_a_table(self):
-        """A run that can use nothing ends with an error, whether it is to follow or not."""
+        """A run that can use no record ends with an error, whether it follows or not."""
         for name, value, why in (
                 ("flat", {"page": "/a", "x": 1, "__op": "c"}, "ExtractNewRecordState"),
                 ("beat", {"ts_ms": 1}, "heartbeats"),
@@ -1971,7 +1971,7 @@ class DebeziumTest(KafkaTest):
         self.assertIn("`format: debezium`", self.fail_with(1, "run", file, "--until-caught-up").err)
 
     def test_decimals_without_a_schema(self):
-        """Digits that may be a number's bytes are told, until it is said what they are."""
+        """Digits that may be a number's bytes are dead letters until they are declared."""
         self.make_topic(1)
         for number, text in ((1, "12.50"), (2, "1234")):
             self.send([self.table.message("c", number, {"page": "/", "price": text},
@@ -2018,7 +2018,7 @@ class DebeziumTest(KafkaTest):
         file = self.changes(live={"compacted": "allow"})
         self.catch_up(file)
         self.check_rows(file)
-        # Of its delete nothing is left but this.
+        # Only this is left of its delete.
         number = min(self.table.rows)
         self.send([(json.dumps({"id": number}), None)])
         del self.table.rows[number]
@@ -2180,7 +2180,7 @@ class StatusTest(KafkaTest):
         self.produce(30)
         self.wait_for("the group knows", lambda: self.kafka.committed("another", self.topic)
                       == {0: 110, 1: 110, 2: 110})
-        # What others make of the group's offsets is nothing to us.
+        # Changes of the group's offsets by others have no effect.
         self.end(child)
         offsets = [confluent_kafka.TopicPartition(self.topic, p, 7) for p in range(3)]
         consumer = confluent_kafka.Consumer(kafka_server.client_settings(self.kafka.address)

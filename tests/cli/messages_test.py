@@ -1,4 +1,4 @@
-"""What the program says: valid text whatever is in the data, and words that are true."""
+"""The program's messages: valid text for any data, and true statements."""
 
 import json
 import os

@@ -220,7 +220,7 @@ class MongoTest(ProgramTest):
         return self.collection.database.command("serverStatus")["metrics"]["document"]["returned"]
 
     def start_noting(self, *arguments):
-        """What it says meanwhile is in self.notes."""
+        """Its messages are in self.notes."""
         self.notes = self.directory / "notes"
         with self.notes.open("w") as notes:
             return self.start(*arguments, stdout=subprocess.DEVNULL, stderr=notes)
@@ -442,7 +442,7 @@ class ByCuts:
 
 
 class AloneTest(MongoTest):
-    """Rows without what comes, and what comes without the rows that were there."""
+    """A scan without changes afterwards, and changes without a scan before."""
 
     def test_rows_alone(self):
         self.fill(3000)
@@ -480,7 +480,7 @@ class AloneTest(MongoTest):
         self.assertEqual(self.succeed("verify", file, "--quiet").code, 0)
 
     def change_some(self):
-        """What was there and isn't touched is what has 200 to 1,000 as its number."""
+        """Rows that existed and are not changed have the numbers 200 to 1,000."""
         for number in range(200):
             self.collection.update_one({"_id": id_of(number)}, {"$set": {"group": "moved"}})
         self.collection.delete_many({"_id": {"$in": [id_of(n) for n in range(0, 50)]}})
@@ -588,7 +588,7 @@ class ZoneTest(MongoTest):
         self.succeed("verify", self.file, "--quiet")
 
     def test_rules_that_are_replaced(self):
-        """A row leaves the bucket that it entered; a new version counts by the new rules."""
+        """A row leaves the same bucket that it entered; a new version counts by the new rules."""
         self.zone = self.ZONE
         self.catch_up(self.file)
         rules = self.directory / "zoneinfo" / self.ZONE
@@ -612,12 +612,11 @@ class CutZoneTest(ByCuts, ZoneTest):
 
 
 class CutLiveTest(ByCuts, LiveTest):
-    """The collection keeps what its documents were."""
+    """The collection keeps pre- and post-images of its documents."""
 
     def test_a_bootstrap_does_not_wait_for_an_idle_server(self):
         self.fill(500)
-        # From here on no stream of the collection tells of anything, but for a mark every ten
-        # seconds.
+        # From here on a stream of the collection gives nothing except a mark every ten seconds.
         self.collection.database["other"].insert_one({"_id": 1})
         file = self.pipeline()
         begin = time.monotonic()
@@ -711,7 +710,7 @@ class CheckTest(MongoTest):
 
 
 class OplogTest(MongoTest):
-    """An oplog that forgets what live has not read yet: who follows is warned before it does."""
+    """An oplog that forgets changes before live has read them: the run warns before that."""
 
     def setUp(self):
         super().setUp()
@@ -720,7 +719,7 @@ class OplogTest(MongoTest):
         self.collection = self.make(self.server)
 
     def hold_up_answers(self):
-        """Of what is read on: of the changes, and of a scan of more than one answer."""
+        """Limits the next reads: of the changes, and of a scan with more than one answer."""
         self.server.admin().admin.command(
             "configureFailPoint", "failCommand", mode="alwaysOn",
             data={"failCommands": ["getMore"], "appName": "murmur", "blockConnection": True,
@@ -892,7 +891,7 @@ class ChangeTest(MongoTest):
 
 
 class RebuildTest(MongoTest):
-    """Aggregates that nothing can be taken away from."""
+    """Aggregates that can't subtract."""
 
     AGGREGATES = ("{n: count, low: min(amount), high: max(amount), kinds: set(kind), "
                   "amounts: distinct_exact(amount), about: distinct(amount)}")
@@ -954,7 +953,7 @@ class VerifyingTest(MongoTest):
         return {kind: count for kind, count in summary[part].items() if count}
 
     def repair(self, file):
-        """Repairs, and is right then by every measure there is."""
+        """Repairs, and then checks the result in every way."""
         _, summary = self.verify(file, "--repair")
         self.assertTrue(summary["repaired"])
         self.check_right(file, summary)
@@ -967,7 +966,7 @@ class VerifyingTest(MongoTest):
         self.assertEqual((findings, self.found(summary)), ([], {}))
 
     def check_each(self, file, number, actions):
-        """What each action does is found as the kind of finding that is named, and repaired."""
+        """Each action's damage is found as the given kind of finding, and repaired."""
         for action, kind in actions.items():
             with self.subTest(action):
                 self.damage(file, action, number)
@@ -1012,7 +1011,7 @@ class VerifyTests:
 
 
 class VerifyTest(VerifyTests, VerifyingTest):
-    """`murmur verify`: what agrees, what was damaged on purpose, and what only looks so."""
+    """`murmur verify`: correct states, states damaged on purpose, and rows that only look wrong."""
 
     def test_a_good_state_agrees(self):
         file = self.prepare(20_000)
@@ -1157,7 +1156,7 @@ class VerifyTest(VerifyTests, VerifyingTest):
 
 
 class CutVerifyTest(ByCuts, VerifyTests, VerifyingTest):
-    """By cuts, keys are compared with what the rows come to at the same place of the log."""
+    """By cuts, keys are compared with the result of the rows at the same place in the log."""
 
     def test_a_good_state_agrees(self):
         file = self.prepare(20_000)
@@ -1222,7 +1221,7 @@ class CutVerifyTest(ByCuts, VerifyTests, VerifyingTest):
 
 
 class StormTest(MongoTest):
-    """Writers all the time, while the scan runs and live follows, through kills and restarts."""
+    """Writers never stop, while the scan runs and live follows, through kills and restarts."""
 
     def test_kills_and_restarts_under_load(self):
         server = self.enterContext(MongoServer(oplog_mb=2000 if LONG else 256))
@@ -1288,7 +1287,7 @@ class ElectionTest(MongoTest):
         primary.start()
 
     def pause_primary(self):
-        """It doesn't know that another is primary, when it answers again."""
+        """When it answers again, it does not know that another server is primary."""
         primary = self.server.primary()
         primary.pause()
         self.wait_for("there is another", lambda: any(

@@ -1,4 +1,4 @@
-"""Numbers in a question mean exactly what they say: the key of that value, or no key. A number that
+"""Numbers in a query mean exactly their value: the key of that value, or no key. A number that
 is written with a point or an exponent also means the double that JSON makes of it.
 """
 

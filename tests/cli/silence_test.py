@@ -1,4 +1,4 @@
-"""What a run must not keep to itself: fields that no record has, conditions that refuse everything,
+"""What a run must report: fields that no record has, conditions that refuse everything,
 records of which none can be counted, the first dead letter of a kind."""
 
 import json
@@ -83,7 +83,7 @@ class UnknownFieldTest(SilenceTest):
         self.assertEqual(self.unknown(file), [{"name": "fee", "records": 5}])
 
     def test_a_run_that_goes_on_knows_what_the_first_half_had(self):
-        """The first run ends at a bad line behind the only record that has the field."""
+        """The first run ends at a bad line after the only record that has the field."""
         self.write("events.jsonl", json.dumps({"page": "/a", "early": 1}) + "\nbad\n"
                    + json.dumps({"page": "/b", "late": 1}) + "\n")
         file = self.pipeline("a: sum(early)\nb: sum(late)\nc: sum(never)")

@@ -67,7 +67,7 @@ class VersionsTest(ProgramTest):
         return json.loads(self.succeed(*arguments, "--format", "json", "--quiet").out)
 
     def replays(self, *rounds):
-        """A version for each, 1, 2, … of which every key has so many events."""
+        """Makes versions 1, 2, …; in each, every key has the given number of events."""
         for one in rounds:
             self.archive(one)
             self.succeed("replay", self.file)
@@ -101,7 +101,7 @@ class SwapTest(VersionsTest):
         told = self.succeed("replay", self.file, *ranged)
         self.assertIn("version 1 still serves", told.err)
         self.assertEqual(self.serving(), 1)
-        # What came since is in the second.
+        # The second has the newer records.
         self.succeed("replay", self.file, *ranged, "--partial")
         self.assertEqual(self.serving(), 3)
 
@@ -518,7 +518,8 @@ class ConcurrentTest(VersionsTest):
     QUERY = [f"/{number:03d}" for number in range(0, KEYS, 7)]
 
     def read_on(self, arguments, right, end):
-        """Runs the program again and again; what was wrong, and how often each version answered."""
+        """Runs the program again and again; returns what was wrong, and how often each version
+        answered."""
         wrong, seen = [], dict.fromkeys(right.values(), 0)
         while not end.is_set() and not wrong:
             done = subprocess.run([PROGRAM, *map(str, arguments)], capture_output=True, text=True,
@@ -550,7 +551,7 @@ class ConcurrentTest(VersionsTest):
         return ["query", self.file, *self.QUERY, "--format", "json"]
 
     def remember(self, right, number):
-        """That what is answered now is the answer of version `number`."""
+        """Checks that the present answer is that of version `number`."""
         right.setdefault("dump", {})[self.succeed("dump", self.file).out] = number
         right.setdefault("query", {})[self.succeed(*self.query()).out] = number
 
@@ -622,7 +623,7 @@ class ConcurrentTest(VersionsTest):
         self.assertIsNone(child.poll())
         self.assertEqual(self.versions()[1]["status"], "building")
         self.finish(child, events(1)[1:])
-        # Whoever swapped to 2 said so; that 1 is complete now takes nothing back.
+        # Somebody swapped to 2; that 1 is complete now does not undo it.
         self.assertEqual(self.serving(), 2)
         self.assertEqual(self.counts(), {2})
         self.assertEqual(self.versions()[1]["status"], "complete")

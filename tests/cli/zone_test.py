@@ -28,7 +28,7 @@ UNITS = ["1d", "1w", "1mo", "3mo", "6mo", "1y"]
 
 
 def first_day(unit, day):
-    """Of the unit that the day is in."""
+    """The number of the unit that holds the day."""
     if unit == "1d":
         return day
     if unit == "1w":
@@ -53,7 +53,7 @@ def shown(instant, zone):
 
 
 def midnight(day, zone, last):
-    """The first, or the last, of those that the day begins with."""
+    """The first, or the last, instant with which the day begins."""
     local = datetime.datetime.combine(day, datetime.time(), zone)
     twice = local.utcoffset() > local.replace(fold=1).utcoffset()
     return local.replace(fold=1 if last and twice else 0).astimezone(UTC)
@@ -138,7 +138,7 @@ class CalendarTest(ZoneTest):
             file = self.pipeline(f"every: {unit}", name=unit)
             self.succeed("bootstrap", file, "--quiet")
             self.assertEqual(self.dumped(file), self.expected(unit, zone))
-            # The same, said with its name: one identity.
+            # The same, written with its name: one identity.
             self.pipeline(f"every: {unit}, zone: UTC", name=unit)
             self.assertIn("COMPLETE already", self.succeed("bootstrap", file).err)
 
@@ -192,7 +192,7 @@ class CalendarTest(ZoneTest):
 
 class QueryTest(ZoneTest):
     def test_a_length_is_so_many_windows(self):
-        # 2011-12-30 has never been; seven windows reach over it.
+        # Clocks skipped 2011-12-30; seven windows include it.
         self.write_times(self.instant(f"{day}T12:00:00", "Pacific/Apia") for day in [
             "2011-12-25", "2011-12-26", "2011-12-27", "2011-12-28", "2011-12-29", "2011-12-31",
             "2012-01-01"] for _ in range(3))
@@ -356,7 +356,7 @@ class FunctionTest(ZoneTest):
 
 
 class RulesTest(ZoneTest):
-    """The zone's rules are those that a version began with."""
+    """A version keeps the zone rules that it began with."""
 
     def replaced_rules(self, name, by):
         """A database in which the zone has the rules of another."""
@@ -415,7 +415,7 @@ class RulesTest(ZoneTest):
 
 class DefinitionTest(ZoneTest):
     def test_any_every_zone_and_keep_is_taken_or_refused_with_a_remedy(self):
-        """What is taken has three windows to show, and answers."""
+        """An accepted zone shows three windows, and answers queries."""
         every = ["1d", "1w", "1mo", "3mo", "6mo", "1y", "2d", "7d", "14d", "24h", "1h", "90m", "36h",
                  "2w", "5mo", "12mo", "2y", "0d", "1d1h", "1mo1d", "mo", "1M", "1 d", "-1d", "1.5d"]
         zones = ["", "UTC", "Europe/Berlin", "Asia/Kathmandu", "Etc/GMT+12", "berlin", "+01:00",

@@ -106,7 +106,7 @@ class FaultProxy:
         keys: a regular expression searched in "bucket/key". skip, first: of the requests for each
         object, the first `skip` are spared, of those after them the first `first` are hit (None:
         all). share: of these, drawn by the seed. after_bytes is for CUT, seconds for DELAY. Earlier
-        rules come first; a request that one has answered or cut isn't shown to those behind it.
+        rules come first; a request that one has answered or cut isn't shown to those after it.
         """
         with self.lock:
             added = Rule(fault, re.compile(keys), tuple(operations or OPERATIONS[fault]), skip,

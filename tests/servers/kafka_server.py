@@ -157,7 +157,7 @@ class KafkaClients:
         return self.offsets(name, OffsetSpec.earliest(), "read_uncommitted")
 
     def end_offsets(self, name, isolation="read_committed"):
-        """By partition: the offset behind the last; of committed reads, where the first open
+        """By partition: the offset after the last; for committed reads, where the first open
         transaction starts."""
         return self.offsets(name, OffsetSpec.latest(), isolation)
 

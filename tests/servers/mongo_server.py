@@ -276,7 +276,7 @@ class MongoReplicaSet:
     its clients. options: of MongoServer."""
 
     NODES = 3
-    # Else nobody is primary for ten seconds behind one that was killed.
+    # Else nobody is primary for ten seconds after one was killed.
     SETTINGS = {"electionTimeoutMillis": 1000, "heartbeatIntervalMillis": 300}
 
     def __init__(self, **options):

@@ -37,7 +37,7 @@ std::string Lines(const Records& records, std::string_view between) {
   return text;
 }
 
-// Values behind each other, without newlines.
+// JSON values one after the other, without newlines.
 Objects Firehose(const Records& records) {
   Objects objects;
   for (size_t hour = 0; hour < 3; ++hour) {

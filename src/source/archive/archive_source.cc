@@ -30,7 +30,7 @@ struct ArchiveOptions {
   bool has_id = false;  // the definition says what names a record
 };
 
-// What lies before the names that a layout looks at: the path, up to a star.
+// The part of the path before the names that a layout reads: up to a star.
 std::string RootOf(const std::string& path, const std::vector<SourceObject>& objects) {
   const bool is_file = path.find("://") == path.npos;
   const std::string normal = is_file ? NormalisedPath(path) : path;
@@ -44,7 +44,7 @@ std::string RootOf(const std::string& path, const std::vector<SourceObject>& obj
   return directory ? below : root.substr(0, root.rfind('/') + 1);
 }
 
-// What a split of an object told.
+// Adds the result of one split of an object.
 void Add(const SlicePosition& position, ReadObject* object) {
   object->records += position.count;
   object->next_found_more |= position.found_more || (object->next_found && position.found);
@@ -82,7 +82,7 @@ class ArchiveSource final : public ObjectSource {
   Result<std::vector<Split>> SplitsOf(const MoreRecords& more);
   Status CheckEnds(const ProgressMap& progress, Proof* proof);
   HandoffToken EndOf(const std::vector<ReadObject>& read) const;
-  // Are the offsets of records a supposition, which what is read must prove?
+  // Whether the offsets of records are only assumed, and must be proven by what is read.
   bool supposed() const noexcept {
     return options_.layout.offsets == LayoutOptions::Offsets::kAuto && !archive_.partitions.empty();
   }
@@ -176,7 +176,7 @@ bool ArchiveSource::IsCounted(const ArchiveObject& object) const {
   });
 }
 
-// Of the objects in dense partitions: how many records each holds, and whether it reaches the next.
+// For objects in dense partitions: how many records each holds, and whether it reaches the next.
 Result<std::vector<ReadObject>> ArchiveSource::WhatWasRead(const ScanPlan& plan,
                                                            const ProgressMap& progress) const {
   std::map<size_t, ReadObject> by_listed;
@@ -234,7 +234,7 @@ Result<std::vector<Split>> ArchiveSource::SplitsOf(const MoreRecords& more) {
   return splits;
 }
 
-// Where what was read as well turns out to repeat what is in other objects, the proof fails.
+// If additionally read records repeat those of other objects, the proof fails.
 Status ArchiveSource::CheckEnds(const ProgressMap& progress, Proof* proof) {
   for (const MoreRecords& one : proof->more) {
     if (!one.next) continue;
@@ -255,7 +255,7 @@ Status ArchiveSource::CheckEnds(const ProgressMap& progress, Proof* proof) {
   return {};
 }
 
-// Where a live source goes on: behind the last offset of every partition, if all are known.
+// Where a live source goes on: after the last offset of every partition, if all are known.
 HandoffToken ArchiveSource::EndOf(const std::vector<ReadObject>& read) const {
   HandoffToken token;
   const auto& partitions = archive_.partitions;
@@ -282,7 +282,7 @@ HandoffToken ArchiveSource::EndOf(const std::vector<ReadObject>& read) const {
   return token;
 }
 
-// Do offsets behind the gap exist? Else the archive just ends there.
+// Whether there are offsets after the gap. Else the archive just ends there.
 bool ArchiveSource::IsHole(const OffsetGap& gap) const {
   return std::any_of(archive_.objects.begin(), archive_.objects.end(), [&](const auto& object) {
     return object.topic == gap.topic && object.partition == gap.partition &&
@@ -327,7 +327,7 @@ Result<ScanEnd> ArchiveSource::Finish(const ScanPlan& plan, const ProgressMap& p
   if (coverage.gaps.size() > kExamples) {
     AddNote(Counted(coverage.gaps.size() - kExamples, "more such gap"));
   }
-  // With holes an object's record i need not have offset start + i.
+  // With holes, record i of an object need not have offset start + i.
   const bool holes = std::any_of(coverage.gaps.begin(), coverage.gaps.end(),
                                  [this](const OffsetGap& gap) { return IsHole(gap); });
   if (!proof.unproven.empty() && (!options_.has_id || proof.borders)) {
@@ -343,7 +343,7 @@ Result<ScanEnd> ArchiveSource::Finish(const ScanPlan& plan, const ProgressMap& p
         "would make it exact",
         Counted(coverage.overlaps, "object overlaps", "objects overlap"));
   }
-  // Where offsets have holes the last object may have some too, and its count is not its end.
+  // If offsets have holes, the last object may have some too, and its count is not its end.
   if (!supposed() || (!holes && proof.unproven.empty())) end.live_from = EndOf(read);
   return end;
 }
@@ -410,12 +410,12 @@ Result<std::unique_ptr<SnapshotSource>> MakeArchiveSource(const Definition& defi
   options.has_id = !definition.id.empty();
   ObjectSourceOptions source;
   source.name = "archive:" + paths.front();
-  // Read another way it is another source: what one way has begun the other can't go on with.
+  // These options change the source's name: a scan begun one way can't go on the other.
   for (const char* option : {"layout", "offsets", "path_time", "file_delimiter", "lag", "export"}) {
     const auto it = spec.options.find(option);
     if (it != spec.options.end()) source.name += fmt::format(" {}={}", option, it->second);
   }
-  // Which objects are none of its records the layout decides: a topic may be called _events.
+  // The layout decides which objects hold no records: a topic may be called _events.
   MURMUR_ASSIGN(source.objects, MakeObjectSet(spec, definition, HiddenFiles::kListed));
   MURMUR_ASSIGN(source.formats, MakeFormats(spec, definition, source.objects));
   source.hive = TakesHiveFields(spec, &source.name);

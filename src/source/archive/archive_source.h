@@ -1,5 +1,5 @@
-// Archives of events as replay drivers: what Firehose, Kafka Connect and others wrote into a bucket
-// or a directory. layout.h says how the layouts are told apart and read.
+// Archives of events as replay drivers: what Firehose, Kafka Connect and others wrote to a bucket
+// or directory. layout.h says how layouts are recognised and read.
 #pragma once
 
 #include <memory>

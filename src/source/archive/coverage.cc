@@ -9,10 +9,10 @@ namespace {
 
 using archive::SaturatingAdd;
 
-// What objects hold from their starts on, so far in the order of starts.
+// How far the objects seen so far, in order of start, reach.
 struct Reach {
-  size_t object = 0;  // that holds the most
-  int64_t end = -1;   // behind its last offset
+  size_t object = 0;  // the one that reaches furthest
+  int64_t end = -1;   // after its last offset
 };
 
 int64_t EndOf(const ArchiveObject& object, uint64_t records) {
@@ -20,8 +20,8 @@ int64_t EndOf(const ArchiveObject& object, uint64_t records) {
                        static_cast<int64_t>(std::min<uint64_t>(records, INT64_MAX)));
 }
 
-// `index` is to give a range, and has `count` records; what is missing comes from the object that
-// reaches furthest, if from any: none starts behind it.
+// Checks an object that should give a range and has `count` records. Missing records come from the
+// object that reaches furthest, if from any: no object starts after it.
 void CheckObject(const Archive& archive, size_t index, uint64_t count, const Reach& reach,
                  Coverage* coverage) {
   const ArchiveObject& object = archive.objects[index];

@@ -1,4 +1,4 @@
-// Keeping part of an archive: by time, by offsets.
+// Keeps part of an archive: by time, by offsets.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -30,7 +30,7 @@ size_t PruneByTime(const TimeSpan& times, std::chrono::seconds lag, Archive* arc
   const size_t dropped = std::erase_if(archive->objects, [&](const ArchiveObject& object) {
     return object.path_time && (object.path_time->until <= from || object.path_time->from >= until);
   });
-  // What is dropped gives nothing any more: the objects before it give what they hold of its
+  // Dropped objects give nothing any more, so the objects before them give what they hold of those
   // offsets.
   AssignRanges(archive);
   return dropped;
@@ -103,7 +103,7 @@ Result<std::vector<Cut>> MatchRanges(std::span<const PartitionRange> ranges,
       fmt::format("offsets are given for some partitions only; none for {}", FirstFew(missing)));
 }
 
-// Where offsets of records aren't known, objects can only be taken whole.
+// If offsets of records aren't known, objects can only be taken whole.
 Status CheckBorder(std::optional<int64_t> border, const ArchivePartition& partition,
                    std::span<const ArchiveObject> objects) {
   if (!border || *border <= partition.first_start) return Status();
@@ -123,12 +123,12 @@ Status CheckBorder(std::optional<int64_t> border, const ArchivePartition& partit
                   PartitionName(partition), *border, below, below, next));
 }
 
-// Of an object that is larger than others: its records may be so many times smaller than theirs.
+// Factor by which the records of a large object may be smaller than those of others.
 constexpr double kSmallerRecords = 4;
 
-// May a dense object, not wanted itself, hold what is wanted? How many records it has is not known
-// before it is read. Usually no more than lie between two starts; one that is too large for that
-// was written before a sink went back, and may reach further.
+// Whether a dense object outside the range may hold wanted records. Its number of records is
+// unknown before it is read. Usually it is at most the distance between two starts; an object too
+// large for that was written before a sink went back, and may reach further.
 bool MayReach(const ArchiveObject& object, const ArchivePartition& partition) {
   if (partition.until && object.start_offset >= *partition.until) return false;
   const int64_t from = partition.from.value_or(0);
@@ -148,7 +148,7 @@ bool Holds(const ArchivePartition& partition, int64_t offset) {
 void KeepWanted(const ArchivePartition& partition, std::span<ArchiveObject> objects,
                 std::vector<ArchiveObject>* kept) {
   if (partition.from && partition.from == partition.until) return;
-  int64_t kept_start = -1;  // of the last object that is wanted itself
+  int64_t kept_start = -1;  // of the last object whose own start is wanted
   for (ArchiveObject& object : objects) {
     if (partition.dense) {
       const bool wanted = object.begin < object.end;

@@ -87,7 +87,7 @@ TEST(CheckCoverage, NothingIsMissingWhereObjectsReachEachOther) {
   EXPECT_THAT(coverage.gaps, IsEmpty());
 }
 
-// +100 holds 100 to 149, +101 only 101 to 120: what is behind it is in +100 alone.
+// +100 holds 100 to 149, +101 only 101 to 120: only +100 has the offsets after that.
 TEST(CheckCoverage, ALongerObjectBeforeGivesTheRestOfAShorterOne) {
   const std::vector<ListedObject> listing = {At(100), At(101)};
   const Coverage at_end = CheckCoverage(MustRead(listing), std::vector<uint64_t>{50, 20});
@@ -99,7 +99,7 @@ TEST(CheckCoverage, ALongerObjectBeforeGivesTheRestOfAShorterOne) {
   EXPECT_THAT(inside.gaps, ElementsAre(OffsetGap{"t", 0, 150, 160}));
 }
 
-// Compression hides which of two holds more.
+// With compression, sizes do not show which of two holds more.
 TEST(CheckCoverage, ARivalOfTheSameStartGivesWhatOnlyItHolds) {
   const std::vector<ListedObject> listing = {At(100, 900), At(100, 10, ".json.gz")};
   const Archive archive = MustRead(listing);
@@ -349,7 +349,7 @@ TEST(CutByOffsets, GoesTogetherWithPruningInAnyOrder) {
 struct Written {
   std::vector<ListedObject> listing;
   std::vector<uint64_t> counts;  // of listing
-  int64_t end = 0;               // behind the last offset that was written
+  int64_t end = 0;               // after the last offset that was written
 };
 
 // Objects of offsets in a row. After a failure the sink goes back and cuts differently, under
@@ -419,7 +419,7 @@ TEST(Coverage, EveryOffsetThatWasWrittenIsGivenOnceWhateverTheSinkDid) {
     const Coverage coverage = CheckCoverage(archive, CountsOf(archive, written));
     const auto held = Held(written, archive);
     ASSERT_EQ(GivenBy(archive, written, coverage), held) << "seed " << seed;
-    // Gaps are exactly the offsets between the first and the last that nothing holds.
+    // Gaps are exactly the offsets, between the first and the last, that no object holds.
     std::map<int64_t, int> missing;
     for (int64_t o = held.begin()->first; o < written.end; ++o) {
       if (!held.contains(o)) missing[o] = 1;
@@ -438,7 +438,7 @@ TEST(Coverage, NoOffsetOfACutIsLostOrGivenTwice) {
     std::mt19937 random(seed);
     const Written written = WriteWithFailures(&random);
     Archive archive = MustRead(written.listing, {.offsets = Offsets::kDense});
-    // What may be left out on purpose: objects longer than any distance between two.
+    // Objects longer than the distance of any two starts may be left out on purpose.
     archive.partitions[0].longest_span = 1000;
     auto held = Held(written, archive);
     const int64_t first = archive.partitions[0].first_start;

@@ -56,8 +56,8 @@ std::string ListOf(std::span<const Export> exports) {
   return FirstFew(ids);
 }
 
-// Which of several to read can't be told from names: the newest may be an incremental one, and an
-// incremental one is nothing without the full one before it.
+// Names can't tell which of several exports to read: the newest may be incremental, and an
+// incremental one is useless without the full one before it.
 Result<const Export*> Choose(std::span<const Export> exports, std::string_view id) {
   if (!id.empty()) {
     for (const Export& one : exports) {
@@ -73,7 +73,7 @@ Result<const Export*> Choose(std::span<const Export> exports, std::string_view i
                             exports.size(), ListOf(exports)));
 }
 
-// Why an object of no record is where it is; empty: it belongs to no export.
+// Why an object without records is there; empty: it belongs to no export.
 std::string ReasonFor(std::string_view name, std::string_view directory, std::string_view base,
                       std::span<const Export> exports) {
   if (name.starts_with(directory) && !directory.empty()) return "the export's own notes";
@@ -181,7 +181,7 @@ Status ApplyManifest(std::span<const ManifestFile> files, std::span<const Listed
   uint64_t items = 0;
   for (const ManifestFile& file : files) {
     auto found = by_name.find(file.key);
-    // The key has the root's path before the name: the longest end of it that is a name.
+    // The key has the root's path before the name: find its longest suffix that is a name.
     for (size_t slash = file.key.find('/'); found == by_name.end() && slash != file.key.npos;
          slash = file.key.find('/', slash + 1)) {
       found = by_name.find(std::string_view(file.key).substr(slash + 1));

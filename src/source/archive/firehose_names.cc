@@ -63,7 +63,7 @@ std::string_view WithoutVersion(std::string_view stream) {
   return version ? stream.substr(0, dash) : stream;
 }
 
-// The type that `text` ends with, and what stands before it.
+// The error type at the end of `text`, and the text before it.
 std::string_view TypeAtEnd(std::string_view text, std::string_view* before) {
   for (const std::string_view type : kErrorTypes) {
     if (!text.ends_with(type)) continue;
@@ -88,7 +88,7 @@ std::string_view TypeIn(const PathParts& path) {
 
 std::optional<ParsedName> ParseFirehoseName(const PathParts& path) {
   const std::string_view file = path.file;
-  // An extension may hold points, and so may the stream: the end of the UUID decides.
+  // Extensions and the stream may contain points: the end of the UUID decides.
   for (size_t end = file.size(); end != file.npos && end >= kTailBytes;
        end = end == 0 ? file.npos : file.rfind('.', end - 1)) {
     if (end < file.size() && !IsExtension(file.substr(end))) break;
@@ -116,10 +116,10 @@ void FirehoseErrors::Learn(const PathParts& path, const ParsedName& name) {
   }
 }
 
-// A type alone as a directory is error output. `status=processing-failed/` is not where other
-// objects have another status. A type at the end of a longer directory (the error prefix has no
-// '/' before it) or before the stream's name (none behind it) is where the stream writes
-// elsewhere too: a stream that only writes there was given that prefix for its data.
+// A type alone as a directory is error output; but not `status=processing-failed/` if other objects
+// have another status. A type at the end of a longer directory (if the error prefix has no '/'
+// before it) or directly before the stream's name is error output if the stream also writes
+// elsewhere. A stream that writes only there was given that prefix for its data.
 std::string_view FirehoseErrors::TypeOf(const PathParts& path, const ParsedName& name) const {
   for (const std::string_view directory : path.directories) {
     std::string_view before;

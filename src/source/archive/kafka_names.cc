@@ -51,7 +51,7 @@ bool IsMskSuffix(std::string_view text) {
   return TakeWhile(&text, IsHex).size() >= kMskUniqueDigitsMin && IsExtensions(text);
 }
 
-// Below the directory that stands for the partition's; a topic may be called so too.
+// Below the directory in the place of the partition's; a topic may have the same name.
 bool IsTombstone(const PathParts& path, std::string_view topic) {
   constexpr std::string_view kDirectory = "tombstone";
   if (path.directories.empty() || path.directories.back() != kDirectory) return false;
@@ -97,7 +97,7 @@ std::optional<ParsedName> Parse(const std::optional<Numbered>& parts) {
 
 bool IsPadded(std::string_view digits) { return digits.size() > 1 && digits.front() == '0'; }
 
-// "events-2026-10-11", or with more behind it: month and day where Aiven has its numbers.
+// "events-2026-10-11", or with more after it: month and day where Aiven has its numbers.
 bool MayBeDate(const Numbered& parts) {
   const std::string_view topic = parts.topic;
   int64_t year;
@@ -112,7 +112,7 @@ bool MayBeDate(const Numbered& parts) {
 }  // namespace
 
 std::optional<ParsedName> ParseKafkaConnectName(const PathParts& path, std::string_view delimiter) {
-  // A sibling's ending is made of extensions too.
+  // A sibling's ending also consists of extensions.
   const auto parts = SplitNumbered(path.file, delimiter, IsExtensions);
   auto name = Parse(parts);
   if (!name) return std::nullopt;

@@ -17,7 +17,7 @@ struct NamedLayout {
   Layout layout;
   std::string_view name;
 };
-// In the order in which a listing is tried; the first four don't come about by chance.
+// In the order in which they are tried; names of the first four don't arise by chance.
 constexpr NamedLayout kLayouts[] = {
     {Layout::kDynamoDbExport, "dynamodb-export"},
     {Layout::kFirehose, "firehose"},
@@ -69,8 +69,8 @@ std::optional<ParsedName> ParseName(Layout layout, Certainty certainty,
 
 bool LooksHidden(std::string_view name) { return name.starts_with('.') || name.starts_with('_'); }
 
-// Topics and streams may begin like hidden files ("_schemas"): what a layout's name says counts,
-// but not behind a point ("._schemas+0+0.crc"), unless the topic's directory begins so too.
+// Topics and streams may begin like hidden files ("_schemas"), so a layout's name decides; but not
+// after a point ("._schemas+0+0.crc"), unless the topic's directory begins so too.
 bool IsHidden(const PathParts& path, const std::optional<ParsedName>& name, bool names_tell) {
   bool is_topic = false;
   for (const std::string_view directory : path.directories) {
@@ -84,7 +84,7 @@ bool IsHidden(const PathParts& path, const std::optional<ParsedName>& name, bool
   return LooksHidden(path.file) && !is_topic;
 }
 
-// Why an object needs no place in any layout; empty: it does need one.
+// Why an object needs no place in any layout; empty: it needs one.
 std::string_view CommonReason(const ListedObject& object, const PathParts& path, bool hidden) {
   if (path.file.empty()) return "a directory";
   if (hidden) return "hidden";
@@ -169,7 +169,7 @@ std::string CountOf(const Placement& placement) {
                      Grouped(placement.names), placement.form);
 }
 
-// Kafka-connect with another delimiter would be read with its .keys objects as records.
+// With the wrong delimiter, kafka-connect's .keys objects would be read as records.
 Status CheckOtherDelimiter(std::span<const ListedObject> listing) {
   std::string_view guess;
   size_t names = 0;
@@ -254,7 +254,7 @@ Status CheckDelimiter(std::string_view delimiter) {
       fmt::format("file_delimiter '{}': expected text without '/' and digits", delimiter));
 }
 
-// What the options say must have a meaning in the layout.
+// Options must have a meaning in the layout.
 Status CheckOptions(const LayoutOptions& options, Layout layout) {
   using PathTime = LayoutOptions::PathTime;
   if (options.offsets == LayoutOptions::Offsets::kDense && !HasOffsets(layout)) {

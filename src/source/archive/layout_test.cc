@@ -340,7 +340,7 @@ TEST(ReadLayout, TwoSinksBelowOneRootAreAnError) {
   EXPECT_THAT(MessageOf(Listing(names)),
               AllOf(HasSubstr("of no one layout"), HasSubstr("firehose: 50 of 100"),
                     HasSubstr("kafka-connect: 50 of 100")));
-  // Said so, each object is read.
+  // With the option, each object is read.
   EXPECT_EQ(MustRead(Listing(names), {.layout = Layout::kPlain}).objects.size(), 100u);
 }
 
@@ -478,7 +478,7 @@ TEST(Firehose, ErrorOutputIsExcluded) {
       Firehose("errors/format-conversion-failed/2026/03/01/05/s-1", time),
       Firehose("err/result=processing-failed/year=2026/s-1", time),
       Firehose("AmazonOpenSearchService-failed/2026/03/01/05/s-1", time),
-      // No '/' before the type, and none behind it.
+      // No '/' before the type, and none after it.
       Firehose("kinesis-processing-errors-metadata-extraction-failed/2026/03/01/s-2", time),
       Firehose("errors/year=2026/month=03/day=01/hour=05/iceberg-faileds-1", time),
   });

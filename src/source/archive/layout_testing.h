@@ -1,4 +1,4 @@
-// Listings as tests write them.
+// Listings for tests.
 #pragma once
 
 #include <gtest/gtest.h>

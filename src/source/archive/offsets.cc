@@ -1,5 +1,5 @@
-// Which offsets each object gives: see layout.h. Objects are in order, those of one partition
-// beside each other, and those of one start behind their largest.
+// Which offsets each object gives: see layout.h. Objects are in order: those of one partition are
+// together, and among those with one start the largest is first.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -10,7 +10,7 @@
 namespace murmur::archive {
 namespace {
 
-// The path before the topic's directory; without such a directory, nothing.
+// The path before the topic's directory; empty if there is no such directory.
 std::optional<std::string> RootOf(const PathParts& path, std::string_view topic) {
   std::string root;
   for (const std::string_view directory : path.directories) {
@@ -20,7 +20,7 @@ std::optional<std::string> RootOf(const PathParts& path, std::string_view topic)
   return std::nullopt;
 }
 
-// Equal names of two clusters, or of two environments, would count as written twice.
+// The same names from two clusters or environments would count as written twice.
 Status CheckOneRoot(std::span<const ListedObject> listing, const Archive& archive) {
   const ArchiveObject* first = nullptr;
   std::optional<std::string> root;
@@ -50,7 +50,7 @@ bool InPartitionDirectory(const PathParts& path, const ArchiveObject& object) {
 
 std::string_view DirectoryOf(std::string_view name) { return name.substr(0, name.rfind('/') + 1); }
 
-// Of one partition. The sink writes tombstones' offsets elsewhere.
+// For one partition. The sink writes tombstones' offsets elsewhere.
 bool LooksDense(std::span<const ListedObject> listing, std::span<const ArchiveObject> objects,
                 const Placement& placement) {
   const ArchiveObject& first = objects.front();
@@ -93,7 +93,7 @@ ArchivePartition Describe(std::span<const ArchiveObject> objects) {
   return partition;
 }
 
-// Whole objects reach the next start, of the partition that `objects` are.
+// Whole objects reach the next start in the partition of `objects`.
 void ExpectSpans(std::span<ArchiveObject> objects) {
   for (size_t first = 0; first < objects.size();) {
     const size_t next = RunEnd(objects, first, objects.size());
@@ -105,7 +105,7 @@ void ExpectSpans(std::span<ArchiveObject> objects) {
   }
 }
 
-// The range of an object that gives what is below `next`, within the partition's cut.
+// Sets the range of an object that gives what is below `next`, within the partition's cut.
 void SetRange(const ArchivePartition& partition, std::optional<int64_t> next,
               ArchiveObject* object) {
   const int64_t start = object->start_offset;

@@ -105,8 +105,8 @@ std::optional<PathInstant> ParseBareDate(std::span<const std::string_view> direc
   return PathInstant{.from_us = *from};
 }
 
-// Of the one place that has a date; a path with two of them doesn't say which counts.
-// *place is the number of directories before it.
+// From the only place that has a date; with two dates it is unclear which counts. *place is the
+// number of directories before it.
 std::optional<PathInstant> InstantOf(const PathParts& path, size_t* place) {
   std::optional<PathInstant> found;
   for (size_t i = 0; i < path.directories.size(); ++i) {
@@ -122,7 +122,7 @@ std::optional<PathInstant> InstantOf(const PathParts& path, size_t* place) {
   return found;
 }
 
-// Directories before the date that aren't key=value: those of one group were written alike.
+// The directories before the date that aren't key=value: paths of one group are written alike.
 std::string GroupOf(const PathParts& path, size_t place) {
   std::string group;
   for (size_t i = 0; i < place && path.directories[i].find('=') == std::string_view::npos; ++i) {
@@ -139,9 +139,9 @@ struct Grid {
 
 }  // namespace
 
-// A sink cuts times to a duration that paths don't tell: hour=06/ may hold six hours. It divides
-// the distance of any two directories, so that their greatest common divisor is wide enough. One
-// directory alone tells nothing, and gets no time.
+// A sink cuts times to a duration that paths don't state: hour=06/ may hold six hours. The duration
+// divides the distance of any two directories, so the greatest common divisor of these distances is
+// wide enough. A single directory shows nothing, and gets no time.
 void SetPathTimes(std::span<const ListedObject> listing, std::vector<ArchiveObject>* objects) {
   std::map<std::pair<std::string, Unit>, Grid> grids;
   struct Found {

@@ -13,7 +13,7 @@ using archive::FindPartition;
 using archive::PartitionEnd;
 using archive::RunEnd;
 
-// The next object's first record is where the supposition puts it.
+// The next object's first record is at the assumed place.
 bool IsAligned(const ReadObject& read) {
   return read.span && read.next_found && !read.next_found_more && *read.next_found == *read.span;
 }
@@ -30,7 +30,7 @@ bool IsDense(const Archive& archive, const ArchiveObject& object) {
   return partition != nullptr && partition->dense;
 }
 
-// A border of the range that was asked for lies within what the object should hold.
+// Whether a border of the requested range lies within the object's expected offsets.
 bool HasBorder(const ArchivePartition& partition, const ArchiveObject& object,
                const ReadObject& read) {
   const auto inside = [&](std::optional<int64_t> border) {
@@ -63,8 +63,8 @@ class PartitionProof {
                : "the first record of the next object is not where its number puts it";
   }
 
-  // Is what `range` fills in known to begin where what comes before it ends? *next is the object
-  // that shows where it ends, if that is still to be seen.
+  // Whether the records in `range` are known to begin where those before them end. *next is the
+  // object that shows where they end, if that is not known yet.
   bool IsStartProven(const RecordRange& range, std::optional<size_t>* next) const {
     const ArchiveObject& from = archive_.objects[range.object];
     const int64_t begins =

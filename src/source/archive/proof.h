@@ -1,16 +1,15 @@
-// Whether offsets are what names and counts make them, shown by what the objects hold.
+// Whether offsets are what names and counts suggest: proven from the objects' content.
 //
-// Names say where an object of a partition starts; that record i of it has offset start + i is a
-// supposition, which a transaction's mark, a tombstone that was left out, or an empty message makes
-// untrue. Counts can't show it: a hole and an overlap of one size hide each other. But a sink
-// writes what it reads, one record after another: if an object holds the offset at which the next
-// object starts, then it holds that object's first record. So:
+// Names give the start offset of an object. That its record i has offset start + i is only assumed:
+// a transaction's marker, an omitted tombstone, or an empty message makes it wrong. Counts can't
+// show it: a hole and an overlap of the same size hide each other. But a sink writes what it reads,
+// one record after another: if an object holds the offset at which the next object starts, then it
+// holds that object's first record. So:
 //  - An object without that record ends before the next one starts: it overlaps nothing.
-//  - An object that has it once, where the supposition puts it, has no hole before it, and what it
-//    repeats begins there.
+//  - An object that has it once, at the assumed place, has no hole before it, and what it repeats
+//    begins there.
 //  - Anything else is not proven. Such an object is read whole, so that nothing is lost, and the
 //    archive is at-least-once.
-//
 // Threads: pure functions.
 #pragma once
 
@@ -25,13 +24,13 @@
 namespace murmur {
 
 struct NextObject {
-  size_t listed = 0;  // of the next start the one that gives its range
-  uint64_t span = 0;  // offsets up to there
+  size_t listed = 0;  // among objects with the next start, the one that gives its range
+  uint64_t span = 0;  // number of offsets up to there
 };
-// Of each object in a dense partition that another one follows; by index in the listing.
+// For each object in a dense partition that is followed by another; by index in the listing.
 std::map<size_t, NextObject> NextObjects(const Archive& archive);
 
-// What came of reading an object.
+// The result of reading an object.
 struct ReadObject {
   uint64_t records = 0;
   std::optional<uint64_t> span;        // up to the next object's start, if there is one
@@ -39,26 +38,26 @@ struct ReadObject {
   bool next_found_more = false;        // there are several
 };
 
-// Records that are to be read as well.
+// Records that must also be read.
 struct MoreRecords {
   RecordRange range;
-  // Where the range should end this object begins (index in Archive::objects): reading shows
-  // whether it does, as IsEndProven says.
+  // If the range should end where another object begins: that object (index in Archive::objects).
+  // Reading shows whether it does; see IsEndProven.
   std::optional<size_t> next;
 };
 
 struct Proof {
   std::vector<MoreRecords> more;
   std::vector<size_t> unproven;  // in Archive::objects
-  std::string why;               // of the first
-  bool borders = false;          // a range begins or ends in one of them: records outside count too
+  std::string why;               // the reason for the first of them
+  bool borders = false;          // a range begins or ends in one: records outside it count too
 };
 
-// `more` is what Coverage says of the same counts. REQUIRES: read[i] is of archive.objects[i]
+// `more`: Coverage::more for the same counts. REQUIRES: read[i] is of archive.objects[i]
 Proof Prove(const Archive& archive, const std::vector<ReadObject>& read,
             const std::vector<RecordRange>& more);
 
-// `read` is what came of reading more.range, with more.next looked for.
+// `read`: the result of reading more.range while looking for more.next.
 bool IsEndProven(const MoreRecords& more, const ReadObject& read);
 
 }  // namespace murmur

@@ -53,7 +53,7 @@ ReadObject ReadOf(const Written& written, const std::vector<int64_t>& offsets,
   return read;
 }
 
-// What a replay of it does.
+// The result of a replay of it.
 Outcome Replay(const Written& written) {
   const Archive archive = ArchiveOf(written);
   const auto next = NextObjects(archive);

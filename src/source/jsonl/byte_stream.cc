@@ -123,12 +123,12 @@ class ReadAheadBytes final : public ByteStream {
   std::vector<char> current_;
   size_t at_ = 0;
   std::optional<ByteRead> end_;
-  std::future<Result<Chunk>> next_;  // last: it ends before what it reads from goes
+  std::future<Result<Chunk>> next_;  // last: it ends before its input is destroyed
 };
 
 class DescriptorBytes final : public ByteStream {
  public:
-  // `path` is opened at the first read, where there is one.
+  // A non-empty `path` is opened at the first read.
   DescriptorBytes(int descriptor, std::string path, std::string name)
       : descriptor_(descriptor), path_(std::move(path)), name_(std::move(name)) {}
   ~DescriptorBytes() override {
@@ -137,7 +137,7 @@ class DescriptorBytes final : public ByteStream {
 
   Result<ByteRead> Read(std::stop_token stop, char* out, size_t size) override {
     constexpr int kPollMillis = 100;
-    // Without waiting for somebody who writes: poll does that.
+    // Opens without waiting for a writer; poll waits.
     if (descriptor_ < 0) descriptor_ = open(path_.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (descriptor_ < 0) return Failed();
     for (;;) {
@@ -220,7 +220,7 @@ class DecompressedBytes final : public ByteStream {
         decompressor_(std::move(decompressor)),
         input_(kInputBytes + 1) {}
 
-  // In small steps: a step that meets damage loses what it had decompressed.
+  // In small steps: a step that meets damage loses its output.
   Result<ByteRead> Read(std::stop_token stop, char* out, size_t size) override {
     ByteRead whole;
     while (whole.size < size && !last_) {
@@ -288,17 +288,17 @@ class DecompressedBytes final : public ByteStream {
   size_t end_ = 0;
   std::optional<ByteRead> last_;  // the end, or damage, once it is met
   bool in_frame_ = false;         // a member or frame has begun, and is not finished
-  bool draining_ = false;         // the decompressor may hold bytes that had no room
+  bool draining_ = false;         // the decompressor may hold output for which there was no room
 };
 
-// A frame of zstd or lz4 that holds nothing of the content: what pzstd begins with. Its size
-// follows. Source: RFC 8878, 3.1.2
+// A zstd or lz4 frame without content, such as pzstd writes first. Its size follows. Source: RFC
+// 8878, 3.1.2
 bool IsSkippable(std::string_view magic) {
   return magic.size() >= kMagicBytes && (magic[0] & 0xF0) == 0x50 &&
          magic.substr(1).starts_with("\x2A\x4D\x18");
 }
 
-// Reads `size` bytes, or what there is.
+// Reads `size` bytes, or all there are.
 Result<std::string> ReadUpTo(const std::stop_token& stop, ByteStream* bytes, size_t size) {
   std::string text(size, '\0');
   size_t at = 0;
@@ -311,7 +311,7 @@ Result<std::string> ReadUpTo(const std::stop_token& stop, ByteStream* bytes, siz
   return text;
 }
 
-// Leaves out the frame that begins there, whose magic was read.
+// Skips the frame whose magic was read.
 Status SkipFrame(const std::stop_token& stop, ByteStream* bytes) {
   constexpr size_t kPiece = 64 << 10;
   MURMUR_ASSIGN(const std::string size, ReadUpTo(stop, bytes, sizeof(uint32_t)));
@@ -325,7 +325,7 @@ Status SkipFrame(const std::stop_token& stop, ByteStream* bytes) {
   return {};
 }
 
-// What of Unicode but UTF-8 text begins so; JSON can hold no NUL.
+// Unicode encodings other than UTF-8 begin so; JSON can hold no NUL.
 std::string_view OtherEncoding(std::string_view magic) {
   using std::string_view_literals::operator""sv;
   if (magic.starts_with("\xFF\xFE\0\0"sv) || magic.starts_with("\0\0\xFE\xFF"sv)) return "UTF-32";

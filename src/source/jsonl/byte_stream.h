@@ -1,4 +1,4 @@
-// Bytes from one object in order: a file's range, a reader, or what either decompresses to.
+// Bytes of one object in order: a file's range, a reader, or the decompressed content of either.
 #pragma once
 
 #include <cstdint>
@@ -20,13 +20,13 @@ namespace murmur {
 enum class Compression { kNone, kGzip, kZstd, kLz4 };
 inline constexpr size_t kMagicBytes = 4;
 
-// By the first kMagicBytes bytes of an object, or fewer where it has no more.
+// By the first kMagicBytes bytes of an object, or all of a shorter one.
 Compression DetectCompression(std::string_view magic) noexcept;
 std::string_view CompressionName(Compression compression) noexcept;  // "gzip"; "" for kNone
 // Errors: kInvalidArgument.
 Result<Compression> ParseCompression(std::string_view name);
 
-// What a read came to. The bytes before damage come first; then it is told, with size 0.
+// The result of a read. The bytes before damage come first; then the damage, with size 0.
 struct ByteRead {
   size_t size = 0;  // 0: the end, or damage
   bool damaged = false;
@@ -46,58 +46,58 @@ class ByteStream {
   // object.
   virtual Result<ByteRead> Read(std::stop_token stop, char* out, size_t size) = 0;
 
-  // Bytes of the object that all reads took: compressed ones where it is, read ahead or not.
+  // Source bytes taken by all reads: compressed bytes if the object is compressed; may include
+  // bytes read ahead.
   virtual uint64_t source_bytes() const noexcept { return source_bytes_; }
 
  protected:
   uint64_t source_bytes_ = 0;
 };
 
-// The file's bytes from `offset` until `size`, the size that it had when the scan began. Should it
-// end before: kDataLoss.
+// The file's bytes from `offset` to `size`, the size that it had when the scan began. If it ends
+// earlier: kDataLoss.
 std::unique_ptr<ByteStream> ReadFile(std::shared_ptr<arrow::io::RandomAccessFile> file,
                                      std::string name, uint64_t offset, uint64_t size);
 
-// `bytes`, read by a thread of its own `chunk_bytes` at once, one chunk ahead: for stores where a
-// request costs a round trip. A stop, and the end of the stream, wait for the request under way.
+// `bytes`, read by a separate thread in pieces of `chunk_bytes`, one piece ahead: for stores where
+// a request costs a round trip. A stop, and the end of the stream, wait for the request under way.
 std::unique_ptr<ByteStream> ReadAhead(std::unique_ptr<ByteStream> bytes, size_t chunk_bytes);
 
-// What can be read once: a descriptor that is open, or a pipe that is opened at the first read.
-// Waits with an eye on the stop token.
+// Something that can be read only once: an open descriptor, or a pipe that is opened at the first
+// read. Its waits observe the stop token.
 std::unique_ptr<ByteStream> ReadDescriptor(int descriptor, std::string name);
 std::unique_ptr<ByteStream> ReadPipe(std::string path, std::string name);
 
-// A reader that others give; a stop waits for its read to return.
+// A caller's reader; a stop waits for its read to return.
 std::unique_ptr<ByteStream> ReadReader(std::istream* reader, std::string name);
 std::unique_ptr<ByteStream> ReadReader(std::unique_ptr<std::istream> reader, std::string name);
 
-// kUnimplemented where the first bytes of an object are those of a compression, or of an encoding
-// of text, that can't be read.
+// kUnimplemented if an object's first bytes show a compression or text encoding that can't be read.
 Status CheckReadable(std::string_view magic);
 
-// Looks at the first bytes of *bytes; what it gives afterwards is what it gave before.
+// Looks at the first bytes of *bytes, which still gives them afterwards.
 // Errors: as ByteStream and CheckReadable.
 Result<Compression> DetectFrom(const std::stop_token& stop, std::unique_ptr<ByteStream>* bytes);
 
-// A zstd stream may take so many bytes to decompress, unless more is allowed. `memory` is so many
-// times what one stream may take.
+// A zstd stream may need this many bytes to decompress, unless more is allowed. The `memory`
+// setting is a multiple of what one stream may take.
 inline constexpr uint64_t kWindowBytesMax = 128 << 20;
 inline constexpr uint64_t kWindowShare = 4;
 
-// What `compressed` holds: gzip members, zstd or lz4 frames, one behind the other.
-// Errors: kUnimplemented (a build of Arrow without the codec).
+// The content of `compressed`: successive gzip members, zstd or lz4 frames.
+// Errors: kUnimplemented (Arrow was built without the codec).
 Result<std::unique_ptr<ByteStream>> Decompress(std::unique_ptr<ByteStream> compressed,
                                                Compression compression,
                                                uint64_t window_bytes_max = kWindowBytesMax);
 
-// Compressed streams may hold compressed ones (gzip in gzip, as CloudWatch's by Firehose), so deep.
+// Compressed streams may hold compressed ones (gzip in gzip: CloudWatch by Firehose), this deep.
 inline constexpr int kCompressionDepthMax = 4;
 struct Unpacked {
   std::unique_ptr<ByteStream> bytes;
   Compression outer = Compression::kNone;
 };
-// What `bytes` hold, with every layer of compression taken off. Errors: as DetectFrom and
-// Decompress, kUnimplemented (too deep).
+// The content of `bytes` with every layer of compression removed.
+// Errors: as DetectFrom and Decompress, kUnimplemented (too deep).
 Result<Unpacked> Unpack(const std::stop_token& stop, std::unique_ptr<ByteStream> bytes,
                         uint64_t window_bytes_max);
 

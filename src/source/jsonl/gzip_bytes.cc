@@ -22,8 +22,8 @@ constexpr uint8_t kDeflate = 8;
 constexpr size_t kFlagsAt = 3;
 constexpr uint8_t kReservedFlags = 0xE0;
 
-// What is wrong with a member of which only `size` bytes came; empty: nothing. As zlib does, looks
-// at two bytes, and then at the next two.
+// What is wrong with a member of which only `size` bytes came; empty: nothing. Like zlib, checks
+// two bytes, then the next two.
 std::string_view BadHeader(const uint8_t* bytes, size_t size) {
   if (size >= kMethodAt && std::memcmp(bytes, kMagic, sizeof(kMagic)) != 0) {
     return "no gzip header";
@@ -65,7 +65,8 @@ class GzipBytes final : public ByteStream {
   uint64_t source_bytes() const noexcept override { return compressed_->source_bytes(); }
 
  private:
-  // To the brim: where its input ends, ISA-L may leave out a symbol or two that are whole.
+  // Fills the buffer completely: at the end of its input ISA-L may leave out a complete symbol or
+  // two.
   Status Fill(const std::stop_token& stop) {
     size_t size = 0;
     while (size < input_.size()) {
@@ -111,7 +112,7 @@ class GzipBytes final : public ByteStream {
     header_ = {};
   }
 
-  // Not left to isal_inflate, which forgets a header's flags where the input ends within it.
+  // Not left to isal_inflate, which forgets a header's flags if the input ends within it.
   int ReadHeader() {
     const int code = isal_read_gzip_header(&state_, &header_);
     if (state_.wrapper_flag != 0 && (header_.flags & kReservedFlags) != 0) {
@@ -120,8 +121,8 @@ class GzipBytes final : public ByteStream {
     return code;
   }
 
-  // Where it meets damage in its fast loop, ISA-L counts as written what it was about to write. So
-  // the same is done once more with so little input at once that it takes its careful loop.
+  // If ISA-L meets damage in its fast loop, it counts output that it had not yet written. So the
+  // same is done again with so little input at a time that it uses its careful loop.
   int Inflate() {
     before_ = state_;
     int code = isal_inflate(&state_);
@@ -137,7 +138,7 @@ class GzipBytes final : public ByteStream {
   }
 
   void End() {
-    last_ = input_end_;  // where that is damaged, nobody knows what would have followed
+    last_ = input_end_;  // after damage there, the rest is unknown
     if (!in_member_ || input_end_.damaged) return;
     if (state_.wrapper_flag == 0 && state_.block_state == ISAL_BLOCK_NEW_HDR) {
       const auto bad = BadHeader(state_.tmp_in_buffer, static_cast<size_t>(state_.tmp_in_size));
@@ -154,7 +155,7 @@ class GzipBytes final : public ByteStream {
              .detail = fmt::format("corrupt gzip stream at byte {}: {}", consumed_, why)};
   }
 
-  // Bytes that were decoded in front of damage, and had no room when it was met.
+  // Bytes decoded before damage, for which there was no room when it was met.
   size_t TakeHeld(char* out, size_t size) {
     const auto held = static_cast<size_t>(state_.tmp_out_valid - state_.tmp_out_processed);
     size = std::min(size, held);
@@ -171,8 +172,8 @@ class GzipBytes final : public ByteStream {
   isal_gzip_header header_{};
   ByteRead input_end_;
   std::optional<ByteRead> last_;  // the end, or damage, once it is met
-  bool in_member_ = false;        // one has begun, and is not finished
-  bool full_ = false;             // the last step filled its room: ISA-L may hold more
+  bool in_member_ = false;        // a member has begun and is not finished
+  bool full_ = false;             // the last step filled the output: ISA-L may hold more
 };
 
 }  // namespace

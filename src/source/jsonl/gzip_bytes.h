@@ -9,9 +9,9 @@ namespace murmur {
 
 inline constexpr size_t kGzipInputBytes = 256 << 10;
 
-// What the members in `compressed` hold, one behind the other. Checksum and length of each are
-// verified. What is given in front of damage depends on the bytes alone, not on how reads of them
-// or of this are cut; `input_bytes`, decoded at once, are for tests.
+// The content of the successive members in `compressed`. Verifies checksum and length of each. What
+// comes before damage depends only on the bytes, not on the sizes of reads. `input_bytes`, the
+// amount decoded at once, is for tests.
 std::unique_ptr<ByteStream> ReadGzip(std::unique_ptr<ByteStream> compressed,
                                      size_t input_bytes = kGzipInputBytes);
 

@@ -213,7 +213,7 @@ std::string RandomMembers(std::mt19937_64* random) {
   return bytes;
 }
 
-// Cuts the bytes off, changes bits, or puts some in.
+// Truncates the bytes, changes bits, or inserts bytes.
 void Damage(std::mt19937_64* random, std::string* bytes) {
   // Most of what a header says is in its first bytes.
   const size_t span = (*random)() % 2 == 0 ? bytes->size() : std::min<size_t>(bytes->size(), 100);

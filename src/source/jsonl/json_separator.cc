@@ -38,7 +38,7 @@ class SeparatedBytes final : public ByteStream {
           c == '{' && (depth_ == 0 || (after_newline_ && IsNoPlaceForValue()));
       if (value_begins && !line_empty_) {
         out[written++] = EndLine();
-        continue;  // the same byte again, on a line of its own
+        continue;  // the same byte again, on its own line
       }
       if (value_begins) {
         depth_ = 0;
@@ -58,10 +58,10 @@ class SeparatedBytes final : public ByteStream {
     return written;
   }
 
-  // Between values none of its bytes means anything.
+  // Between values these bytes mean nothing.
   static bool IsOfByteOrderMark(char c) { return c == '\xEF' || c == '\xBB' || c == '\xBF'; }
 
-  // Within a value: has it been cut off before here?
+  // Within a value: whether it was cut off before this byte.
   bool IsNoPlaceForValue() const {
     return in_string_ || (last_ != '[' && last_ != ',' && last_ != ':');
   }
@@ -96,8 +96,8 @@ class SeparatedBytes final : public ByteStream {
   size_t at_ = 0;
   size_t end_ = 0;
   bool line_empty_ = true;      // of the output
-  bool after_newline_ = false;  // the byte before was one
-  char last_ = 0;               // that is no white space
+  bool after_newline_ = false;  // the previous byte was a newline
+  char last_ = 0;               // the last byte that is not white space
   uint32_t depth_ = 0;
   bool in_string_ = false;
   bool escaped_ = false;

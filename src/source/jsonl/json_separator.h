@@ -1,4 +1,4 @@
-// Firehose writes JSON values as they were sent, one behind the other: `}{` without a newline is
+// Firehose writes JSON values as they were sent, without separators: `}{` without a newline is
 // normal, and a value may have newlines inside.
 #pragma once
 
@@ -8,10 +8,10 @@
 
 namespace murmur {
 
-// The same values, one a line: newlines between values are added, those within one become spaces.
-// Where a line begins with '{' and no value can stand there, the one before was cut off, and a new
-// one begins: it takes at most one other with it. Offsets are those of the lines, which are a
-// function of the object's bytes.
+// The same values, one a line: adds newlines between values, and turns those within a value into
+// spaces. If a line begins with '{' where no value can begin, the value before it was cut off and a
+// new one begins; a cut-off value spoils at most one other. Offsets are those of the lines, which
+// depend only on the object's bytes.
 std::unique_ptr<ByteStream> SeparateJson(std::unique_ptr<ByteStream> bytes);
 
 }  // namespace murmur

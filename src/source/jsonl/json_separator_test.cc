@@ -8,7 +8,7 @@
 namespace murmur {
 namespace {
 
-// What comes out, read `size` bytes at once.
+// The output, read `size` bytes at a time.
 std::string Separated(const std::string& text, size_t size = 1000) {
   std::istringstream reader(text);
   const auto bytes = SeparateJson(ReadReader(&reader, "test"));

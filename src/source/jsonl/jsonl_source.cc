@@ -19,7 +19,7 @@
 namespace murmur {
 namespace {
 
-// What a read failed with names the object already, what its bytes failed with does not.
+// A read's error already names the object; an error about its bytes does not.
 Status Named(const Status& status, const std::string& object) {
   return status.message().starts_with(object) ? status : status.Annotated(object);
 }
@@ -28,7 +28,7 @@ constexpr std::string_view kStandardInput = "-";
 constexpr uint64_t kRemoteReadBytes = 4 << 20;
 constexpr uint64_t kHeadBytes = 64 << 10;
 
-// What a split's payload says.
+// The content of a split's payload.
 struct JsonlSplit {
   uint64_t begin = 0;
   uint64_t end = 0;
@@ -62,8 +62,8 @@ struct OpenedLines {
   std::unique_ptr<LineBlocks> blocks;
 };
 
-// Opens a split at `after`. A plain object is read from there; what is compressed, or has no
-// newlines that could be counted on, from its start.
+// Opens a split at the position `after`. A plain object is read from there; a compressed one, or
+// one without reliable newlines, from its start.
 Result<OpenedLines> OpenLines(const ObjectSet& objects, const SourceObject& object,
                               const ReadMode& mode, const JsonlSplit& split, const Position& after,
                               const JsonlOptions& options) {
@@ -99,7 +99,7 @@ Result<OpenedLines> OpenLines(const ObjectSet& objects, const SourceObject& obje
                      .blocks = std::make_unique<LineBlocks>(std::move(bytes), std::move(lines))};
 }
 
-// Standard input, a pipe, or a reader of the caller: what `bytes` gives.
+// Standard input, a pipe, or a reader of the caller: reads `bytes`.
 class ReaderSource final : public SnapshotSource {
  public:
   ReaderSource(std::string object, std::unique_ptr<ByteStream> bytes, HandoffToken handoff,
@@ -139,7 +139,7 @@ class ReaderSource final : public SnapshotSource {
   Status Close() override { return Status(); }
 
  private:
-  // Looks at the first bytes when it is read, not when it is opened: they may be long in coming.
+  // Detects the format at the first read, not when opened: the first bytes may be slow to arrive.
   class Stream final : public RecordStream {
    public:
     Stream(std::string object, std::unique_ptr<ByteStream> bytes, const JsonlOptions& options,
@@ -204,7 +204,7 @@ class JsonlFormat final : public ObjectFormat {
     if (object.size == 0) return Status();
     JsonlSplit split;
     uint64_t split_bytes = object.size;
-    // What is small is one split anyway, and is looked at when it is opened.
+    // A small object is one split anyway; its format is detected when it is opened.
     if (object.size > options_.split_bytes && !mode.counted && !mode.concatenated) {
       MURMUR_ASSIGN(const std::string magic, objects_->ReadHead(object, kMagicBytes));
       if (Status status = CheckReadable(magic); !status.ok()) return status.Annotated(object.name);
@@ -269,7 +269,7 @@ JsonlOptions JsonlOptionsOf(const Definition& definition) {
 
 namespace {
 
-// The descriptor that "/dev/stdin" or "/dev/fd/7" stands for, as `<(…)` of a shell does.
+// The descriptor in "/dev/stdin" or "/dev/fd/7", which a shell's `<(…)` uses.
 std::optional<int> DescriptorOf(std::string_view path) {
   if (path == kStandardInput || path == "/dev/stdin") return STDIN_FILENO;
   for (const std::string_view folder : {"/dev/fd/", "/proc/self/fd/"}) {
@@ -282,7 +282,7 @@ std::optional<int> DescriptorOf(std::string_view path) {
   return std::nullopt;
 }
 
-// What can be read once, if `path` is such.
+// The stream of something that can be read only once, if `path` is that.
 std::unique_ptr<ByteStream> ReadOnce(const std::string& path, const std::string& base_directory) {
   if (const auto descriptor = DescriptorOf(path)) return ReadDescriptor(*descriptor, path);
   SourceObject object;

@@ -1,9 +1,9 @@
-// Lines of JSON (or of a registered format) in objects: plain, gzip, zstd or
-// lz4, told apart by their first bytes. docs/sources.md says what users need to know.
+// Lines of JSON (or of a registered format) in objects: plain, gzip, zstd or lz4, recognised by
+// their first bytes. docs/sources.md says what users need to know.
 //
-// A plain object is cut into splits of kSplitBytes, a compressed one is one split. Positions are
-// "o=" and the offset of the next line in the decompressed bytes, or "end". A compressed object is
-// resumed by decompressing it again up to there.
+// A plain object is cut into splits of kSplitBytes; a compressed one is one split. Positions are
+// "o=" and the offset of the next line in the decompressed bytes, or "end". To resume a compressed
+// object, it is decompressed again up to there.
 #pragma once
 
 #include <istream>
@@ -36,15 +36,15 @@ JsonlOptions JsonlOptionsOf(const Definition& definition);
 std::unique_ptr<ObjectFormat> MakeJsonlFormat(std::shared_ptr<const ObjectSet> objects,
                                               JsonlOptions options);
 
-// A reader that can be read once: Resume is kUnimplemented. `name` stands for the object.
+// A reader that can be read only once: Resume is kUnimplemented. `name` stands for the object.
 std::unique_ptr<SnapshotSource> MakeReaderSource(std::string name,
                                                  std::unique_ptr<std::istream> reader,
                                                  HandoffToken handoff, JsonlOptions options);
 // The same over standard input.
 std::unique_ptr<SnapshotSource> MakeStandardInputSource(HandoffToken handoff, JsonlOptions options);
 
-// The source of definition.bootstrap. A path that is the only one may be "-", standard input, or a
-// pipe: a source that can be read once, as above.
+// The source of definition.bootstrap. If there is only one path, it may be "-" (standard input) or
+// a pipe: a source that can be read only once, as above.
 // Errors: kInvalidArgument, kNotFound (the format), kFailedPrecondition (handoff: live).
 Result<std::unique_ptr<SnapshotSource>> MakeJsonlSource(const Definition& definition);
 

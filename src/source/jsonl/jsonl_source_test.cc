@@ -65,7 +65,7 @@ std::string Compress(const std::string& text, arrow::Compression::type type) {
   return out;
 }
 
-// Small reads and splits, so that little data meets every border.
+// Small reads and splits, so that little data reaches every border.
 JsonlOptions SmallOptions() {
   JsonlOptions options;
   options.split_bytes = 5000;
@@ -164,7 +164,7 @@ class FakeFixture final : public SourceFixture {
   FakeBehaviour behaviour_;
 };
 
-// The contract sees a call that does not hear its stop.
+// The contract detects a call that ignores its stop.
 TEST(StopInsideTest, ADeafCallTakesTooLong) {
   FakeTable table("users");
   FakeBehaviour behaviour;
@@ -337,7 +337,7 @@ TEST_F(JsonlSourceTest, ATruncatedStreamKeepsItsLinesAndIsToldOnce) {
       for (const std::string& raw : read.raw) joined += raw + "\n";
       EXPECT_EQ(joined, text.substr(0, joined.size()));
       EXPECT_EQ(read.dead[0].offset, joined.size());
-      // Nothing comes behind it, not even the dead letter again.
+      // Nothing comes after it, not even the dead letter again.
       const Read again = ReadAll(source_.get(), plan_.splits[0], read.after);
       EXPECT_TRUE(again.status.ok() && again.raw.empty() && again.dead.empty());
     }

@@ -36,7 +36,7 @@ class JsonlStream final : public RecordStream {
   std::unique_ptr<LineBlocks> blocks_;
   std::unique_ptr<LineDecoder> decoder_;
   LineBlocks::Block block_;    // what is left of it
-  uint64_t source_bytes_ = 0;  // told in batches so far
+  uint64_t source_bytes_ = 0;  // reported in batches so far
 };
 
 // A stream at the end of its split.

@@ -6,7 +6,7 @@
 namespace murmur {
 namespace {
 
-// Behind a split's end only the rest of one line is wanted.
+// After a split's end only the rest of one line is needed.
 constexpr size_t kTailBytes = 64 << 10;
 
 }  // namespace
@@ -44,7 +44,7 @@ Result<LineBlocks::Block> LineBlocks::Next(std::stop_token stop) {
   return End();
 }
 
-// Reads once, behind end_.
+// Reads once, at end_.
 Result<ByteRead> LineBlocks::Fill(const std::stop_token& stop) {
   if (begin_ > 0) {
     std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
@@ -71,7 +71,7 @@ void LineBlocks::Drop(size_t bytes) {
 size_t LineBlocks::WholeLines() const {
   const char* begin = buffer_.data() + begin_;
   const size_t size = end_ - begin_;
-  // The line that holds the split's last byte is the last one wanted.
+  // The line with the split's last byte is the last one wanted.
   const uint64_t last = options_.end - 1 - offset_;
   size_t searched = size;
   if (last < size) {
@@ -86,7 +86,7 @@ size_t LineBlocks::WholeLines() const {
                             : static_cast<size_t>(static_cast<const char*>(newline) - begin) + 1;
 }
 
-// A stream that ends or is damaged within the discarded bytes shows it again to the next read.
+// If the stream ends or is damaged within the discarded bytes, the next read shows it again.
 Status LineBlocks::Discard(const std::stop_token& stop) {
   while (offset_ < options_.begin) {
     MURMUR_ASSIGN(const ByteRead read, Fill(stop));
@@ -98,7 +98,7 @@ Status LineBlocks::Discard(const std::stop_token& stop) {
   return Status();
 }
 
-// Drops the line that begin_ is in. is_end: no line of the split follows.
+// Drops the line at begin_. is_end: no line of the split follows.
 Result<LineBlocks::Block> LineBlocks::SkipLine(const std::stop_token& stop) {
   for (;;) {
     const char* begin = buffer_.data() + begin_;
@@ -121,7 +121,7 @@ Result<LineBlocks::Block> LineBlocks::SkipTooLong(const std::stop_token& stop) {
                                 {buffer_.data() + begin_, end_ - begin_});
   state_ = State::kSkippingLine;
   MURMUR_ASSIGN(Block block, SkipLine(stop));
-  // Damage within the line: the dead letter of the line tells of it.
+  // Damage within the line is reported in the line's dead letter.
   if (block.dead) dead.detail += "; " + block.dead->detail;
   block.dead = std::move(dead);
   block.after = offset_;
@@ -136,7 +136,7 @@ LineBlocks::Block LineBlocks::End() {
   return block;
 }
 
-// What is left where the stream ends: the start of a record before damage, or the last line.
+// What is left at the end of the stream: the start of a record before damage, or the last line.
 LineBlocks::Block LineBlocks::TakeEnd(ByteRead read) {
   const char* begin = buffer_.data() + begin_;
   const size_t size = end_ - begin_;

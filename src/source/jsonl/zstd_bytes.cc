@@ -22,7 +22,7 @@ uint64_t LittleEndian(const unsigned char* bytes, size_t size) {
   return value;
 }
 
-// The window of the frame that begins with `header`; 0 for what is no frame of data.
+// The window of the frame that begins with `header`; 0 if it is not a frame of data.
 // Source: RFC 8878, 3.1.1.1
 uint64_t WindowOf(const char* header, size_t size) {
   constexpr uint64_t kMagic = 0xFD2FB528;
@@ -50,7 +50,7 @@ class ZstdBytes final : public ByteStream {
         window_bytes_max_(window_bytes_max),
         context_(ZSTD_createDCtx()),
         input_(kInputBytes) {
-    // The limit is ours: the library knows powers of two only.
+    // The limit is checked here: the library only knows powers of two.
     ZSTD_DCtx_setParameter(context_.get(), ZSTD_d_windowLogMax,
                            ZSTD_dParam_getBounds(ZSTD_d_windowLogMax).upperBound);
   }
@@ -67,7 +67,7 @@ class ZstdBytes final : public ByteStream {
   uint64_t source_bytes() const noexcept override { return compressed_->source_bytes(); }
 
  private:
-  // Returns how many bytes it wrote; sets last_ at the end, or where there is damage.
+  // Returns how many bytes it wrote; sets last_ at the end, or at damage.
   Result<size_t> Step(const std::stop_token& stop, char* out, size_t size) {
     if (!in_frame_) {
       MURMUR_TRY(Fill(stop, kHeaderBytesMax));
@@ -100,7 +100,7 @@ class ZstdBytes final : public ByteStream {
     return to.pos;
   }
 
-  // So that `wanted` bytes are there, if the stream has so many.
+  // Reads until `wanted` bytes are there, or the stream ends.
   Status Fill(const std::stop_token& stop, size_t wanted) {
     if (end_ - begin_ >= wanted) return {};
     std::memmove(input_.data(), &input_[begin_], end_ - begin_);
@@ -150,8 +150,8 @@ class ZstdBytes final : public ByteStream {
   size_t end_ = 0;
   std::optional<ByteRead> end_of_input_;
   std::optional<ByteRead> last_;  // the end, or damage, once it is met
-  bool in_frame_ = false;         // one has begun, and is not finished
-  bool full_ = false;             // the last step filled its room: there may be more
+  bool in_frame_ = false;         // a frame has begun and is not finished
+  bool full_ = false;             // the last step filled the output: there may be more
 };
 
 }  // namespace

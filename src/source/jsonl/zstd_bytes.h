@@ -1,4 +1,4 @@
-// zstd (RFC 8878), frames one behind the other.
+// zstd (RFC 8878), successive frames.
 #pragma once
 
 #include <memory>
@@ -7,8 +7,8 @@
 
 namespace murmur {
 
-// What the frames in `compressed` hold. A frame says how much memory it takes to decode, its
-// window: one over `window_bytes_max` is kResourceExhausted, with what to do.
+// The content of the frames in `compressed`. A frame states how much memory decoding takes, its
+// window: more than `window_bytes_max` is kResourceExhausted, with the remedy.
 std::unique_ptr<ByteStream> ReadZstd(std::unique_ptr<ByteStream> compressed,
                                      uint64_t window_bytes_max);
 

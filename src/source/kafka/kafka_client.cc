@@ -19,9 +19,9 @@ namespace {
 
 using std::chrono::steady_clock;
 
-// A topic that nobody knows is asked for again this long.
+// How long an unknown topic is asked for again.
 constexpr std::chrono::seconds kTopicPatience{4};
-// One try of a question: no longer than a stop may take.
+// One try of a question; not longer than a stop may take.
 constexpr int kTryMs = 900;
 constexpr std::chrono::milliseconds kPause{100};
 constexpr int kLastCommitMs = 500;
@@ -38,27 +38,27 @@ constexpr std::pair<const char*, const char*> kProperties[] = {
     {"fetch.wait.max.ms", "100"},
     {"fetch.error.backoff.ms", "100"},
     {"reconnect.backoff.max.ms", "1000"},
-    // That a topic is gone is told at once, and looked into then.
+    // A deleted topic is reported at once, and then checked.
     {"topic.metadata.propagation.max.ms", "0"},
     {"debug", "topic,broker"},  // for OnLog
 };
-// Whether a queue that was full has room is looked at soon from this release on; by older ones
+// From this release on, librdkafka soon notices that a full queue has room again; older ones do
 // after a second, or when something is asked of the partition's leader.
 constexpr int kLooksSoonVersion = 0x02020000;
 constexpr std::pair<const char*, const char*> kLookForRoom = {"fetch.queue.backoff.ms", "10"};
 constexpr char kQueueMessages[] = "queued.min.messages";
 constexpr char kQueueKbytes[] = "queued.max.messages.kbytes";
-// What was asked for while there was room is taken in whole, and an answer is kept while a message
-// of it is.
+// Messages requested while there was room are all taken in, and an answer stays in memory as long
+// as one of its messages does.
 constexpr char kPartitionBytes[] = "fetch.message.max.bytes";
 constexpr uint64_t kPartitionBytesMin = 64 << 10;
 constexpr uint64_t kPartitionBytesMax = 1 << 20;
 constexpr char kAnswerBytes[] = "fetch.max.bytes";
 constexpr uint64_t kAnswerBytesMin = 1 << 20;
 constexpr uint64_t kAnswerBytesMax = 50 << 20;
-// What librdkafka 2.0 keeps of a message beside its bytes, as measured.
+// Memory that librdkafka 2.0 keeps per message besides its bytes, as measured.
 constexpr uint64_t kMessageOverheadBytes = 330;
-// What exactness rests on is not for `config:`.
+// Properties on which exactness depends; `config:` may not set them.
 constexpr std::array<std::string_view, 18> kOurs = {"bootstrap.servers",
                                                     "metadata.broker.list",
                                                     "group.id",
@@ -146,7 +146,7 @@ Status SetProperty(rd_kafka_conf_t* conf, const std::string& name, const std::st
       RD_KAFKA_CONF_OK) {
     return {};
   }
-  // librdkafka's message may hold the value, which may be a secret.
+  // librdkafka's message may contain the value, which may be a secret.
   return Status(
       Code::kInvalidArgument,
       fmt::format("kafka: librdkafka refuses the property {}; see its CONFIGURATION.md", name));
@@ -167,7 +167,7 @@ Status SetUserProperties(const SourceSpec& spec, rd_kafka_conf_t* conf) {
   return {};
 }
 
-// The brokers, `properties`, and what the user says under `config:`.
+// The brokers, `properties`, and the user's `config:`.
 Result<KafkaConf> MakeConf(const SourceSpec& spec, const Properties& properties) {
   MURMUR_TRY(LoadRdKafka());
   KafkaConf conf(rd_kafka_conf_new());
@@ -188,8 +188,8 @@ std::string_view TextBehindThread(std::string_view text) {
   return end == text.npos ? text : text.substr(end + 3);
 }
 
-// A quarter for the messages in the queue, a quarter for those that the reader has taken last, half
-// for what is kept beside them.
+// A quarter for messages in the queue, a quarter for those that the reader took last, half for the
+// overhead of both.
 Properties FetchProperties(uint64_t queue_bytes) {
   Properties properties(std::begin(kProperties), std::end(kProperties));
   if (rd_kafka_version() >= kLooksSoonVersion) properties.emplace_back(kLookForRoom);
@@ -213,7 +213,7 @@ uint64_t NumberOf(const rd_kafka_conf_t* conf, const char* property) {
 
 void ServeEvents(rd_kafka_t* client) {
   if (rd_kafka_message_t* message = rd_kafka_consumer_poll(client, 0)) {
-    rd_kafka_message_destroy(message);  // trouble, that on_error was told of as well
+    rd_kafka_message_destroy(message);  // an error that on_error also got
   }
 }
 
@@ -263,7 +263,7 @@ void KafkaQueue::Stop() {
   started_ = false;
   const PartitionList list = MakeList({{partition_, RD_KAFKA_OFFSET_INVALID}});
   if (rd_kafka_error_t* error = rd_kafka_incremental_unassign(client_, list.get())) {
-    rd_kafka_error_destroy(error);  // it is not assigned any more
+    rd_kafka_error_destroy(error);  // it is no longer assigned
   }
 }
 
@@ -273,18 +273,18 @@ size_t KafkaQueue::Take(rd_kafka_message_t** messages, size_t size, int wait_ms)
     return from + static_cast<size_t>(std::max<ssize_t>(0, taken));
   };
   size_t taken = take(0, size, 0);
-  // It would wait for as many as were asked for.
+  // Otherwise it would wait until all requested messages have come.
   if (taken == 0 && wait_ms > 0) taken = take(0, 1, wait_ms) == 0 ? 0 : take(1, size, 0);
   if (taken > 0 && rd_kafka_version() < kLooksSoonVersion) LookForRoom(messages, taken);
   return taken;
 }
 
 // When a queue that may have been full is half empty, asks the partition's leader anything:
-// librdkafka then sees that there is room. Nobody waits for the answer.
+// librdkafka then notices that there is room. The answer is ignored.
 void KafkaQueue::LookForRoom(const rd_kafka_message_t* const* messages, size_t taken) {
   uint64_t bytes = 0;
   for (size_t i = 0; i < taken; ++i) bytes += messages[i]->len;
-  // How many messages as long as these half fill it.
+  // The number of messages of this average size that half fill it.
   const uint64_t half = std::min(limits_.messages, limits_.bytes * taken / (bytes + 1)) / 2;
   const uint64_t left = rd_kafka_queue_length(queue_);
   if (left > half || left + taken <= half) return;
@@ -339,12 +339,12 @@ Result<KafkaClient::Consumer> KafkaClient::NewConsumer(KafkaConf conf,
   if (consumer == nullptr) {
     return Status(Code::kInvalidArgument, fmt::format("kafka: {}", error));
   }
-  (void)conf.release();  // the consumer has it now
+  (void)conf.release();  // the consumer owns it now
   rd_kafka_poll_set_consumer(consumer);
   return Consumer(consumer, [heard = std::move(heard)](rd_kafka_t* ended) {
-    // librdkafka waits here for what has no answer: half a minute for a commit where the group has
-    // no coordinator yet, for ever after an assigned topic was deleted. It matters to nobody who
-    // waits for us.
+    // librdkafka waits here for lost answers: half a minute for a commit if the group has no
+    // coordinator yet, for ever after an assigned topic was deleted. So this runs in a separate
+    // thread.
     std::packaged_task<void()> destroy(
         [ended, heard] { rd_kafka_destroy_flags(ended, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE); });
     const auto destroyed = destroy.get_future();
@@ -354,17 +354,17 @@ Result<KafkaClient::Consumer> KafkaClient::NewConsumer(KafkaConf conf,
 }
 
 void KafkaClient::OnError(rd_kafka_t* /*client*/, int error, const char* reason, void* heard) {
-  // That all are down says less than what was heard before.
+  // "All are down" says less than the error before it.
   if (error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) return;
   auto* to = static_cast<Heard*>(heard);
   const std::lock_guard lock(to->mutex);
   to->trouble = reason;
 }
 
-// What matters reaches OnError and the answers, but for what only debug logs tell: that a partition
-// is not where it was ("page_views [0]: broker unavailable: …", "Migrating topic page_views [0] …
-// from host:9092/1 to …"), and that a connection was lost ("host:9092/1: Broker changed state UP ->
-// DOWN"). Called by the thread that fetches, before it fetches again.
+// Important errors reach OnError and the answers. Only debug logs tell two things: that a partition
+// has moved from its broker ("page_views [0]: broker unavailable: …", "Migrating topic page_views
+// [0] … from host:9092/1 to …"), and that a connection was lost ("host:9092/1: Broker changed state
+// UP -> DOWN"). Called by the fetching thread, before it fetches again.
 void KafkaClient::OnLog(const rd_kafka_t* client, int /*level*/, const char* facility,
                         const char* text) {
   if (client == nullptr) return;
@@ -586,13 +586,13 @@ std::unique_ptr<KafkaQueue> KafkaClient::OpenQueue(const TopicPartition& partiti
   return std::make_unique<KafkaQueue>(fetching_.get(), partition, queue_limits_, std::move(wake));
 }
 
-// Not by the client that fetches: while a commit waits for its coordinator, no partition of that
-// one starts.
+// Not by the fetching client: while a commit waits for its coordinator, that client starts no
+// partition.
 void KafkaClient::CommitToGroup(const OffsetMap& offsets) const {
   if (offsets.empty()) return;
   TakeCommitAnswers(kLastCommitMs);
   const std::lock_guard lock(commits_mutex_);
-  if (commits_ > 0) return;  // the next one says it all
+  if (commits_ > 0) return;  // the next one includes it
   const PartitionList list = MakeList(offsets);
   const auto error =
       rd_kafka_commit_queue(asking_.get(), list.get(), commit_answers_, nullptr, nullptr);

@@ -1,6 +1,5 @@
 // A connection to Kafka: what the sources ask of librdkafka, as values and Statuses. Includes
-// librdkafka's header: for this folder only.
-//
+// librdkafka's header, so only for this folder.
 // Threads: const methods from many at once.
 #pragma once
 
@@ -28,7 +27,7 @@ struct KafkaConfDeleter {
   void operator()(rd_kafka_conf_t* conf) const { rd_kafka_conf_destroy(conf); }
 };
 using KafkaConf = std::unique_ptr<rd_kafka_conf_t, KafkaConfDeleter>;
-// Brokers and `config:` of a source, for a client of another kind than KafkaClient.
+// The brokers and `config:` of a source, for clients other than KafkaClient.
 // Errors: as KafkaClient::Make.
 Result<KafkaConf> MakeKafkaConf(const SourceSpec& spec);
 
@@ -39,8 +38,8 @@ struct TopicPartition {
   auto operator<=>(const TopicPartition&) const = default;
 };
 
-// Of a partition: the offset of its first record, and the one behind its last that a reader may
-// see: where transactions are read committed, the last stable offset.
+// For a partition: the offset of its first record, and the offset after the last record that a
+// reader may see. If transactions are read committed, that is the last stable offset.
 struct OffsetRange {
   int64_t begin = 0;
   int64_t end = 0;
@@ -48,16 +47,16 @@ struct OffsetRange {
 
 using OffsetMap = std::map<TopicPartition, int64_t>;
 
-// When a queue is full; what comes first counts.
+// Limits of a queue; it is full when it reaches either.
 struct KafkaQueueLimits {
   uint64_t messages = 1;
   uint64_t bytes = 1;
 };
 
-// The messages of one partition, from an offset on, as they come.
+// The messages of one partition, from an offset on, as they arrive.
 class KafkaQueue {
  public:
-  // For KafkaClient. `wake` is called, by any thread, when messages come to the empty queue.
+  // Used by KafkaClient. Any thread calls `wake` when messages arrive in the empty queue.
   KafkaQueue(rd_kafka_t* client, TopicPartition partition, KafkaQueueLimits limits,
              std::function<void()> wake);
   ~KafkaQueue();
@@ -65,10 +64,10 @@ class KafkaQueue {
   KafkaQueue& operator=(const KafkaQueue&) = delete;
 
   Status Start(int64_t offset);
-  // Up to `size` messages into `messages`, which the caller destroys; waits for the first no longer
-  // than `wait_ms`.
+  // Puts up to `size` messages into `messages`, which the caller destroys; waits at most `wait_ms`
+  // for the first.
   size_t Take(rd_kafka_message_t** messages, size_t size, int wait_ms);
-  // When messages came to the empty queue last.
+  // When messages last arrived in the empty queue.
   std::chrono::steady_clock::time_point Filled() const { return filled_; }
 
  private:
@@ -87,11 +86,11 @@ class KafkaQueue {
 
 class KafkaClient {
  public:
-  // `spec` is a source's `kafka: {brokers, group, config.*}`; `queue_bytes` bounds what is fetched
-  // ahead of one partition's reader, in memory. Connects in the background. Questions are asked
-  // over the connections of `sibling`, where there is one.
-  // Errors: kInvalidArgument (a property that librdkafka refuses), kNotFound (a reference to an
-  // environment variable that is not set).
+  // `spec` is a source's `kafka: {brokers, group, config.*}`; `queue_bytes` limits the memory for
+  // messages fetched ahead of one partition's reader. Connects in the background. Questions use the
+  // connections of `sibling`, if there is one.
+  // Errors: kInvalidArgument (librdkafka refuses a property), kNotFound (an environment variable is
+  // not set).
   static Result<std::shared_ptr<KafkaClient>> Make(const SourceSpec& spec,
                                                    const std::string& default_group,
                                                    uint64_t queue_bytes,
@@ -100,8 +99,8 @@ class KafkaClient {
   KafkaClient(const KafkaClient&) = delete;
   KafkaClient& operator=(const KafkaClient&) = delete;
 
-  // What follows asks the brokers, again and again until kPatience is over.
-  // Errors of all: kUnavailable (nobody answers; with the last that was heard of it), kCancelled.
+  // The methods below ask the brokers, repeatedly for up to kPatience.
+  // Errors of all: kUnavailable (no answer; with the last error of the connection), kCancelled.
 
   // The partitions of `topics`. Errors: kNotFound (a topic does not exist, even after a while:
   // brokers that have just started don't know all), kPermissionDenied.
@@ -109,41 +108,41 @@ class KafkaClient {
                                                  std::stop_token stop) const;
   // Names of all topics.
   Result<std::vector<std::string>> Topics(std::stop_token stop) const;
-  // Not `patient`: asks once.
+  // Without `patient`, asks once.
   Result<OffsetRange> Offsets(const TopicPartition& partition, std::stop_token stop,
                               bool patient = true) const;
-  // The ends of them, asked for at once.
+  // The ends of several partitions, asked for in parallel.
   Result<OffsetMap> Ends(const std::vector<TopicPartition>& partitions, std::stop_token stop) const;
-  // Of each partition the first offset whose record has a time of at least `millis`; the end if
+  // For each partition, the first offset whose record has a time of at least `millis`; the end if
   // there is none.
   Result<OffsetMap> OffsetsAt(const std::vector<TopicPartition>& partitions, int64_t millis,
                               std::stop_token stop) const;
-  // Does the topic's cleanup.policy say compact? False as well where we may not ask.
+  // Whether the topic's cleanup.policy includes compact. False also if we may not ask.
   Result<bool> IsCompacted(const std::string& topic, std::stop_token stop) const;
 
-  // Lets the client know where the topic's partitions are; left to itself it learns that a second
-  // after they are asked for. `again`: there may be new ones.
+  // Tells the client which brokers have the topic's partitions; it would find out by itself only a
+  // second after they are needed. `again`: there may be new partitions.
   Status Locate(const std::string& topic, bool again, const std::stop_token& stop) const;
 
-  // The partition's messages; one queue at a time for a partition. It keeps no client alive.
+  // The partition's messages; one queue at a time per partition. It does not keep a client alive.
   std::unique_ptr<KafkaQueue> OpenQueue(const TopicPartition& partition,
                                         std::function<void()> wake) const;
 
-  // Tells the consumer group, without waiting for an answer.
+  // Reports offsets to the consumer group, without waiting for an answer.
   void CommitToGroup(const OffsetMap& offsets) const;
 
   std::string Trouble() const;
 
-  // How often the partition was not where it was fetched from, or a connection was lost: what is
-  // found again behind that may be another topic of the same name, or have lost records. Told
-  // before its first message comes.
+  // How often the partition had moved from its broker or a connection was lost. After that, what is
+  // found may be another topic of the same name, or have lost records. The count rises before the
+  // first new message arrives.
   uint64_t Interruptions(const TopicPartition& partition) const;
 
  private:
   // How long a question is repeated before it fails: brokers restart, leaders move.
   static constexpr std::chrono::seconds kPatience{30};
 
-  // What the client heard last of the connection's trouble; the client may outlive us.
+  // The client's last news about its connections; the client may outlive this object.
   struct Heard {
     std::mutex mutex;
     std::string trouble;                               // under mutex
@@ -158,12 +157,12 @@ class KafkaClient {
   static void OnError(rd_kafka_t* client, int error, const char* reason, void* heard);
   static void OnLog(const rd_kafka_t* client, int level, const char* facility, const char* text);
 
-  // Calls ask(timeout_ms) → rd_kafka_resp_err_t until it is final.
+  // Repeats ask(timeout_ms) → rd_kafka_resp_err_t until the answer is final.
   template <class Ask>
   Status Ask(const std::stop_token& stop, std::string_view what, Ask&& ask,
              std::chrono::seconds patience = kPatience) const;
-  // By partition the offset of the first record from `time` on, in ms, negative if there is none;
-  // times that are special: RD_KAFKA_OFFSET_BEGINNING and RD_KAFKA_OFFSET_END.
+  // By partition, the offset of the first record from `time` on, in ms; negative if there is none.
+  // Special times: RD_KAFKA_OFFSET_BEGINNING and RD_KAFKA_OFFSET_END.
   Result<OffsetMap> LookUp(const std::vector<TopicPartition>& partitions, int64_t time,
                            std::string_view what, const std::stop_token& stop,
                            std::chrono::seconds patience = kPatience) const;
@@ -178,20 +177,20 @@ class KafkaClient {
   Result<bool> TryPartitions(const std::string& topic, const std::stop_token& stop,
                              std::vector<TopicPartition>* partitions) const;
 
-  // Takes the answers to commits that have come, waiting for one no longer than `wait_ms`.
+  // Takes the answers to commits that have arrived, waiting at most `wait_ms` for one.
   void TakeCommitAnswers(int wait_ms) const;
 
   const std::string brokers_;
   std::shared_ptr<Heard> heard_ = std::make_shared<Heard>();
   KafkaQueueLimits queue_limits_;
   Consumer fetching_;
-  // Questions have connections of their own: behind a fetch that waits for records each would wait.
+  // Questions have their own connections; after a fetch that waits for records they would wait too.
   Consumer asking_;
   mutable std::mutex located_mutex_;
   mutable std::set<std::string> located_;  // under located_mutex_
   rd_kafka_queue_t* commit_answers_ = nullptr;
   mutable std::mutex commits_mutex_;
-  mutable int commits_ = 0;  // under commits_mutex_; that have no answer yet
+  mutable int commits_ = 0;  // under commits_mutex_; commits without an answer yet
 };
 
 }  // namespace murmur

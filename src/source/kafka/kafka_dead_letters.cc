@@ -50,7 +50,7 @@ class Producer final : public KafkaDeadLetters {
   explicit Producer(std::string topic) : topic_(std::move(topic)) {}
   ~Producer() override {
     if (client_ == nullptr) return;
-    // What was not delivered is published again by the next run.
+    // The next run publishes again what was not delivered.
     rd_kafka_purge(client_, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
     rd_kafka_destroy(client_);
   }
@@ -65,7 +65,7 @@ class Producer final : public KafkaDeadLetters {
     if (client_ == nullptr) {
       return Status(Code::kInvalidArgument, std::string("kafka: dead_letters: ") + error);
     }
-    (void)conf.release();  // the client has it now
+    (void)conf.release();  // the client owns it now
     return {};
   }
 
@@ -101,7 +101,7 @@ class Producer final : public KafkaDeadLetters {
         client_, RD_KAFKA_V_TOPIC(topic_.c_str()), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
         RD_KAFKA_V_VALUE(const_cast<char*>(letter.raw.data()), letter.raw.size()),
         RD_KAFKA_V_HEADERS(headers.get()), RD_KAFKA_V_END);
-    if (sent == RD_KAFKA_RESP_ERR_NO_ERROR) (void)headers.release();  // the message has them now
+    if (sent == RD_KAFKA_RESP_ERR_NO_ERROR) (void)headers.release();  // the message owns them now
     if (sent != RD_KAFKA_RESP_ERR_NO_ERROR && sent != RD_KAFKA_RESP_ERR__QUEUE_FULL) {
       failure_ = sent;
     }

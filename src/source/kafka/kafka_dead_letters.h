@@ -1,5 +1,5 @@
-// Dead letters as messages of a topic: the record's bytes as value, and what is known of it as
-// headers topic, partition, offset, reason, detail and id.
+// Dead letters as messages of a topic: the record's bytes are the value; headers give topic,
+// partition, offset, reason, detail and id.
 #pragma once
 
 #include <memory>

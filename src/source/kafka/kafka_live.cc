@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::string_view kSplitPrefix = "kafka:";
 
-// What `start:` says: earliest, latest, a time, or offsets by partition.
+// The content of `start:`: earliest, latest, a time, or offsets by partition.
 class Start {
  public:
   explicit Start(const SourceSpec& spec) : spec_(spec) {}
@@ -32,7 +32,7 @@ class Start {
     return it != spec_.options.end() && it->second == "earliest";
   }
 
-  // Of `partition`, where the option names it, alone or under its topic; empty: it doesn't.
+  // The offset for `partition`, if the option names it, alone or under its topic; else empty.
   Result<std::optional<int64_t>> OffsetOf(const TopicPartition& partition) const {
     for (const std::string& name :
          {fmt::format("start.{}", partition.partition),
@@ -51,14 +51,14 @@ class Start {
     return std::optional<int64_t>();
   }
 
-  // Of all partitions, where it says so for all; empty: it doesn't.
+  // The offsets of all partitions, if the option applies to all; else empty.
   Result<std::optional<OffsetMap>> OffsetsOfAll(const std::vector<TopicPartition>& partitions,
                                                 const KafkaClient& client,
                                                 const std::stop_token& stop) const {
     const auto it = spec_.options.find("start");
     if (it == spec_.options.end()) return std::optional<OffsetMap>();
     if (const auto micros = ParseEventTime(it->second)) {
-      // Kafka takes times below 0 for names of offsets.
+      // Kafka takes times below 0 as names of offsets.
       const int64_t millis = std::max<int64_t>(0, *micros / 1000);
       MURMUR_ASSIGN(auto offsets, client.OffsetsAt(partitions, millis, stop));
       return std::optional<OffsetMap>(std::move(offsets));
@@ -206,7 +206,7 @@ class KafkaLive final : public LiveSource {
                   "live: kafka:");
   }
 
-  // Of the rows whose last change is gone, nothing would be known.
+  // Nothing would be known about rows whose last change is gone.
   Status RefuseLostChanges(const OffsetMap& begins) const {
     if (!topics_->are_changes()) return {};
     for (const auto& [at, offset] : begins) {
@@ -223,8 +223,8 @@ class KafkaLive final : public LiveSource {
     return {};
   }
 
-  // A partition that neither token nor start names is meant where it is empty, or where the token
-  // is our own, which has all that there were.
+  // A partition that neither token nor start names is accepted if it is empty, or if the token is
+  // Murmur's own, which has all partitions of its time.
   Result<Position> BeginOf(const TopicPartition& partition, const HandoffToken& token,
                            const Start& start, const std::stop_token& stop) const {
     for (const std::string& name : topics_->StreamsOf(partition.topic)) {
@@ -251,9 +251,9 @@ class KafkaLive final : public LiveSource {
   }
 
   const std::unique_ptr<KafkaTopics> topics_;
-  const std::unique_ptr<KafkaDeadLetters> dead_letters_;  // null: nobody asked
+  const std::unique_ptr<KafkaDeadLetters> dead_letters_;  // null: not requested
   const SourceSpec spec_;
-  const bool told_by_user_;  // the token may name some partitions only
+  const bool told_by_user_;  // the token may name only some partitions
 };
 
 }  // namespace

@@ -1,4 +1,4 @@
-// A Kafka topic from a position on, for ever: `live: {kafka: {brokers: …, topic: …}}`.
+// A Kafka topic from a position on, without end: `live: {kafka: {brokers: …, topic: …}}`.
 #pragma once
 
 #include <memory>

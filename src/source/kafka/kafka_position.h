@@ -1,7 +1,7 @@
-// How far a partition has been read, as text: "1500", the offset behind the last record that was
-// counted; or "1500@1499:9f3c21aa04b1d2e7" with that record's offset and hash, by which it shows
-// that the topic is still the one that was read. Offsets say nothing after a topic of the same name
-// was made anew.
+// How far a partition has been read, as text: "1500", the offset after the last record that was
+// counted; or "1500@1499:9f3c21aa04b1d2e7", which adds that record's offset and hash. They show
+// that the topic still is the one that was read: offsets mean nothing after a topic was deleted and
+// made again under the same name.
 #pragma once
 
 #include <cstdint>

@@ -17,19 +17,19 @@ namespace {
 using nlohmann::json;
 
 constexpr int kWaitMs = 20;
-// A client takes in what comes by one thread, and has one request for messages at a time on its way
-// to a broker. When all of a partition is read, the broker holds an answer back for a while, and
-// what the client asks meanwhile with it: the next partition is read by another client.
+// A client processes messages in one thread, and has one fetch request at a time per broker. At the
+// end of a partition the broker delays its answer, and the client's other requests with it; so
+// another client reads the next partition.
 constexpr size_t kClients = 4;
-// A record's time in Kafka may be this much before its event time, where clocks differ; at most as
-// much as records may be ahead of the clock at all, where that is more.
+// How much earlier than its event time a record's Kafka time may be, if clocks differ. If records
+// may be further ahead of the clock than this, that limit is used.
 constexpr std::chrono::milliseconds kClockSkewMin = std::chrono::hours(1);
 
 struct Slice {
   TopicPartition partition;
   int64_t from = 0;
   int64_t until = 0;
-  bool at_begin = false;  // of what is still there, when the topic has lost records
+  bool at_begin = false;  // of the remaining records, if the topic has lost some
 };
 
 class KafkaReplay final : public SnapshotSource {
@@ -74,8 +74,8 @@ class KafkaReplay final : public SnapshotSource {
 
   std::vector<std::string> Notes() const override { return notes_; }
 
-  // Records behind a time are not counted, wherever they lie: then no offset says where to go on.
-  // Live looks whether the last record that was counted is still the same.
+  // Records after a time are not counted, wherever they lie: then no offset says where to go on.
+  // Live checks that the last record that was counted is still the same.
   Result<ScanEnd> Finish(const ScanPlan& plan, const ProgressMap& progress,
                          std::stop_token /*stop*/) override {
     ScanEnd end;
@@ -155,7 +155,7 @@ class KafkaReplay final : public SnapshotSource {
     return {};
   }
 
-  // What was asked for by offset must be there, from its first record to its last.
+  // What was requested by offset must be there, from its first record to its last.
   Status CutByOffset(const OffsetRange& there, Slice* slice) const {
     const int64_t partition = slice->partition.partition;
     if (const auto it = range_.from_offsets.find(partition); it != range_.from_offsets.end()) {

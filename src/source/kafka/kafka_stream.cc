@@ -15,12 +15,13 @@ namespace {
 
 using std::chrono::steady_clock;
 
-// Shorter than it takes a controller to give up a broker that does not answer.
+// Shorter than the time in which a controller gives up a broker that does not answer.
 constexpr std::chrono::seconds kSilence{2};
 
-// Of a schema registry: a zero byte, and four of the schema's id.
+// A schema registry's header: a zero byte, and four bytes of the schema's id.
 constexpr size_t kRegistryHeaderBytes = 5;
-// Of Debezium, where a row's key changes: with its delete, and with the message that puts it again.
+// Debezium's header for a row whose key changes: on the delete, and on the message that puts it
+// again.
 constexpr char kNewKeyHeader[] = "__debezium.newkey";
 constexpr char kOldKeyHeader[] = "__debezium.oldkey";
 
@@ -113,9 +114,9 @@ Result<bool> KafkaStream::TakeMessages(const std::stop_token& stop) {
   return started_;
 }
 
-// A broker that was halted for a while tells nobody that another led meanwhile; it may have that
-// one's records by now instead of those that were counted, and keeps its connections. librdkafka
-// knows of leaders' epochs from 2.1 on.
+// A broker that was suspended does not know that another one led meanwhile. It may now have that
+// one's records instead of those that were counted, and it keeps its connections. librdkafka checks
+// leader epochs from 2.1 on.
 bool KafkaStream::BreaksSilence() {
   const bool broken =
       !messages_.empty() && empty_since_ && queue_->Filled() - *empty_since_ > kSilence;
@@ -127,7 +128,7 @@ bool KafkaStream::BreaksSilence() {
   return broken;
 }
 
-// The topic may be gone, or another by now: nothing of it is taken before Start has looked.
+// The topic may be gone, or be another one: nothing is taken until Start has checked.
 void KafkaStream::Doubt() {
   started_ = false;
   doubtful_ = true;
@@ -166,7 +167,7 @@ Status KafkaStream::Start(const std::stop_token& stop) {
 Status KafkaStream::TakeMessage(const rd_kafka_message_t& message, RecordBatch* batch) {
   if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR) return TakeError(message);
   if (to_check_) MURMUR_TRY(CheckMark(&message));
-  if (message.offset < position_.next) return {};  // read only to be looked at
+  if (message.offset < position_.next) return {};  // read only for the check
   if (message.offset >= options_.end) {
     AdvanceTo(options_.end);
     return {};
@@ -178,7 +179,7 @@ Status KafkaStream::TakeMessage(const rd_kafka_message_t& message, RecordBatch* 
   return {};
 }
 
-// `found`: the first that is there from the mark's offset on; null: nothing is.
+// `found`: the first record from the mark's offset on; null: there is none.
 Status KafkaStream::CheckMark(const rd_kafka_message_t* found) {
   const KafkaRecordMark expected = *to_check_;
   to_check_.reset();
@@ -195,7 +196,7 @@ Status KafkaStream::CheckMark(const rd_kafka_message_t* found) {
 Status KafkaStream::TakeError(const rd_kafka_message_t& message) {
   switch (message.err) {
     case RD_KAFKA_RESP_ERR__PARTITION_EOF:
-      // The position behind the last record and what follows it unseen: ends of transactions.
+      // The position after the last record and after what follows it unseen: ends of transactions.
       if (to_check_) MURMUR_TRY(CheckMark(nullptr));
       AdvanceTo(std::min(message.offset, options_.end));
       if (options_.end != INT64_MAX && message.offset < options_.end) Doubt();  // it was there once
@@ -210,7 +211,7 @@ Status KafkaStream::TakeError(const rd_kafka_message_t& message) {
     case RD_KAFKA_RESP_ERR__NOT_IMPLEMENTED:
     case RD_KAFKA_RESP_ERR_INVALID_MSG:
     case RD_KAFKA_RESP_ERR_UNSUPPORTED_COMPRESSION_TYPE:
-      // librdkafka would go on behind it. What came before it counts first.
+      // librdkafka would skip it and go on. What came before it counts first.
       unreadable_ = Status(
           Code::kDataLoss,
           fmt::format("{}: what is there from offset {} on can't be read: {}. What was counted "
@@ -220,7 +221,7 @@ Status KafkaStream::TakeError(const rd_kafka_message_t& message) {
       return {};
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
       return Status(Code::kPermissionDenied, object_ + ": " + rd_kafka_err2str(message.err));
-    default: return {};  // librdkafka tries again by itself: brokers restart, tiers are away
+    default: return {};  // librdkafka retries: brokers restart, tiers are away
   }
 }
 
@@ -239,7 +240,7 @@ void KafkaStream::BeginBatch(RecordBatch* batch) {
   row_keys_.Reset();
 }
 
-// What a registry's serializer of JSON writes is JSON behind its header.
+// A schema registry's JSON serializer writes JSON after its header.
 std::string_view KafkaStream::BodyOf(std::string_view bytes) const {
   if (!options_.is_json || !HasRegistryHeader(bytes)) return bytes;
   const std::string_view body = bytes.substr(kRegistryHeaderBytes);
@@ -308,7 +309,7 @@ void KafkaStream::DecodeChange(const rd_kafka_message_t& message, RecordBatch* b
     case DecodedChange::Outcome::kNothing: return;
     case DecodedChange::Outcome::kRow: return AddRow(message, change, batch);
     case DecodedChange::Outcome::kDead:
-      // A row of which nobody knows what it holds now must not count as what it held before.
+      // A row whose content is unknown must not count with its old content.
       change.change = RowChange::kDelete;
       if (!change.key.empty()) {
         AddRow(message, change, batch);
@@ -328,7 +329,7 @@ void KafkaStream::StopAt(const rd_kafka_message_t& message, std::string_view why
                                    object_, message.offset, why));
 }
 
-// Of a row that is deleted, and put again, as its key has changed.
+// For a row that is deleted and put again because its key has changed.
 std::string_view KafkaStream::OtherKey(const rd_kafka_message_t& message,
                                        const DecodedChange& change, const RecordBatch& batch) {
   if (!options_.tells_moves) return {};

@@ -1,4 +1,4 @@
-// One partition's messages from a position on, as batches. Finite where it has an end.
+// The messages of one partition from a position on, as batches. Finite if it has an end.
 #pragma once
 
 #include <chrono>
@@ -21,24 +21,24 @@ struct KafkaStreamOptions {
   uint64_t record_bytes_max = 16ull << 20;
   int64_t end = INT64_MAX;   // the first offset that is not read
   int wait_ms = 0;           // how long a Read waits for messages
-  bool compacted = false;    // records may go, also the one before the position
-  bool many_topics = false;  // keys of rows are of this topic only
-  // A row's other key is told by a header, and the message that it has there is in the topic.
+  bool compacted = false;    // records may disappear, even the one before the position
+  bool many_topics = false;  // the topic is added to the keys of its rows
+  // A header gives a row's other key, and the topic also has the message with that key.
   bool tells_moves = false;
-  bool is_json = false;  // a schema registry's header before it is passed over
-  // Told what a user should know; from the thread that reads. May be empty.
+  bool is_json = false;  // JSON; skips a schema registry's header before it
+  // Reports what a user should know; called by the reading thread. May be empty.
   std::function<void(std::string note)> note = {};
 };
 
-// One of the two: messages are records of their own, or say what changed in a table.
+// Exactly one is set: messages are records, or they are changes of a table.
 struct KafkaDecoder {
   std::unique_ptr<RecordDecoder> records;
   std::unique_ptr<ChangeDecoder> changes;
 };
 
-// Checks, at the first Read and when fetching was interrupted by more than a lost connection, that
-// the broker has what comes next, and, where the position knows the record before it, that this is
-// still the same. The latter also where messages come after a silence.
+// At the first Read, and after fetching was interrupted by more than a lost connection, it checks
+// that the broker still has the next records. If the position has a mark of the record before it,
+// it checks that this record is the same; it does so also when messages come after a silence.
 class KafkaStream final : public RecordStream {
  public:
   KafkaStream(std::shared_ptr<const KafkaClient> client, TopicPartition partition,
@@ -46,9 +46,9 @@ class KafkaStream final : public RecordStream {
               const KafkaStreamOptions& options);
   ~KafkaStream() override;
 
-  // Errors: kOutOfRange (the records behind the position are gone), kFailedPrecondition (it is
-  // another topic of the same name; or a table whose changes can't be followed any further),
-  // kNotFound (the topic is gone), kDataLoss (damaged records).
+  // Errors: kOutOfRange (the records after the position are gone), kFailedPrecondition (another
+  // topic of the same name; or a table whose changes can't be followed any further), kNotFound (the
+  // topic is gone), kDataLoss (damaged records).
   Result<ReadState> Read(std::stop_token stop, RecordBatch* batch) override;
   bool Checked() const override { return started_ && !to_check_; }
 
@@ -85,16 +85,16 @@ class KafkaStream final : public RecordStream {
   KafkaPosition position_;
   bool started_ = false;
   bool looked_at_first_ = false;
-  bool doubtful_ = false;       // there was a start, and then trouble
-  uint64_t interruptions_ = 0;  // before the last start
-  std::optional<std::chrono::steady_clock::time_point> empty_since_;  // the queue; empty: it isn't
-  // The record before the start, as the position has it, until it has been looked at.
+  bool doubtful_ = false;       // trouble has followed a start
+  uint64_t interruptions_ = 0;  // count before the last start
+  std::optional<std::chrono::steady_clock::time_point> empty_since_;  // the queue; none: it isn't
+  // The mark of the record before the start, from the position, until it has been checked.
   std::optional<KafkaRecordMark> to_check_;
-  Status unreadable_;                          // what comes next, behind the last batch
+  Status unreadable_;                          // the error that follows the last batch
   std::vector<rd_kafka_message_t*> messages_;  // of the last batch, which views them
-  const rd_kafka_message_t* last_ = nullptr;   // the last record of them
-  std::vector<std::string_view> rows_;         // of a table: what its rows' changes are made of
-  std::vector<std::string_view> keys_;         // and their keys, without the topic
+  const rd_kafka_message_t* last_ = nullptr;   // the last record among them
+  std::vector<std::string_view> rows_;         // for a table: backs the changes of its rows
+  std::vector<std::string_view> keys_;         // the rows' keys, without the topic
   TextArena row_keys_;
 };
 

@@ -15,10 +15,10 @@
 namespace murmur {
 namespace {
 
-// Of the memory limit, for what is fetched ahead of all readers together.
+// Share of the memory limit for messages fetched ahead, of all readers together.
 constexpr double kQueueShare = 0.2;
-constexpr uint64_t kQueueBytesMax = 64ull << 20;  // of one partition
-constexpr size_t kStreamsGuess = 4;               // open at once, at least
+constexpr uint64_t kQueueBytesMax = 64ull << 20;  // per partition
+constexpr size_t kStreamsGuess = 4;               // streams open at once, at least
 constexpr std::string_view kKafka = "kafka";
 constexpr std::string_view kJsonFormat = "json";
 
@@ -38,7 +38,7 @@ std::vector<std::string> TopicsOf(const SourceSpec& spec) {
   return topics;
 }
 
-// What the definition says of the connector, under the names of the connector's own properties.
+// The connector's settings in the definition, which have the names of the connector's properties.
 Result<DebeziumOptions> DebeziumOptionsOf(const SourceSpec& spec) {
   DebeziumOptions options;
   options.placeholder =
@@ -67,7 +67,7 @@ struct RegexDeleter {
 };
 using Regex = std::unique_ptr<regex_t, RegexDeleter>;
 
-// POSIX's: libstdc++'s takes stack by the length of what it looks at.
+// POSIX's: libstdc++'s uses stack in proportion to the text.
 Result<Regex> CompilePattern(const std::string& pattern) {
   auto regex = std::make_unique<regex_t>();
   const int error = regcomp(regex.get(), pattern.c_str(), REG_EXTENDED | REG_NOSUB);
@@ -114,7 +114,7 @@ Result<std::unique_ptr<KafkaTopics>> KafkaTopics::Make(const SourceSpec& spec,
   return topics;
 }
 
-// Questions go on over the connections there are.
+// Questions use existing connections.
 Status KafkaTopics::MakeClients(size_t streams) {
   streams_ = std::max(streams, kStreamsGuess);
   std::shared_ptr<const KafkaClient> sibling = clients_.empty() ? nullptr : clients_.front();

@@ -1,5 +1,5 @@
-// What the live source and the replay driver have in common: which topics, their partitions as
-// splits, and the names of partitions in hand-off tokens.
+// Shared by the live source and the replay driver: which topics they read, their partitions as
+// splits, and the names of partitions in handoff tokens.
 #pragma once
 
 #include <atomic>
@@ -23,8 +23,8 @@ namespace murmur {
 class KafkaTopics {
  public:
   struct Options {
-    size_t clients = 1;  // the streams are spread over them, in turn
-    size_t streams = 0;  // open at once, which share the memory; 0: one of each partition
+    size_t clients = 1;  // streams are spread over them, in turn
+    size_t streams = 0;  // streams open at once, which share the memory; 0: one per partition
   };
   // `spec`: {brokers, topic or pattern, format, group, compacted, config.*}.
   // Errors: as KafkaClient::Make; kInvalidArgument (neither topic nor pattern, or both; a format).
@@ -33,21 +33,21 @@ class KafkaTopics {
                                                    const Options& options);
 
   const std::string& name() const noexcept { return name_; }
-  // Whether the messages tell what changes in tables.
+  // Whether the messages are changes of tables.
   bool are_changes() const noexcept { return format_ == kDebeziumFormat; }
   const KafkaClient& client() const noexcept { return *clients_.front(); }
 
-  // The partitions there are now; asked for the first time before any Open. Looks whether the
-  // records of new topics can be counted at all. Errors: as KafkaClient::Partitions;
-  // kFailedPrecondition (a compacted topic).
+  // The present partitions; call it before any Open. Checks that the records of new topics can be
+  // counted at all.
+  // Errors: as KafkaClient::Partitions; kFailedPrecondition (a compacted topic).
   Result<std::vector<TopicPartition>> Partitions(std::stop_token stop);
 
-  // Under which names a token may have the positions of `topic`: {"kafka:page_views": {"0":
-  // "1500"}}, or, where it is the only one, {"kafka": {"0": "1500"}} as people write it.
+  // The names under which a token may have the positions of `topic`: {"kafka:page_views": {"0":
+  // "1500"}}; or, for the only topic, {"kafka": {"0": "1500"}} as people write it.
   std::vector<std::string> StreamsOf(const std::string& topic) const;
   HandoffToken TokenOf(const std::map<TopicPartition, KafkaPosition>& positions) const;
 
-  // What a user should know of what was read, once. Threads: any.
+  // What a user should know of what was read; each note is given once. Threads: any.
   std::vector<std::string> TakeNotes() const;
 
   Result<std::unique_ptr<RecordStream>> Open(const TopicPartition& partition, const Position& after,
@@ -67,9 +67,9 @@ class KafkaTopics {
   std::vector<std::string> topics_;
   std::string pattern_;
   std::string format_;
-  bool compacted_ = false;  // declared to be fine
+  bool compacted_ = false;  // declared to be acceptable
   std::set<std::string> checked_;
-  bool is_first_ = true;  // Partitions() was not called yet
+  bool is_first_ = true;  // Partitions() has not been called
   uint64_t record_bytes_max_ = 0;
   SourceSpec spec_;
   std::string group_;
@@ -80,11 +80,11 @@ class KafkaTopics {
   std::vector<std::shared_ptr<const KafkaClient>> clients_;  // at least one
   mutable std::atomic<size_t> opened_{0};
   DebeziumOptions debezium_;
-  bool begins_with_all_ = false;  // nothing is passed over
+  bool begins_with_all_ = false;  // nothing is skipped
 
   mutable std::mutex mutex_;
   mutable std::vector<std::string> notes_;  // under mutex_
-  mutable std::set<std::string> noted_;     // under mutex_; all that was ever told
+  mutable std::set<std::string> noted_;     // under mutex_; all notes ever given
 };
 
 // "page_views/0". Errors: kInvalidArgument.

@@ -1,4 +1,4 @@
-// BSON documents that own their bytes, and what libbson does not say of its values.
+// BSON documents that own their bytes, and facts about values that libbson does not give.
 #pragma once
 
 #include <bson/bson.h>
@@ -12,15 +12,15 @@
 
 namespace murmur {
 
-// Owns a bson_t. Moved-from, it may only be assigned to or destroyed.
+// Owns a bson_t. After a move it may only be assigned to or destroyed.
 class BsonDocument {
  public:
   BsonDocument() : bson_(bson_new()) {}
-  // Takes `bson` over. REQUIRES: bson_destroy frees it; not null
+  // Takes ownership of `bson`. REQUIRES: bson_destroy frees it; not null
   explicit BsonDocument(bson_t* bson) noexcept : bson_(bson) {}
 
   bson_t* get() const noexcept { return bson_.get(); }
-  // Until the document is changed.
+  // Valid until the document is changed.
   const uint8_t* data() const noexcept { return bson_get_data(bson_.get()); }
   size_t size() const noexcept { return bson_->len; }
 
@@ -38,8 +38,8 @@ struct BsonFree {
 };
 using BsonText = std::unique_ptr<char, BsonFree>;
 
-// Calls visit(const bson_iter_t*) for each element of a document or an array until it says false.
-// False: it did, or the bytes are no BSON (*valid is false then).
+// Calls visit(const bson_iter_t*) for each element of a document or array until it returns false.
+// Returns false if visit did, or if the bytes are not BSON (*valid is false then).
 template <class Visit>
 bool ForEachBsonElement(const uint8_t* data, size_t size, bool* valid, const Visit& visit) {
   bson_iter_t element;
@@ -48,7 +48,7 @@ bool ForEachBsonElement(const uint8_t* data, size_t size, bool* valid, const Vis
   while (bson_iter_next(&element)) {
     if (!visit(&element)) return false;
   }
-  // libbson stops alike at the end and at an element that is none; only the end is the last byte.
+  // libbson stops in the same way at the end and at invalid bytes; only the end is the last byte.
   *valid = bson_iter_offset(&element) + 1 == size;
   return *valid;
 }
@@ -69,7 +69,7 @@ inline BsonBytes EmbeddedBson(const bson_iter_t* value) {
   return bytes;
 }
 
-// What a Decimal128 holds: ±digits * 10^exponent.
+// The value of a Decimal128: ±digits * 10^exponent.
 struct DecimalParts {
   enum class Form : uint8_t { kFinite, kInfinite, kNaN };
   Form form = Form::kFinite;
@@ -78,8 +78,8 @@ struct DecimalParts {
   int exponent = 0;
 };
 
-// Source: IEEE 754-2008, 3.5.2, binary integer encoding. More than 34 digits are no canonical
-// number, and stand for 0.
+// Source: IEEE 754-2008, 3.5.2, binary integer encoding. More than 34 digits are not canonical and
+// stand for 0.
 inline DecimalParts SplitDecimal(const bson_decimal128_t& value) noexcept {
   constexpr int kExponentBias = 6176;
   constexpr Int128 kDigitsLimit = PowerOfTen(34);
@@ -90,7 +90,7 @@ inline DecimalParts SplitDecimal(const bson_decimal128_t& value) noexcept {
     parts.form = combination == 0x1F ? DecimalParts::Form::kNaN : DecimalParts::Form::kInfinite;
     return parts;
   }
-  const bool long_digits = combination >= 0x18;  // digits of 2^113 and more: never canonical
+  const bool long_digits = combination >= 0x18;  // 2^113 or more: never canonical
   const auto biased = static_cast<int>((value.high >> (long_digits ? 47 : 49)) & 0x3FFF);
   parts.exponent = biased - kExponentBias;
   if (long_digits) return parts;

@@ -17,7 +17,7 @@
 namespace murmur {
 namespace {
 
-constexpr int kDepthMax = 200;  // of a value as JSON; the server takes no deeper documents
+constexpr int kDepthMax = 200;  // of a value as JSON; the server accepts no deeper documents
 
 // ±digits * 10^exponent → *unscaled and *scale; false if 38 digits can't hold it.
 bool FitDecimal(DecimalParts parts, Int128* unscaled, uint8_t* scale) {
@@ -55,8 +55,9 @@ std::string_view AsBase64(const uint8_t* bytes, size_t size, TextArena* arena) {
 
 bool IsUtf8(std::string_view text) { return simdjson::validate_utf8(text.data(), text.size()); }
 
-// Whether all names and strings in a document or array are UTF-8. libbson's JSON just ends early
-// where those of an embedded document are not, or its bytes are damaged: *valid is false then.
+// Whether all names and strings in a document or array are UTF-8. libbson's JSON ends early,
+// without an error, if an embedded document has invalid text or damaged bytes: *valid is false for
+// the latter.
 bool HasOnlyUtf8(BsonBytes bytes, int depth, bool* valid) {
   if (depth > kDepthMax) {
     *valid = false;
@@ -78,7 +79,7 @@ bool HasOnlyUtf8(BsonBytes bytes, int depth, bool* valid) {
   return utf8;
 }
 
-// What can stand in a projection's path.
+// What may stand in a projection's path.
 bool IsProjectable(std::string_view name) {
   return !name.empty() && !name.starts_with('$') && name.find('.') == name.npos &&
          name.find('\0') == name.npos;
@@ -86,8 +87,8 @@ bool IsProjectable(std::string_view name) {
 
 using Names = std::vector<std::string_view>;
 
-// The names before the first that can't be said, and before the first list index: the server has
-// none.
+// The names before the first that can't be projected, and before the first list index, which the
+// server does not support.
 Names ProjectablePrefix(const FieldPath& path) {
   Names names;
   for (const FieldPath::Step& step : path.steps) {
@@ -126,7 +127,7 @@ bool BsonDecoder::WalkElements(const uint8_t* data, size_t size, const FieldNode
 
 bool BsonDecoder::ReadNode(const bson_iter_t* value, const FieldNode& node) {
   if (!node.is_leaf()) {
-    // Of a name that occurs twice, nothing of the first may stay.
+    // If a name occurs twice, nothing of the first may remain.
     node.ForEachColumn([this](uint32_t column) { columns_[column].cells[row_] = Cell::Null(); });
     const bool list = BSON_ITER_HOLDS_ARRAY(value);
     if (list || BSON_ITER_HOLDS_DOCUMENT(value)) {
@@ -271,12 +272,13 @@ bool BsonDecoder::RefuseDocument() {
 }
 
 void AppendServerProjection(const Projection& projection, bson_t* out) {
-  std::set<Names> paths = {Names{"_id"}};  // whole: it is the record's name
+  std::set<Names> paths = {Names{"_id"}};  // whole: it names the record
   for (const FieldRequest& field : projection.fields) paths.insert(ProjectablePrefix(field.path));
   if (paths.contains(Names{})) return;
   const Names* last = nullptr;
   for (const Names& path : paths) {
-    // The server refuses a path and one below it. In this order the former comes just before.
+    // The server refuses a path together with one below it. In this order the shorter comes just
+    // before.
     const bool below = last != nullptr && path.size() > last->size() &&
                        std::equal(last->begin(), last->end(), path.begin());
     if (below) continue;

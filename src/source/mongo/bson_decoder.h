@@ -7,7 +7,7 @@
 //   document, array         JSON text           null, undefined, missing: null
 //   others                  JSON text
 //
-// JSON text is relaxed extended JSON. Of a name that occurs twice in a document, the last counts.
+// JSON text is relaxed extended JSON. If a name occurs twice in a document, the last counts.
 #pragma once
 
 #include <bson/bson.h>
@@ -29,12 +29,12 @@ class BsonDecoder {
  public:
   explicit BsonDecoder(const Projection& projection);
 
-  // A new batch begins: nobody looks at the cells of the last one any more.
+  // Starts a new batch; the cells of the last batch are not read any more.
   void BeginBatch();
 
-  // Writes the document's value of each field of the projection to (*columns)[field].cells[row],
-  // null where it has none. Strings are views into `data`, all else lives until BeginBatch. False:
-  // refused; `dead` has reason and detail. The caller sets Column::kinds.
+  // Writes the document's value of each projected field to (*columns)[field].cells[row], or null if
+  // it has none. Strings are views of `data`, other values live until BeginBatch. False: refused;
+  // `dead` has reason and detail. The caller sets Column::kinds.
   bool Decode(const uint8_t* data, size_t size, uint32_t row, std::vector<Column>* columns,
               DeadLetter* dead);
 
@@ -58,15 +58,15 @@ class BsonDecoder {
   TimeParser time_parser_;
   TextArena arena_;
 
-  // Of the document in hand.
+  // For the present document.
   Column* columns_ = nullptr;
   uint32_t row_ = 0;
   DeadLetter* dead_ = nullptr;
 };
 
-// Appends the fields of a projection with which the server sends what the decoder needs, and little
-// else: {_id: 1, "user.name": 1}. Appends none where it has to send whole documents, because a
-// requested name can't be said there: with a '.' in it, or a '$' before it.
+// Appends a server-side projection that includes what the decoder needs and little else: {_id: 1,
+// "user.name": 1}. Appends nothing if the server must send whole documents, because the projection
+// can't express a requested name: one with a '.' in it, or a '$' before it.
 void AppendServerProjection(const Projection& projection, bson_t* out);
 
 }  // namespace murmur

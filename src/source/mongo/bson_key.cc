@@ -10,11 +10,11 @@
 namespace murmur {
 namespace {
 
-constexpr int kDepthMax = 200;  // as the server's
+constexpr int kDepthMax = 200;  // the server's limit
 constexpr std::string_view kIdName = "_id";
 constexpr const char* kBytesName = "$bson";
 
-// Steps of 8, so that a type can come between. 0 ends a document, and is below them all.
+// Steps of 8 leave room for types in between. 0 ends a document, and is below them all.
 uint8_t OrderOf(bson_type_t type) {
   switch (type) {
     case BSON_TYPE_MINKEY: return 0x08;
@@ -115,7 +115,7 @@ void AppendDouble(double value, std::string* key) {
   } else if (std::fabs(value) < kTwoTo63 && std::trunc(value) == value) {
     AppendInteger(static_cast<int64_t>(value), key);
   } else {
-    // No double has more than 767 digits, so that these are all: "d.ddd…e-05".
+    // No double has more than 767 digits, so these are all: "d.ddd…e-05".
     constexpr int kDecimals = 766;
     char text[kDecimals + 16];
     const char* end = std::to_chars(text, text + sizeof text, std::fabs(value),
@@ -166,8 +166,8 @@ void AppendBinary(const bson_iter_t* value, std::string* key) {
   uint32_t size = 0;
   const uint8_t* data = nullptr;
   bson_iter_binary(value, &subtype, &size, &data);
-  // The old binary has its length once more before the bytes. The server counts it, libbson has
-  // taken it off.
+  // The deprecated binary subtype repeats its length before the bytes. The server counts it;
+  // libbson has removed it.
   const uint32_t stored = size + (subtype == BSON_SUBTYPE_BINARY_DEPRECATED ? 4 : 0);
   AppendBigEndian(stored, key);
   key->push_back(static_cast<char>(subtype));
@@ -244,7 +244,7 @@ Status AppendCodeWithScope(const bson_iter_t* value, int depth, std::string* key
   return AppendElements(scope, true, depth, key);
 }
 
-// What follows the type.
+// The bytes after the type.
 Status AppendValue(const bson_iter_t* value, int depth, std::string* key) {
   switch (bson_iter_type(value)) {
     case BSON_TYPE_DOUBLE:
@@ -285,8 +285,8 @@ Status NotAValue(std::string_view json, std::string_view why) {
   return Status(Code::kInvalidArgument, fmt::format("'{}' is no value of BSON: {}", json, why));
 }
 
-// {"_id": value}, bit by bit: libbson's own copy sorts the options of a regex and drops those it
-// knows not, and ends code at a NUL.
+// {"_id": value}, bit by bit: libbson's own copy sorts the options of a regex, drops unknown ones,
+// and ends code at a NUL.
 BsonDocument IdDocument(const bson_iter_t* value) {
   const char* const name = bson_iter_key(value);
   const auto* const begin = reinterpret_cast<const uint8_t*>(name) + std::strlen(name) + 1;
@@ -304,7 +304,7 @@ BsonDocument IdDocument(const bson_iter_t* value) {
   return copy == nullptr ? BsonDocument() : BsonDocument(copy);
 }
 
-// Whether `document` is {"_id": …} and no more; *value is at the _id then.
+// Whether `document` is only {"_id": …}; sets *value to the _id.
 bool FindOnlyId(const BsonDocument& document, bson_iter_t* value) {
   return bson_count_keys(document.get()) == 1 &&
          bson_iter_init_find(value, document.get(), kIdName.data());

@@ -1,6 +1,5 @@
-// BSON values as bytes that memcmp orders as MongoDB orders them under the simple collation: the
-// order of its _id index. Values that MongoDB takes for equal have equal bytes.
-//
+// BSON values as bytes that memcmp orders like MongoDB's simple collation, the order of its _id
+// index. Values that MongoDB considers equal have equal bytes.
 //   key     := type value
 //   type    := 08 MinKey | 10 undefined | 18 null | 20 number | 28 string, symbol | 30 document
 //            | 38 array | 40 binary | 48 ObjectId | 50 boolean | 58 date | 60 timestamp | 68 regex
@@ -16,8 +15,8 @@
 //   regex   := pattern 00 options 00   DBPointer := length (4) name ObjectId
 //   code    := string                  code with scope := string document
 //
-// Numbers of several bytes are big-endian. In escaped-bytes 00 is written 01 01, and 01 is written
-// 01 02. Names, patterns and options can't hold a 00, and are not escaped.
+// Numbers of several bytes are big-endian. escaped-bytes writes 00 as 01 01, and 01 as 01 02.
+// Names, patterns and options can't contain 00, and are not escaped.
 // Source: the MongoDB server's BSONElement::compareElements and canonicalizeBSONType.
 #pragma once
 
@@ -31,20 +30,20 @@
 
 namespace murmur {
 
-// Appends the key of `value`; all types have one. On an error *key is as it was.
-// Errors: kUnimplemented (documents nested more than 200 deep), kDataLoss (no BSON).
+// Appends the key of `value`, which may have any type. On error *key is unchanged. Errors:
+// kUnimplemented (documents nested more than 200 deep), kDataLoss (not BSON).
 Status AppendBsonKey(const bson_iter_t* value, std::string* key);
 
-// That of the _id of `document`. Errors: kDataLoss (there is none), and those of AppendBsonKey.
+// The key of `document`'s _id. Errors: kDataLoss (no _id), and those of AppendBsonKey.
 Status AppendIdKey(const bson_t* document, std::string* key);
 
-// The value as canonical extended JSON, for messages and positions. The few values that JSON does
-// not give back bit by bit (text that is not UTF-8, the payload of a NaN, a document that looks
-// like extended JSON) are {"$bson": "the bytes of {_id: value} in hex"}.
+// The value as canonical extended JSON, for messages and positions. A few values would not survive
+// JSON bit by bit: text that is not UTF-8, the payload of a NaN, a document that looks like
+// extended JSON. They become {"$bson": "the bytes of {_id: value} in hex"}.
 std::string BsonValueAsJson(const bson_iter_t* value);
 
-// {"_id": value} of what BsonValueAsJson has written, or of any extended JSON.
-// Errors: kInvalidArgument.
+// {"_id": value} from the output of BsonValueAsJson, or from any extended JSON. Errors:
+// kInvalidArgument.
 Result<BsonDocument> BsonValueFromJson(std::string_view json);
 
 }  // namespace murmur

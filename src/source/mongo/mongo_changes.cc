@@ -19,14 +19,14 @@ constexpr uint32_t kRowsPerChange = 2;  // before and after
 constexpr std::chrono::seconds kMoveEvery{1};
 constexpr std::chrono::seconds kPatience{30};  // for the first answer
 constexpr std::chrono::hours kForEver{24 * 365 * 10};
-// A server that goes through a long stretch of oplog without a change of ours says nothing
-// meanwhile: it gets twice as long each time.
+// A server that searches a long part of the oplog without a change of this collection says nothing
+// meanwhile: each time it gets twice as long.
 constexpr int kLongerMax = 6;
 
 constexpr std::string_view kAfter = "fullDocument";
 constexpr std::string_view kBefore = "fullDocumentBeforeChange";
 
-// Of an image of a document, no more than what is looked at.
+// Requests only the needed fields of a document's image.
 void AppendImage(std::string_view image, const Projection& projection, bson_t* project) {
   const BsonDocument fields;
   AppendServerProjection(projection, fields.get());
@@ -39,8 +39,8 @@ void AppendImage(std::string_view image, const Projection& projection, bson_t* p
   }
 }
 
-// [{$project: …}]: of the changes, no more than what is looked at. And, where the server can,
-// [{$changeStreamSplitLargeEvent: {}}], which must be the last.
+// [{$project: …}]: only the needed fields of changes. If the server can, also
+// [{$changeStreamSplitLargeEvent: {}}], which must be the last stage.
 BsonDocument Pipeline(const Projection& projection, bool splits) {
   BsonDocument out;
   bson_t stages;
@@ -76,7 +76,7 @@ BsonBytes DocumentOf(const bson_iter_t* value) {
   return BSON_ITER_HOLDS_DOCUMENT(value) ? EmbeddedBson(value) : BsonBytes();
 }
 
-// Where "to" says that a collection was renamed to: {db, coll}.
+// The new name in a rename's "to": {db, coll}.
 std::string NewName(BsonBytes to) {
   std::array<std::string, 2> names;
   bool valid = true;
@@ -91,7 +91,7 @@ std::string NewName(BsonBytes to) {
 
 }  // namespace
 
-// --- what fetches
+// --- the fetching thread
 
 class MongoChanges::Fetching {
  public:
@@ -135,7 +135,7 @@ class MongoChanges::Fetching {
 
   Result<BsonDocument> Options() const {
     BsonDocument options;
-    // An image that the server does not have (any more) is an error, and never a guess.
+    // An image that the server does not have (any more) is an error; nothing is guessed.
     BSON_APPEND_UTF8(options.get(), kAfter.data(),
                      projection_.before ? "required" : "updateLookup");
     if (projection_.before) BSON_APPEND_UTF8(options.get(), kBefore.data(), "required");
@@ -171,7 +171,7 @@ class MongoChanges::Fetching {
     return MongoStatus(*place_, "to follow its changes", error, reply);
   }
 
-  // The next change, or that there is none for a while.
+  // Fetches the next change, or learns that there is none for a while.
   Status Fetch() {
     const bson_t* event = nullptr;
     const bool came = mongoc_change_stream_next(stream_.get(), &event);
@@ -189,10 +189,10 @@ class MongoChanges::Fetching {
       return {};
     }
     if (fragments_.pending()) return {};
-    // A stream that goes on behind a change tells its token until the server has come as far as
-    // that change, and the rest of its transaction is behind it.
+    // A stream that goes on after a change repeats that change's token until the server has reached
+    // the change again; the rest of its transaction comes after it.
     if (told_by_ != opened_ && ResumeTokenText(token) == position_.token) return {};
-    // All up to the token's time is through: what the server has not looked at is behind it.
+    // Everything up to the token's time has come: the server goes on after it.
     MURMUR_ASSIGN(position_.through, ResumeTokenTime(token));
     position_.token = ResumeTokenText(token);
     queue_->Mark(position_);
@@ -207,13 +207,13 @@ class MongoChanges::Fetching {
   std::unique_ptr<MongoClient> client_;
   Mongoc<mongoc_change_stream_t> stream_;
   MongoFragments fragments_;
-  // Streams that were opened, and the one that the last change came by. The driver opens them anew
-  // without telling.
+  // The number of streams opened, and the one that gave the last change. The driver may reopen a
+  // stream without telling.
   uint64_t opened_ = 0;
   uint64_t told_by_ = 0;
 };
 
-// --- what reads
+// --- the reading thread
 
 struct MongoChanges::Change {
   std::string_view operation;
@@ -247,7 +247,7 @@ struct MongoChanges::Change {
     return operation == "insert" || operation == "update" || operation == "replace" ||
            operation == "delete";
   }
-  // Behind it there is nothing of this collection; empty: it is no such change.
+  // Why nothing of this collection comes after the change; empty: more may come.
   std::string Ending() const {
     if (operation == "drop") return "was dropped";
     if (operation == "rename") return "was renamed, or another was renamed to it: " + NewName(to);
@@ -304,7 +304,8 @@ void MongoChanges::Finish(RecordBatch* batch) {
   batch->seen = PlaceOf(position_.through);
 }
 
-// That nothing came up to some time is worth a commit now and then, and when somebody waits for it.
+// A mark says that nothing came up to some time. It is given now and then, and when somebody waits
+// for it.
 Result<ReadState> MongoChanges::ReadMark(RecordBatch* batch) {
   const auto mark = queue_->mark();
   if (!mark || *mark == position_) return ReadState::kIdle;
@@ -339,7 +340,8 @@ Status MongoChanges::TakeChange(BsonBytes event) {
   return {};
 }
 
-// An update comes with the row as it is when it is looked up: without one, the row has gone since.
+// An update has the row as it was when it was looked up; without one, the row has been deleted
+// since.
 Status MongoChanges::TakeRow(const Change& change) {
   const bool gone = change.operation == "delete" || change.document.data == nullptr;
   const BsonBytes row = gone ? change.key : change.document;

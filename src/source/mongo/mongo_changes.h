@@ -1,6 +1,6 @@
-// What happens to the rows of a collection from a position on, for ever: its change stream.
+// The changes of a collection's rows from a position on, without end: its change stream.
 //
-// Limits: a change that comes out larger than 16 MB ends it, where the server does not cut it
+// Limits: a change whose event exceeds 16 MB ends the stream, unless the server cuts it
 // (mongo_fragments.h), which MongoDB 7.0 does, and 6.0 from 6.0.9 on.
 #pragma once
 
@@ -21,12 +21,12 @@ namespace murmur {
 struct MongoChangesOptions {
   std::function<void()> wake;           // as LiveSource::Open
   uint64_t row_bytes_max = UINT64_MAX;  // a longer row is a dead letter
-  // The end that somebody waits for: that it is reached is told at once.
+  // A place that someone waits for: reaching it is reported at once.
   std::shared_ptr<const std::atomic<ClusterTime>> goal;
 };
 
-// A thread of its own fetches ahead. What may work later is tried again: for half a minute until
-// there was a first answer, from then on for ever.
+// A separate thread fetches ahead. Errors that may pass are retried: for half a minute until the
+// first answer, from then on without limit.
 class MongoChanges final : public RecordStream {
  public:
   MongoChanges(std::shared_ptr<const MongoPlace> place, const MongoPosition& after,
@@ -34,7 +34,7 @@ class MongoChanges final : public RecordStream {
   ~MongoChanges() override;
 
   // Errors: kFailedPrecondition (the collection was dropped or renamed), kOutOfRange (the oplog
-  // does not reach back to the position), kUnavailable, and what else MongoStatus says.
+  // does not reach back to the position), kUnavailable, and the others of MongoStatus.
   Result<ReadState> Read(std::stop_token stop, RecordBatch* batch) override;
 
  private:
@@ -48,15 +48,15 @@ class MongoChanges final : public RecordStream {
   Status TakeRowWithBefore(const Change& change);
 
   const std::shared_ptr<const MongoPlace> place_;
-  const ClusterTime begin_;  // what is at or before it is counted, and may come again
+  const ClusterTime begin_;  // changes up to it are counted, and may come again
   const std::shared_ptr<const std::atomic<ClusterTime>> goal_;
   const std::shared_ptr<MongoQueue> queue_;
-  const bool before_;  // rows as they were before a change are wanted too
+  const bool before_;  // also gives rows as they were before a change
   MongoRows rows_;
   MongoPosition position_;
   MongoPage page_;   // holds the last batch
   size_t next_ = 0;  // of the page
-  Status end_;       // what comes behind the last batch
+  Status end_;       // the error that follows the last batch
   std::chrono::steady_clock::time_point moved_at_;
   DetachableThread fetching_;
 };

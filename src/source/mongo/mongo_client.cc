@@ -71,7 +71,7 @@ void InitOnce() {
   static std::once_flag once;
   std::call_once(once, [] {
     mongoc_init();
-    // Its warnings would go to standard output or error; what matters comes as an error.
+    // Its warnings would go to standard output or error; important ones also come as errors.
     mongoc_log_set_handler(nullptr, nullptr);
   });
 }
@@ -94,7 +94,7 @@ Result<std::string> OptionOf(const SourceSpec& spec, const std::string& name) {
   return it->second;
 }
 
-// libmongoc says of whatever goes wrong while it logs in that authentication failed.
+// libmongoc reports any failure during login as failed authentication.
 bool IsRefusedLogin(const bson_error_t& error) {
   if (error.domain != MONGOC_ERROR_CLIENT || error.code != MONGOC_ERROR_CLIENT_AUTHENTICATE) {
     return false;
@@ -235,8 +235,8 @@ Status CheckKind(const MongoPlace& place, const bson_t* description) {
   return {};
 }
 
-constexpr int32_t kNamedRows = 5;      // whose fields' names are asked for
-constexpr size_t kNamedFields = 1000;  // of them
+constexpr int32_t kNamedRows = 5;      // rows whose fields' names are read
+constexpr size_t kNamedFields = 1000;  // of their names
 constexpr size_t kNamedDepth = 8;
 
 void AddFieldNames(BsonBytes document, const std::string& above, size_t depth,
@@ -265,7 +265,7 @@ Result<std::shared_ptr<const MongoPlace>> MakeMongoPlace(const SourceSpec& spec)
   bson_error_t error;
   Mongoc<mongoc_uri_t> uri(mongoc_uri_new_with_error(uri_text.c_str(), &error));
   if (uri == nullptr) {
-    // libmongoc's message may hold a piece of a password that breaks the uri.
+    // libmongoc's message may contain part of a password that makes the uri invalid.
     return Status(Code::kInvalidArgument,
                   "mongo: the uri is none that MongoDB's drivers take; expected "
                   "mongodb://user:password@host:27017/?replicaSet=rs0, with what is special in "
@@ -285,9 +285,9 @@ Status MongoStatus(const MongoPlace& place, std::string_view doing, const bson_e
   const Code code = CodeOf(error, reply);
   const std::string remedy = RemedyOf(code, error, place);
   std::string_view message = error.message;
-  // The server adds the whole command to what it does not allow.
+  // If the server forbids a command, its message contains the whole command.
   if (code == Code::kPermissionDenied) message = message.substr(0, message.find(" {"));
-  // And an object that is too large, as far as it fits.
+  // It also contains the start of an object that is too large.
   message = message.substr(0, message.find(" First element"));
   if (!remedy.empty() && message.ends_with('.')) message.remove_suffix(1);
   return Status(code, fmt::format("{}: {}: {}{}", place.text, doing, message, remedy));
@@ -328,7 +328,7 @@ Mongoc<mongoc_collection_t> MongoClient::Collection() const {
       client_.get(), place_->database.c_str(), place_->collection.c_str()));
 }
 
-// {name: 1}, to the primary, where there is a choice: behind it others may be.
+// Runs {name: 1} on the primary, if there is a choice: other members may lag.
 Result<BsonDocument> MongoClient::Command(const char* name, std::string_view doing) const {
   const BsonDocument command;
   BSON_APPEND_INT32(command.get(), name, 1);
@@ -471,7 +471,7 @@ Result<std::unique_ptr<MongoClient>> MongoClients::Take() {
   return MongoClient::Make(place_);
 }
 
-// What one connection has met, the others will: they are made anew.
+// What one connection has met, the others will meet too: they are made anew.
 std::vector<std::string> MongoClients::FieldNames() {
   std::call_once(asked_for_names_, [this] {
     auto client = Take();

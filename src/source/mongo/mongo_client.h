@@ -1,7 +1,7 @@
 // Connections to MongoDB: what the sources ask of libmongoc, as values and Statuses. Includes
-// libmongoc's header: for this folder only.
+// libmongoc's header, so only for this folder.
 //
-// No message holds anything of a uri but its hosts.
+// Messages show only the hosts of a uri.
 #pragma once
 
 #include <mongoc/mongoc.h>
@@ -48,7 +48,7 @@ inline ClusterTime MakeClusterTime(uint32_t seconds, uint32_t increment) {
   return ClusterTime{seconds} << 32 | increment;
 }
 
-// One collection, and how to get there.
+// One collection and its address.
 struct MongoPlace {
   std::shared_ptr<const mongoc_uri_t> uri;
   std::string database;
@@ -57,32 +57,32 @@ struct MongoPlace {
   std::string name;  // "mongo:shop.orders"
   std::string text;  // "mongo:shop.orders at db1:27017,db2:27017"
 };
-// Of `mongo: {uri, database, collection}`. Errors: kInvalidArgument (an option), kNotFound (an
+// From `mongo: {uri, database, collection}`. Errors: kInvalidArgument (an option), kNotFound (an
 // environment variable that it refers to).
 Result<std::shared_ptr<const MongoPlace>> MakeMongoPlace(const SourceSpec& spec);
 
-// What the driver says went wrong while `doing` something, as a Status:
+// The driver's error from `doing` something, as a Status:
 //   kUnavailable         network, elections, cursors that are gone, snapshots that are too old
-//   kPermissionDenied    it refuses the user, or has no rights for him
-//   kOutOfRange          the oplog does not reach back to where a change stream is to go on
+//   kPermissionDenied    the user is refused, or lacks rights
+//   kOutOfRange          the oplog does not reach back to where a change stream goes on
 //   kNotFound            no such collection
-//   kFailedPrecondition  all else that a server refuses
-// `reply`, which may be null, is what the server has answered.
+//   kFailedPrecondition  everything else that a server refuses
+// `reply`, which may be null, is the server's answer.
 Status MongoStatus(const MongoPlace& place, std::string_view doing, const bson_error_t& error,
                    const bson_t* reply);
 
-// Does a server of this version know $changeStreamSplitLargeEvent?
+// Whether a server of this version has $changeStreamSplitLargeEvent.
 bool MongoSplitsLargeChanges(const std::array<uint64_t, 3>& version);
 
-// Does the server not remember the time that a read was to be of?
+// Whether the server has forgotten the time that a read asked for.
 bool IsSnapshotTooOld(const bson_error_t& error);
 
 // A collection as the server describes it.
 struct MongoCollectionFacts {
-  std::string uuid;  // hex; differs after it was dropped and made anew
+  std::string uuid;  // hex; differs after the collection was dropped and made again
   uint64_t rows = 0;
   uint64_t row_bytes = 0;     // on average
-  bool keeps_images = false;  // of documents as they were before and after a change
+  bool keeps_images = false;  // keeps documents as they were before and after a change
 };
 
 // Threads: one at a time.
@@ -90,8 +90,8 @@ class MongoClient {
  public:
   static constexpr int32_t kAnswerMs = 10'000;
 
-  // Does not connect yet. An answer that takes longer than `answer_ms` is given up, if the uri does
-  // not say how long. Errors: kUnavailable (DNS), kInvalidArgument.
+  // Does not connect yet. Gives up an answer after `answer_ms`, unless the uri sets a limit.
+  // Errors: kUnavailable (DNS), kInvalidArgument.
   static Result<std::unique_ptr<MongoClient>> Make(std::shared_ptr<const MongoPlace> place,
                                                    int32_t answer_ms = kAnswerMs);
 
@@ -99,18 +99,18 @@ class MongoClient {
   const MongoPlace& place() const noexcept { return *place_; }
   Mongoc<mongoc_collection_t> Collection() const;
 
-  // What follows asks the server, once. Errors of all: as MongoStatus.
+  // The methods below ask the server, once. Errors of all: as MongoStatus.
 
   // Errors: kFailedPrecondition (a standalone server, which has no oplog; mongos).
   Result<ClusterTime> OperationTime() const;
-  // Does the server cut changes that are larger than a document may be?
+  // Whether the server cuts changes that are larger than a document may be.
   Result<bool> SplitsLargeChanges() const;
   // Where the oplog begins. Errors: kPermissionDenied (the user may not read it).
   Result<ClusterTime> OldestInOplog() const;
-  // Of the place's collection. Errors: kNotFound; kFailedPrecondition (changes of its like can't be
-  // followed, or don't tell rows apart; why).
+  // Facts about the collection. Errors: kNotFound; kFailedPrecondition (its changes can't be
+  // followed, or don't identify rows; says why).
   Result<MongoCollectionFacts> Facts() const;
-  // Calls visit(const bson_t*) for each document that the pipeline gives.
+  // Calls visit(const bson_t*) for each document that the pipeline returns.
   template <class Visit>
   Status Aggregate(const bson_t* pipeline, const Visit& visit) const {
     const Mongoc<mongoc_cursor_t> cursor = OpenAggregate(pipeline);
@@ -134,7 +134,7 @@ class MongoClient {
   const Mongoc<mongoc_client_t> client_;
 };
 
-// The connections of one source, to be used again. Threads: from many at once.
+// The connections of one source, for reuse. Threads: from many at once.
 class MongoClients {
  public:
   static Result<std::shared_ptr<MongoClients>> Make(const SourceSpec& spec);
@@ -144,14 +144,14 @@ class MongoClients {
   const std::shared_ptr<const MongoPlace>& shared_place() const noexcept { return place_; }
 
   Result<std::unique_ptr<MongoClient>> Take();
-  // After it was used with the outcome `status`.
+  // Returns a client after use. `status`: the outcome.
   void Give(std::unique_ptr<MongoClient> client, const Status& status);
 
-  // The names of the fields of a few documents, as paths; asked for once. Empty: none can be had.
+  // The names of the fields in a few documents, as paths; asked for once. Empty: none are known.
   std::vector<std::string> FieldNames();
 
-  // question(client), tried again for half a minute while it is kUnavailable. Errors: kCancelled,
-  // and what the question says. The question may live on after a stop: it owns what it touches.
+  // question(client), retried for half a minute while it is kUnavailable. Errors: kCancelled, and
+  // those of the question. The question may run on after a stop, so it owns what it touches.
   template <class T>
   static Result<T> Ask(const std::shared_ptr<MongoClients>& clients, const std::stop_token& stop,
                        std::function<Result<T>(const MongoClient&)> question) {
@@ -175,7 +175,7 @@ class MongoClients {
   std::mutex mutex_;
   std::vector<std::unique_ptr<MongoClient>> idle_;  // under mutex_
   std::once_flag asked_for_names_;
-  std::vector<std::string> field_names_;  // once they were asked for
+  std::vector<std::string> field_names_;  // once they have been asked for
 };
 
 }  // namespace murmur

@@ -317,7 +317,7 @@ class MongoTest : public testing::TestWithParam<std::string> {  // the uri
                                                    batch.columns[0].cells[row].i};
     }
   }
-  // Reads what is in `stream` behind `from` up to `end`.
+  // Reads `stream`, opened at the position `from`, up to `end`.
   static Status ReadUpTo(RecordStream* stream, const LiveSource& live, const Position& from,
                          const Position& end, Rows* rows) {
     RecordBatch batch(Fields());
@@ -549,7 +549,7 @@ TEST_P(MongoPacedScanTest, ARangeIsReadInPiecesEachAtATimeOfItsOwn) {
   EXPECT_EQ(scan.times().size(), 1u);
 }
 
-// That nothing was behind the last row is known of a time of its own.
+// That nothing follows the last row was read at a separate time.
 TEST_P(MongoPacedScanTest, TheEndHasATimeToo) {
   const std::jthread ticking([this](const std::stop_token& stop) {
     while (!stop.stop_requested()) Tick();
@@ -717,7 +717,7 @@ TEST_P(MongoTest, TheEndIsNotReachedInTheMiddleOfATransaction) {
       << error.message;
   const Position end = Now();
   const auto live = Live();
-  Position first;  // behind a batch in its middle
+  Position first;  // the position after a batch in its middle
   size_t first_rows = 0;
   {
     const auto stream = OpenLive(live.get(), begin);

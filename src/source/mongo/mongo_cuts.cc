@@ -13,12 +13,13 @@ namespace murmur {
 namespace {
 
 constexpr uint64_t kSplitsMax = 10'000;
-// Of so many keys, drawn at random, every last is a cut: few stretches are twice as long as meant.
+// Random keys per split. The last of each group is a bound, so few ranges are twice the intended
+// size.
 constexpr uint64_t kSamplesPerSplit = 20;
 constexpr char kFrom[] = "from";
 constexpr char kUntil[] = "until";
 
-// Keys drawn at random, as JSON, ascending, each once.
+// Random keys, as JSON, ascending, each once.
 Result<std::vector<std::string>> SampleKeys(const MongoClient& client, uint64_t count) {
   const std::string text = fmt::format(
       R"([{{"$sample": {{"size": {}}}}}, {{"$project": {{"_id": 1}}}}, {{"$sort": {{"_id": 1}}}}])",
@@ -40,7 +41,7 @@ Result<std::vector<std::string>> SampleKeys(const MongoClient& client, uint64_t 
   return keys;
 }
 
-// The bounds between `splits` stretches, or fewer.
+// The bounds between `splits` ranges, or fewer.
 Result<std::vector<std::string>> Bounds(const MongoClient& client, uint64_t splits) {
   std::vector<std::string> bounds;
   if (splits < 2) return bounds;
@@ -51,7 +52,7 @@ Result<std::vector<std::string>> Bounds(const MongoClient& client, uint64_t spli
   return bounds;
 }
 
-// {_id: value}; null: `range` names no such bound.
+// {_id: value}; null: `range` has no such bound.
 Result<std::optional<BsonDocument>> BoundOf(const nlohmann::json& range, const char* name) {
   const auto it = range.find(name);
   if (it == range.end()) return std::optional<BsonDocument>();

@@ -1,4 +1,4 @@
-// Stretches of a collection, cut by _id, as the splits of a scan.
+// Cuts a collection into ranges of _id, the splits of a scan.
 #pragma once
 
 #include <cstdint>
@@ -12,13 +12,13 @@
 
 namespace murmur {
 
-// About as `size` says. The first has no lower bound and the last no upper one, so that they
-// have all keys, of whatever types. Errors: as MongoStatus.
+// Splits of about `size`. The first has no lower bound and the last no upper bound, so together
+// they have all keys of any type. Errors: as MongoStatus.
 Result<std::vector<Split>> CutCollection(const MongoClient& client,
                                          const MongoCollectionFacts& facts,
                                          const MongoSplitSize& size);
 
-// What is left of a split behind `after`. Errors: kInvalidArgument.
+// The rest of a split after the position `after`. Errors: kInvalidArgument.
 Result<MongoScanRange> RangeOfSplit(const Split& split, const Position& after);
 
 }  // namespace murmur

@@ -1,5 +1,5 @@
-// Changes that the server has cut, put together again: by $changeStreamSplitLargeEvent one that is
-// larger than a document may be comes as several events, each with some of its fields.
+// Joins the parts of changes that the server has cut: with $changeStreamSplitLargeEvent, a change
+// larger than a document may be arrives as several events, each with some of its fields.
 #pragma once
 
 #include <cstdint>
@@ -11,17 +11,18 @@ namespace murmur {
 
 class MongoFragments {
  public:
-  // *change: what `event` is or completes, until the next call; null: more of it comes. Its _id is
-  // the resume token of its last event. Errors: kDataLoss (not the event that was to come).
+  // Sets *change to the change that `event` is or completes, valid until the next call; or to null
+  // if more parts follow. Its _id is the resume token of its last event. Errors: kDataLoss (not the
+  // expected event).
   Status Add(const bson_t* event, const bson_t** change);
-  // There are events of a change whose last has not come.
+  // Whether some parts of a change have come, but not the last.
   bool pending() const noexcept { return count_ > 0; }
-  // What is pending comes again from its first event on.
+  // Forgets the pending parts: they come again from the first event on.
   void Clear() { count_ = 0; }
 
  private:
   BsonDocument whole_;
-  int64_t count_ = 0;  // of the events in it
+  int64_t count_ = 0;  // number of events in it
 };
 
 }  // namespace murmur

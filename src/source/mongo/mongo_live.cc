@@ -17,10 +17,10 @@ namespace {
 
 constexpr std::string_view kStartNow = "now";
 
-// A collection's changes are one split: the oplog is one.
+// A collection's changes are one split, since there is one oplog.
 class MongoLive final : public LiveSource {
  public:
-  // `start`: where changes begin that no scan goes before; empty: it must have been one.
+  // `start`: where changes begin if no scan comes before them; empty: a scan must come before them.
   MongoLive(std::shared_ptr<MongoClients> clients, std::optional<std::string> start,
             uint64_t row_bytes_max)
       : clients_(std::move(clients)),
@@ -81,8 +81,8 @@ class MongoLive final : public LiveSource {
     return ends;
   }
 
-  // Increments count what is written to the server in one second. Of the seconds before, nobody
-  // knows.
+  // The increment counts writes to the server within one second. The number of writes in earlier
+  // seconds is unknown.
   uint64_t Distance(const Position& position, const Position& end) const override {
     const auto from = ParseMongoPosition(position);
     const auto to = ParseMongoPosition(end);
@@ -142,7 +142,7 @@ class MongoLive final : public LiveSource {
     return MongoClients::Ask<ClusterTime>(clients_, stop, ask);
   }
 
-  // All up to it is left out.
+  // Everything up to it is left out.
   Result<ClusterTime> StartTime(const std::stop_token& stop) const {
     if (*start_ == kStartNow) return Now(stop);
     const auto micros = ParseEventTime(*start_);
@@ -150,7 +150,7 @@ class MongoLive final : public LiveSource {
       return Status(Code::kInvalidArgument,
                     place_.text + ": start: " + *start_ + " is no time of a change");
     }
-    // What happened within the first second counts.
+    // Changes within the first second count.
     return MakeClusterTime(static_cast<uint32_t>(*micros / kMicrosPerSecond), 0) - 1;
   }
 
@@ -160,7 +160,7 @@ class MongoLive final : public LiveSource {
   const uint64_t row_bytes_max_;
   const std::shared_ptr<std::atomic<ClusterTime>> goal_ =
       std::make_shared<std::atomic<ClusterTime>>(0);
-  bool checked_ = false;  // that the collection can be followed
+  bool checked_ = false;  // the collection can be followed
 };
 
 std::optional<std::string> StartOf(const Definition& definition) {

@@ -1,4 +1,4 @@
-// The changes of a MongoDB collection, for ever: `mongo: {uri: …, database: …, collection: …}`.
+// The changes of a MongoDB collection, without end: `mongo: {uri: …, database: …, collection: …}`.
 #pragma once
 
 #include <memory>
@@ -9,9 +9,9 @@
 
 namespace murmur {
 
-// Of what `source:`, `bootstrap:` or `live:` says; with the last no scan goes before, and changes
-// begin at its `start: now`, or a time that the oplog reaches back to. Errors: kInvalidArgument (an
-// option), kNotFound (an environment variable).
+// From `source:`, `bootstrap:` or `live:`. With `live:` there is no scan before it, and changes
+// begin at its `start`: `now`, or a time that the oplog reaches back to. Errors: kInvalidArgument
+// (an option), kNotFound (an environment variable).
 Result<std::unique_ptr<LiveSource>> MakeMongoLive(const Definition& definition);
 
 }  // namespace murmur

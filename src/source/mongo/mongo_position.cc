@@ -40,7 +40,7 @@ bool Parse(std::string_view text, MongoPosition* position) {
   return true;
 }
 
-// The _data of a token; empty: it has none that is text.
+// The _data of a token; empty: it has no text there.
 std::string_view DataOf(const bson_t* token) {
   bson_iter_t data;
   if (!bson_iter_init_find(&data, token, kData) || !BSON_ITER_HOLDS_UTF8(&data)) return {};
@@ -65,7 +65,7 @@ Result<MongoPosition> ParseMongoPosition(const Position& text) {
                             text));
 }
 
-// Servers before 6.0, and keys of some numbers, have a second member, which counts as well.
+// Servers before 6.0, and keys with certain numbers, have a second member, which matters too.
 std::string ResumeTokenText(const bson_t* token) {
   const std::string_view data = DataOf(token);
   if (!data.empty() && bson_count_keys(token) == 1) return std::string(data);
@@ -88,7 +88,7 @@ Result<BsonDocument> ParseResumeToken(std::string_view text) {
                 fmt::format("'{}' is no resume token: {}", text, error.message));
 }
 
-// Source: ResumeTokenData in the MongoDB server: a KeyString, whose first value is a timestamp.
+// Source: ResumeTokenData in the MongoDB server: a KeyString whose first value is a timestamp.
 Result<ClusterTime> ResumeTokenTime(const bson_t* token) {
   constexpr std::string_view kTimestamp = "82";
   constexpr size_t kDigits = 8;

@@ -1,4 +1,4 @@
-// Documents on their way from the thread that fetches them to the one that decodes them.
+// Documents on their way from the fetching thread to the decoding thread.
 #pragma once
 
 #include <chrono>
@@ -17,11 +17,11 @@
 
 namespace murmur {
 
-// Documents one behind the other.
+// Documents, one after the other.
 struct MongoPage {
   std::vector<uint8_t> bytes;
   std::vector<size_t> ends;
-  ClusterTime read_at = 0;  // that all of them were read at, by a snapshot
+  ClusterTime read_at = 0;  // the cluster time of the snapshot in which all of them were read
 
   size_t size() const noexcept { return ends.size(); }
   BsonBytes operator[](size_t i) const noexcept {
@@ -41,11 +41,11 @@ struct MongoEnd {
 
 class MongoQueue {
  public:
-  // `wake`, which may be empty, is called when something came to the empty queue, by the thread
-  // that fetches, and not after Close.
+  // The fetching thread calls `wake`, which may be empty, when something arrives in the empty
+  // queue; not after Close.
   explicit MongoQueue(std::function<void()> wake) : wake_(std::move(wake)) {}
 
-  // --- for the thread that fetches
+  // --- for the fetching thread
 
   // Waits while it is full. False: nobody reads any more.
   bool Put(const bson_t* document, ClusterTime read_at) {
@@ -60,7 +60,7 @@ class MongoQueue {
     if (page_.size() == 1) Notify();
     return true;
   }
-  // All that was put is all up to here. False: as Put.
+  // Everything up to `mark` has been put. False: as Put.
   bool Mark(MongoPosition mark) {
     const std::lock_guard lock(mutex_);
     const bool is_new = mark_ != mark;
@@ -68,7 +68,7 @@ class MongoQueue {
     if (is_new && !closed_) Notify();
     return !closed_;
   }
-  // Nothing comes any more; OK: that was all, as a snapshot found at `read_at`.
+  // Nothing more comes. OK: that was all, according to a snapshot at `read_at`.
   void End(Status status, ClusterTime read_at = 0) {
     const std::lock_guard lock(mutex_);
     end_ = MongoEnd{.status = std::move(status), .read_at = read_at};
@@ -84,9 +84,9 @@ class MongoQueue {
     return closed_;
   }
 
-  // --- for the thread that decodes
+  // --- for the decoding thread
 
-  // Takes what there is, in exchange for an empty page. False: nothing is there.
+  // Takes the documents, in exchange for an empty page. False: there is nothing.
   bool Take(MongoPage* page) {
     const std::lock_guard lock(mutex_);
     if (page_.size() == 0) return false;
@@ -95,7 +95,7 @@ class MongoQueue {
     changed_.notify_all();
     return true;
   }
-  // What there is while no document is.
+  // The end, once no document is left.
   std::optional<MongoEnd> end() const {
     const std::lock_guard lock(mutex_);
     return page_.size() == 0 ? end_ : std::nullopt;
@@ -104,7 +104,7 @@ class MongoQueue {
     const std::lock_guard lock(mutex_);
     return page_.size() == 0 ? mark_ : std::nullopt;
   }
-  // Until there is something, or a stop is asked for.
+  // Waits until there is something, or a stop is asked for.
   void Wait(const std::stop_token& stop, std::chrono::milliseconds time) {
     std::unique_lock lock(mutex_);
     changed_.wait_for(lock, stop, time, [this] { return page_.size() > 0 || end_.has_value(); });
@@ -116,7 +116,7 @@ class MongoQueue {
   }
 
  private:
-  // As much again is in the hands of the reader.
+  // The reader holds up to as much again.
   static constexpr size_t kBytesMax = 4 << 20;
 
   bool HasRoom(ClusterTime read_at) const {
@@ -132,7 +132,7 @@ class MongoQueue {
   std::condition_variable_any changed_;
   // Under mutex_.
   MongoPage page_;
-  std::optional<MongoPosition> mark_;  // behind the page
+  std::optional<MongoPosition> mark_;  // after the page
   std::optional<MongoEnd> end_;
   bool closed_ = false;
 };

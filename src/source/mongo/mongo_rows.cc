@@ -13,7 +13,7 @@ bool FindId(BsonBytes document, bson_iter_t* id) {
   return bson_iter_find(id, "_id");
 }
 
-// As JSON that people can read; where it has none, its bytes.
+// As JSON that people can read; if that is impossible, its bytes.
 std::string TextOf(BsonBytes document) {
   bson_t view;
   if (!bson_init_static(&view, document.data, document.size)) return {};

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::chrono::seconds kPatience{60};
 constexpr std::chrono::milliseconds kIdleWait{100};
-// What the server answers with at once.
+// The size of one answer of the server.
 constexpr uint64_t kAnswerBytes = 4 << 20;
 constexpr uint64_t kAnswerRowsMax = uint64_t{16} * kBatchRows;
 constexpr uint64_t kAnswerRowsMin = 100;
@@ -36,15 +36,14 @@ void AppendReadConcern(ClusterTime time, bson_t* command) {
   bson_append_document_end(command, &concern);
 }
 
-// A find at a cluster time, with what keeps it together: one session and one server. The driver
-// drops the time from a find of its own making, and sends what follows a command of ours to
-// whichever server, in whichever session.
+// A find at a cluster time needs one session and one server. The driver drops the time from finds
+// that it makes itself, and sends the commands after one of ours to any server, in any session.
 struct Find {
   Mongoc<mongoc_client_session_t> session;
   Mongoc<mongoc_cursor_t> cursor;
 };
 
-// What fetches.
+// The fetching thread.
 class Fetching {
  public:
   Fetching(std::shared_ptr<MongoClients> clients, MongoScanRange range,
@@ -77,7 +76,7 @@ class Fetching {
   }
 
  private:
-  // Behind the row that came last, to the end.
+  // Reads from after the last row to the end.
   Status ReadOn() {
     MURMUR_ASSIGN(auto client, clients_->Take());
     Status status = ReadWith(*client);
@@ -97,25 +96,25 @@ class Fetching {
     return {};
   }
 
-  // As much as may be read at one time. True: that was all.
+  // Reads as much as one cluster time allows. True: that was all.
   Result<bool> ReadAt(const MongoClient& client, ClusterTime time) {
     const bool bounded = Lower().has_value();
     if (!bounded || !IsMaxKey(*Lower())) {
       MURMUR_ASSIGN(const bool is_end, ReadSome(client, RangeCommand(time), time));
       if (!is_end) return false;
     }
-    // A range without an upper bound ends, for the server, before MaxKey.
+    // For the server, a range without an upper bound ends before MaxKey.
     const bool is_done = range_.after && IsMaxKey(*range_.after);
     if (!bounded || range_.until || is_done || queue_->closed()) return true;
     return ReadSome(client, TopCommand(time), time);
   }
 
-  // What `command`, a find at `time`, gives. False: there may be more.
+  // Reads the result of `command`, a find at `time`. False: there may be more.
   Result<bool> ReadSome(const MongoClient& client, const BsonDocument& command, ClusterTime time) {
     const auto begin = std::chrono::steady_clock::now();
     const uint64_t limit = Limit();
     MURMUR_ASSIGN(const Find find, Open(client, command));
-    std::string skipped;  // the key of the row that came last, which comes again if it is there
+    std::string skipped;  // the key of the last row, which comes again if it still exists
     if (range_.after) MURMUR_TRY(AppendIdKey(range_.after->get(), &skipped));
     uint64_t came = 0;
     uint64_t bytes = 0;
@@ -128,7 +127,7 @@ class Fetching {
       if (!queue_->Put(document, time)) return true;
       ++rows_;
       MURMUR_TRY(NoteLast(document));
-      // What the server has answered is not thrown away.
+      // An answer that the server has sent is used completely.
       const bool is_asking = came % static_cast<uint64_t>(answer_rows_) == 0;
       if (is_asking && pace_.IsEnough(bytes, std::chrono::steady_clock::now() - begin)) {
         return false;
@@ -142,11 +141,11 @@ class Fetching {
     }
     if (!IsSnapshotTooOld(error)) return MongoStatus(place_, "to read on", error, reply);
     pace_.NoteTooOld(came);
-    if (came > 1) return false;  // a row at least is new
+    if (came > 1) return false;  // at least one row is new
     return MongoStatus(place_, "to read on", error, reply);
   }
 
-  // The row that came last comes again.
+  // The last row comes again.
   uint64_t Limit() const { return pace_.rows() + (range_.after ? 1 : 0); }
   const std::optional<BsonDocument>& Lower() const {
     return range_.after ? range_.after : range_.from;
@@ -156,7 +155,7 @@ class Fetching {
     return bson_iter_init_find(&id, bound.get(), "_id") && BSON_ITER_HOLDS_MAXKEY(&id);
   }
 
-  // Only the first row can be: *key is empty from then on.
+  // Only the first row can be the last one again: then *key becomes empty.
   static Result<bool> IsSkipped(const bson_t* document, std::string* key) {
     if (key->empty()) return false;
     std::string first;
@@ -175,7 +174,7 @@ class Fetching {
     return {};
   }
 
-  // By bounds of the index, as a filter sees no keys but those of its bounds' type.
+  // With index bounds, since a filter sees only keys of its bounds' type.
   BsonDocument RangeCommand(ClusterTime time) const {
     BsonDocument command;
     bson_t* find = command.get();
@@ -188,7 +187,7 @@ class Fetching {
     AppendReading(time, find);
     return command;
   }
-  // The row whose key is MaxKey.
+  // Finds the row whose key is MaxKey.
   BsonDocument TopCommand(ClusterTime time) const {
     BsonDocument command;
     bson_t* find = command.get();
@@ -235,7 +234,7 @@ class Fetching {
       return fail(answer.get());
     }
     BSON_APPEND_INT32(options.get(), "batchSize", answer_rows_);
-    // Takes the reply over.
+    // Takes ownership of the reply.
     find.cursor.reset(
         mongoc_cursor_new_from_command_reply_with_opts(client.get(), &reply, options.get()));
     return find;
@@ -286,7 +285,7 @@ Result<ReadState> MongoScanStream::Read(std::stop_token stop, RecordBatch* batch
   }
   rows_.Finish();
   batch->field_names = [clients = clients_] { return clients->FieldNames(); };
-  // As the sizes of splits: of what is stored, not only of what was asked for.
+  // Like the sizes of splits: stored bytes, not only those requested.
   if (row_bytes_ > 0) batch->bytes = batch->rows * row_bytes_;
   batch->after = rows_.LastId();
   batch->seen = PlaceOf(page_.read_at);

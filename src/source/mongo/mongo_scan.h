@@ -1,4 +1,4 @@
-// The rows of a stretch of a collection in the order of _id, as they are at a cluster time.
+// The rows of a range of a collection in the order of _id, as of a cluster time.
 #pragma once
 
 #include <memory>
@@ -15,28 +15,28 @@ namespace murmur {
 
 struct MongoScanRange {
   // {_id: value} each; none: no bound.
-  std::optional<BsonDocument> from;   // the first
-  std::optional<BsonDocument> until;  // the first behind it
-  std::optional<BsonDocument> after;  // what is read begins behind it; instead of `from`
+  std::optional<BsonDocument> from;   // the first row
+  std::optional<BsonDocument> until;  // the first row after the range
+  std::optional<BsonDocument> after;  // reading begins after it; instead of `from`
 };
 
 struct MongoScanOptions {
-  ClusterTime not_before = 0;           // reads see all of what was written up to it
+  ClusterTime not_before = 0;           // reads see everything written up to it
   uint64_t row_bytes = 0;               // on average; 0: not known
   uint64_t row_bytes_max = UINT64_MAX;  // a longer row is a dead letter
-  MongoPaceLimits pace = {};            // of what is read at one cluster time
+  MongoPaceLimits pace = {};            // limits of what is read at one cluster time
 };
 
-// A thread of its own fetches ahead. What is read at one cluster time is little (mongo_pace.h); the
-// next read, at a later time, goes on behind the row that came last. So does one after a read that
-// the server broke off, because its snapshot was too old or its node has gone.
+// A separate thread fetches ahead. It reads little at one cluster time (mongo_pace.h); the next
+// read, at a later time, goes on after the last row. So it does after a read that the server broke
+// off, because its snapshot was too old or its node was lost.
 class MongoScanStream final : public RecordStream {
  public:
   MongoScanStream(const std::shared_ptr<MongoClients>& clients, MongoScanRange range,
                   const Projection& projection, const MongoScanOptions& options);
   ~MongoScanStream() override;
 
-  // Errors: kUnavailable (nothing could be read for a minute), and what else MongoStatus says.
+  // Errors: kUnavailable (nothing could be read for a minute), and the others of MongoStatus.
   Result<ReadState> Read(std::stop_token stop, RecordBatch* batch) override;
 
  private:

@@ -15,10 +15,10 @@
 namespace murmur {
 namespace {
 
-// What a plan keeps of the collection.
+// What a plan stores of the collection.
 struct Frozen {
   std::string uuid;
-  ClusterTime time = 0;  // no read is older
+  ClusterTime time = 0;  // lower bound of all reads
   uint64_t row_bytes = 0;
 };
 

@@ -1,5 +1,5 @@
 // The rows of a MongoDB collection: `mongo: {uri: …, database: …, collection: …}`. The collection
-// is read in stretches, each at a cluster time of its own, none before the hand-off.
+// is read in parts, each at its own cluster time, none earlier than the handoff.
 #pragma once
 
 #include <cstdint>
@@ -18,8 +18,7 @@ struct MongoSnapshotOptions {
   uint64_t row_bytes_max = UINT64_MAX;
 };
 
-// Of what `source:` says. Errors: kInvalidArgument (an option), kNotFound (an environment
-// variable).
+// From `source:`. Errors: kInvalidArgument (an option), kNotFound (an environment variable).
 Result<std::unique_ptr<SnapshotSource>> MakeMongoSnapshot(const Definition& definition);
 Result<std::unique_ptr<SnapshotSource>> MakeMongoSnapshot(const Definition& definition,
                                                           const MongoSnapshotOptions& options);

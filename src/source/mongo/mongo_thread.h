@@ -1,4 +1,4 @@
-// Waiting for MongoDB: with pauses, and so that a stop ends it.
+// Waits for MongoDB with pauses that a stop ends.
 #pragma once
 
 #include <algorithm>
@@ -27,13 +27,13 @@ class Retries {
  public:
   explicit Retries(std::chrono::seconds patience) { Progress(patience); }
 
-  // It went on a bit: from now on there is `patience`.
+  // Something has progressed: from now on there is `patience`.
   void Progress(std::chrono::seconds patience) {
     attempts_ = 0;
     pause_ = kFirstPause;
     give_up_ = std::chrono::steady_clock::now() + patience;
   }
-  // Empty: it was tried long enough.
+  // Empty: there have been enough tries.
   std::optional<std::chrono::milliseconds> Next() {
     if (std::chrono::steady_clock::now() >= give_up_) return std::nullopt;
     ++attempts_;

@@ -1,4 +1,4 @@
-// libmongoc and libbson, which it brings along.
+// libmongoc, and libbson, which comes with it.
 #define MURMUR_LAZY_LIST "source/mongo/mongoc_functions.inc"
 #include "source/lazy_functions.h"
 

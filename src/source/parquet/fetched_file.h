@@ -1,4 +1,4 @@
-// A file of which some ranges are fetched at once, by as many threads, for a store where each
+// A file some of whose ranges are fetched in parallel, one thread each, for a store where each
 // request costs a round trip. Internal.
 #pragma once
 
@@ -17,7 +17,7 @@ namespace murmur::parquet_source {
 // Threads: reads by position from many at once. A range's bytes are kept as long as the file.
 class FetchedFile final : public arrow::io::RandomAccessFile {
  public:
-  // Begins to fetch. A range that fails tells so when it is read.
+  // Starts fetching. If fetching a range fails, reading it returns the error.
   FetchedFile(std::shared_ptr<arrow::io::RandomAccessFile> file,
               const std::vector<arrow::io::ReadRange>& ranges)
       : file_(std::move(file)) {

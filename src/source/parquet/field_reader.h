@@ -29,12 +29,12 @@ class FieldReader {
   virtual ~FieldReader() = default;
 
   // Reads 1 to `want` of the next rows into rows `at`… of *column, adds their kinds, and appends
-  // the rows that must become dead letters to *bad. A batch begins with at == 0; what its cells
-  // point to is kept until the next one begins.
-  // Throws std::exception where the bytes are damaged; the reader is dead then.
+  // the rows that must become dead letters to *bad. A batch begins with at == 0; memory that its
+  // cells point to is kept until the next batch begins. Throws std::exception if the bytes are
+  // damaged; the reader can't be used then.
   virtual uint32_t ReadSome(uint32_t at, uint32_t want, Column* column,
                             std::vector<BadRow>* bad) = 0;
-  // Passes over rows. Throws as ReadSome does.
+  // Skips rows. Throws as ReadSome does.
   virtual void Skip(uint64_t rows) = 0;
 };
 
@@ -51,15 +51,15 @@ struct RowGroup {
 // Where a field's values lie in a file's schema.
 struct FieldPlace {
   const parquet::schema::Node* node = nullptr;  // null: the file has no such field
-  bool flat = false;                            // a column with at most one value a row
+  bool flat = false;                            // a column with at most one value per row
   std::vector<int> columns;                     // the leaf columns at and below the node
 };
-// `path` leads through structs to the node; what is behind it (list indices, map keys) is for
-// the reader.
+// `path` leads through structs to the node. The reader handles the rest of the path (list indices,
+// map keys).
 FieldPlace FindField(const parquet::SchemaDescriptor& schema, const FieldPath& path);
-// Of all fields, those in structs too, as paths.
+// The paths of all fields, also those in structs.
 std::vector<std::string> FieldNames(const parquet::SchemaDescriptor& schema);
-// Errors: kFailedPrecondition: two columns have the name, and either could be meant.
+// Errors: kFailedPrecondition (two columns have the name, and either could be meant).
 Status CheckFieldIsOne(const parquet::SchemaDescriptor& schema, const FieldPath& path);
 
 // A string, or a nested value's JSON, of more than `max_value_bytes` makes its record a dead

@@ -18,14 +18,14 @@ namespace {
 
 using parquet::LogicalType;
 
-// Dictionaries of all streams get numbers of their own, so that no memo mixes them up.
+// Numbers are unique over the dictionaries of all streams, so that no memo mixes them up.
 std::atomic<uint64_t> last_dictionary_id{0};
 
 [[noreturn]] void ThrowShortColumn() {
   throw parquet::ParquetException("the column ends before its row group does");
 }
 
-// Converters: what one stored value becomes. `row` is the value's row in the batch.
+// Converters: the cell of one stored value. `row` is the value's row in the batch.
 struct BoolValue {
   static constexpr Kind kKind = Kind::kBool;
   const Refusal* operator()(bool value, uint32_t, Cell* cell) const {
@@ -102,8 +102,8 @@ struct Int96Value {
   }
 };
 
-// Whether the values lie behind each other as in a PLAIN page, each after the four bytes of its
-// length, and everything there is ASCII: then no value needs a look of its own.
+// Whether the values follow each other as in a PLAIN page, each after the four bytes of its length,
+// and all is ASCII: then no value needs a separate check.
 bool IsAsciiRun(const parquet::ByteArray* values, int64_t size) {
   constexpr uint32_t kLengthBytes = 4;
   if (size == 0) return true;
@@ -254,7 +254,7 @@ class FlatReader final : public FieldReader {
   std::unique_ptr<Stored[]> values_ = std::make_unique<Stored[]>(kBatchRows);
 };
 
-// Text of a column chunk whose pages are all coded by one dictionary: each entry is looked at once.
+// Text of a column chunk whose pages all use one dictionary: each entry is checked once.
 class DictionaryReader final : public FieldReader {
  public:
   DictionaryReader(std::shared_ptr<parquet::ColumnReader> reader, uint64_t max_bytes)
@@ -295,7 +295,7 @@ class DictionaryReader final : public FieldReader {
   }
 
  private:
-  // The entry behind the last is null.
+  // The entry after the last is null.
   void Load(const parquet::ByteArray* entries, uint32_t size) {
     id_ = ++last_dictionary_id;
     cells_.assign(size + 1, Cell::Null());
@@ -371,7 +371,7 @@ bool IsUnsigned(const LogicalType& type) {
   return type.is_int() && !static_cast<const parquet::IntLogicalType&>(type).is_signed();
 }
 
-// INT32 and INT64, but for timestamps.
+// INT32 and INT64, except timestamps.
 template <class Type>
 std::unique_ptr<FieldReader> MakeInteger(std::shared_ptr<parquet::ColumnReader> reader) {
   const LogicalType& type = *reader->descr()->logical_type();

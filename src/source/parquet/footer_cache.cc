@@ -6,7 +6,7 @@
 namespace murmur::parquet_source {
 namespace {
 
-// A parsed footer takes about that many times its bytes in the file.
+// A parsed footer takes about this many times its bytes in the file.
 constexpr uint64_t kParsedPerByte = 8;
 
 uint64_t BytesInMemory(const std::string& object, const Footer& footer) {

@@ -1,4 +1,4 @@
-// Footers of files, kept from when a scan is planned until their row groups are read. Internal.
+// Footers of files, kept from the planning of a scan until their row groups are read. Internal.
 #pragma once
 
 #include <parquet/metadata.h>
@@ -27,11 +27,11 @@ class FooterCache {
  public:
   explicit FooterCache(uint64_t bytes_max = kCachedFooterBytesMax) : bytes_max_(bytes_max) {}
 
-  // Of a file that will be read in the order of planning; not kept where there is no room. Takes
-  // the place of the one that the file had.
+  // The footer of a file that will be read in the order of planning; not kept if there is no room.
+  // Replaces the file's earlier one.
   void AddPlanned(const std::string& object, Footer footer);
-  // Of a file that is being read: those that were planned last make room, then those that were
-  // opened first. The newest is kept whatever its size.
+  // The footer of a file that is being read. To make room it removes the last planned footers
+  // first, then those opened first. The newest is kept whatever its size.
   void AddOpened(const std::string& object, Footer footer);
   std::optional<Footer> Find(const std::string& object);
 
@@ -46,7 +46,7 @@ class FooterCache {
 
   const uint64_t bytes_max_;
   std::mutex mutex_;          // of all below
-  std::list<Entry> entries_;  // the newest opened first, then the planned ones in their order
+  std::list<Entry> entries_;  // newest opened first, then the planned ones in order
   std::unordered_map<std::string_view, std::list<Entry>::iterator> by_object_;
   uint64_t bytes_ = 0;
 };

@@ -46,7 +46,7 @@ const Array& As(const arrow::Array& array) {
   return static_cast<const Array&>(array);
 }
 
-// Values of arrays as cells. What cells point to is kept until Reset.
+// Values of arrays as cells. Memory that cells point to is kept until Reset.
 class ValueReader {
  public:
   explicit ValueReader(uint64_t max_value_bytes) : max_value_bytes_(max_value_bytes) {}
@@ -201,7 +201,7 @@ class ValueReader {
     return nullptr;
   }
 
-  // Keys that are no strings are quoted as they print.
+  // Keys that are not strings are quoted as they print.
   const Refusal* AppendMap(const arrow::MapArray& array, int64_t row, int depth) {
     json_ += '{';
     const int64_t begin = array.value_offset(row);
@@ -321,7 +321,7 @@ class NestedReader final : public FieldReader {
     } while (batch_->num_rows() == 0);
   }
 
-  // The value at path_ from `step` on, below `array` at `row`.
+  // Finds the value at path_ from `step` on, below `array` at `row`.
   const Refusal* Find(const arrow::Array& array, int64_t row, size_t step, Cell* cell) {
     *cell = Cell::Null();
     if (array.IsNull(row)) return nullptr;

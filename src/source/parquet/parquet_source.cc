@@ -38,8 +38,8 @@ struct ParquetOptions {
   uint64_t max_value_bytes = 0;
 };
 
-// Throws where the bytes are no Parquet footer. Arrow looks at a column's part of it when asked for
-// the column, so that all are asked for here.
+// Throws if the bytes are not a Parquet footer. Arrow checks a column's part only when asked for
+// the column, so all are asked for here.
 std::shared_ptr<parquet::FileMetaData> ReadMetadata(std::shared_ptr<WatchedFile> file) {
   auto metadata = parquet::ParquetFileReader::Open(std::move(file))->metadata();
   for (int i = 0; i < metadata->num_row_groups(); ++i) {
@@ -52,7 +52,7 @@ std::shared_ptr<parquet::FileMetaData> ReadMetadata(std::shared_ptr<WatchedFile>
   return metadata;
 }
 
-// The least and greatest time of a column chunk, where its statistics tell.
+// The least and greatest time of a column chunk, if its statistics have them.
 std::optional<TimeRange> ChunkTimes(const parquet::ColumnChunkMetaData& chunk) {
   const auto statistics = chunk.statistics();
   if (statistics == nullptr || !statistics->HasMinMax()) return std::nullopt;
@@ -172,7 +172,7 @@ Result<std::unique_ptr<RecordStream>> ParquetFormat::Open(const SourceObject& ob
   if (std::from_chars(split.payload.data(), end, row_group).ptr != end) {
     return Status(Code::kInvalidArgument, split.id + ": not a split of a Parquet file");
   }
-  // Of a remote store all objects are checked at the end, in one request.
+  // For a remote store, all objects are checked at the end, in one request.
   if (!objects_->remote()) MURMUR_TRY(objects_->CheckUnchanged(object));
   MURMUR_ASSIGN(const Footer footer, FooterOf(object));
   if (footer.metadata == nullptr) {
@@ -207,7 +207,7 @@ ParquetOptions OptionsOf(const Definition& definition) {
 // Bytes under a name.
 class OneObjectStore final : public ObjectStore {
  public:
-  // A hash stands for the time of change, so that a plan is refused over other bytes.
+  // A hash takes the place of the modification time, so that a plan is refused over other bytes.
   OneObjectStore(const std::string& name, const std::string& bytes)
       : bytes_(arrow::Buffer::FromString(bytes)) {
     object_.size = bytes.size();

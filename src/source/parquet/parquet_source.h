@@ -1,11 +1,11 @@
-// Parquet objects. A split is one row group; only the columns that the pipeline
-// needs are read. docs/parquet.md says how Parquet's types become cells.
+// Parquet objects. A split is one row group; only the columns that the pipeline needs are read.
+// docs/parquet.md says how Parquet's types become cells.
 //
 // Definition options: `path` (file, glob or directory, or a list), `handoff.STREAM.PARTITION`.
 //
-// A record is named by its file and its row number in the file. Row groups that the statistics of
-// the time column prove to lie outside `where` are not read; nor are damages inside them noticed.
-// RecordBatch::raw stays empty: a row has no bytes of its own.
+// A record is named by its file and its row number in the file. Row groups are skipped if the
+// statistics of the time column prove that they lie outside `where`; damage inside them is not
+// noticed. RecordBatch::raw stays empty: a row has no bytes of its own.
 #pragma once
 
 #include <memory>
@@ -18,7 +18,7 @@
 
 namespace murmur {
 
-// The format. Of the definition it takes time, where and max_record_bytes.
+// The format. Uses time, where and max_record_bytes of the definition.
 std::unique_ptr<ObjectFormat> MakeParquetFormat(std::shared_ptr<const ObjectSet> objects,
                                                 const Definition& definition);
 

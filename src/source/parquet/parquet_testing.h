@@ -92,9 +92,9 @@ struct ReadRecord {
 struct ReadResult {
   std::vector<ReadRecord> records;
   std::vector<DeadLetter> dead_letters;
-  std::vector<std::pair<Position, size_t>> positions;  // of each batch, with the records up to it
+  std::vector<std::pair<Position, size_t>> positions;  // of each batch, with the records so far
   uint64_t bytes = 0;
-  Status status;  // of what failed
+  Status status;  // of the call that failed
 
   // The cells of one column.
   std::vector<std::string> Values(size_t column = 0) const {
@@ -104,7 +104,7 @@ struct ReadResult {
   }
 };
 
-// A path with "@" behind it is asked for as event time, in milliseconds where it is a number.
+// A path with a final "@" is requested as event time, in milliseconds if it is a number.
 inline Projection ProjectionOf(const std::vector<std::string>& paths) {
   Projection projection;
   for (const std::string& path : paths) {

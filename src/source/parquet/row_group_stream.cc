@@ -22,7 +22,7 @@ constexpr std::string_view kRowPosition = "row=";
 // Above this, the requested chunks of a row group are read piece by piece instead of at once.
 constexpr int64_t kWholeChunksBytesMax = 64ll << 20;
 constexpr int64_t kPieceBytes = 1ll << 20;
-// Of a remote file, chunks with less than that between them are one request.
+// In a remote file, chunks with a smaller distance between them are one request.
 constexpr int64_t kHoleBytesMax = 1ll << 20;
 
 Result<uint64_t> RowOfPosition(const Position& position, uint64_t rows) {
@@ -88,9 +88,9 @@ class RowGroupStream final : public RecordStream {
         rows_(static_cast<uint64_t>(input_.metadata->RowGroup(input_.row_group)->num_rows())),
         first_row_(FirstRow(*input_.metadata, input_.row_group)) {}
 
-  // Throws where the bytes are damaged or a read failed; Trouble() says which.
+  // Throws if the bytes are damaged or a read failed; Trouble() says which.
   void Open(uint64_t row);
-  // Why reading failed, when that is not damaged bytes.
+  // Why reading failed, if not because of damaged bytes.
   Status Trouble(const std::exception& error) const;
 
   Result<ReadState> Read(std::stop_token stop, RecordBatch* batch) override;
@@ -161,7 +161,7 @@ void RowGroupStream::Open(uint64_t row) {
   row_ = row;
 }
 
-// Asks for all that will be read, before any of it is waited for.
+// Requests everything that will be read before waiting for any of it.
 void RowGroupStream::FetchChunks(const std::vector<FieldPlace>& places) {
   std::set<int> columns;
   for (const FieldPlace& place : places) columns.insert(place.columns.begin(), place.columns.end());
@@ -214,7 +214,7 @@ Result<ReadState> RowGroupStream::Read(std::stop_token stop, RecordBatch* batch)
   return ReadState::kRecords;
 }
 
-// Reads as many rows as the field has good ones; what stopped it goes to damage_.
+// Reads rows until the field has a bad one; the cause goes to damage_.
 Status RowGroupStream::ReadField(size_t field, uint32_t want, RecordBatch* batch, uint32_t* rows) {
   Column* column = &batch->columns[field];
   bad_rows_.clear();
@@ -239,7 +239,7 @@ void RowGroupStream::ConvertTimes(size_t field, uint32_t rows, Column* column) {
   column->SetKindsFromCells(rows);
 }
 
-// One dead letter a row, for the first field that refused it.
+// One dead letter per row, for the first field that refused it.
 void RowGroupStream::RemoveBad(uint32_t rows, RecordBatch* batch) {
   std::vector<const BadField*> first(rows, nullptr);
   for (const BadField& bad : bad_fields_) {

@@ -1,5 +1,5 @@
-// A RecordStream over one row group. Positions: "row=N", N rows of the group are passed; "damaged",
-// the rest can't be read. Internal.
+// A RecordStream over one row group. Positions: "row=N": N rows of the group have been read;
+// "damaged": the rest can't be read. Internal.
 #pragma once
 
 #include <functional>
@@ -21,13 +21,13 @@ struct RowGroupInput {
   bool remote = false;  // each request costs a round trip
   uint64_t split_bytes = 0;
   uint64_t max_value_bytes = 0;
-  // Whether the file still is what the scan froze; asked where bytes don't make sense.
+  // Whether the file is still what the scan froze; called if its bytes make no sense.
   std::function<Status()> check_unchanged;
 };
 
-// A stream behind `after`. Bytes that are damaged become a dead letter (kCorrupt) in the stream.
-// Errors: kInvalidArgument (no such row group or position), kUnavailable, kUnimplemented (a codec
-// that Arrow was built without), kFailedPrecondition (the file changed).
+// A stream from the position `after`. Damaged bytes become a dead letter (kCorrupt) in the stream.
+// Errors: kInvalidArgument (no such row group or position), kUnavailable, kUnimplemented (Arrow was
+// built without a codec), kFailedPrecondition (the file changed).
 Result<std::unique_ptr<RecordStream>> OpenRowGroup(RowGroupInput input, const Position& after,
                                                    const Projection& projection);
 

@@ -80,7 +80,7 @@ std::string Mirrored(const std::string& comparison) {
   return mirrored;
 }
 
-// Strict comparisons are taken as `or equal`, and a microsecond is added for decimals that were
+// Strict comparisons are treated as `or equal`, and a microsecond is added for decimals that were
 // cut.
 void Restrict(const std::string& comparison, int64_t micros, TimeRange* range) {
   const bool equal = comparison == "=" || comparison == "==";
@@ -90,7 +90,7 @@ void Restrict(const std::string& comparison, int64_t micros, TimeRange* range) {
   }
 }
 
-// One term between two `and`s: restricts where it is field, comparison, time or the reverse.
+// One term between two `and`s: restricts the range if it is field, comparison, time or the reverse.
 void RestrictByTerm(const Token* term, size_t size, const std::string& field, TimeRange* range) {
   if (size != 3 || term[1].type != 'o') return;
   const bool mirrored = term[0].type == '\'';
@@ -114,7 +114,7 @@ TimeRange TimeRangeOf(std::string_view where, const FieldPath& time_field) {
     const bool end = i == tokens.size();
     if (!end && tokens[i].type == '(') ++depth;
     if (!end && tokens[i].type == ')') --depth;
-    // `between a and b` has an `and` of its own; under `or`, a term restricts nothing.
+    // `between a and b` contains an `and`; under `or`, a term restricts nothing.
     if (!end && depth == 0 && (IsKeyword(tokens[i], "or") || IsKeyword(tokens[i], "between"))) {
       return {};
     }

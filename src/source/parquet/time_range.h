@@ -1,4 +1,4 @@
-// What a `where` says about the event time, so that row groups outside need not be read.
+// The limits that a `where` sets on the event time, so that row groups outside are skipped.
 #pragma once
 
 #include <cstdint>
@@ -16,9 +16,9 @@ struct TimeRange {
   bool operator==(const TimeRange&) const = default;
 };
 
-// The range outside which `where` is surely false: from comparisons of `time_field` with a time in
-// quotes that are joined by `and` at the top level ("ts >= '2026-03-01' and ts < '2026-04-01'").
-// Rather too wide than too narrow; what it doesn't understand restricts nothing.
+// Outside this range `where` is certainly false. It comes from comparisons of `time_field` with a
+// time in quotes that are joined by `and` at the top level ("ts >= '2026-03-01' and ts <
+// '2026-04-01'"). It may be too wide, never too narrow; other parts of `where` restrict nothing.
 TimeRange TimeRangeOf(std::string_view where, const FieldPath& time_field);
 
 }  // namespace murmur::parquet_source

@@ -40,7 +40,7 @@ bool IsShortAscii(std::string_view text) noexcept {
   return ((seen | word) & kHighBits) == 0;
 }
 
-// simdjson's check is the faster one for long texts, but costs a call through its dispatch.
+// simdjson's check is faster for long texts, but costs a call through its dispatch.
 bool IsUtf8(std::string_view text) noexcept {
   constexpr size_t kShort = 64;
   if (text.size() <= kShort && IsShortAscii(text)) return true;

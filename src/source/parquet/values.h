@@ -1,4 +1,4 @@
-// Parquet's stored values as cells. What a value can't be is told by a Refusal.
+// Parquet's stored values as cells. A Refusal says why a value can't become one.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@ namespace murmur::parquet_source {
 // Why a value can't be a cell; the record becomes a dead letter. Constants, compared by address.
 struct Refusal {
   DeadReason reason;
-  std::string_view sentence;  // behind the field's name: "is no valid UTF-8"
+  std::string_view sentence;  // follows the field's name: "is no valid UTF-8"
 };
 
 // Each returns null when *cell is filled.

@@ -1,5 +1,5 @@
-// A file that remembers the error of a read, since Parquet's reader reports a failing disk and
-// damaged bytes alike. Internal.
+// A file that remembers a read's error, since Parquet's reader does not distinguish a failing disk
+// from damaged bytes. Internal.
 #pragma once
 
 #include <arrow/buffer.h>
@@ -35,7 +35,7 @@ class WatchedFile final : public arrow::io::RandomAccessFile {
   arrow::Result<std::shared_ptr<arrow::Buffer>> Read(int64_t bytes) override {
     return Watched(file_->Read(bytes));
   }
-  // Reading behind the end is the wish of a damaged footer, and no failure of the disk.
+  // A damaged footer may ask for bytes after the end; that is not a failure of the disk.
   arrow::Result<int64_t> ReadAt(int64_t position, int64_t bytes, void* out) override {
     auto result = file_->ReadAt(position, bytes, out);
     return IsInside(position, bytes) ? Watched(std::move(result)) : std::move(result);

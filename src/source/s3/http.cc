@@ -16,7 +16,7 @@ constexpr long kSilentSecondsMax = 20;
 constexpr size_t kErrorBytesMax = 64 << 10;
 constexpr size_t kBodyBytesMax = 64 << 20;  // a page of a listing has about one
 
-// What is used of libcurl 7 and 8, whose interface has been the same for twenty years.
+// The part of libcurl 7 and 8 in use; its interface has been the same for twenty years.
 struct Curl {
   decltype(&curl_global_init) global_init = nullptr;
   decltype(&curl_easy_init) easy_init = nullptr;
@@ -101,7 +101,7 @@ void SetUp(const Curl& curl, const std::string& url, curl_slist* headers, Transf
     curl.easy_setopt(transfer->handle, option, value);
   };
   set(CURLOPT_URL, url.c_str());
-  set(CURLOPT_PATH_AS_IS, 1L);  // ".." in a key is no way up
+  set(CURLOPT_PATH_AS_IS, 1L);  // ".." in a key has no special meaning
   set(CURLOPT_HTTPHEADER, headers);
   set(CURLOPT_PROXY, "");
   set(CURLOPT_NOSIGNAL, 1L);

@@ -1,4 +1,4 @@
-// GET requests by libcurl, which is loaded when the first one is made. Connections are kept.
+// GET requests by libcurl, which is loaded for the first one. Connections are kept.
 #pragma once
 
 #include <memory>
@@ -16,8 +16,8 @@ namespace murmur {
 struct HttpAnswer {
   int status = 0;
   size_t size = 0;     // bytes of the body
-  std::string body;    // where no buffer was given, or the answer is an error
-  std::string region;  // what x-amz-bucket-region says
+  std::string body;    // if no buffer was given, or the answer is an error
+  std::string region;  // the value of x-amz-bucket-region
 };
 
 // Threads: Get may be called at once.
@@ -28,9 +28,9 @@ class HttpClient {
   HttpClient& operator=(const HttpClient&) = delete;
   ~HttpClient();
 
-  // The answer, whatever its status. With `out`, the body of an answer that is no error goes there;
-  // more than has room there is an error. Errors: kUnavailable (nobody answers, or the answer
-  // breaks off), kCancelled, kUnimplemented (no libcurl here; says what to install).
+  // The answer, with any status. With `out`, the body of a successful answer goes there; it is an
+  // error if it does not fit. Errors: kUnavailable (no answer, or it breaks off), kCancelled,
+  // kUnimplemented (libcurl is missing; says what to install).
   Result<HttpAnswer> Get(const std::string& url, const std::vector<std::string>& headers,
                          std::span<char> out, const std::stop_token& stop);
 

@@ -50,7 +50,7 @@ std::string Now() {
   return text.data();
 }
 
-// What lies between <tag> and </tag> from *at on; moves *at behind it.
+// The text between <tag> and </tag> from *at on; moves *at past it.
 std::optional<std::string_view> TakeElement(std::string_view xml, std::string_view tag,
                                             size_t* at) {
   const std::string open = fmt::format("<{}>", tag);
@@ -122,7 +122,7 @@ bool ParseTime(const std::string& text, int64_t* ns) {
   return true;
 }
 
-// Classes whose objects must be restored before they can be read, or may have to be.
+// Storage classes whose objects must, or may have to, be restored before they can be read.
 std::string ColdClass(const std::string& storage_class) {
   for (const std::string_view cold : {"GLACIER", "DEEP_ARCHIVE", "INTELLIGENT_TIERING"}) {
     if (storage_class == cold) return storage_class;
@@ -130,7 +130,7 @@ std::string ColdClass(const std::string& storage_class) {
   return {};
 }
 
-// What the store answered, where that is no success.
+// The store's answer as an error.
 Status ErrorOf(const HttpAnswer& answer) {
   const std::string code = ElementText(answer.body, "Code");
   const std::string said = fmt::format(
@@ -152,7 +152,7 @@ Status ErrorOf(const HttpAnswer& answer) {
                   fmt::format("the bucket is in another region: say region: {}. {}",
                               region.empty() ? "…" : region, said));
   }
-  if (code == "ExpiredToken") return Status(Code::kUnavailable, said);  // a new one may be had
+  if (code == "ExpiredToken") return Status(Code::kUnavailable, said);  // a new one may exist
   if (answer.status == 403 || answer.status == 401) {
     return Status(Code::kPermissionDenied,
                   "the store refuses these credentials, or they may not read there: check "
@@ -325,7 +325,7 @@ Result<HttpAnswer> S3Client::Get(const std::string& bucket, const std::string& k
                        options_.region.starts_with("cn-") ? ".cn" : "");
   }
   std::string uri = "/" + PercentEncoded(key, "/");
-  // A certificate for *.s3.… is not one for a bucket with a dot in its name.
+  // A certificate for *.s3.… does not cover a bucket with a dot in its name.
   const bool dotted = options_.scheme == "https" && bucket.find('.') != bucket.npos;
   if (options_.path_style || dotted) {
     uri = "/" + PercentEncoded(bucket) + (key.empty() ? "" : uri);

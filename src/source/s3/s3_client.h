@@ -1,5 +1,5 @@
-// S3 as a store of keys: lists and reads any key that there can be ("//" in it, a '/' at its end),
-// which Arrow's filesystem, made of folders, can not.
+// S3 as a store of keys: lists and reads any possible key ("//" in it, a '/' at its end), which
+// Arrow's filesystem of folders can't.
 #pragma once
 
 #include <functional>
@@ -33,7 +33,7 @@ std::vector<std::string> SignedHeaders(const S3Credentials& credentials, const s
                                        const std::string& host, const std::string& uri,
                                        const std::string& query, const std::string& time);
 
-// Every byte but those that need no encoding (RFC 3986) as %XX; `keep` stays too.
+// Writes bytes as %XX, except those that need no encoding (RFC 3986) and those in `keep`.
 std::string PercentEncoded(std::string_view text, std::string_view keep = "");
 
 struct ListedPage {
@@ -52,8 +52,8 @@ class S3Client final : public ObjectStore {
   Result<std::shared_ptr<arrow::io::RandomAccessFile>> Open(
       const std::string& name, const SourceObject& object) const override;
 
-  // One request. `key` may be empty: the bucket itself. Errors: what the store answered, as a code
-  // with a remedy; kUnavailable may be tried again.
+  // One request. With an empty `key`, for the bucket itself. Errors: the store's answer as a code
+  // with a remedy; kUnavailable may be retried.
   Result<HttpAnswer> Get(const std::string& bucket, const std::string& key,
                          const std::string& query, std::vector<std::string> headers,
                          std::span<char> out, const std::stop_token& stop) const;

@@ -10,13 +10,14 @@
 
 namespace murmur {
 
-// The objects that a source's `path` names, on S3 where it begins with s3://, else local ones.
-// Errors: kInvalidArgument (no path, or both kinds), and those of OpenS3.
+// The objects that a source's `path` names: on S3 if it begins with s3://, else local. Errors:
+// kInvalidArgument (no path, or both kinds), and those of OpenS3.
 Result<std::shared_ptr<const ObjectSet>> MakeObjectSet(const SourceSpec& spec,
                                                        const Definition& definition,
                                                        HiddenFiles hidden = HiddenFiles::kSkipped);
 
-// `format`: jsonl, parquet, or auto (each object as its bytes say). Errors: kInvalidArgument.
+// `format`: jsonl, parquet, or auto (by each object's bytes).
+// Errors: kInvalidArgument.
 Result<std::vector<std::unique_ptr<ObjectFormat>>> MakeFormats(
     const SourceSpec& spec, const Definition& definition,
     const std::shared_ptr<const ObjectSet>& objects);

@@ -19,7 +19,7 @@ constexpr const char* kDefaultRegion = "us-east-1";
 
 std::atomic<bool> is_started{false};
 
-// Once a process; Shutdown ends it.
+// Once per process; Shutdown ends it.
 Status StartSdk() {
   MURMUR_TRY(LoadArrowS3());
   is_started = true;
@@ -95,7 +95,7 @@ Result<arrow::fs::S3Options> ArrowOptions(const SourceSpec& spec) {
   return options;
 }
 
-// Keys that are changed for new ones meanwhile are read once more, so that they belong together.
+// If keys are replaced meanwhile, they are read once more, so that they belong together.
 S3Credentials CredentialsOf(const arrow::fs::S3Options& options) {
   S3Credentials credentials;
   do {

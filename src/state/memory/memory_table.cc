@@ -159,7 +159,7 @@ class MemoryTable final : public StateTable {
     return Status();
   }
 
-  Status Undamaged() const override { return {}; }  // what is damaged is refused
+  Status Undamaged() const override { return {}; }  // malformed values are refused
 
   Result<std::vector<bool>> HasIds(std::span<const std::string> ids) const override {
     return Locked<std::vector<bool>>([&] {

@@ -1,5 +1,5 @@
-// A StateTable in memory: the fake for fast tests, and the model that the stored one is compared
-// with. Plain maps; a snapshot is a copy of them.
+// A StateTable in memory: the fake for fast tests, and the model to compare the stored one with.
+// Plain maps; a snapshot is a copy of them.
 #pragma once
 
 #include <map>
@@ -14,9 +14,9 @@
 
 namespace murmur {
 
-// What outlives a table: opening it again on the same store finds what was committed.
+// What outlives a table: another table on the same store finds what was committed.
 struct MemoryStore {
-  // Held by whoever uses what follows while a table is open. A copy shares it.
+  // Held while the members below are used and a table is open. A copy shares it.
   std::shared_ptr<std::mutex> mutex = std::make_shared<std::mutex>();
   VersionInfo info;
   RetentionRecord retention;
@@ -32,7 +32,7 @@ struct MemoryStore {
 // A new version. info.monoids is filled in.
 std::shared_ptr<MemoryStore> MakeMemoryStore(VersionInfo info, const StateSchema& schema);
 
-// One table at a time writes to a store, others may read. Errors: kFailedPrecondition (other
+// One table at a time writes a store, others may read it. Errors: kFailedPrecondition (other
 // monoids or windows).
 Result<std::unique_ptr<StateTable>> OpenMemoryTable(std::shared_ptr<MemoryStore> store,
                                                     const StateSchema& schema);

@@ -32,7 +32,7 @@ constexpr int kLevel0CompactionFiles = 8;
 constexpr uint64_t kLevel0FilesMax = 24;
 constexpr uint64_t kPendingCompactionBytesMax = 8ull << 30;
 constexpr std::chrono::milliseconds kBackPressureStep{5};
-// A wait ends after this long whatever the store says: slow is better than stuck.
+// A wait ends after this time in any case: slow is better than stuck.
 constexpr std::chrono::seconds kBackPressureMax{60};
 constexpr int kOneRecordFiles = 16;
 constexpr int kSecondaryOpenAttempts = 20;  // the writer may delete a table while a reader opens
@@ -57,7 +57,7 @@ rocksdb::Options MakeOptions(const DatabaseOptions& from) {
   to.level_compaction_dynamic_level_bytes = true;
   to.target_file_size_base = kTableBytes;
   to.max_bytes_for_level_base = kLevelBaseBytes;
-  // Table files that are ingested take the bottommost compression too.
+  // Ingested table files use the bottommost compression too.
   to.compression = rocksdb::kNoCompression;
   to.bottommost_compression = rocksdb::kLZ4Compression;
   to.bytes_per_sync = 1 << 20;
@@ -73,7 +73,7 @@ rocksdb::Options MakeOptions(const DatabaseOptions& from) {
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(kBloomBitsPerKey));
   table.block_cache = rocksdb::NewLRUCache(from.resources.cache_bytes, kCacheShardBits);
   table.cache_index_and_filter_blocks = true;  // within the memory limit
-  // In parts: a small cache holds what is asked for, and who writes a table holds one part of it.
+  // In parts: a small cache holds only the needed ones, and the writer of a table holds one part.
   table.partition_filters = true;
   table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
   table.metadata_block_size = kBlockBytes;
@@ -150,7 +150,7 @@ Status Database::OpenPrimary() {
   if (!opened.ok()) return FromRocks(opened, "opening " + path());
   db_.reset(db);
 
-  // A file left by a crash may share its blocks with a table: it is unlinked, never written to.
+  // A file left by a crash may share its blocks with a table: it is unlinked, never overwritten.
   const std::string staging = path() + "/staging";
   rocksdb::Env* env = rocks_.env;
   auto made = env->CreateDirIfMissing(staging);

@@ -1,5 +1,4 @@
-// One version's RocksDB: its options, its errors as ours, and the two ways to write a commit.
-//
+// One version's RocksDB: its options, its errors as Status, and the two ways to write a commit.
 // A small commit is a synced WriteBatch. A large one is a sorted table file with everything in it,
 // positions too, written in the staging folder and ingested: one manifest record makes it visible,
 // and RocksDB syncs file, folder and manifest on the way.
@@ -28,7 +27,7 @@ struct DatabaseOptions {
   std::string path;
   Access access = Access::kWrite;
   bool create = false;
-  bool one_record = false;  // a reader of little: opens files when it needs them
+  bool one_record = false;  // for a reader of few keys: opens files when needed
   std::vector<const Monoid*> monoids;
   std::shared_ptr<VisibleBuckets> visible;  // null: no retention
   std::shared_ptr<Damage> damage;
@@ -36,7 +35,7 @@ struct DatabaseOptions {
   rocksdb::Env* env = nullptr;  // null: the real one; else must outlive the database
 };
 
-// `status` of an operation on `what` in our terms. REQUIRES: !status.ok()
+// `status` of an operation on `what` as a Status. REQUIRES: !status.ok()
 Status FromRocks(const rocksdb::Status& status, std::string_view what);
 
 inline rocksdb::Slice ToSlice(std::string_view view) { return {view.data(), view.size()}; }
@@ -45,7 +44,7 @@ inline std::string_view ToView(const rocksdb::Slice& slice) { return {slice.data
 // Records of the store itself, by key.
 using StoreRecords = std::map<std::string, std::string>;
 
-// What one write brings.
+// The content of one write.
 struct WriteSet {
   DeltaCursor* deltas = nullptr;  // null: none
   const StoreRecords& records;
@@ -54,7 +53,7 @@ struct WriteSet {
 
 class Database {
  public:
-  // kRead opens beside a writer, and sees what was committed when it was opened.
+  // kRead opens it beside a writer, and sees what was committed when it was opened.
   static Result<std::shared_ptr<Database>> Open(DatabaseOptions options);
   ~Database();
   Database(const Database&) = delete;
@@ -65,7 +64,7 @@ class Database {
   const Damage& damage() const noexcept { return *options_.damage; }
   void NoteDamage() const noexcept { options_.damage->fetch_add(1, std::memory_order_relaxed); }
 
-  // Null for a reader, under whom nothing moves. To be given back to db().
+  // Null for a reader, whose view never changes. Must be released to db().
   const rocksdb::Snapshot* TakeSnapshot() const {
     return options_.access == Access::kRead ? nullptr : db_->GetSnapshot();
   }
@@ -80,13 +79,13 @@ class Database {
   Status Scan(std::string_view from, std::string_view until, const rocksdb::Snapshot* snapshot,
               const std::function<bool(std::string_view, std::string_view)>& visit) const;
 
-  // Writes all of `what` in one atomic, durable step. *in_doubt: it failed when it may already have
-  // reached the disk; only opening the database again tells.
+  // Writes all of `what` in one atomic, durable step. *in_doubt: it failed after it may have
+  // reached the disk; only reopening the database tells.
   Status WriteSmall(const WriteSet& what, bool* in_doubt);
   Status WriteLarge(const WriteSet& what, bool* in_doubt);
 
-  // Waits, in small steps, while the tables that no compaction has reached are too many: ingestion
-  // is not held back by RocksDB itself.
+  // Waits, in small steps, while too many table files are not yet compacted: RocksDB does not slow
+  // down ingestion itself.
   void WaitForCompaction() const;
 
  private:
@@ -99,7 +98,7 @@ class Database {
   rocksdb::Options rocks_;
   std::unique_ptr<rocksdb::DB> db_;
   std::string secondary_path_;  // private folder of a reader, removed with it
-  std::string staging_prefix_;  // differs in every opening, so that no name is ever used again
+  std::string staging_prefix_;  // differs each time it is opened: no file name is used twice
   std::atomic<uint64_t> staged_{0};
 };
 

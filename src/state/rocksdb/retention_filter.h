@@ -1,5 +1,5 @@
-// Frees the space of expired buckets while RocksDB compacts. Reads hide them whether or not this
-// has happened; so it may be late, but must never take a bucket that a snapshot still shows.
+// Frees the space of expired buckets while RocksDB compacts. Reads hide them in any case, so this
+// may be late; but it must never remove a bucket that a snapshot still shows.
 // Threads: safe.
 #pragma once
 
@@ -12,13 +12,13 @@
 
 namespace murmur {
 
-// The first bucket that some reader may still see: the least of what is visible now and of what
-// was visible to each snapshot that is still open.
+// The first bucket that some reader may still see: the least of what is visible now and of what was
+// visible to each open snapshot.
 class VisibleBuckets {
  public:
-  // Of the committed state; never goes back.
+  // The first visible bucket of the committed state; it never falls.
   void Advance(int64_t first_visible);
-  // Keeps what is visible now readable until Unpin of the returned bucket.
+  // Keeps what is visible now readable, until Unpin of the returned bucket.
   int64_t Pin();
   void Unpin(int64_t pinned);
   int64_t FirstReadable() const;

@@ -29,7 +29,7 @@ Result<std::unique_ptr<StateSnapshot>> RocksDbSnapshot::Take(
   return std::unique_ptr<StateSnapshot>(std::move(snapshot));
 }
 
-// The pin comes first: what is visible now is no more than what the snapshot will show.
+// Pins first: the first visible bucket now is not later than that of the snapshot.
 RocksDbSnapshot::RocksDbSnapshot(std::shared_ptr<Database> database,
                                  std::shared_ptr<VisibleBuckets> visible)
     : database_(std::move(database)),

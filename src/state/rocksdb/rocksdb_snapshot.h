@@ -1,4 +1,4 @@
-// Reads of a RocksDbTable from one instant: a RocksDB snapshot, or the whole of a reader's view.
+// Reads one consistent state of a RocksDbTable: a RocksDB snapshot, or a reader's whole view.
 #pragma once
 
 #include <memory>
@@ -36,11 +36,11 @@ class RocksDbSnapshot final : public StateSnapshot {
   const std::shared_ptr<Database> database_;
   const std::shared_ptr<VisibleBuckets> visible_;
   int64_t pinned_;
-  const rocksdb::Snapshot* snapshot_;  // null for a reader: nothing moves under it
+  const rocksdb::Snapshot* snapshot_;  // null for a reader, whose view never changes
   int64_t first_visible_ = INT64_MIN;
 };
 
-// Errors: kDataLoss, if values of `database` could not be combined.
+// Errors: kDataLoss (some values of `database` could not be combined).
 Status CheckUndamaged(const Database& database);
 
 }  // namespace murmur

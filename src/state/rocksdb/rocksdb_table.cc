@@ -44,9 +44,9 @@ Result<std::optional<T>> Optional(const Database& database, std::string_view key
 
 constexpr size_t kPassOverMin = 64;
 
-// Of `keys`, which ascend, those entries that one pass over the ledger between them meets: where it
-// has little there (of a scan into a new version, of rows that were just made), that costs nothing
-// beside a look for each key. Gives up where it has much; returns up to which key it has come.
+// Finds the ledger entries of `keys`, which ascend, by one pass over the ledger between them. If
+// the ledger has few entries there (a scan into a new version, rows just made), that is far cheaper
+// than a look for each key. It gives up if there are many; returns how many keys it has handled.
 Result<size_t> PassOver(const Database& database, std::span<const std::string_view> keys,
                         std::vector<std::optional<std::string>>* entries) {
   const size_t steps_max = keys.size() / 4;
@@ -248,7 +248,7 @@ Status RocksDbTable::Apply(const Commit& commit) {
   }
   database.reset();
   MURMUR_TRY(Leave(commit, std::move(written), in_doubt));
-  // The commit stands; what the file lacks, closing or opening the table writes.
+  // The commit stands; closing or opening the table repairs the file.
   if (dead_letters_.has_value()) (void)dead_letters_->Append(commit.dead_letters);
   return Status();
 }
@@ -290,7 +290,7 @@ Status RocksDbTable::Complete(const ScanEnd& end) {
   return end.keep_ids ? Status() : DropIds();
 }
 
-// Nothing of what they name will be read again. Should this be lost, they only take space.
+// What they name will not be read again. If this deletion is lost, they only take space.
 Status RocksDbTable::DropIds() {
   Lock lock(mutex_);
   MURMUR_ASSIGN(const auto database, ReadyToWrite(&lock));
@@ -372,7 +372,7 @@ Status RocksDbTable::Close() {
   Lock lock(mutex_);
   idle_.wait(lock, [this] { return applying_ == 0; });
   closed_ = true;
-  // What was met in the log alone is in a table file from then on, which counts it.
+  // Damage found only in the log is then in a table file, which counts it.
   if (database_ != nullptr && writer_lock_ && !CheckUndamaged(*database_).ok()) {
     database_->db()->Flush(rocksdb::FlushOptions()).PermitUncheckedError();
   }

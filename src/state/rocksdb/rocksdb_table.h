@@ -1,8 +1,8 @@
 // The StateTable on RocksDB: one database per version.
 //
-// A commit that failed while it was being made durable may be on disk or not. RocksDB can't say,
-// so the table opens the database again and looks: Apply then answers for sure, or, where the disk
-// still refuses, kUnavailable; the next call tries again.
+// If making a commit durable fails, the commit may be on disk or not, and RocksDB can't say. So the
+// table reopens the database and looks. Apply then returns a definite result; or kUnavailable if
+// the disk still refuses, and the next call tries again.
 #pragma once
 
 #include <condition_variable>
@@ -22,10 +22,10 @@
 
 namespace murmur {
 
-// Up to so many keys a synced WriteBatch is the cheaper commit, beyond it a table file.
+// Up to this many keys, a synced WriteBatch is the cheaper commit; beyond, a table file.
 inline constexpr uint64_t kSmallCommitDeltas = 2000;
-// Up to so many rows of a ledger too, with twice as many other keys: there each table costs every
-// look into the ledger until it is merged, and a write costs none.
+// The same limit for ledger rows; other keys may then be twice as many. Each table file slows every
+// look into the ledger until it is merged; a write does not.
 inline constexpr uint64_t kSmallCommitRows = 20'000;
 
 struct RocksDbTableOptions {
@@ -38,13 +38,13 @@ struct RocksDbTableOptions {
 
 class RocksDbTable final : public StateTable {
  public:
-  // Makes the database of a new version and stores what it says of itself.
+  // Makes the database of a new version and stores the version's info.
   static Status Create(const RocksDbTableOptions& options, VersionInfo info,
                        const StateSchema& schema);
   // Errors: as StateDirectory::OpenVersion.
   static Result<std::unique_ptr<RocksDbTable>> Open(const RocksDbTableOptions& options,
                                                     const StateSchema& schema);
-  // Beside a writer; without a schema.
+  // Beside a writer; needs no schema.
   static Result<VersionInfo> ReadInfo(const RocksDbTableOptions& options);
 
   ~RocksDbTable() override;
@@ -71,13 +71,13 @@ class RocksDbTable final : public StateTable {
   Status LoadProgress() const;
   Status ProjectDeadLetters();
 
-  // The open database; opens it again after a failure.
+  // The open database; reopens it after a failure.
   Result<std::shared_ptr<Database>> Ready(Lock* lock) const;
   Result<std::shared_ptr<Database>> ReadyToWrite(Lock* lock) const;
   Status Recover(Lock* lock) const;
   Result<std::shared_ptr<Database>> Enter(const Commit& commit);
   Status Leave(const Commit& commit, Status written, bool in_doubt);
-  // Writes the records alone, under the lock.
+  // Writes only these records, under the lock.
   Status PutRecords(Lock* lock, const StoreRecords& records);
 
   const StateSchema schema_;

@@ -1,9 +1,8 @@
 // Combine as RocksDB's merge operator, so that a commit writes deltas without reading.
 //
-// It never fails: RocksDB would stop compacting, or refuse reads. What is combined with malformed
-// bytes is a value that says so (kDamagedValue), and is counted in a Damage, which makes the table
-// answer kDataLoss from then on. Table files count the malformed values that they hold, so that the
-// table knows of them when it is opened.
+// It never fails: RocksDB would stop compacting, or refuse reads. Combining with malformed bytes
+// gives kDamagedValue and is counted in a Damage; from then on the table returns kDataLoss. Table
+// files count the malformed values that they hold, so the table knows of them when it is opened.
 // Threads: safe.
 #pragma once
 
@@ -21,13 +20,13 @@
 
 namespace murmur {
 
-// How many malformed values were met.
+// The number of malformed values met.
 using Damage = std::atomic<uint64_t>;
 
 // Counts the malformed values of each table file that is written.
 class DamageCounterFactory final : public rocksdb::TablePropertiesCollectorFactory {
  public:
-  // Of values of so many aggregates.
+  // For values of this many aggregates.
   explicit DamageCounterFactory(size_t aggregates) : aggregates_(aggregates) {}
   rocksdb::TablePropertiesCollector* CreateTablePropertiesCollector(Context context) override;
   const char* Name() const override { return "murmur.damage"; }
@@ -35,7 +34,7 @@ class DamageCounterFactory final : public rocksdb::TablePropertiesCollectorFacto
  private:
   const size_t aggregates_;
 };
-// What the table files of a database hold; 0 where it can't be told.
+// The malformed values in a database's table files; 0 if unknown.
 uint64_t CountStoredDamage(rocksdb::DB* db);
 
 class ValueMergeOperator final : public rocksdb::MergeOperator {
@@ -46,7 +45,7 @@ class ValueMergeOperator final : public rocksdb::MergeOperator {
   bool FullMergeV2(const MergeOperationInput& in, MergeOperationOutput* out) const override;
   bool PartialMergeMulti(const rocksdb::Slice& key, const std::deque<rocksdb::Slice>& operands,
                          std::string* new_value, rocksdb::Logger* logger) const override;
-  // Holds the monoids' names.
+  // Contains the monoids' names.
   const char* Name() const override { return name_.c_str(); }
 
  private:
