@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <filesystem>
+#include <thread>
 
 #include "state/rocksdb/rocksdb_table.h"
 #include "state/writer_lock.h"
@@ -22,6 +24,27 @@ constexpr std::string_view kDeadLettersPrefix = "dead-letters-v";
 constexpr std::string_view kDeadLettersSuffix = ".jsonl";
 constexpr size_t kServedMax = 32;  // that the alias remembers
 constexpr size_t kAliasBytesMax = 1024;
+constexpr std::chrono::seconds kWriterOpensWithin{5};
+constexpr std::chrono::milliseconds kLookAgainEvery{20};
+
+// A writer that opens a version replaces files while a reader opens them: what the reader misses at
+// that moment is not damage. Looks again while a writer is there, and once after it.
+template <class Look>
+auto LookBesideWriter(const std::string& path, const Look& look) {
+  const auto give_up = std::chrono::steady_clock::now() + kWriterOpensWithin;
+  bool was_alone = false;
+  for (;;) {
+    auto seen = look();
+    const Code code = seen.status().code();
+    const bool may_pass =
+        code == Code::kDataLoss || code == Code::kUnavailable || code == Code::kInternal;
+    const bool alone = !WriterLock::IsHeld(path + "/writer");
+    if (!may_pass || (alone && was_alone)) return seen;
+    if (std::chrono::steady_clock::now() >= give_up) return seen;
+    was_alone = alone;
+    std::this_thread::sleep_for(kLookAgainEvery);
+  }
+}
 
 std::optional<uint64_t> ParseNumber(std::string_view text) {
   uint64_t number = 0;
@@ -248,7 +271,8 @@ Result<VersionInfo> StateDirectory::ReadInfo(uint64_t number) const {
   if (!fs::is_directory(VersionPath(number), error)) {
     return Status(Code::kNotFound, path_ + " has no version " + std::to_string(number));
   }
-  auto info = RocksDbTable::ReadInfo({.path = VersionPath(number)});
+  auto info = LookBesideWriter(
+      VersionPath(number), [&] { return RocksDbTable::ReadInfo({.path = VersionPath(number)}); });
   if (!fs::is_directory(VersionPath(number), error)) {
     return Status(Code::kNotFound,
                   path_ + " has no version " + std::to_string(number) + " any more");
@@ -283,11 +307,14 @@ Result<std::unique_ptr<StateTable>> StateDirectory::OpenVersion(uint64_t number,
     const auto current = directory.Current();
     return directory.DeadLetterPath(number, current.ok() ? *current : std::nullopt);
   };
-  MURMUR_ASSIGN(auto table, RocksDbTable::Open({.path = VersionPath(number),
-                                                .access = access,
-                                                .resources = options_,
-                                                .dead_letter_path = dead_letter_path},
-                                               schema));
+  const auto open = [&] {
+    return RocksDbTable::Open({.path = VersionPath(number),
+                               .access = access,
+                               .resources = options_,
+                               .dead_letter_path = dead_letter_path},
+                              schema);
+  };
+  auto opened = access == Access::kWrite ? open() : LookBesideWriter(VersionPath(number), open);
   // Dropping renames the folder before it deletes anything. A reader that opens files while they
   // are deleted would believe that its writer has compacted the missing ones away, and would see
   // less.
@@ -295,7 +322,8 @@ Result<std::unique_ptr<StateTable>> StateDirectory::OpenVersion(uint64_t number,
     return Status(Code::kNotFound,
                   path_ + " has no version " + std::to_string(number) + " any more");
   }
-  return std::unique_ptr<StateTable>(std::move(table));
+  MURMUR_TRY(opened.status());
+  return std::unique_ptr<StateTable>(std::move(opened).value());
 }
 
 Status StateDirectory::DropVersion(uint64_t number) {

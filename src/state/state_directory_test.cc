@@ -1,8 +1,11 @@
 #include "state/state_directory.h"
 
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <stop_token>
+#include <thread>
 
 #include "testing/state_table_kit.h"
 #include "testing/temporary_folder.h"
@@ -55,6 +58,28 @@ TEST_F(StateDirectoryTest, OnlyVersionsThatNobodyNeedsAreDropped) {
   EXPECT_THAT(*directory_->Versions(), testing::ElementsAre(2));
   auto third = *directory_->CreateVersion({}, TestSchema());
   EXPECT_EQ(third->Info()->number, 3u);
+}
+
+// A writer moves what a new version has of its log to a table, and deletes the log.
+TEST_F(StateDirectoryTest, AVersionIsReadWhileItsWriterOpensIt) {
+  constexpr uint64_t kVersions = 100;
+  std::jthread writer([&](const std::stop_token& stop) {
+    for (uint64_t number = 1; number <= kVersions && !stop.stop_requested(); ++number) {
+      const auto table = directory_->CreateVersion({.identity = "it"}, TestSchema());
+      ASSERT_TRUE(table.ok()) << table.status().ToString();
+      EXPECT_EQ((*table)->Close(), Status());
+    }
+  });
+  for (uint64_t number = 1; number <= kVersions; ++number) {
+    while (!std::filesystem::exists(directory_->VersionPath(number) + "/writer")) {
+      std::this_thread::yield();
+    }
+    const auto read = directory_->ReadInfo(number);
+    ASSERT_TRUE(read.ok()) << read.status().ToString();
+    EXPECT_EQ(read->identity, "it");
+    const auto table = directory_->OpenVersion(number, Access::kRead, TestSchema());
+    ASSERT_TRUE(table.ok()) << table.status().ToString();
+  }
 }
 
 TEST_F(StateDirectoryTest, ANumberIsNeverUsedAgain) {
