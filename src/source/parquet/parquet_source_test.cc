@@ -417,7 +417,8 @@ TEST(TimeRangeOf, RestrictsNothingOtherwise) {
        {"", "a = 1", "ts > '2026-03-01' or a = 1", "not ts > '2026-03-01'", "ts != '2026-03-01'",
         "ts <> '2026-03-01'", "ts > 'march'", "ts > 5", "other > '2026-03-01'",
         "(ts > '2026-03-01')", "f(ts) > '2026-03-01'", "a between ts and ts > '2026-03-01'",
-        "x = 'ts > ''2026-03-01'''", "ts > '2026", "`ts` > '2026-03-01'"}) {
+        "x = 'ts > ''2026-03-01'''", "ts > '2026", "`ts` > '2026-03-01'",
+        "date(ts, 'Asia/Tokyo') > '2026-03-01'", "'2026-03-01' < date(ts, 'Asia/Tokyo')"}) {
     EXPECT_TRUE(TimeRangeOf(where, ts).unbounded()) << where;
   }
 }
