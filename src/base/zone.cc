@@ -115,14 +115,10 @@ Result<std::shared_ptr<const Zone>> Zone::Make(std::string name, std::string rul
       new std::map<std::pair<std::string, std::string>, std::shared_ptr<const Zone>>;
   if (name == kUtcName) return Utc();
   const std::lock_guard lock(mutex);
-  std::shared_ptr<const Zone>& zone = (*made)[{name, rules}];
-  if (zone != nullptr) return zone;
-  auto read = Read(name, rules);
-  if (!read.ok()) {
-    made->erase({name, rules});
-    return read;
-  }
-  zone = *read;
+  const auto found = made->find({name, rules});
+  if (found != made->end()) return found->second;
+  MURMUR_ASSIGN(auto zone, Read(name, rules));
+  made->emplace(std::pair(std::move(name), std::move(rules)), zone);
   return zone;
 }
 
@@ -173,7 +169,7 @@ Zone::Period Zone::PeriodAt(int64_t second) const noexcept {
                        [](int64_t wanted, const Period& period) { return wanted < period.start; });
   Period period = *(after - 1);
   if (shift == 0) {
-    if (repeats_from_ != INT64_MAX) period.end = std::min(period.end, repeats_from_);
+    period.end = std::min(period.end, repeats_from_);
     return period;
   }
   // A period of the repeating cycle, moved to the requested time.

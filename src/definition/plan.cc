@@ -9,6 +9,7 @@
 #include "base/shown.h"
 #include "base/time_text.h"
 #include "definition/column_type.h"
+#include "definition/expressions.h"
 #include "definition/problems.h"
 #include "definition/table_method.h"
 #include "definition/units.h"
@@ -154,17 +155,9 @@ constexpr std::string_view kConfigPrefix = "config.";
 
 // The fields that are read from each record, by name.
 std::set<std::string> FieldsOf(const Definition& definition) {
-  std::vector<std::string> expressions = {definition.id, definition.where};
-  for (const KeyList& parts : definition.rollups) {
-    for (const KeyPart& part : parts) expressions.push_back(part.expression);
-  }
-  for (const AggregateSpec& aggregate : definition.aggregates) {
-    expressions.insert(expressions.end(), aggregate.expressions.begin(),
-                       aggregate.expressions.end());
-  }
   std::set<std::string> fields;
   if (definition.time) fields.insert(definition.time->field.ToString());
-  for (const std::string& expression : expressions) {
+  for (const std::string& expression : ExpressionsOf(definition)) {
     const auto parsed = Expression::Parse(expression);
     if (!parsed.ok()) continue;  // an empty one
     for (const FieldUse& field : (*parsed)->fields()) fields.insert(field.path.ToString());

@@ -50,15 +50,19 @@ TEST(DescribePlan, TellsOfAnOptionalTime) {
               HasSubstr("time: t in d; a record without a usable one counts all the same\n"));
 }
 
+std::string PlanOfWindow(const std::string& window) {
+  const auto definition = ParseDefinition(
+      "name: n\nkey: a\ntime: t\naggregates: {n: count}\n"
+      "window: {" +
+          window + "}\nbootstrap: {jsonl: {path: d}}",
+      "f", ".");
+  EXPECT_TRUE(definition.ok()) << definition.status().ToString();
+  return DescribePlan(*definition, kNow);
+}
+
 TEST(DescribePlan, TellsOnWhichDayWindowsOfWeeksBegin) {
   const auto window = [](const std::string& text) {
-    const auto definition = ParseDefinition(
-        "name: n\nkey: a\ntime: t\naggregates: {n: count}\n"
-        "window: {" +
-            text + "}\nbootstrap: {jsonl: {path: d}}",
-        "f", ".");
-    EXPECT_TRUE(definition.ok()) << definition.status().ToString();
-    const std::string plan = DescribePlan(*definition, kNow);
+    const std::string plan = PlanOfWindow(text);
     const size_t begin = plan.find("window: ");
     return plan.substr(begin, plan.find('\n', begin) - begin);
   };
@@ -74,22 +78,13 @@ TEST(DescribePlan, TellsOnWhichDayWindowsOfWeeksBegin) {
 }
 
 TEST(DescribePlan, ShowsTheWindowOfNowAndTheNext) {
-  const auto windows = [](const std::string& text) {
-    const auto definition = ParseDefinition(
-        "name: n\nkey: a\ntime: t\naggregates: {n: count}\n"
-        "window: {" +
-            text + "}\nbootstrap: {jsonl: {path: d}}",
-        "f", ".");
-    EXPECT_TRUE(definition.ok()) << definition.status().ToString();
-    return DescribePlan(*definition, kNow);
-  };
-  EXPECT_THAT(windows("every: 1mo, keep: 13mo"),
+  EXPECT_THAT(PlanOfWindow("every: 1mo, keep: 13mo"),
               HasSubstr("window: 1mo each, by t, kept 13mo behind the newest\n"
                         "the window of now, and the next:\n"
                         "  2026-03-01T00:00:00Z to 2026-04-01T00:00:00Z\n"
                         "  2026-04-01T00:00:00Z to 2026-05-01T00:00:00Z\n"
                         "  2026-05-01T00:00:00Z to 2026-06-01T00:00:00Z\n"));
-  EXPECT_THAT(windows("every: 1d, zone: America/New_York"),
+  EXPECT_THAT(PlanOfWindow("every: 1d, zone: America/New_York"),
               HasSubstr("window: 1d each in America/New_York, by t, kept for ever\n"
                         "the window of now, and the next:\n"
                         "  2026-03-01T00:00:00-05:00 to 2026-03-02T00:00:00-05:00\n"));

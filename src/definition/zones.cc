@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/zone_database.h"
+#include "definition/expressions.h"
 #include "expression/expression.h"
 #include "expression/suggest.h"
 
@@ -14,18 +15,10 @@ namespace {
 std::set<std::string> NamesOf(const Definition& definition) {
   std::set<std::string> names;
   if (definition.window && !definition.window->zone.empty()) names.insert(definition.window->zone);
-  const auto add = [&names](const std::string& text) {
+  for (const std::string& text : ExpressionsOf(definition)) {
     const auto parsed = Expression::Parse(text);
-    if (!parsed.ok()) return;  // an empty one
+    if (!parsed.ok()) continue;  // an empty one
     for (const ZoneUse& zone : (*parsed)->zones()) names.insert(zone.name);
-  };
-  add(definition.id);
-  add(definition.where);
-  for (const KeyList& parts : definition.rollups) {
-    for (const KeyPart& part : parts) add(part.expression);
-  }
-  for (const AggregateSpec& aggregate : definition.aggregates) {
-    for (const std::string& expression : aggregate.expressions) add(expression);
   }
   return names;
 }
