@@ -9,6 +9,8 @@
 #include <cstdint>
 #include <nlohmann/json.hpp>
 
+#include "base/hex.h"
+
 namespace murmur {
 namespace {
 
@@ -16,12 +18,6 @@ using nlohmann::json;
 
 constexpr std::string_view kHexPrefix = "hex:";
 constexpr std::string_view kSpaces = " \t\r\n";
-
-std::string ToHex(std::string_view bytes) {
-  std::string hex;
-  for (const char byte : bytes) hex += fmt::format("{:02x}", static_cast<unsigned char>(byte));
-  return hex;
-}
 
 // Text that is not hexadecimal stands for itself.
 std::string BytesOf(std::string_view property) {

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <variant>
 
+#include "base/hex.h"
 #include "base/shown.h"
 #include "definition/column_type.h"
 
@@ -110,17 +111,7 @@ Json StoreWindow(const WindowSpec& window) {
   return json;
 }
 
-// Bytes as hexadecimal digits, two each.
-Json StoreBytes(std::string_view bytes) {
-  constexpr char kDigits[] = "0123456789abcdef";
-  std::string text;
-  for (const char c : bytes) {
-    text += kDigits[static_cast<unsigned char>(c) >> 4];
-    text += kDigits[static_cast<unsigned char>(c) & 15];
-  }
-  return text;
-}
-
+// What ToHex wrote.
 Result<std::string> RestoreBytes(const std::string& text) {
   std::string bytes;
   for (size_t at = 0; at + 1 < text.size(); at += 2) {
@@ -163,7 +154,7 @@ std::string StoreDefinition(const Definition& definition) {
   if (definition.window) {
     json["window"] = StoreWindow(*definition.window);
   }
-  for (const auto& [name, rules] : definition.zone_rules) json["zones"][name] = StoreBytes(rules);
+  for (const auto& [name, rules] : definition.zone_rules) json["zones"][name] = ToHex(rules);
   return JsonText(json);
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "base/hex.h"
 #include "murmur/row_version.h"
 #include "runtime/choose_method.h"
 #include "runtime/key_rebuild.h"
@@ -34,12 +35,6 @@ constexpr std::string_view kSnapshotPrefix = "snapshot:";
 
 std::string TopicOf(std::string_view object) {
   return std::string(object.substr(0, object.rfind('/')));
-}
-
-std::string Hex(std::string_view bytes) {
-  std::string text;
-  for (const char byte : bytes) text += fmt::format("{:02x}", static_cast<unsigned char>(byte));
-  return text;
 }
 
 }  // namespace
@@ -206,7 +201,7 @@ Status RowFold::NoteSnapshots(const RecordBatch& batch) {
     last = place;
     const std::string topic = TopicOf(batch.object);
     Position& known = snapshots_[topic].now;
-    const Position now = Hex(place);
+    const Position now = ToHex(place);
     if (!known.empty() && known != now) MURMUR_TRY(TellOfSecondSnapshot(topic));
     known = now;
   }

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "base/hex.h"
 #include "murmur/key.h"
 #include "source/retry.h"
 
@@ -35,13 +36,6 @@ Status SameObject(const SourceObject& frozen, const SourceObject& now) {
     return Changed(frozen.name, "was replaced by one of the same size");
   }
   return Status();
-}
-
-// A name's bytes in a form for JSON.
-std::string ToHex(std::string_view bytes) {
-  std::string text;
-  for (const char c : bytes) text += fmt::format("{:02x}", static_cast<unsigned char>(c));
-  return text;
 }
 
 std::string FromHex(std::string_view text) {

@@ -53,10 +53,13 @@ def shown(instant, zone):
 
 
 def midnight(day, zone, last):
-    """The first, or the last, instant with which the day begins."""
+    """The first midnight that the day begins with, or the last that the day before ends with.
+    Clocks put back to midnight itself show it twice, with nothing of the day before in between."""
     local = datetime.datetime.combine(day, datetime.time(), zone)
     twice = local.utcoffset() > local.replace(fold=1).utcoffset()
-    return local.replace(fold=1 if last and twice else 0).astimezone(UTC)
+    second = local.replace(fold=1).astimezone(UTC)
+    before = (second - datetime.timedelta(seconds=1)).astimezone(zone).date()
+    return second if last and twice and before < day else local.astimezone(UTC)
 
 
 def window_of(unit, instant, zone):

@@ -11,6 +11,7 @@
 #include <ctime>
 #include <optional>
 
+#include "base/hex.h"
 #include "source/objects.h"
 #include "source/retry.h"
 
@@ -18,12 +19,6 @@ namespace murmur {
 namespace {
 
 constexpr size_t kKeysPerPage = 1000;
-
-std::string Hex(std::string_view bytes) {
-  std::string text;
-  for (const char c : bytes) text += fmt::format("{:02x}", static_cast<unsigned char>(c));
-  return text;
-}
 
 std::string Sha256(std::string_view text) {
   std::string digest(SHA256_DIGEST_LENGTH, '\0');
@@ -261,7 +256,7 @@ std::string PercentEncoded(std::string_view text, std::string_view keep) {
 std::vector<std::string> SignedHeaders(const S3Credentials& credentials, const std::string& region,
                                        const std::string& host, const std::string& uri,
                                        const std::string& query, const std::string& time) {
-  const std::string body_hash = Hex(Sha256(""));
+  const std::string body_hash = ToHex(Sha256(""));
   std::vector<std::pair<std::string, std::string>> headers = {
       {"host", host}, {"x-amz-content-sha256", body_hash}, {"x-amz-date", time}};
   if (!credentials.session_token.empty()) {
@@ -280,14 +275,14 @@ std::vector<std::string> SignedHeaders(const S3Credentials& credentials, const s
   const std::string day = time.substr(0, 8);
   const std::string scope = fmt::format("{}/{}/s3/aws4_request", day, region);
   const std::string text =
-      fmt::format("AWS4-HMAC-SHA256\n{}\n{}\n{}", time, scope, Hex(Sha256(canonical)));
+      fmt::format("AWS4-HMAC-SHA256\n{}\n{}\n{}", time, scope, ToHex(Sha256(canonical)));
   std::string key = "AWS4" + credentials.secret_key;
   for (const std::string& part : {day, region, std::string("s3"), std::string("aws4_request")}) {
     key = HmacSha256(key, part);
   }
   all.push_back(fmt::format(
       "authorization: AWS4-HMAC-SHA256 Credential={}/{}, SignedHeaders={}, Signature={}",
-      credentials.access_key, scope, names, Hex(HmacSha256(key, text))));
+      credentials.access_key, scope, names, ToHex(HmacSha256(key, text))));
   return all;
 }
 
