@@ -390,8 +390,9 @@ Status LedgerMethod::Leave(RecordBatch* batch, uint32_t row, std::optional<uint3
                            SplitProgress* progress) {
   const std::string_view key = batch->other_keys[row];
   const std::string_view version = plans_[row].version;
-  const bool is_done = std::any_of(moves_.begin(), moves_.end(),
-                                   [key](const Move& move) { return move.key == key; });
+  const bool is_done = std::any_of(moves_.begin(), moves_.end(), [&](const Move& move) {
+    return move.key == key && plans_[move.row].version == version;
+  });
   if (is_done) return {};
   const auto last = LastOf(*batch, row, before);
   MURMUR_ASSIGN(const auto entry, EntryOf(key));

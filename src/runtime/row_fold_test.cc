@@ -938,6 +938,31 @@ TEST(RowFoldTest, CellsThatAChangeOfKeyLeavesOutAreWhatTheRowHeldUnderItsOldKey)
   }
 }
 
+// The delete that the first waits for and the delete of the second come in one batch.
+TEST(RowFoldTest, TwoRowsGetTheSameKeyOneAfterTheOther) {
+  const auto version = [](int number) { return Version("log", std::to_string(number)); };
+  const Row first{.group = 0, .amount = 31, .day = 0};
+  const Row second{.group = 1, .amount = 57, .day = 1};
+  for (const char* yaml : {kRetract, kRebuild}) {
+    const auto pipeline = PipelineOf(yaml);
+    Teller teller(pipeline);
+    const ToldChanges changes = {
+        {3, first, Cell::Unchanged(), version(11), 1},  // waits
+        {1, first, {}, version(10)},                    // the second batch
+        {1, {}, {}, version(11), 3},
+        {2, second, {}, version(13)},
+        {2, {}, {}, version(14), 3},
+        {3, {}, {}, version(12)},  // the third
+        {3, second, Cell::Unchanged(), version(14), 2},
+    };
+    teller.Tell(changes, 0, 1);
+    teller.Tell(changes, 1, 5);
+    teller.Tell(changes, 5, 7);
+    EXPECT_EQ(teller.Commit(), Folded(pipeline, {{3, second}}));
+    EXPECT_TRUE(teller.DeadOffsets().empty());
+  }
+}
+
 // Some can't be counted: because of their content, or because their row's old content is unknown.
 TEST(RowFoldTest, WhatComesOfEachChangeDoesNotDependOnBatches) {
   const auto pipeline = PipelineOf(kRetract);
