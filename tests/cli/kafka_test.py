@@ -538,7 +538,11 @@ class RestartTest(KafkaTest):
         for codec in events:
             [path] = (self.kafka.directory / f"data/damaged.{codec}-0").glob("*.log")
             body = bytearray(path.read_bytes())
-            body[len(body) // 2 + 70] ^= 0x55  # in the sixth batch
+            batches = [0]  # where each begins: its offset in 8 bytes, the size of the rest in 4
+            while batches[-1] < len(body):
+                batches.append(batches[-1] + 12 + int.from_bytes(body[batches[-1] + 8:][:4], "big"))
+            begin, end = batches[5:7]
+            body[self.random.randrange(begin + 17, end)] ^= 0x55  # what its checksum covers
             path.write_bytes(body)
         self.kafka.start()
         for codec, written in events.items():
