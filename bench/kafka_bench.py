@@ -280,7 +280,7 @@ class Kafka:
 
 
 class Owner:
-    """Asks the process that owns a version's state, by its socket (src/runtime/owner_socket.h)."""
+    """Asks the process that owns a version's state, by its socket (src/runtime/owner/owner_socket.h)."""
 
     QUERY, STATUS = 0, 2
     OK, NOT_FOUND = 0, 5  # murmur::Code

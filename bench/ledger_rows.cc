@@ -27,9 +27,9 @@
 
 #include "fold/pipeline.h"
 #include "murmur/definition.h"
-#include "runtime/fold_worker.h"
-#include "runtime/row_fold.h"
-#include "runtime/state_access.h"
+#include "runtime/loop/fold_worker.h"
+#include "runtime/table/row_fold.h"
+#include "runtime/versions/state_access.h"
 #include "state/state_directory.h"
 
 namespace {
@@ -169,13 +169,13 @@ class Bench {
     const bool scan = std::string_view(split) == "scan";
     murmur::FoldRun run(pipeline_, table, Options(scan));
     run.is_scan = scan;
-    run.rows = std::move(fold);
+    run.workers = std::move(fold);
     const auto start = std::chrono::steady_clock::now();
     const double cpu = Cpu();
-    const auto worker = murmur::MakeFoldWorker(&run);
+    const auto worker = run.MakeWorker();
     murmur::SplitWork work{.split = {.id = split}, .progress = {}, .committed = {}};
     for (size_t next = 0; next < rows.size();) {
-      Fill(*pipeline_, rows, run.rows != nullptr, &next, worker->EmptyBatch());
+      Fill(*pipeline_, rows, run.workers != nullptr, &next, worker->EmptyBatch());
       Check(worker->Count(&work));
     }
     Check(worker->CommitAll());

@@ -1,5 +1,5 @@
-"""Fails when a folder under src/ includes a header of a folder that comes later in the flow, or
-when a public header includes anything but the standard library and public headers.
+"""Fails when a folder under src/ or src/runtime/ includes a header of a folder that comes later in
+the flow, or when a public header includes anything but the standard library and public headers.
 
 Usage: check_layers.py SOURCE_ROOT. Tests and benchmarks may look anywhere.
 """
@@ -10,24 +10,37 @@ import sys
 
 FLOW = ["base", "monoid", "expression", "definition", "decode", "source", "state", "fold", "query",
         "runtime", "cli"]
+ROOMS = ["loop", "table", "versions", "owner", "verify", "verbs"]  # of src/runtime
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]', re.MULTILINE)
 TEST_SUFFIXES = ("_test.cc", "_bench.cc")
+
+
+def place_of(path):
+    """Where a file of src/ stands in the flow; None: nowhere."""
+    folder, *rest = path.parts
+    if folder not in FLOW:
+        return None
+    if folder != "runtime":
+        return FLOW.index(folder), 0
+    if len(rest) < 2 or rest[0] not in ROOMS:
+        return None
+    return FLOW.index(folder), ROOMS.index(rest[0])
 
 
 def source_problems(root):
     for path in sorted((root / "src").rglob("*")):
         if path.suffix not in (".h", ".cc") or path.name.endswith(TEST_SUFFIXES):
             continue
-        folder = path.relative_to(root / "src").parts[0]
-        if folder not in FLOW:
-            yield f"{path}: src/{folder} has no place in the order of the flow ({__file__})"
+        place = place_of(path.relative_to(root / "src"))
+        if place is None:
+            yield f"{path}: its folder has no place in the order of the flow ({__file__})"
             continue
         for _, target in INCLUDE.findall(path.read_text()):
-            other = target.split("/")[0]
-            if other == "testing":
+            if target.split("/")[0] == "testing":
                 yield f"{path}: includes {target}: the test kit is for tests only"
-            elif other in FLOW and FLOW.index(other) > FLOW.index(folder):
-                yield f"{path}: includes {target}, but {folder} comes before {other} in the flow"
+            other = place_of(pathlib.PurePath(target))
+            if other is not None and other > place:
+                yield f"{path}: includes {target}, which comes later in the flow"
 
 
 def public_problems(root):

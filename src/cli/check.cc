@@ -14,8 +14,8 @@
 #include "fold/absent_fields.h"
 #include "fold/pipeline.h"
 #include "murmur/definition.h"
-#include "runtime/choose_method.h"
-#include "runtime/sample.h"
+#include "runtime/table/choose_method.h"
+#include "runtime/verbs/sample.h"
 #include "source/source_registry.h"
 
 namespace murmur::cli {

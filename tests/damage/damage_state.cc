@@ -20,10 +20,10 @@
 
 #include "murmur/definition.h"
 #include "murmur/key.h"
-#include "runtime/ledger_entry.h"
-#include "runtime/ledger_fold.h"
-#include "runtime/state_access.h"
-#include "runtime/table_cursor.h"
+#include "runtime/loop/delta_cursors.h"
+#include "runtime/table/ledger/ledger_entry.h"
+#include "runtime/table/ledger/ledger_fold.h"
+#include "runtime/versions/state_access.h"
 #include "state/value.h"
 
 namespace murmur {

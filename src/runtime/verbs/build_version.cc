@@ -1,0 +1,246 @@
+#include "runtime/verbs/build_version.h"
+
+#include <algorithm>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "definition/stored.h"
+#include "runtime/loop/run_reporting.h"
+#include "runtime/loop/summary.h"
+#include "runtime/owner/live_owner.h"
+#include "runtime/owner/owner_socket.h"
+#include "runtime/owner/reader.h"
+#include "runtime/owner/switch_version.h"
+#include "runtime/table/table_runner.h"
+#include "runtime/versions/state_access.h"
+
+namespace murmur {
+namespace {
+
+constexpr double kDeltaShare = 0.35;  // of the memory limit
+constexpr std::chrono::milliseconds kCommitEvery{1000};
+
+// An unfinished build of the same kind, or a finished one that was killed before its swap.
+Result<std::optional<uint64_t>> FindUnfinished(const StateDirectory& directory,
+                                               const Definition& definition, const Build& build,
+                                               std::string_view source) {
+  MURMUR_ASSIGN(const auto versions, directory.Versions());
+  MURMUR_ASSIGN(const auto served, directory.Served());
+  const std::string identity = DefinitionIdentity(definition);
+  for (auto it = versions.rbegin(); it != versions.rend(); ++it) {
+    if (std::find(served.begin(), served.end(), *it) != served.end()) continue;
+    const auto info = directory.ReadInfo(*it);
+    if (!info.ok()) continue;
+    const bool same = info->mode == build.mode && info->range == build.range &&
+                      info->identity == identity && info->source == source;
+    const bool waits = build.swap && info->swap_when_complete;
+    if (same && (info->status != VersionStatus::kComplete || waits))
+      return std::optional<uint64_t>(*it);
+  }
+  return std::optional<uint64_t>();
+}
+
+Result<OpenedVersion> CreateVersion(StateDirectory* directory,
+                                    std::shared_ptr<const Pipeline> pipeline, const Build& build,
+                                    std::string_view source, bool serves_none) {
+  const Definition& definition = pipeline->definition();
+  VersionInfo info;
+  info.mode = build.mode;
+  info.range = build.range;
+  info.source = source;
+  info.swap_when_complete = build.beside && build.swap && (build.replace || serves_none);
+  info.created = Clock::System().WallMicros();
+  info.identity = DefinitionIdentity(definition);
+  info.definition = StoreDefinition(definition);
+  OpenedVersion created{.info = {}, .pipeline = std::move(pipeline), .table = nullptr};
+  MURMUR_ASSIGN(created.table,
+                directory->CreateVersion(std::move(info), SchemaOf(*created.pipeline)));
+  MURMUR_ASSIGN(created.info, created.table->Info());
+  return created;
+}
+
+// The version to read into: the serving one, an unfinished one, or a new one. An unfinished one
+// counts by its own definition, with the time zone rules that it began with.
+Result<OpenedVersion> OpenForBuilding(StateDirectory* directory,
+                                      const std::shared_ptr<const Pipeline>& pipeline,
+                                      const Build& build, std::string_view source) {
+  const Definition& definition = pipeline->definition();
+  MURMUR_ASSIGN(const auto current, directory->Current());
+  std::optional<uint64_t> number = current;
+  if (!current || build.beside) {
+    MURMUR_ASSIGN(number, FindUnfinished(*directory, definition, build, source));
+  }
+  OpenedVersion opened;
+  if (number) {
+    MURMUR_ASSIGN(const VersionInfo info, directory->ReadInfo(*number));
+    MURMUR_TRY(CheckIdentity(definition, info));
+    // A version that waits for its swap may already be catching up, in the process that swaps it.
+    const bool built = build.beside && info.status == VersionStatus::kComplete;
+    MURMUR_ASSIGN(opened, OpenVersion(definition, *directory, *number,
+                                      built ? Access::kRead : Access::kWrite));
+  } else {
+    MURMUR_ASSIGN(opened, CreateVersion(directory, pipeline, build, source, !current));
+  }
+  // The alias names a first version at once, so that readers may watch it grow.
+  if (!current && !build.beside) {
+    Status undurable;
+    MURMUR_TRY(directory->SetCurrent(opened.info.number, /*beside_writer=*/true, &undurable));
+    MURMUR_TRY(undurable);  // nothing has been read yet
+  }
+  return opened;
+}
+
+// Lets threads that may outlive the run ask for its state.
+class RunningTable {
+ public:
+  void Set(TableRunner* runner) {
+    const std::lock_guard lock(mutex_);
+    runner_ = runner;
+  }
+  std::optional<LogForecast> Log() const {
+    const std::lock_guard lock(mutex_);
+    return runner_ != nullptr ? runner_->Lag().log : std::nullopt;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  TableRunner* runner_ = nullptr;  // under mutex_
+};
+
+Status RunScan(const std::shared_ptr<const Pipeline>& pipeline, const RunOptions& options,
+               const Build& build, SnapshotSource* source, StateTable* table, RunningTable* running,
+               RunSummary* summary) {
+  const Definition& definition = pipeline->definition();
+  FoldOptions fold = {.threads = options.threads != 0 ? options.threads : ThreadsOf(definition),
+                      .delta_bytes = MemoryShare(definition, kDeltaShare),
+                      .max_errors = options.max_errors.value_or(definition.max_errors.value_or(0)),
+                      .commit_every = definition.commit_every.value_or(kCommitEvery),
+                      .max_ahead = definition.max_ahead,
+                      .times = build.times,
+                      .overlap_until = definition.overlap_until};
+  // If none are allowed, the error reports the first one.
+  if (options.on_note && fold.max_errors > 0) {
+    fold.dead_news = std::make_shared<DeadNews>(options.on_note, definition.state_path);
+  }
+  Status status;
+  if (build.changes != nullptr) {
+    FoldOptions live = fold;
+    live.threads = 1;
+    live.max_errors = options.max_errors.value_or(definition.max_errors.value_or(kUnlimited));
+    if (options.on_note && live.max_errors > 0 && !live.dead_news) {
+      live.dead_news = std::make_shared<DeadNews>(options.on_note, definition.state_path);
+    }
+    TableRunner runner(pipeline, source, build.changes, table, fold, live);
+    running->Set(&runner);
+    status = RunReporting(&runner, options, summary);
+    running->Set(nullptr);
+  } else {
+    ScanRunner runner(pipeline, source, table, fold, build.capture);
+    status = RunReporting(&runner, options, summary);
+  }
+  summary->notes = source->Notes();
+  return status;
+}
+
+// Answers other processes: from the state; for a status, also with what only the run knows.
+Status Answer(const OwnerRequest& request, const Pipeline& pipeline, const StateTable& table,
+              const RunningTable& running, const WriteText& write) {
+  const auto log = running.Log();
+  if (request.verb != OwnerVerb::kStatus || !log) return RunRead(request, pipeline, table, write);
+  return RunStatus(pipeline, table, {{"log", log->ToJson()}}, write);
+}
+
+Status ScanInto(const OpenedVersion& version, const RunOptions& options, const Build& build,
+                SnapshotSource* source, const StateDirectory& directory, RunSummary* summary) {
+  const auto& pipeline = version.pipeline;
+  StateTable* const table = version.table.get();
+  MURMUR_ASSIGN(const VersionInfo info, table->Info());
+  summary->version = info.number;
+  summary->range = info.range;
+  summary->already_complete = info.status == VersionStatus::kComplete;
+  Status status;
+  RunningTable running;
+  if (summary->already_complete) {
+    status = table->Undamaged();
+  } else {
+    // Without the socket other processes read what is committed; the run goes on.
+    const auto socket =
+        OwnerSocket::Listen(directory.VersionPath(info.number),
+                            [&](const OwnerRequest& request, const WriteText& write) {
+                              return Answer(request, *pipeline, *table, running, write);
+                            });
+    status = RunScan(pipeline, options, build, source, table, &running, summary);
+  }
+  const Status filled = FillSummary(*table, summary);
+  const Status closed = table->Close();
+  const Status source_closed = source->Close();
+  for (const Status& s : {status, filled, closed, source_closed}) MURMUR_TRY(s);
+  return {};
+}
+
+// A new version for which there was nothing to read is useless.
+void DropIfEmpty(StateDirectory* directory, RunSummary* summary) {
+  if (summary->already_complete || summary->progress.splits_total > 0 || summary->version == 0) {
+    return;
+  }
+  const Status dropped = directory->DropVersion(summary->version);  // refused if it serves
+  if (dropped.ok()) summary->version = 0;
+}
+
+// A version includes what live has brought meanwhile before it serves, if it knows where live
+// begins.
+Result<SwapSummary> LetServe(const Definition& definition, const RunOptions& options,
+                             StateDirectory* directory, RunSummary* summary) {
+  if (HasLive(definition)) {
+    MURMUR_ASSIGN(const bool follows, HasLivePositions(definition, *directory, summary->version));
+    if (!follows) {
+      summary->notes.push_back("it has no live positions: murmur run begins where `start:` says");
+    } else {
+      MURMUR_ASSIGN(auto swap, AskOwnerToSwap(*directory, summary->version));
+      if (swap) return *std::move(swap);
+      LiveOptions live;
+      static_cast<RunOptions&>(live) = options;
+      live.max_errors.reset();  // the limit is for history
+      live.until_caught_up = true;
+      RunSummary caught_up;
+      MURMUR_TRY(LiveOwner(&definition, directory, &live).Run(summary->version, &caught_up));
+    }
+  }
+  return SwitchTo(definition, directory, summary->version);
+}
+
+}  // namespace
+
+Status BuildVersion(const std::shared_ptr<const Pipeline>& pipeline, const RunOptions& options,
+                    const Build& build, SnapshotSource* source, RunSummary* summary) {
+  const Definition& definition = pipeline->definition();
+  MURMUR_ASSIGN(const auto directory, StateDirectory::Open(StatePath(definition), Access::kWrite,
+                                                           StoreOptions(definition)));
+  MURMUR_ASSIGN(const OpenedVersion version,
+                OpenForBuilding(directory.get(), pipeline, build, source->Name()));
+  if (Status status = ScanInto(version, options, build, source, *directory, summary);
+      !status.ok()) {
+    DropIfEmpty(directory.get(), summary);
+    return status;
+  }
+  MURMUR_ASSIGN(const auto current, directory->Current());
+  if (!build.beside || !build.swap || current == summary->version) return {};
+  if (current && !build.replace) {
+    summary->notes.push_back("version " + std::to_string(*current) + " still serves, as version " +
+                             std::to_string(summary->version) +
+                             " has only a part: compare them with murmur diff, and " +
+                             "let it serve with murmur swap");
+    return {};
+  }
+  MURMUR_ASSIGN(const SwapSummary swap, LetServe(definition, options, directory.get(), summary));
+  summary->swapped = true;
+  summary->replaced = swap.replaced;
+  summary->dropped = swap.dropped;
+  for (const std::string& warning : swap.warnings) {
+    summary->notes.push_back("WARNING: " + warning);
+  }
+  return {};
+}
+
+}  // namespace murmur

@@ -1,0 +1,70 @@
+// query, dump and status: from the process that writes the serving version if there is one, else
+// from the files.
+#include <chrono>
+#include <optional>
+
+#include "murmur/run.h"
+#include "runtime/owner/owner_socket.h"
+#include "runtime/owner/reader.h"
+#include "runtime/versions/state_access.h"
+
+namespace murmur {
+namespace {
+
+// If only one version is kept, the version that the alias named may be dropped before it is opened.
+// While the alias keeps moving, another try makes sense.
+constexpr std::chrono::seconds kKeepTrying{20};
+
+Status ReadServing(const Definition& definition, const StateDirectory& directory,
+                   std::optional<uint64_t> current, const OwnerRequest& request,
+                   const WriteText& write, bool* wrote) {
+  if (!current) {
+    return Status(Code::kUnavailable,
+                  "the state at " + directory.path() + " has no version yet; try again");
+  }
+  const auto pass_on = [&](std::string_view text) {
+    *wrote = true;
+    return write(text);
+  };
+  const Status asked = AskOwner(directory.VersionPath(*current), request, pass_on);
+  if (asked.code() != Code::kUnavailable || *wrote) return asked;
+  MURMUR_ASSIGN(const auto opened, OpenVersion(definition, directory, *current, Access::kRead));
+  MURMUR_TRY(RunRead(request, *opened.pipeline, *opened.table, pass_on));
+  return opened.table->Close();
+}
+
+Status Read(const Definition& definition, const OwnerRequest& request, const WriteText& write) {
+  MURMUR_ASSIGN(const auto directory, OpenStateForReading(definition));
+  const auto deadline = std::chrono::steady_clock::now() + kKeepTrying;
+  for (;;) {
+    MURMUR_ASSIGN(const auto before, directory->Current());
+    bool wrote = false;
+    const Status status = ReadServing(definition, *directory, before, request, write, &wrote);
+    MURMUR_ASSIGN(const auto after, directory->Current());
+    const bool final = status.ok() || wrote || before == after;
+    if (final || std::chrono::steady_clock::now() > deadline) return status;
+  }
+}
+
+}  // namespace
+
+Status Query(const Definition& definition, const QueryRequest& request, RowFormat format,
+             const WriteText& write) {
+  return Read(definition, {.verb = OwnerVerb::kQuery, .query = request, .format = format}, write);
+}
+
+Status Dump(const Definition& definition, RowFormat format, const WriteText& write) {
+  return Read(definition, {.verb = OwnerVerb::kDump, .query = {}, .format = format}, write);
+}
+
+Result<std::string> StateStatus(const Definition& definition) {
+  std::string text;
+  const auto write = [&text](std::string_view piece) {
+    text += piece;
+    return Status();
+  };
+  MURMUR_TRY(Read(definition, {}, write));
+  return text;
+}
+
+}  // namespace murmur

@@ -1,0 +1,148 @@
+// The three modes: bootstrap, replay, and run.
+#include "murmur/run.h"
+
+#include <memory>
+#include <mutex>
+
+#include "runtime/owner/live_owner.h"
+#include "runtime/verbs/build_version.h"
+#include "runtime/versions/state_access.h"
+#include "source/replay_range.h"
+#include "source/source_registry.h"
+
+namespace murmur {
+namespace {
+
+constexpr char kBootstrapMode[] = "bootstrap";
+constexpr char kReplayMode[] = "replay";
+
+// For `live:` without a bootstrap or source: no snapshot comes before it.
+class NoSnapshot final : public SnapshotSource {
+ public:
+  explicit NoSnapshot(std::string name) : name_(std::move(name)) {}
+  std::string_view Name() const noexcept override { return name_; }
+  Result<HandoffToken> CaptureHandoff(std::stop_token /*stop*/) override { return HandoffToken(); }
+  Result<ScanPlan> Scan(std::stop_token /*stop*/) override { return ScanPlan{.source = name_}; }
+  Status Resume(const ScanPlan& /*plan*/, std::stop_token /*stop*/) override { return {}; }
+  Result<std::unique_ptr<RecordStream>> Open(const Split& split, const Position& /*after*/,
+                                             const Projection& /*projection*/,
+                                             std::stop_token /*stop*/) override {
+    return Status(Code::kInvalidArgument, "no such split: " + split.id);
+  }
+  Status Close() override { return {}; }
+
+ private:
+  const std::string name_;
+};
+
+Result<std::unique_ptr<SnapshotSource>> MakeBootstrapSource(const Definition& definition) {
+  const bool live_alone = definition.live && !definition.source && !definition.bootstrap;
+  if (!live_alone) return MakeSnapshotSource(definition);
+  return std::unique_ptr<SnapshotSource>(
+      std::make_unique<NoSnapshot>("live:" + definition.live->kind));
+}
+
+Status BootstrapUnlessDone(const Definition& definition, const RunOptions& options,
+                           const StateDirectory& directory, RunSummary* summary) {
+  MURMUR_ASSIGN(const auto current, directory.Current());
+  if (current) {
+    MURMUR_ASSIGN(const VersionInfo info, directory.ReadInfo(*current));
+    MURMUR_TRY(CheckIdentity(definition, info));
+    if (info.status == VersionStatus::kComplete) return {};
+  }
+  {
+    // Shows a wrong topic before a long scan, and without leaving a version for it.
+    MURMUR_ASSIGN(const auto live, MakeLiveSource(definition));
+    MURMUR_TRY(live->Splits(options.stop).status());
+  }
+  BootstrapOptions bootstrap;
+  static_cast<RunOptions&>(bootstrap) = options;
+  return Bootstrap(definition, bootstrap, summary);
+}
+
+// The threads of one run report different things; this makes it one call at a time.
+template <class Options>
+Options OneCallAtATime(Options options) {
+  const auto mutex = std::make_shared<std::mutex>();
+  const auto guarded = [&mutex](auto call) {
+    return [mutex, call](const auto& what) {
+      const std::lock_guard lock(*mutex);
+      call(what);
+    };
+  };
+  if (options.on_progress) options.on_progress = guarded(std::move(options.on_progress));
+  if (options.on_note) options.on_note = guarded(std::move(options.on_note));
+  return options;
+}
+
+}  // namespace
+
+Status Bootstrap(const Definition& definition, const BootstrapOptions& given, RunSummary* summary) {
+  const BootstrapOptions options = OneCallAtATime(given);
+  MURMUR_ASSIGN(const auto pipeline, Pipeline::Compile(definition));
+  std::unique_ptr<SnapshotSource> owned;
+  SnapshotSource* source = options.source;
+  if (source == nullptr) {
+    MURMUR_ASSIGN(owned, MakeBootstrapSource(definition));
+    source = owned.get();
+  }
+  Build build;
+  build.mode = kBootstrapMode;
+  build.beside = options.fresh;
+  std::unique_ptr<LiveSource> live;
+  if (ScansTable(definition)) {
+    MURMUR_ASSIGN(live, MakeLiveSource(definition));
+    build.changes = live.get();
+  }
+  if (HandsOffToLive(definition)) {
+    MURMUR_ASSIGN(live, MakeLiveSource(definition));
+    build.capture = [&live](std::stop_token stop) { return live->CaptureHandoff(stop); };
+  }
+  return BuildVersion(pipeline, options, build, source, summary);
+}
+
+Status Run(const Definition& definition, const LiveOptions& given, RunSummary* summary) {
+  const LiveOptions options = OneCallAtATime(given);
+  if (!HasLive(definition)) {
+    BootstrapOptions bootstrap;
+    static_cast<RunOptions&>(bootstrap) = options;
+    return Bootstrap(definition, bootstrap, summary);
+  }
+  MURMUR_ASSIGN(const auto directory, StateDirectory::Open(StatePath(definition), Access::kWrite,
+                                                           StoreOptions(definition)));
+  MURMUR_TRY(BootstrapUnlessDone(definition, options, *directory, summary));
+  return LiveOwner(&definition, directory.get(), &options).RunServing(summary);
+}
+
+Status Replay(const Definition& definition, const ReplayOptions& given, RunSummary* summary) {
+  const ReplayOptions options = OneCallAtATime(given);
+  MURMUR_ASSIGN(const auto pipeline, Pipeline::Compile(definition));
+  MURMUR_ASSIGN(const ReplayRange range,
+                ParseReplayRange(pipeline->buckets(), options.from, options.to));
+  if (!range.times.unbounded() && !definition.time) {
+    return Status(Code::kInvalidArgument,
+                  "a range of times needs `time:` in the definition, to tell which records it has");
+  }
+  std::unique_ptr<SnapshotSource> owned;
+  SnapshotSource* source = options.source;
+  if (source == nullptr) {
+    Definition as_run = definition;
+    if (options.threads != 0) as_run.threads = options.threads;  // they share what is read ahead
+    MURMUR_ASSIGN(owned, MakeReplayDriver(as_run, range));
+    source = owned.get();
+  }
+  const Build build{.mode = kReplayMode,
+                    .range = range.ToString(),
+                    .times = range.times,
+                    .beside = true,
+                    .swap = options.swap,
+                    .replace = range.ToString().empty() || options.partial};
+  const Status status = BuildVersion(pipeline, options, build, source, summary);
+  if (!range.times.unbounded() && definition.time->optional) {
+    summary->notes.push_back(
+        "records without a usable time are left out, as the range is one of times");
+  }
+  return status;
+}
+
+}  // namespace murmur

@@ -1,0 +1,121 @@
+#include "runtime/versions/state_access.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "definition/stored.h"
+#include "runtime/table/choose_method.h"
+
+namespace murmur {
+namespace {
+
+// Memory of the program and its libraries before the first record.
+constexpr uint64_t kProgramBytes = 32ull << 20;
+// Shares of the rest of the memory limit; what remains is for deltas, batches, sorting and table
+// building.
+constexpr double kCacheShare = 0.12;
+constexpr double kWriteBufferShare = 0.06;
+
+}  // namespace
+
+uint64_t MemoryShare(const Definition& definition, double share) {
+  const uint64_t rest = std::max(definition.memory_bytes, 2 * kProgramBytes) - kProgramBytes;
+  return static_cast<uint64_t>(static_cast<double>(rest) * share);
+}
+
+std::string StatePath(const Definition& definition) {
+  const std::filesystem::path path(definition.state_path);
+  return path.is_absolute() ? path.string()
+                            : (std::filesystem::path(definition.base_directory) / path).string();
+}
+
+StateOptions StoreOptions(const Definition& definition) {
+  return {.cache_bytes = MemoryShare(definition, kCacheShare),
+          .write_buffer_bytes = MemoryShare(definition, kWriteBufferShare)};
+}
+
+StateSchema SchemaOf(const Pipeline& pipeline) {
+  return {.monoids = pipeline.Monoids(), .buckets = pipeline.buckets()};
+}
+
+Result<std::unique_ptr<StateDirectory>> OpenStateForReading(const Definition& definition) {
+  const std::string path = StatePath(definition);
+  auto directory = StateDirectory::Open(path, Access::kRead, StoreOptions(definition));
+  if (!directory.ok() && directory.status().code() == Code::kNotFound) {
+    return Status(Code::kNotFound, "no state at " + path + " yet: run murmur bootstrap first");
+  }
+  return directory;
+}
+
+Status CheckRules(const VersionInfo& info) {
+  const int rules = RulesOfIdentity(info.identity);
+  if (rules == kRulesNumber) return {};
+  return Status(
+      Code::kFailedPrecondition,
+      fmt::format("version {} of this state counts by {} rules (number {}; this program has {}): "
+                  "it can be read, not written to, as what a record contributes has changed. "
+                  "Build it anew beside the old one, which serves until then: murmur bootstrap "
+                  "FILE --fresh, or murmur replay FILE",
+                  info.number, rules < kRulesNumber ? "older" : "newer", rules, kRulesNumber));
+}
+
+Status CheckIdentity(const Definition& definition, const VersionInfo& info) {
+  MURMUR_TRY(CheckRules(info));
+  const auto differences = DiffIdentities(info.identity, DefinitionIdentity(definition));
+  if (differences.empty()) return {};
+  std::string message = "the definition is not the one that version " +
+                        std::to_string(info.number) + " of this state was built with:";
+  for (const std::string& line : differences) message += "\n  " + line;
+  return Status(Code::kFailedPrecondition,
+                message +
+                    "\nBuild the changed definition into a new version, which then takes over: "
+                    "murmur bootstrap FILE --fresh, or murmur replay FILE. Or take the change "
+                    "back.");
+}
+
+Result<OpenedVersion> OpenVersion(const Definition& definition, const StateDirectory& directory,
+                                  uint64_t number, Access access) {
+  OpenedVersion opened;
+  MURMUR_ASSIGN(opened.info, directory.ReadInfo(number));
+  MURMUR_ASSIGN(Definition own, RestoreDefinition(definition, opened.info.definition));
+  // `keep` may change without a new version.
+  if (own.window && definition.window) own.window->keep = definition.window->keep;
+  MURMUR_ASSIGN(opened.pipeline, Pipeline::Compile(own));
+  if (access == Access::kWrite) MURMUR_TRY(CheckRules(opened.info));
+  if (access == Access::kWrite) MURMUR_TRY(CheckKeep(*opened.pipeline, directory, number));
+  MURMUR_ASSIGN(opened.table, directory.OpenVersion(number, access, SchemaOf(*opened.pipeline)));
+  return opened;
+}
+
+Status CheckKeep(const Pipeline& pipeline, const StateDirectory& directory, uint64_t number) {
+  const Definition& definition = pipeline.definition();
+  if (!IsTable(definition) || !definition.window || !definition.window->keep) return {};
+  MURMUR_ASSIGN(const auto table, directory.OpenVersion(number, Access::kRead, SchemaOf(pipeline)));
+  MURMUR_ASSIGN(const auto plan, table->Plan());
+  MURMUR_TRY(table->Close());
+  return plan && plan->method == TableMethod::kCut ? CheckCut(definition) : Status();
+}
+
+void DropOldVersions(const Definition& definition, StateDirectory* directory,
+                     SwapSummary* summary) {
+  const auto served = directory->Served();
+  if (!served.ok()) {
+    summary->warnings.push_back("old versions are not dropped: " +
+                                std::string(served.status().message()));
+    return;
+  }
+  for (size_t i = std::max<size_t>(definition.keep_versions, 1); i < served->size(); ++i) {
+    const uint64_t number = (*served)[i];
+    const Status dropped = directory->DropVersion(number);
+    if (dropped.ok()) summary->dropped.push_back(number);
+    // Another process has dropped it, or still uses it; then the next swap drops it.
+    const Code code = dropped.code();
+    if (dropped.ok() || code == Code::kNotFound || code == Code::kFailedPrecondition) continue;
+    summary->warnings.push_back("dropping version " + std::to_string(number) + ": " +
+                                std::string(dropped.message()));
+  }
+}
+
+}  // namespace murmur

@@ -1,0 +1,234 @@
+#include "runtime/versions/version_diff.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <queue>
+
+#include "base/shown.h"
+#include "query/row.h"
+#include "runtime/versions/paged_cursor.h"
+
+namespace murmur {
+namespace {
+
+using nlohmann::ordered_json;
+
+struct Shared {
+  std::string name;
+  size_t before;  // index of the aggregate in each version
+  size_t after;
+};
+
+// A key whose values differ. A side that lacks the key has no values.
+struct Difference {
+  double weight = 0;  // the largest absolute difference of its numbers
+  std::string key;    // as JSON
+  std::string window;
+  std::vector<std::string> before;  // by shared aggregate, as JSON
+  std::vector<std::string> after;
+  bool operator>(const Difference& other) const { return weight > other.weight; }
+};
+
+// The number that JSON text is; decimals are text. False: it is none.
+bool Number(const std::string& json, double* value) {
+  const auto parsed = ordered_json::parse(json, nullptr, false);
+  if (parsed.is_number()) {
+    *value = parsed.get<double>();
+    return true;
+  }
+  if (!parsed.is_string()) return false;
+  const std::string text = parsed.get<std::string>();
+  char* end = nullptr;
+  *value = std::strtod(text.c_str(), &end);
+  return !text.empty() && *end == '\0';
+}
+
+std::string Signed(double difference) {
+  return fmt::format("{}{:.15g}", difference >= 0 ? "+" : "", difference);
+}
+
+class Diff {
+ public:
+  Diff(const OpenedVersion& before, const OpenedVersion& after, uint64_t top)
+      : before_(before), after_(after), top_(top) {}
+
+  Status Compare() {
+    MURMUR_TRY(CheckComparable());
+    MURMUR_ASSIGN(const auto old_snapshot, before_.table->Snapshot());
+    MURMUR_ASSIGN(const auto new_snapshot, after_.table->Snapshot());
+    PagedCursor old_cursor(old_snapshot.get());
+    PagedCursor new_cursor(new_snapshot.get());
+    for (;;) {
+      MURMUR_ASSIGN(const auto* old_one, old_cursor.Peek());
+      MURMUR_ASSIGN(const auto* new_one, new_cursor.Peek());
+      if (old_one == nullptr && new_one == nullptr) return {};
+      const bool has_old =
+          old_one != nullptr && (new_one == nullptr || old_one->first <= new_one->first);
+      const bool has_new =
+          new_one != nullptr && (old_one == nullptr || new_one->first <= old_one->first);
+      MURMUR_TRY(CompareKey(has_old ? old_one : nullptr, has_new ? new_one : nullptr));
+      if (has_old) old_cursor.Pop();
+      if (has_new) new_cursor.Pop();
+    }
+  }
+
+  std::string AsJson();
+  std::string AsText();
+
+ private:
+  Status CheckComparable() {
+    const Definition& a = before_.pipeline->definition();
+    const Definition& b = after_.pipeline->definition();
+    const auto zone = [](const Definition& d) { return d.window ? d.window->zone : ""; };
+    if (a.rollups != b.rollups || zone(a) != zone(b) ||
+        !before_.pipeline->buckets().SameBuckets(after_.pipeline->buckets())) {
+      return Status(Code::kFailedPrecondition,
+                    fmt::format("versions {} and {} have other keys or windows; their answers "
+                                "can't be compared key by key",
+                                before_.info.number, after_.info.number));
+    }
+    for (size_t i = 0; i < a.aggregates.size(); ++i) {
+      for (size_t j = 0; j < b.aggregates.size(); ++j) {
+        if (a.aggregates[i].name != b.aggregates[j].name) continue;
+        shared_.push_back({.name = a.aggregates[i].name, .before = i, .after = j});
+      }
+    }
+    totals_.resize(shared_.size());
+    return {};
+  }
+
+  Status CompareKey(const std::pair<std::string, std::string>* old_one,
+                    const std::pair<std::string, std::string>* new_one) {
+    Row old_row;
+    Row new_row;
+    if (old_one != nullptr) {
+      MURMUR_ASSIGN(old_row, RenderRow(*before_.pipeline, old_one->first, old_one->second));
+    }
+    if (new_one != nullptr) {
+      MURMUR_ASSIGN(new_row, RenderRow(*after_.pipeline, new_one->first, new_one->second));
+    }
+    Difference difference;
+    bool differs = old_one == nullptr || new_one == nullptr;
+    for (size_t i = 0; i < shared_.size(); ++i) {
+      if (old_one != nullptr) difference.before.push_back(old_row.aggregates[shared_[i].before]);
+      if (new_one != nullptr) difference.after.push_back(new_row.aggregates[shared_[i].after]);
+      double old_number = 0;
+      double new_number = 0;
+      if (old_one != nullptr && Number(difference.before[i], &old_number)) {
+        totals_[i].first += old_number;
+      }
+      if (new_one != nullptr && Number(difference.after[i], &new_number)) {
+        totals_[i].second += new_number;
+      }
+      difference.weight = std::max(difference.weight, std::fabs(new_number - old_number));
+      differs = differs || difference.before[i] != difference.after[i];
+    }
+    ++(old_one == nullptr ? only_after_ : new_one == nullptr ? only_before_ : both_);
+    if (old_one != nullptr && new_one != nullptr && differs) ++changed_;
+    if (differs) Keep(std::move(difference), old_one == nullptr ? new_row : old_row);
+    return {};
+  }
+
+  void Keep(Difference difference, const Row& row) {
+    if (top_ == 0 || (most_.size() == top_ && !(difference > most_.top()))) return;
+    ordered_json key = ordered_json::object();
+    for (size_t i = 0; i < row.key.size(); ++i) {
+      key[row.rollup->parts[i].name] = ordered_json::parse(row.key[i]);
+    }
+    difference.key = JsonText(key);
+    difference.window = row.window;
+    most_.push(std::move(difference));
+    if (most_.size() > top_) most_.pop();
+  }
+
+  std::vector<Difference> TakeMost() {
+    std::vector<Difference> most;
+    for (; !most_.empty(); most_.pop()) most.push_back(most_.top());
+    std::reverse(most.begin(), most.end());
+    return most;
+  }
+
+  const OpenedVersion& before_;
+  const OpenedVersion& after_;
+  const uint64_t top_;
+  std::vector<Shared> shared_;
+  std::vector<std::pair<double, double>> totals_;  // of the numbers, by shared aggregate
+  uint64_t both_ = 0;
+  uint64_t changed_ = 0;
+  uint64_t only_before_ = 0;
+  uint64_t only_after_ = 0;
+  std::priority_queue<Difference, std::vector<Difference>, std::greater<>> most_;
+};
+
+std::string Diff::AsJson() {
+  ordered_json totals = ordered_json::object();
+  for (size_t i = 0; i < shared_.size(); ++i) {
+    totals[shared_[i].name] = {{"before", totals_[i].first},
+                               {"after", totals_[i].second},
+                               {"difference", totals_[i].second - totals_[i].first}};
+  }
+  ordered_json keys = ordered_json::array();
+  for (const Difference& difference : TakeMost()) {
+    ordered_json entry = {{"key", ordered_json::parse(difference.key)},
+                          {"window", ordered_json::parse(difference.window)}};
+    for (size_t i = 0; i < shared_.size(); ++i) {
+      const auto side = [i](const std::vector<std::string>& values) {
+        return values.empty() ? ordered_json() : ordered_json::parse(values[i]);
+      };
+      entry[shared_[i].name] = {{"before", side(difference.before)},
+                                {"after", side(difference.after)}};
+    }
+    keys.push_back(std::move(entry));
+  }
+  const ordered_json json = {{"before", before_.info.number},
+                             {"after", after_.info.number},
+                             {"keys_in_both", both_},
+                             {"keys_that_differ", changed_},
+                             {"keys_only_before", only_before_},
+                             {"keys_only_after", only_after_},
+                             {"totals", totals},
+                             {"top", keys}};
+  return JsonText(json) + "\n";
+}
+
+std::string Diff::AsText() {
+  std::string out =
+      fmt::format("version {} → {}: {} in both, {} of them {}; {} only in {}, {} only in {}\n",
+                  before_.info.number, after_.info.number, Counted(both_, "key"), Grouped(changed_),
+                  changed_ == 1 ? "differs" : "differ", Grouped(only_before_), before_.info.number,
+                  Grouped(only_after_), after_.info.number);
+  for (size_t i = 0; i < shared_.size(); ++i) {
+    out += fmt::format("total {}: {:.15g} → {:.15g} ({})\n", shared_[i].name, totals_[i].first,
+                       totals_[i].second, Signed(totals_[i].second - totals_[i].first));
+  }
+  for (const Difference& difference : TakeMost()) {
+    out += fmt::format("{} {}\n", difference.key,
+                       difference.window == "null" ? "" : difference.window);
+    for (size_t i = 0; i < shared_.size(); ++i) {
+      const std::string old_one = difference.before.empty() ? "—" : difference.before[i];
+      const std::string new_one = difference.after.empty() ? "—" : difference.after[i];
+      if (old_one == new_one) continue;
+      double old_number = 0;
+      double new_number = 0;
+      const bool numbers = (difference.before.empty() || Number(old_one, &old_number)) &&
+                           (difference.after.empty() || Number(new_one, &new_number));
+      out += fmt::format("  {}: {} → {}{}\n", shared_[i].name, old_one, new_one,
+                         numbers ? fmt::format(" ({})", Signed(new_number - old_number)) : "");
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+Status WriteDiff(const OpenedVersion& before, const OpenedVersion& after, uint64_t top, bool json,
+                 const WriteText& write) {
+  Diff diff(before, after, top);
+  MURMUR_TRY(diff.Compare());
+  return write(json ? diff.AsJson() : diff.AsText());
+}
+
+}  // namespace murmur
