@@ -27,10 +27,10 @@
 
 #include "fold/pipeline.h"
 #include "murmur/definition.h"
+#include "murmur/state_store.h"
 #include "runtime/loop/fold_worker.h"
 #include "runtime/table/row_fold.h"
 #include "runtime/versions/state_access.h"
-#include "state/state_directory.h"
 
 namespace {
 
@@ -148,9 +148,10 @@ class Bench {
 
  private:
   std::unique_ptr<murmur::StateTable> NewTable(const std::string& name) {
-    directories_.push_back(Value(murmur::StateDirectory::Open(
-        path_ + "/" + name, murmur::Access::kWrite, murmur::StoreOptions(definition_))));
-    return Value(directories_.back()->CreateVersion({}, murmur::SchemaOf(*pipeline_)));
+    murmur::Definition there = definition_;
+    there.state.options["path"] = path_ + "/" + name;
+    stores_.push_back(Value(murmur::OpenStore(there, murmur::Access::kWrite)));
+    return Value(stores_.back()->CreateVersion({}, murmur::SchemaOf(*pipeline_)));
   }
 
   murmur::FoldOptions Options(bool scan) const {
@@ -200,7 +201,7 @@ class Bench {
   const std::string path_;
   murmur::Definition definition_;
   std::shared_ptr<const murmur::Pipeline> pipeline_;
-  std::vector<std::unique_ptr<murmur::StateDirectory>> directories_;
+  std::vector<std::unique_ptr<murmur::StateStore>> stores_;
   const char* separator_ = "";
 };
 

@@ -5,14 +5,14 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "state/state_directory.h"
+#include "state/rocksdb/rocksdb_store.h"
 
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-void MoveTo(murmur::StateDirectory* directory, uint64_t version) {
-  const murmur::Status moved = directory->SetCurrent(version);
+void MoveTo(murmur::RocksDbStore* store, uint64_t version) {
+  const murmur::Status moved = store->SetCurrent(version);
   if (moved.ok()) return;
   std::fprintf(stderr, "move_alias: %s\n", moved.ToString().c_str());
   std::exit(1);
@@ -25,9 +25,9 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: move_alias STATE A B TIMES\n");
     return 2;
   }
-  const auto directory = murmur::StateDirectory::Open(argv[1], murmur::Access::kWrite);
-  if (!directory.ok()) {
-    std::fprintf(stderr, "move_alias: %s\n", directory.status().ToString().c_str());
+  const auto store = murmur::RocksDbStore::Open(argv[1], murmur::Access::kWrite);
+  if (!store.ok()) {
+    std::fprintf(stderr, "move_alias: %s\n", store.status().ToString().c_str());
     return 1;
   }
   const uint64_t a = std::strtoull(argv[2], nullptr, 10);
@@ -35,9 +35,9 @@ int main(int argc, char** argv) {
   const uint64_t times = std::strtoull(argv[4], nullptr, 10);
   std::printf("{\"seconds\": [");
   for (uint64_t i = 0; i < times; ++i) {
-    MoveTo(directory->get(), b);
+    MoveTo(store->get(), b);
     const Clock::time_point start = Clock::now();
-    MoveTo(directory->get(), a);
+    MoveTo(store->get(), a);
     std::printf("%s%.6f", i == 0 ? "" : ", ",
                 std::chrono::duration<double>(Clock::now() - start).count());
   }

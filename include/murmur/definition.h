@@ -74,6 +74,14 @@ struct SourceSpec {
   bool operator==(const SourceSpec&) const = default;
 };
 
+// A kind of state store (murmur/registry.h) and its options; default: in ./state. Relative paths
+// start from the definition's base_directory.
+struct StateSpec {
+  std::string kind = "rocksdb";
+  std::map<std::string, std::string> options;
+  bool operator==(const StateSpec&) const = default;
+};
+
 inline constexpr uint64_t kUnlimited = UINT64_MAX;
 
 // `format:` of a topic that is the change log of a table.
@@ -123,8 +131,8 @@ struct Definition {
 
   // How it runs; may change at any time.
   MethodChoice method = MethodChoice::kAuto;  // for versions begun from now on
-  std::string state_path = "./state";         // relative to base_directory
-  uint32_t keep_versions = 2;                 // complete versions, including the serving one
+  StateSpec state;
+  uint32_t keep_versions = 2;          // complete versions, including the serving one
   std::optional<uint64_t> max_errors;  // empty: 0 for bootstrap and replay, kUnlimited for live
   uint32_t threads = 0;                // 0: as many as the machine has
   uint64_t memory_bytes = 512ull << 20;
@@ -140,6 +148,9 @@ struct Definition {
 inline bool HasLive(const Definition& definition) noexcept {
   return definition.live || definition.source;
 }
+
+// Where messages say that the state is: ./state.
+std::string StatePlace(const Definition& definition);
 
 // The table that `source`, `bootstrap` or `live` names; null: none of them names a table.
 const SourceSpec* TableOf(const Definition& definition) noexcept;
@@ -213,7 +224,8 @@ class DefinitionBuilder {
   DefinitionBuilder& Source(std::string kind, std::map<std::string, std::string> options);
   DefinitionBuilder& Changes(OnChange on_change);
   DefinitionBuilder& Method(MethodChoice method);
-  DefinitionBuilder& StatePath(std::string path);
+  DefinitionBuilder& StatePath(std::string path);  // of the default kind
+  DefinitionBuilder& State(std::string kind, std::map<std::string, std::string> options);
   DefinitionBuilder& MaxErrors(uint64_t max_errors);
   DefinitionBuilder& Threads(uint32_t threads);
   DefinitionBuilder& MemoryBytes(uint64_t bytes);

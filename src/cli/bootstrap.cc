@@ -118,7 +118,7 @@ void NoteSummary(const Definition& definition, const RunSummary& summary, const 
     for (const auto& [reason, count] : reasons.items()) {
       Note(fmt::format("  {} {}", Grouped(count.get<uint64_t>()), reason));
     }
-    Note("  see dead-letters.jsonl in " + definition.state_path);
+    Note("  see dead-letters.jsonl in " + StatePlace(definition));
   }
 }
 

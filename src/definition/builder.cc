@@ -146,7 +146,13 @@ DefinitionBuilder& DefinitionBuilder::Changes(OnChange on_change) {
 }
 
 DefinitionBuilder& DefinitionBuilder::StatePath(std::string path) {
-  definition_.state_path = std::move(path);
+  definition_.state = {.kind = StateSpec().kind, .options = {{"path", std::move(path)}}};
+  return *this;
+}
+
+DefinitionBuilder& DefinitionBuilder::State(std::string kind,
+                                            std::map<std::string, std::string> options) {
+  definition_.state = {.kind = std::move(kind), .options = std::move(options)};
   return *this;
 }
 

@@ -100,7 +100,7 @@ memory: 1GiB
   EXPECT_EQ(built->window, read.window);
   EXPECT_EQ(built->aggregates, read.aggregates);
   EXPECT_EQ(built->bootstrap, read.bootstrap);
-  EXPECT_EQ(built->state_path, read.state_path);
+  EXPECT_EQ(built->state, read.state);
   EXPECT_EQ(built->max_errors, read.max_errors);
   EXPECT_EQ(built->threads, read.threads);
   EXPECT_EQ(built->memory_bytes, read.memory_bytes);
@@ -123,7 +123,7 @@ TEST(ParseDefinition, ReadsHowItRuns) {
   const Definition d =
       MustParse(With("state: {rocksdb: {path: s}}\nmax_errors: unlimited\nthreads: 3\nmemory: 2GB\n"
                      "max_record: 1MiB\nmax_ahead: 1h30m\ncommit_every: 250ms\nnull_key: keep"));
-  EXPECT_EQ(d.state_path, "s");
+  EXPECT_EQ(StatePlace(d), "s");
   EXPECT_EQ(d.max_errors, kUnlimited);
   EXPECT_EQ(d.threads, 3u);
   EXPECT_EQ(d.memory_bytes, 2000000000u);
@@ -320,7 +320,7 @@ TEST(Identity, DependsOnWhatCountsAndNotOnHowItRuns) {
       R"json("time":{"field":"ts","unit":""},"where":"country = 'US'",)json"
       R"json("window":{"every":"1d","offset":"0s"}})json");
   Definition same = base;
-  same.state_path = "elsewhere";
+  same.state.options["path"] = "elsewhere";
   same.max_errors = 5;
   same.threads = 7;
   same.memory_bytes = 1 << 30;

@@ -9,6 +9,7 @@
 #include "base/time_text.h"
 #include "base/zone.h"
 #include "definition/column_type.h"
+#include "definition/kinds.h"
 #include "definition/problems.h"
 #include "definition/units.h"
 #include "expression/expression.h"
@@ -54,7 +55,7 @@ Json SourceIdentity(std::string_view role, const SourceSpec& spec) {
   Json source = {{"kind", spec.kind}};
   const SourceKind* kind = FindSourceKind(role, spec.kind);
   for (const auto& [name, value] : spec.options) {
-    const SourceOption* option = kind == nullptr ? nullptr : FindSourceOption(*kind, name);
+    const KindOption* option = kind == nullptr ? nullptr : FindOption(kind->options, name);
     if (option == nullptr || !option->identity || value == option->otherwise) continue;
     source[name] = value;
   }

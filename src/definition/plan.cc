@@ -266,7 +266,7 @@ std::string DescribePlan(const Definition& definition, int64_t now) {
   out += DescribeSource("bootstrap", definition.bootstrap);
   out += DescribeSource("live", definition.live);
   out += DescribeSource("replay", definition.replay);
-  out += fmt::format("state: rocksdb at {}\n", definition.state_path);
+  out += fmt::format("state: {} at {}\n", definition.state.kind, StatePlace(definition));
   const std::string threads =
       definition.threads == 0 ? "as many as the machine has" : std::to_string(definition.threads);
   out += fmt::format(

@@ -23,6 +23,9 @@ inline constexpr std::chrono::seconds kSpanMax{36525ll * 86400};  // windows, ke
 inline constexpr std::chrono::milliseconds kCommitEveryMin{10};
 inline constexpr std::chrono::milliseconds kCommitEveryMax{60000};
 
+// The option that every kind of `state:` has; Definition::keep_versions.
+inline constexpr char kKeepVersions[] = "keep_versions";
+
 // The allowed values of `window.every`: a fixed length; a calendar unit; and with a zone.
 inline constexpr std::string_view kFixedWindow =
     "a duration of whole seconds, such as 1m, 1h or 7d";
@@ -62,25 +65,5 @@ bool ParseAggregateCall(std::string_view call, std::string_view where, Aggregate
 // Checks function, expressions and parameters. `offsets` may be null.
 void CheckAggregate(const AggregateSpec& spec, std::string_view where, const CallOffsets* offsets,
                     std::vector<Problem>* problems);
-
-// An option of a source kind. A name that ends in ".*" stands for everything below it.
-struct SourceOption {
-  std::string_view name;
-  bool required = false;
-  bool list = false;                          // may be a list
-  bool identity = false;                      // says what is read, not how
-  std::vector<std::string_view> values = {};  // the only allowed values; empty: any
-  std::string_view otherwise = {};            // the default value, for the identity
-};
-struct SourceKind {
-  std::string_view name;
-  std::string_view role;  // "source", "bootstrap", "live" or "replay"
-  std::vector<SourceOption> options;
-};
-const std::vector<SourceKind>& SourceKinds();
-// Whether a kind may be a `source:`.
-bool IsTableKind(std::string_view name);
-const SourceKind* FindSourceKind(std::string_view role, std::string_view name);
-const SourceOption* FindSourceOption(const SourceKind& kind, std::string_view option);
 
 }  // namespace murmur

@@ -550,44 +550,57 @@ class Reader {
     if (!problems.empty()) broken_.insert(where);
   }
 
+  // A kind, its options, and how many versions are kept, which every kind has.
   void ReadState(const YAML::Node& node) {
-    const Field path{"path", [this](const YAML::Node& n) {
-                       ReadText("state.rocksdb.path", n, "a directory", &definition_.state_path);
-                     }};
-    const Field keep{"keep_versions", [this](const YAML::Node& n) {
-                       ReadValue(
-                           "state.rocksdb.keep_versions", n, "a number from 1 on",
-                           [](std::string_view text) {
-                             auto count = ParseCount(text);
-                             return count == 0u ? std::nullopt : count;
-                           },
-                           &definition_.keep_versions);
-                     }};
-    ReadMap("state", node, "{rocksdb: {path: …}}",
-            {{"rocksdb", [&](const YAML::Node& n) {
-                ReadMap("state.rocksdb", n, "{path: …}", {path, keep});
-              }}});
+    const auto kind = ReadKind("state", node, "{rocksdb: {path: state}}");
+    if (!kind) return;
+    const auto& [name, options] = *kind;
+    const std::string where = "state." + name;
+    StateSpec& spec = definition_.state;
+    spec = {.kind = name, .options = {}};
+    for (const auto& [key, value] : Entries(options)) {
+      const std::string option = key.Scalar();
+      if (option == kKeepVersions) {
+        ReadValue(
+            where + "." + option, value, "a number from 1 on",
+            [](std::string_view text) {
+              auto count = ParseCount(text);
+              return count == 0u ? std::nullopt : count;
+            },
+            &definition_.keep_versions);
+        continue;
+      }
+      Flatten(where, option, value, 1, &spec.options);
+      Remember(where + "." + option, key);
+    }
   }
 
-  void ReadSource(const std::string& role, const YAML::Node& node, std::optional<SourceSpec>* out) {
+  // The one kind in a map of kinds, and its map of options.
+  std::optional<std::pair<std::string, YAML::Node>> ReadKind(const std::string& role,
+                                                             const YAML::Node& node,
+                                                             std::string_view example) {
     Remember(role, node);
     const auto entries = node.IsMap() ? Entries(node) : decltype(Entries(node)){};
     if (entries.size() != 1) {
-      return Refuse(role, node,
-                    fmt::format("{}: expected one kind and its options, such as "
-                                "{{jsonl: {{path: data/*.jsonl}}}}",
-                                role));
+      Refuse(role, node,
+             fmt::format("{}: expected one kind and its options, such as {}", role, example));
+      return std::nullopt;
     }
-    SourceSpec& spec = out->emplace();
     const auto& [kind, options] = entries[0];
-    spec.kind = kind.Scalar();
     Remember(role, kind);
-    const std::string where = role + "." + spec.kind;
+    const std::string where = role + "." + kind.Scalar();
     Remember(where, kind);
-    if (!options.IsMap()) {
-      return Refuse(where, options, fmt::format("{}: expected a map of options", where));
-    }
-    Flatten(where, "", options, 0, &spec.options);
+    if (options.IsMap()) return std::pair(kind.Scalar(), options);
+    Refuse(where, options, fmt::format("{}: expected a map of options", where));
+    return std::pair(kind.Scalar(), YAML::Node(YAML::NodeType::Map));
+  }
+
+  void ReadSource(const std::string& role, const YAML::Node& node, std::optional<SourceSpec>* out) {
+    const auto kind = ReadKind(role, node, "{jsonl: {path: data/*.jsonl}}");
+    if (!kind) return;
+    SourceSpec& spec = out->emplace();
+    spec.kind = kind->first;
+    Flatten(role + "." + spec.kind, "", kind->second, 0, &spec.options);
   }
 
   // Puts every scalar below `node` into *options, under its path.

@@ -5,6 +5,7 @@
 
 #include "base/time_text.h"
 #include "definition/column_type.h"
+#include "definition/kinds.h"
 #include "definition/problems.h"
 #include "definition/table_method.h"
 #include "definition/units.h"
@@ -57,6 +58,7 @@ class Validator {
     CheckSource("replay", definition_.replay);
     CheckStart();
     CheckOverlap();
+    CheckState();
     CheckLimits();
     return std::move(problems_);
   }
@@ -237,24 +239,14 @@ class Validator {
     if (!spec) return;
     const SourceKind* kind = FindSourceKind(role, spec->kind);
     if (kind == nullptr) {
-      std::vector<std::string> names;
-      for (const SourceKind& candidate : SourceKinds()) {
-        if (candidate.role == role) names.emplace_back(candidate.name);
-      }
+      const std::vector<std::string> names = SourceKindNames(role);
       Add(std::string(role), spec->kind,
           fmt::format("is no kind of {} source; expected {}{}", role, fmt::join(names, " or "),
                       DidYouMean(spec->kind, names)));
       return;
     }
     const std::string place = fmt::format("{}.{}", role, kind->name);
-    for (const auto& [name, value] : spec->options) CheckOption(*kind, place, name, value);
-    for (const SourceOption& option : kind->options) {
-      const bool given = spec->options.contains(std::string(option.name)) ||
-                         spec->options.contains(fmt::format("{}.0", option.name));
-      if (option.required && !given) {
-        Add(place, "", fmt::format("needs the option '{}'", option.name));
-      }
-    }
+    CheckOptions(place, kind->name, kind->options, spec->options);
     if (spec->kind == "kafka") CheckTopics(place, *spec);
     const auto handoff = spec->options.find("handoff");
     if (handoff != spec->options.end() && handoff->second != "live") {
@@ -342,26 +334,39 @@ class Validator {
     }
   }
 
-  void CheckOption(const SourceKind& kind, const std::string& place, const std::string& name,
+  void CheckOptions(const std::string& place, const std::string& kind,
+                    const std::vector<KindOption>& options,
+                    const std::map<std::string, std::string>& given) {
+    for (const auto& [name, value] : given) CheckOption(place, kind, options, name, value);
+    for (const KindOption& option : options) {
+      if (!option.required || given.contains(option.name) || given.contains(option.name + ".0")) {
+        continue;
+      }
+      Add(place, "", fmt::format("needs the option '{}'", option.name));
+    }
+  }
+
+  void CheckOption(const std::string& place, const std::string& kind,
+                   const std::vector<KindOption>& options, const std::string& name,
                    const std::string& value) {
     const std::string where = place + "." + name;
-    const SourceOption* known = FindSourceOption(kind, name);
+    const KindOption* known = FindOption(options, name);
     if (known == nullptr) {
       std::vector<std::string> names;
-      for (const SourceOption& option : kind.options) {
-        if (!option.name.ends_with('*')) names.emplace_back(option.name);
+      for (const KindOption& option : options) {
+        if (!option.name.ends_with('*')) names.push_back(option.name);
       }
       Add(where, name,
-          fmt::format("is no option of {}; expected {}{}", kind.name, fmt::join(names, ", "),
+          fmt::format("is no option of {}; expected {}{}", kind, fmt::join(names, ", "),
                       DidYouMean(name, names)));
     } else if (value.empty()) {
       Add(where, name, "is empty");
     } else if (!known->values.empty() && !value.starts_with("${") &&
                std::find(known->values.begin(), known->values.end(), value) ==
                    known->values.end()) {
-      const std::vector<std::string> values(known->values.begin(), known->values.end());
       Add(where, value,
-          fmt::format("expected {}{}", fmt::join(values, ", "), DidYouMean(value, values)));
+          fmt::format("expected {}{}", fmt::join(known->values, ", "),
+                      DidYouMean(value, known->values)));
     }
   }
 
@@ -384,10 +389,22 @@ class Validator {
         fmt::format("expected {} to {}", format(least), format(most)));
   }
 
-  void CheckLimits() {
-    if (definition_.state_path.empty()) {
-      Add("state.rocksdb.path", "", "expected the directory that holds the state");
+  void CheckState() {
+    const StateSpec& state = definition_.state;
+    const StoreKind* kind = FindStoreKind(state.kind);
+    if (kind == nullptr) {
+      const std::vector<std::string> names = StoreKindNames();
+      Add("state", state.kind,
+          fmt::format("is no kind of state store; expected {}{}", fmt::join(names, " or "),
+                      DidYouMean(state.kind, names)));
+      return;
     }
+    std::vector<KindOption> options = kind->options;
+    options.push_back({.name = kKeepVersions});
+    CheckOptions("state." + kind->name, kind->name, options, state.options);
+  }
+
+  void CheckLimits() {
     CheckRange<uint64_t>("threads", definition_.threads, 0, kThreadsMax,
                          [](uint64_t n) { return std::to_string(n); });
     CheckRange("memory", definition_.memory_bytes, kMemoryBytesMin, kMemoryBytesMax, FormatBytes);
@@ -441,97 +458,6 @@ Status Validate(const Definition& definition) {
     lines += fmt::format("{}: {}", problem.where, Describe(problem));
   }
   return lines.empty() ? Status() : Status(Code::kInvalidArgument, std::move(lines));
-}
-
-namespace {
-
-std::vector<SourceOption> Joined(std::vector<SourceOption> a, const std::vector<SourceOption>& b) {
-  a.insert(a.end(), b.begin(), b.end());
-  return a;
-}
-
-}  // namespace
-
-const std::vector<SourceKind>& SourceKinds() {
-  const SourceOption path = {.name = "path", .required = true, .list = true, .identity = true};
-  const SourceOption handoff = {.name = "handoff", .identity = true};
-  const SourceOption positions = {.name = "handoff.*", .identity = true};
-  const std::vector<SourceOption> kafka = {
-      {.name = "brokers", .required = true},
-      {.name = "topic", .list = true, .identity = true},
-      {.name = "topics", .list = true, .identity = true},
-      {.name = "pattern", .identity = true},
-      {.name = "format", .identity = true, .otherwise = "json"},
-      {.name = "group"},
-      {.name = "compacted"},
-      {.name = "config.isolation.level", .identity = true, .otherwise = "read_committed"},
-      {.name = "config.*"}};
-  const std::vector<SourceOption> store = {{.name = "endpoint"},   {.name = "region"},
-                                           {.name = "path_style"}, {.name = "access_key"},
-                                           {.name = "secret_key"}, {.name = "session_token"}};
-  const SourceOption hive = {
-      .name = "hive", .identity = true, .values = {"true", "false"}, .otherwise = "false"};
-  const SourceOption object_format = {.name = "format", .values = {"auto", "jsonl", "parquet"}};
-  const std::vector<SourceOption> mongo = {
-      {.name = "uri", .required = true},
-      {.name = "database", .required = true, .identity = true},
-      {.name = "collection", .required = true, .identity = true}};
-  static const auto* kinds = new std::vector<SourceKind>{
-      {"mongo", "source", mongo},
-      {"jsonl", "bootstrap", {path, {.name = "format"}, hive, handoff, positions}},
-      {"parquet", "bootstrap", {path, hive, handoff, positions}},
-      {"s3", "bootstrap", Joined({path, object_format, hive, handoff, positions}, store)},
-      {"mongo", "bootstrap", mongo},
-      {"kafka", "live",
-       Joined(kafka, {{.name = "start"},
-                      {.name = "start.*"},
-                      {.name = "dead_letters"},
-                      {.name = "unavailable.value.placeholder", .identity = true},
-                      {.name = "decimal.handling.mode",
-                       .identity = true,
-                       .values = {"precise", "string", "double"}}})},
-      {"mongo", "live", Joined(mongo, {{.name = "start"}})},
-      {"kafka", "replay", kafka},
-      {"archive", "replay",
-       Joined({{.name = "path", .required = true, .identity = true},
-               {.name = "layout",
-                .identity = true,
-                .values = {"auto", "firehose", "kafka-connect", "aiven", "msk-delivery", "hive",
-                           "dynamodb-export", "plain"}},
-               object_format,
-               hive,
-               {.name = "offsets", .values = {"auto", "dense", "sparse"}},
-               {.name = "path_time", .values = {"arrival", "record", "none"}},
-               {.name = "lag"},
-               {.name = "file_delimiter"},
-               {.name = "export"}},
-              store)},
-  };
-  return *kinds;
-}
-
-bool IsTableKind(std::string_view name) { return FindSourceKind("source", name) != nullptr; }
-
-const SourceKind* FindSourceKind(std::string_view role, std::string_view name) {
-  for (const SourceKind& kind : SourceKinds()) {
-    if (kind.role == role && kind.name == name) return &kind;
-  }
-  return nullptr;
-}
-
-const SourceOption* FindSourceOption(const SourceKind& kind, std::string_view option) {
-  for (const SourceOption& known : kind.options) {
-    if (known.name == option) return &known;
-    if (known.name.ends_with('*') &&
-        option.starts_with(known.name.substr(0, known.name.size() - 1))) {
-      return &known;
-    }
-    const bool item = known.list && option.starts_with(known.name) &&
-                      option.substr(known.name.size()).starts_with('.') &&
-                      ParseUnsigned(option.substr(known.name.size() + 1)).has_value();
-    if (item) return &known;
-  }
-  return nullptr;
 }
 
 }  // namespace murmur

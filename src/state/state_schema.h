@@ -1,27 +1,10 @@
-// What a caller must know to open a version: how its values combine, and which of its buckets
-// count.
+// Checks and records of what a version is opened with.
 #pragma once
 
-#include <string>
-#include <vector>
-
-#include "murmur/monoid.h"
-#include "murmur/state.h"
-#include "murmur/window.h"
+#include "murmur/state_store.h"
 #include "state/records.h"
 
 namespace murmur {
-
-struct StateSchema {
-  std::vector<const Monoid*> monoids;  // in the order of the values; must outlive the table
-  BucketRule buckets;
-
-  std::vector<std::string> MonoidNames() const {
-    std::vector<std::string> names;
-    for (const Monoid* monoid : monoids) names.emplace_back(monoid->Name());
-    return names;
-  }
-};
 
 // Whether a version with `info` and `stored` may be opened with `schema`: the monoids must be the
 // same, and the buckets except for `keep`.

@@ -125,11 +125,10 @@ class Damage {
 
 Status Run(const std::string& file, const std::vector<std::string>& actions) {
   MURMUR_ASSIGN(const auto definition, LoadDefinition(file));
-  MURMUR_ASSIGN(const auto directory, StateDirectory::Open(StatePath(definition), Access::kWrite,
-                                                           StoreOptions(definition)));
-  MURMUR_ASSIGN(const auto number, directory->Current());
+  MURMUR_ASSIGN(const auto store, OpenStore(definition, Access::kWrite));
+  MURMUR_ASSIGN(const auto number, store->Current());
   if (!number) return Status(Code::kNotFound, "no version serves");
-  MURMUR_ASSIGN(auto opened, OpenVersion(definition, *directory, *number, Access::kWrite));
+  MURMUR_ASSIGN(auto opened, OpenVersion(definition, *store, *number, Access::kWrite));
   Damage damage(std::move(opened));
   MURMUR_TRY(damage.Load());
   for (size_t i = 0; i + 1 < actions.size(); i += 2) {

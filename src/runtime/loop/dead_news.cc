@@ -39,7 +39,7 @@ void DeadNews::Note(std::span<const DeadLetter> letters) {
         fmt::format("dead letter, {}: {}: {}. {}More of this kind are only counted; see "
                     "dead-letters.jsonl in {}",
                     DeadReasonName(letter.reason), PlaceOf(letter), letter.detail,
-                    RemedyFor(letter.reason), state_path_));
+                    RemedyFor(letter.reason), state_place_));
   }
 }
 

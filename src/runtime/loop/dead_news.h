@@ -19,8 +19,8 @@ namespace murmur {
 class DeadNews {
  public:
   // `tell` is called by the thread that found the letter, one call at a time.
-  DeadNews(std::function<void(const std::string&)> tell, std::string state_path)
-      : tell_(std::move(tell)), state_path_(std::move(state_path)) {}
+  DeadNews(std::function<void(const std::string&)> tell, std::string state_place)
+      : tell_(std::move(tell)), state_place_(std::move(state_place)) {}
 
   void Note(std::span<const DeadLetter> letters);
 
@@ -28,7 +28,7 @@ class DeadNews {
   static constexpr size_t kKindsMax = 20;  // reported per run
 
   const std::function<void(const std::string&)> tell_;
-  const std::string state_path_;
+  const std::string state_place_;
   std::mutex mutex_;
   std::set<std::string> kinds_;  // under mutex_
 };

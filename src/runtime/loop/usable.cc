@@ -29,7 +29,7 @@ Status CheckUsable(const Pipeline& pipeline, const std::map<std::string, SplitPr
   if (dead > 0 && sum.records + sum.expired + sum.duplicates == 0) {
     return Status(Code::kFailedPrecondition,
                   fmt::format("no record could be counted: {}; see dead-letters.jsonl in {}",
-                              Reasons(sum), pipeline.definition().state_path));
+                              Reasons(sum), StatePlace(pipeline.definition())));
   }
   if (sum.records == 0 || sum.filtered < sum.records || !sum.absent) return {};
   const auto needed = FieldsNeeded(pipeline.definition().where);

@@ -38,7 +38,7 @@ FoldOptions FoldOptionsOf(const Definition& definition, const RunOptions& option
       .max_ahead = definition.max_ahead,
       .overlap_until = definition.overlap_until};
   if (options.on_note && fold.max_errors > 0) {
-    fold.dead_news = std::make_shared<DeadNews>(options.on_note, definition.state_path);
+    fold.dead_news = std::make_shared<DeadNews>(options.on_note, StatePlace(definition));
   }
   return fold;
 }
@@ -88,10 +88,10 @@ Status CheckFollowed(const Definition& definition, const VersionInfo& info) {
 class FollowedVersion {
  public:
   static Result<std::unique_ptr<FollowedVersion>> Open(const Definition& definition,
-                                                       const StateDirectory& directory,
-                                                       uint64_t number, const RunOptions& options) {
+                                                       const StateStore& store, uint64_t number,
+                                                       const RunOptions& options) {
     auto followed = std::unique_ptr<FollowedVersion>(new FollowedVersion);
-    MURMUR_ASSIGN(followed->opened_, OpenVersion(definition, directory, number, Access::kWrite));
+    MURMUR_ASSIGN(followed->opened_, OpenVersion(definition, store, number, Access::kWrite));
     if (followed->opened_.info.status != VersionStatus::kComplete) {
       return Status(Code::kFailedPrecondition,
                     "version " + std::to_string(number) +
@@ -110,8 +110,8 @@ class FollowedVersion {
   }
 
   // Without the socket other processes read what is committed; the run goes on.
-  void Listen(const StateDirectory& directory, OwnerSocket::Answer answer) {
-    auto socket = OwnerSocket::Listen(directory.VersionPath(number()), std::move(answer));
+  void Listen(const StateStore& store, OwnerSocket::Answer answer) {
+    auto socket = OwnerSocket::Listen(store.OwnerAddress(number()), std::move(answer));
     if (socket.ok()) socket_ = std::move(socket).value();
   }
 
@@ -207,9 +207,9 @@ struct LiveOwner::SwapRequest {
   std::optional<Result<SwapSummary>> outcome;  // under the owner's mutex
 };
 
-Result<bool> HasLivePositions(const Definition& definition, const StateDirectory& directory,
+Result<bool> HasLivePositions(const Definition& definition, const StateStore& store,
                               uint64_t number) {
-  MURMUR_ASSIGN(const auto opened, OpenVersion(definition, directory, number, Access::kRead));
+  MURMUR_ASSIGN(const auto opened, OpenVersion(definition, store, number, Access::kRead));
   MURMUR_ASSIGN(const auto token, opened.table->Token());
   if (token && !token->streams.empty()) return true;
   MURMUR_ASSIGN(const auto snapshot, opened.table->Snapshot());
@@ -218,9 +218,8 @@ Result<bool> HasLivePositions(const Definition& definition, const StateDirectory
   return HasLivePositions(progress, plan);
 }
 
-LiveOwner::LiveOwner(const Definition* definition, StateDirectory* directory,
-                     const LiveOptions* options)
-    : definition_(*definition), directory_(*directory), options_(*options) {}
+LiveOwner::LiveOwner(const Definition* definition, StateStore* store, const LiveOptions* options)
+    : definition_(*definition), store_(*store), options_(*options) {}
 
 LiveOwner::~LiveOwner() = default;
 
@@ -230,11 +229,11 @@ Status LiveOwner::Run(uint64_t number, RunSummary* summary) {
 }
 
 Status LiveOwner::RunServing(RunSummary* summary) {
-  MURMUR_ASSIGN(auto serving, directory_.Current());
+  MURMUR_ASSIGN(auto serving, store_.Current());
   while (serving) {
     MURMUR_ASSIGN(current_, Open(*serving));
     // Another process may have moved the alias until here.
-    MURMUR_ASSIGN(serving, directory_.SettledCurrent());
+    MURMUR_ASSIGN(serving, store_.SettledCurrent());
     if (serving == current_->number()) return Follow(summary);
     current_.reset();
   }
@@ -259,9 +258,9 @@ Status LiveOwner::CheckUsableNow() const {
 }
 
 Result<std::unique_ptr<FollowedVersion>> LiveOwner::Open(uint64_t number) {
-  MURMUR_ASSIGN(auto followed, FollowedVersion::Open(definition_, directory_, number, options_));
-  followed->Listen(directory_, [this, version = followed.get()](const OwnerRequest& request,
-                                                                const WriteText& write) {
+  MURMUR_ASSIGN(auto followed, FollowedVersion::Open(definition_, store_, number, options_));
+  followed->Listen(store_, [this, version = followed.get()](const OwnerRequest& request,
+                                                            const WriteText& write) {
     return Answer(*version, request, write);
   });
   return followed;
@@ -364,7 +363,7 @@ void LiveOwner::ServeRequest() {
   }
   retired.reset();
   SwapSummary late;  // the requester already has its answer
-  DropOldVersions(definition_, &directory_, &late);
+  DropOldVersions(definition_, &store_, &late);
   for (const std::string& warning : late.warnings) {
     if (options_.on_note) options_.on_note("WARNING: " + warning);
   }
@@ -379,7 +378,7 @@ Result<SwapSummary> LiveOwner::Swap(uint64_t number, std::unique_ptr<FollowedVer
   const Status halted = current_->Halt();
   SwapSummary summary;
   Status moved = next->CatchUp(options_.stop);
-  if (moved.ok()) moved = SetCurrent(&directory_, number, /*beside_writer=*/true, &summary);
+  if (moved.ok()) moved = SetCurrent(&store_, number, /*beside_writer=*/true, &summary);
   if (!moved.ok()) {
     // If it had ended by itself, it does so again, and the run ends that way.
     StartCurrent();
@@ -389,7 +388,7 @@ Result<SwapSummary> LiveOwner::Swap(uint64_t number, std::unique_ptr<FollowedVer
   summary.replaced = current_->number();
   *retired = std::exchange(current_, std::move(next));
   StartCurrent();
-  DropOldVersions(definition_, &directory_, &summary);
+  DropOldVersions(definition_, &store_, &summary);
   return summary;
 }
 

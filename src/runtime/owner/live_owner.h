@@ -11,15 +11,15 @@
 
 #include "murmur/definition.h"
 #include "murmur/run.h"
+#include "murmur/state_store.h"
 #include "murmur/status.h"
 #include "murmur/versions.h"
 #include "runtime/owner/reader.h"
-#include "state/state_directory.h"
 
 namespace murmur {
 
 // Whether the version knows where live goes on: from an earlier run of live, or from its token.
-Result<bool> HasLivePositions(const Definition& definition, const StateDirectory& directory,
+Result<bool> HasLivePositions(const Definition& definition, const StateStore& store,
                               uint64_t number);
 
 class FollowedVersion;
@@ -28,7 +28,7 @@ class FollowedVersion;
 class LiveOwner {
  public:
   // All outlive the owner.
-  LiveOwner(const Definition* definition, StateDirectory* directory, const LiveOptions* options);
+  LiveOwner(const Definition* definition, StateStore* store, const LiveOptions* options);
   ~LiveOwner();
 
   // Follows the live source for version `number`, which is complete, until `options.stop` or until
@@ -58,7 +58,7 @@ class LiveOwner {
   RunProgress Progress() const;
 
   const Definition& definition_;
-  StateDirectory& directory_;
+  StateStore& store_;
   const LiveOptions& options_;
   const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   std::unique_ptr<FollowedVersion> current_;

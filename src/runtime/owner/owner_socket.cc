@@ -13,8 +13,8 @@
 namespace murmur {
 namespace {
 
-constexpr char kSocketName[] = "socket";
-constexpr char kNewSocketName[] = "socket.new";
+constexpr std::string_view kScheme = "unix:";
+constexpr std::string_view kNewSuffix = ".new";
 constexpr size_t kRequestBytesMax = 1 << 20;
 constexpr size_t kConnectionsMax = 64;
 constexpr uint32_t kFrameBytesMax = 64 << 20;
@@ -27,11 +27,26 @@ Status SystemError(const char* what) {
 
 // A socket's path is limited to about 100 bytes; a path through the directory's descriptor is
 // short.
-sockaddr_un AddressIn(int directory, const char* name) {
+sockaddr_un AddressIn(int directory, const std::string& name) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  std::snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/%s", directory, name);
+  std::snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/%s", directory,
+                name.c_str());
   return address;
+}
+
+struct SocketPlace {
+  std::string directory;
+  std::string name;
+};
+Result<SocketPlace> PlaceOf(std::string_view address) {
+  const size_t slash = address.rfind('/');
+  if (!address.starts_with(kScheme) || slash == std::string_view::npos) {
+    return Status(Code::kUnavailable, "no socket at '" + std::string(address) + "'");
+  }
+  const std::string_view path = address.substr(kScheme.size());
+  return SocketPlace{.directory = std::string(path.substr(0, slash - kScheme.size())),
+                     .name = std::string(address.substr(slash + 1))};
 }
 
 int OpenDirectory(const std::string& path) {
@@ -97,32 +112,36 @@ struct Closer {
 
 }  // namespace
 
-Result<std::unique_ptr<OwnerSocket>> OwnerSocket::Listen(const std::string& state_path,
+Result<std::unique_ptr<OwnerSocket>> OwnerSocket::Listen(const std::string& socket_address,
                                                          Answer answer) {
-  const int directory = OpenDirectory(state_path);
-  if (directory < 0) return SystemError(state_path.c_str());
+  MURMUR_ASSIGN(const SocketPlace place, PlaceOf(socket_address));
+  const int directory = OpenDirectory(place.directory);
+  if (directory < 0) return SystemError(place.directory.c_str());
+  const std::string new_name = place.name + std::string(kNewSuffix);
   const int listener = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   // Made under another name, so that nobody connects before it is private. Existing sockets of
   // these names belong to a killed owner: the version's lock proves that this process owns it now.
-  const sockaddr_un address = AddressIn(directory, kNewSocketName);
-  ::unlinkat(directory, kNewSocketName, 0);
+  const sockaddr_un address = AddressIn(directory, new_name);
+  ::unlinkat(directory, new_name.c_str(), 0);
   const bool listening =
       listener >= 0 &&
       ::bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0 &&
-      ::fchmodat(directory, kNewSocketName, S_IRUSR | S_IWUSR, 0) == 0 &&
+      ::fchmodat(directory, new_name.c_str(), S_IRUSR | S_IWUSR, 0) == 0 &&
       ::listen(listener, SOMAXCONN) == 0 &&
-      ::renameat(directory, kNewSocketName, directory, kSocketName) == 0;
+      ::renameat(directory, new_name.c_str(), directory, place.name.c_str()) == 0;
   if (!listening) {
     Status error = SystemError("listening on the state's socket");
     if (listener >= 0) ::close(listener);
     ::close(directory);
     return error;
   }
-  return std::unique_ptr<OwnerSocket>(new OwnerSocket(directory, listener, std::move(answer)));
+  return std::unique_ptr<OwnerSocket>(
+      new OwnerSocket(directory, place.name, listener, std::move(answer)));
 }
 
-OwnerSocket::OwnerSocket(int directory, int listener, Answer answer)
+OwnerSocket::OwnerSocket(int directory, std::string name, int listener, Answer answer)
     : directory_(directory),
+      name_(std::move(name)),
       listener_(listener),
       answer_(std::move(answer)),
       thread_([this](std::stop_token stop) { Serve(stop); }) {}
@@ -131,7 +150,7 @@ OwnerSocket::~OwnerSocket() {
   thread_.request_stop();
   ::shutdown(listener_, SHUT_RDWR);  // ends the waiting accept, and every later one
   thread_.join();
-  ::unlinkat(directory_, kSocketName, 0);
+  ::unlinkat(directory_, name_.c_str(), 0);
   ::close(listener_);
   ::close(directory_);
 }
@@ -174,16 +193,17 @@ void OwnerSocket::AnswerOne(int connection) const {
   if (!SendFrame(connection, last).ok()) return;
 }
 
-Status AskOwner(const std::string& state_path, const OwnerRequest& request,
+Status AskOwner(const std::string& socket_address, const OwnerRequest& request,
                 const WriteText& write) {
-  const int directory = OpenDirectory(state_path);
-  if (directory < 0) return SystemError(state_path.c_str());
+  MURMUR_ASSIGN(const SocketPlace place, PlaceOf(socket_address));
+  const int directory = OpenDirectory(place.directory);
+  if (directory < 0) return SystemError(place.directory.c_str());
   const Closer close_directory{directory};
   const int connection = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (connection < 0) return SystemError("asking the owner of the state");
   const Closer close_connection{connection};
   SetTimeouts(connection);
-  const sockaddr_un address = AddressIn(directory, kSocketName);
+  const sockaddr_un address = AddressIn(directory, place.name);
   if (::connect(connection, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
     return SystemError("asking the owner of the state");
   }

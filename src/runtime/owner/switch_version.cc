@@ -21,8 +21,8 @@ const char* StatusName(VersionStatus status) {
   return status == VersionStatus::kBuilding ? "still being built" : "failed";
 }
 
-Status CheckComplete(const StateDirectory& directory, uint64_t number) {
-  MURMUR_ASSIGN(const VersionInfo info, directory.ReadInfo(number));
+Status CheckComplete(const StateStore& store, uint64_t number) {
+  MURMUR_ASSIGN(const VersionInfo info, store.ReadInfo(number));
   if (info.status == VersionStatus::kComplete) return {};
   return Status(Code::kFailedPrecondition,
                 fmt::format("version {} is {}: only a complete version can serve", number,
@@ -31,21 +31,20 @@ Status CheckComplete(const StateDirectory& directory, uint64_t number) {
 
 }  // namespace
 
-Result<SwapSummary> MoveAlias(const Definition& definition, StateDirectory* directory,
-                              uint64_t number, bool beside_writer) {
+Result<SwapSummary> MoveAlias(const Definition& definition, StateStore* store, uint64_t number,
+                              bool beside_writer) {
   SwapSummary summary;
   summary.serving = number;
-  MURMUR_ASSIGN(summary.replaced, directory->Current());
+  MURMUR_ASSIGN(summary.replaced, store->Current());
   if (summary.replaced == number) summary.replaced.reset();
-  MURMUR_TRY(SetCurrent(directory, number, beside_writer, &summary));
-  DropOldVersions(definition, directory, &summary);
+  MURMUR_TRY(SetCurrent(store, number, beside_writer, &summary));
+  DropOldVersions(definition, store, &summary);
   return summary;
 }
 
-Status SetCurrent(StateDirectory* directory, uint64_t number, bool beside_writer,
-                  SwapSummary* summary) {
+Status SetCurrent(StateStore* store, uint64_t number, bool beside_writer, SwapSummary* summary) {
   Status undurable;
-  MURMUR_TRY(directory->SetCurrent(number, beside_writer, &undurable));
+  MURMUR_TRY(store->SetCurrent(number, beside_writer, &undurable));
   if (!undurable.ok()) {
     summary->warnings.push_back("a loss of power now may take the swap back: " +
                                 std::string(undurable.message()));
@@ -53,16 +52,16 @@ Status SetCurrent(StateDirectory* directory, uint64_t number, bool beside_writer
   return {};
 }
 
-Result<std::optional<SwapSummary>> AskOwnerToSwap(const StateDirectory& directory, uint64_t number,
+Result<std::optional<SwapSummary>> AskOwnerToSwap(const StateStore& store, uint64_t number,
                                                   bool* has_owner) {
   OwnerRequest request;
   request.verb = OwnerVerb::kSwap;
   request.version = number;
-  MURMUR_ASSIGN(auto current, directory.Current());
+  MURMUR_ASSIGN(auto current, store.Current());
   while (current && *current != number) {
     std::string answer;
     const Status asked =
-        AskOwner(directory.VersionPath(*current), request, [&answer](std::string_view text) {
+        AskOwner(store.OwnerAddress(*current), request, [&answer](std::string_view text) {
           answer += text;
           return Status();
         });
@@ -72,7 +71,7 @@ Result<std::optional<SwapSummary>> AskOwnerToSwap(const StateDirectory& director
     }
     // The process that was asked may have stopped serving meanwhile.
     const auto before = current;
-    MURMUR_ASSIGN(current, directory.Current());
+    MURMUR_ASSIGN(current, store.Current());
     if (current != before) continue;
     if (asked.code() == Code::kAborted) {
       std::this_thread::sleep_for(kAskAgainEvery);
@@ -88,15 +87,14 @@ Result<std::optional<SwapSummary>> AskOwnerToSwap(const StateDirectory& director
   return std::optional<SwapSummary>(SwapSummary{.serving = number});  // it serves already
 }
 
-Result<SwapSummary> SwitchTo(const Definition& definition, StateDirectory* directory,
-                             uint64_t number) {
-  MURMUR_TRY(CheckComplete(*directory, number));
+Result<SwapSummary> SwitchTo(const Definition& definition, StateStore* store, uint64_t number) {
+  MURMUR_TRY(CheckComplete(*store, number));
   const auto give_up = std::chrono::steady_clock::now() + kListensWithin;
   for (;;) {
     bool has_owner = false;
-    MURMUR_ASSIGN(auto swap, AskOwnerToSwap(*directory, number, &has_owner));
+    MURMUR_ASSIGN(auto swap, AskOwnerToSwap(*store, number, &has_owner));
     if (swap) return *std::move(swap);
-    auto moved = MoveAlias(definition, directory, number, has_owner);
+    auto moved = MoveAlias(definition, store, number, has_owner);
     const bool is_final = moved.ok() || moved.status().code() != Code::kFailedPrecondition;
     if (is_final || std::chrono::steady_clock::now() >= give_up) return moved;
     std::this_thread::sleep_for(kAskAgainEvery);

@@ -22,15 +22,15 @@ constexpr double kDeltaShare = 0.35;  // of the memory limit
 constexpr std::chrono::milliseconds kCommitEvery{1000};
 
 // An unfinished build of the same kind, or a finished one that was killed before its swap.
-Result<std::optional<uint64_t>> FindUnfinished(const StateDirectory& directory,
+Result<std::optional<uint64_t>> FindUnfinished(const StateStore& store,
                                                const Definition& definition, const Build& build,
                                                std::string_view source) {
-  MURMUR_ASSIGN(const auto versions, directory.Versions());
-  MURMUR_ASSIGN(const auto served, directory.Served());
+  MURMUR_ASSIGN(const auto versions, store.Versions());
+  MURMUR_ASSIGN(const auto served, store.Served());
   const std::string identity = DefinitionIdentity(definition);
   for (auto it = versions.rbegin(); it != versions.rend(); ++it) {
     if (std::find(served.begin(), served.end(), *it) != served.end()) continue;
-    const auto info = directory.ReadInfo(*it);
+    const auto info = store.ReadInfo(*it);
     if (!info.ok()) continue;
     const bool same = info->mode == build.mode && info->range == build.range &&
                       info->identity == identity && info->source == source;
@@ -41,9 +41,8 @@ Result<std::optional<uint64_t>> FindUnfinished(const StateDirectory& directory,
   return std::optional<uint64_t>();
 }
 
-Result<OpenedVersion> CreateVersion(StateDirectory* directory,
-                                    std::shared_ptr<const Pipeline> pipeline, const Build& build,
-                                    std::string_view source, bool serves_none) {
+Result<OpenedVersion> CreateVersion(StateStore* store, std::shared_ptr<const Pipeline> pipeline,
+                                    const Build& build, std::string_view source, bool serves_none) {
   const Definition& definition = pipeline->definition();
   VersionInfo info;
   info.mode = build.mode;
@@ -54,38 +53,37 @@ Result<OpenedVersion> CreateVersion(StateDirectory* directory,
   info.identity = DefinitionIdentity(definition);
   info.definition = StoreDefinition(definition);
   OpenedVersion created{.info = {}, .pipeline = std::move(pipeline), .table = nullptr};
-  MURMUR_ASSIGN(created.table,
-                directory->CreateVersion(std::move(info), SchemaOf(*created.pipeline)));
+  MURMUR_ASSIGN(created.table, store->CreateVersion(std::move(info), SchemaOf(*created.pipeline)));
   MURMUR_ASSIGN(created.info, created.table->Info());
   return created;
 }
 
 // The version to read into: the serving one, an unfinished one, or a new one. An unfinished one
 // counts by its own definition, with the time zone rules that it began with.
-Result<OpenedVersion> OpenForBuilding(StateDirectory* directory,
+Result<OpenedVersion> OpenForBuilding(StateStore* store,
                                       const std::shared_ptr<const Pipeline>& pipeline,
                                       const Build& build, std::string_view source) {
   const Definition& definition = pipeline->definition();
-  MURMUR_ASSIGN(const auto current, directory->Current());
+  MURMUR_ASSIGN(const auto current, store->Current());
   std::optional<uint64_t> number = current;
   if (!current || build.beside) {
-    MURMUR_ASSIGN(number, FindUnfinished(*directory, definition, build, source));
+    MURMUR_ASSIGN(number, FindUnfinished(*store, definition, build, source));
   }
   OpenedVersion opened;
   if (number) {
-    MURMUR_ASSIGN(const VersionInfo info, directory->ReadInfo(*number));
+    MURMUR_ASSIGN(const VersionInfo info, store->ReadInfo(*number));
     MURMUR_TRY(CheckIdentity(definition, info));
     // A version that waits for its swap may already be catching up, in the process that swaps it.
     const bool built = build.beside && info.status == VersionStatus::kComplete;
-    MURMUR_ASSIGN(opened, OpenVersion(definition, *directory, *number,
-                                      built ? Access::kRead : Access::kWrite));
+    MURMUR_ASSIGN(opened,
+                  OpenVersion(definition, *store, *number, built ? Access::kRead : Access::kWrite));
   } else {
-    MURMUR_ASSIGN(opened, CreateVersion(directory, pipeline, build, source, !current));
+    MURMUR_ASSIGN(opened, CreateVersion(store, pipeline, build, source, !current));
   }
   // The alias names a first version at once, so that readers may watch it grow.
   if (!current && !build.beside) {
     Status undurable;
-    MURMUR_TRY(directory->SetCurrent(opened.info.number, /*beside_writer=*/true, &undurable));
+    MURMUR_TRY(store->SetCurrent(opened.info.number, /*beside_writer=*/true, &undurable));
     MURMUR_TRY(undurable);  // nothing has been read yet
   }
   return opened;
@@ -121,7 +119,7 @@ Status RunScan(const std::shared_ptr<const Pipeline>& pipeline, const RunOptions
                       .overlap_until = definition.overlap_until};
   // If none are allowed, the error reports the first one.
   if (options.on_note && fold.max_errors > 0) {
-    fold.dead_news = std::make_shared<DeadNews>(options.on_note, definition.state_path);
+    fold.dead_news = std::make_shared<DeadNews>(options.on_note, StatePlace(definition));
   }
   Status status;
   if (build.changes != nullptr) {
@@ -129,7 +127,7 @@ Status RunScan(const std::shared_ptr<const Pipeline>& pipeline, const RunOptions
     live.threads = 1;
     live.max_errors = options.max_errors.value_or(definition.max_errors.value_or(kUnlimited));
     if (options.on_note && live.max_errors > 0 && !live.dead_news) {
-      live.dead_news = std::make_shared<DeadNews>(options.on_note, definition.state_path);
+      live.dead_news = std::make_shared<DeadNews>(options.on_note, StatePlace(definition));
     }
     TableRunner runner(pipeline, source, build.changes, table, fold, live);
     running->Set(&runner);
@@ -152,7 +150,7 @@ Status Answer(const OwnerRequest& request, const Pipeline& pipeline, const State
 }
 
 Status ScanInto(const OpenedVersion& version, const RunOptions& options, const Build& build,
-                SnapshotSource* source, const StateDirectory& directory, RunSummary* summary) {
+                SnapshotSource* source, const StateStore& store, RunSummary* summary) {
   const auto& pipeline = version.pipeline;
   StateTable* const table = version.table.get();
   MURMUR_ASSIGN(const VersionInfo info, table->Info());
@@ -165,11 +163,10 @@ Status ScanInto(const OpenedVersion& version, const RunOptions& options, const B
     status = table->Undamaged();
   } else {
     // Without the socket other processes read what is committed; the run goes on.
-    const auto socket =
-        OwnerSocket::Listen(directory.VersionPath(info.number),
-                            [&](const OwnerRequest& request, const WriteText& write) {
-                              return Answer(request, *pipeline, *table, running, write);
-                            });
+    const auto socket = OwnerSocket::Listen(
+        store.OwnerAddress(info.number), [&](const OwnerRequest& request, const WriteText& write) {
+          return Answer(request, *pipeline, *table, running, write);
+        });
     status = RunScan(pipeline, options, build, source, table, &running, summary);
   }
   const Status filled = FillSummary(*table, summary);
@@ -180,34 +177,34 @@ Status ScanInto(const OpenedVersion& version, const RunOptions& options, const B
 }
 
 // A new version for which there was nothing to read is useless.
-void DropIfEmpty(StateDirectory* directory, RunSummary* summary) {
+void DropIfEmpty(StateStore* store, RunSummary* summary) {
   if (summary->already_complete || summary->progress.splits_total > 0 || summary->version == 0) {
     return;
   }
-  const Status dropped = directory->DropVersion(summary->version);  // refused if it serves
+  const Status dropped = store->DropVersion(summary->version);  // refused if it serves
   if (dropped.ok()) summary->version = 0;
 }
 
 // A version includes what live has brought meanwhile before it serves, if it knows where live
 // begins.
 Result<SwapSummary> LetServe(const Definition& definition, const RunOptions& options,
-                             StateDirectory* directory, RunSummary* summary) {
+                             StateStore* store, RunSummary* summary) {
   if (HasLive(definition)) {
-    MURMUR_ASSIGN(const bool follows, HasLivePositions(definition, *directory, summary->version));
+    MURMUR_ASSIGN(const bool follows, HasLivePositions(definition, *store, summary->version));
     if (!follows) {
       summary->notes.push_back("it has no live positions: murmur run begins where `start:` says");
     } else {
-      MURMUR_ASSIGN(auto swap, AskOwnerToSwap(*directory, summary->version));
+      MURMUR_ASSIGN(auto swap, AskOwnerToSwap(*store, summary->version));
       if (swap) return *std::move(swap);
       LiveOptions live;
       static_cast<RunOptions&>(live) = options;
       live.max_errors.reset();  // the limit is for history
       live.until_caught_up = true;
       RunSummary caught_up;
-      MURMUR_TRY(LiveOwner(&definition, directory, &live).Run(summary->version, &caught_up));
+      MURMUR_TRY(LiveOwner(&definition, store, &live).Run(summary->version, &caught_up));
     }
   }
-  return SwitchTo(definition, directory, summary->version);
+  return SwitchTo(definition, store, summary->version);
 }
 
 }  // namespace
@@ -215,16 +212,14 @@ Result<SwapSummary> LetServe(const Definition& definition, const RunOptions& opt
 Status BuildVersion(const std::shared_ptr<const Pipeline>& pipeline, const RunOptions& options,
                     const Build& build, SnapshotSource* source, RunSummary* summary) {
   const Definition& definition = pipeline->definition();
-  MURMUR_ASSIGN(const auto directory, StateDirectory::Open(StatePath(definition), Access::kWrite,
-                                                           StoreOptions(definition)));
+  MURMUR_ASSIGN(const auto store, OpenStore(definition, Access::kWrite));
   MURMUR_ASSIGN(const OpenedVersion version,
-                OpenForBuilding(directory.get(), pipeline, build, source->Name()));
-  if (Status status = ScanInto(version, options, build, source, *directory, summary);
-      !status.ok()) {
-    DropIfEmpty(directory.get(), summary);
+                OpenForBuilding(store.get(), pipeline, build, source->Name()));
+  if (Status status = ScanInto(version, options, build, source, *store, summary); !status.ok()) {
+    DropIfEmpty(store.get(), summary);
     return status;
   }
-  MURMUR_ASSIGN(const auto current, directory->Current());
+  MURMUR_ASSIGN(const auto current, store->Current());
   if (!build.beside || !build.swap || current == summary->version) return {};
   if (current && !build.replace) {
     summary->notes.push_back("version " + std::to_string(*current) + " still serves, as version " +
@@ -233,7 +228,7 @@ Status BuildVersion(const std::shared_ptr<const Pipeline>& pipeline, const RunOp
                              "let it serve with murmur swap");
     return {};
   }
-  MURMUR_ASSIGN(const SwapSummary swap, LetServe(definition, options, directory.get(), summary));
+  MURMUR_ASSIGN(const SwapSummary swap, LetServe(definition, options, store.get(), summary));
   summary->swapped = true;
   summary->replaced = swap.replaced;
   summary->dropped = swap.dropped;

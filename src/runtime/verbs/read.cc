@@ -15,32 +15,32 @@ namespace {
 // While the alias keeps moving, another try makes sense.
 constexpr std::chrono::seconds kKeepTrying{20};
 
-Status ReadServing(const Definition& definition, const StateDirectory& directory,
+Status ReadServing(const Definition& definition, const StateStore& store,
                    std::optional<uint64_t> current, const OwnerRequest& request,
                    const WriteText& write, bool* wrote) {
   if (!current) {
     return Status(Code::kUnavailable,
-                  "the state at " + directory.path() + " has no version yet; try again");
+                  "the state at " + store.Name() + " has no version yet; try again");
   }
   const auto pass_on = [&](std::string_view text) {
     *wrote = true;
     return write(text);
   };
-  const Status asked = AskOwner(directory.VersionPath(*current), request, pass_on);
+  const Status asked = AskOwner(store.OwnerAddress(*current), request, pass_on);
   if (asked.code() != Code::kUnavailable || *wrote) return asked;
-  MURMUR_ASSIGN(const auto opened, OpenVersion(definition, directory, *current, Access::kRead));
+  MURMUR_ASSIGN(const auto opened, OpenVersion(definition, store, *current, Access::kRead));
   MURMUR_TRY(RunRead(request, *opened.pipeline, *opened.table, pass_on));
   return opened.table->Close();
 }
 
 Status Read(const Definition& definition, const OwnerRequest& request, const WriteText& write) {
-  MURMUR_ASSIGN(const auto directory, OpenStateForReading(definition));
+  MURMUR_ASSIGN(const auto store, OpenStateForReading(definition));
   const auto deadline = std::chrono::steady_clock::now() + kKeepTrying;
   for (;;) {
-    MURMUR_ASSIGN(const auto before, directory->Current());
+    MURMUR_ASSIGN(const auto before, store->Current());
     bool wrote = false;
-    const Status status = ReadServing(definition, *directory, before, request, write, &wrote);
-    MURMUR_ASSIGN(const auto after, directory->Current());
+    const Status status = ReadServing(definition, *store, before, request, write, &wrote);
+    MURMUR_ASSIGN(const auto after, store->Current());
     const bool final = status.ok() || wrote || before == after;
     if (final || std::chrono::steady_clock::now() > deadline) return status;
   }

@@ -43,10 +43,10 @@ Result<std::unique_ptr<SnapshotSource>> MakeBootstrapSource(const Definition& de
 }
 
 Status BootstrapUnlessDone(const Definition& definition, const RunOptions& options,
-                           const StateDirectory& directory, RunSummary* summary) {
-  MURMUR_ASSIGN(const auto current, directory.Current());
+                           const StateStore& store, RunSummary* summary) {
+  MURMUR_ASSIGN(const auto current, store.Current());
   if (current) {
-    MURMUR_ASSIGN(const VersionInfo info, directory.ReadInfo(*current));
+    MURMUR_ASSIGN(const VersionInfo info, store.ReadInfo(*current));
     MURMUR_TRY(CheckIdentity(definition, info));
     if (info.status == VersionStatus::kComplete) return {};
   }
@@ -108,10 +108,9 @@ Status Run(const Definition& definition, const LiveOptions& given, RunSummary* s
     static_cast<RunOptions&>(bootstrap) = options;
     return Bootstrap(definition, bootstrap, summary);
   }
-  MURMUR_ASSIGN(const auto directory, StateDirectory::Open(StatePath(definition), Access::kWrite,
-                                                           StoreOptions(definition)));
-  MURMUR_TRY(BootstrapUnlessDone(definition, options, *directory, summary));
-  return LiveOwner(&definition, directory.get(), &options).RunServing(summary);
+  MURMUR_ASSIGN(const auto store, OpenStore(definition, Access::kWrite));
+  MURMUR_TRY(BootstrapUnlessDone(definition, options, *store, summary));
+  return LiveOwner(&definition, store.get(), &options).RunServing(summary);
 }
 
 Status Replay(const Definition& definition, const ReplayOptions& given, RunSummary* summary) {

@@ -6,18 +6,13 @@
 #include "runtime/versions/state_access.h"
 #include "runtime/versions/version_diff.h"
 #include "state/progress.h"
-#include "state/writer_lock.h"
 
 namespace murmur {
 namespace {
 
-Result<std::unique_ptr<StateDirectory>> OpenStateForSwitching(const Definition& definition) {
+Result<std::unique_ptr<StateStore>> OpenStateForSwitching(const Definition& definition) {
   MURMUR_TRY(OpenStateForReading(definition));  // a missing state is not created
-  return StateDirectory::Open(StatePath(definition), Access::kWrite, StoreOptions(definition));
-}
-
-bool InUse(const StateDirectory& directory, uint64_t number) {
-  return WriterLock::IsHeld(directory.VersionPath(number) + "/writer");
+  return OpenStore(definition, Access::kWrite);
 }
 
 Status FillProgress(const StateTable& table, VersionRow* row) {
@@ -37,47 +32,47 @@ Status FillProgress(const StateTable& table, VersionRow* row) {
 }  // namespace
 
 Result<std::vector<VersionRow>> ListVersions(const Definition& definition) {
-  MURMUR_ASSIGN(const auto directory, OpenStateForReading(definition));
-  MURMUR_ASSIGN(const auto current, directory->Current());
-  MURMUR_ASSIGN(const auto numbers, directory->Versions());
+  MURMUR_ASSIGN(const auto store, OpenStateForReading(definition));
+  MURMUR_ASSIGN(const auto current, store->Current());
+  MURMUR_ASSIGN(const auto numbers, store->Versions());
   std::vector<VersionRow> rows;
   for (const uint64_t number : numbers) {
-    auto opened = OpenVersion(definition, *directory, number, Access::kRead);
+    auto opened = OpenVersion(definition, *store, number, Access::kRead);
     if (!opened.ok() && opened.status().code() == Code::kNotFound) continue;  // dropped meanwhile
     MURMUR_TRY(opened);
     VersionRow& row = rows.emplace_back();
     row.info = opened->info;
     row.serving = current == number;
-    row.in_use = InUse(*directory, number);
+    row.in_use = store->HasOwner(number);
     MURMUR_TRY(FillProgress(*opened->table, &row));
   }
   return rows;
 }
 
 Result<SwapSummary> SwapVersion(const Definition& definition, uint64_t number) {
-  MURMUR_ASSIGN(const auto directory, OpenStateForSwitching(definition));
-  return SwitchTo(definition, directory.get(), number);
+  MURMUR_ASSIGN(const auto store, OpenStateForSwitching(definition));
+  return SwitchTo(definition, store.get(), number);
 }
 
 Result<SwapSummary> RollBack(const Definition& definition) {
-  MURMUR_ASSIGN(const auto directory, OpenStateForSwitching(definition));
-  MURMUR_ASSIGN(const auto served, directory->Served());
+  MURMUR_ASSIGN(const auto store, OpenStateForSwitching(definition));
+  MURMUR_ASSIGN(const auto served, store->Served());
   if (served.size() < 2) {
     return Status(Code::kNotFound, "no version that served before is kept: nothing to go back to");
   }
-  return SwitchTo(definition, directory.get(), served[1]);
+  return SwitchTo(definition, store.get(), served[1]);
 }
 
 Status DropVersion(const Definition& definition, uint64_t number) {
-  MURMUR_ASSIGN(const auto directory, OpenStateForSwitching(definition));
-  return directory->DropVersion(number);
+  MURMUR_ASSIGN(const auto store, OpenStateForSwitching(definition));
+  return store->DropVersion(number);
 }
 
 Status DiffVersions(const Definition& definition, uint64_t a, uint64_t b, uint64_t top, bool json,
                     const WriteText& write) {
-  MURMUR_ASSIGN(const auto directory, OpenStateForReading(definition));
-  MURMUR_ASSIGN(const auto before, OpenVersion(definition, *directory, a, Access::kRead));
-  MURMUR_ASSIGN(const auto after, OpenVersion(definition, *directory, b, Access::kRead));
+  MURMUR_ASSIGN(const auto store, OpenStateForReading(definition));
+  MURMUR_ASSIGN(const auto before, OpenVersion(definition, *store, a, Access::kRead));
+  MURMUR_ASSIGN(const auto after, OpenVersion(definition, *store, b, Access::kRead));
   return WriteDiff(before, after, top, json, write);
 }
 

@@ -41,8 +41,7 @@ Status CutVerifier::Open(std::stop_token stop) {
 }
 
 Status CutVerifier::BuildShadow(std::stop_token stop, VerifySummary* summary) {
-  MURMUR_ASSIGN(shadow_, ShadowTable::Make(options_.shadow_path, options_.store,
-                                           SchemaOf(*opened_.pipeline)));
+  MURMUR_ASSIGN(shadow_, options_.shadow_store->MakeScratch(SchemaOf(*opened_.pipeline)));
   TableRunner runner(opened_.pipeline, rows_, changes_, shadow_->table(), options_.scan,
                      options_.live, positions_);
   const FoldProgress& progress = runner.progress();

@@ -2,7 +2,7 @@
 // shadow state from the table, also by cuts, as of exactly the position of the state, and compares
 // the two key by key. Every difference is an error, however much changes meanwhile.
 //
-// The shadow is a state on disk, below the state's directory, and is removed with the verifier. If
+// The shadow is a scratch table of the state's store, and is removed with the verifier. If
 // a crash leaves one, the next verifier removes it.
 #pragma once
 
@@ -17,15 +17,13 @@
 #include "murmur/verify.h"
 #include "runtime/table/table_runner.h"
 #include "runtime/verify/key_findings.h"
-#include "runtime/verify/shadow_table.h"
 #include "runtime/verify/verifier.h"
 #include "runtime/versions/state_access.h"
 
 namespace murmur {
 
 struct CutVerifierOptions {
-  std::string shadow_path;  // nothing else is there
-  StateOptions store;       // of the shadow
+  StateStore* shadow_store = nullptr;  // where the shadow lies; outlives the verifier
   FoldOptions scan, live;
   uint64_t repair_bytes = 64ull << 20;  // limit of a repair's changes
   uint64_t findings_max = 100;          // reported one by one
@@ -60,7 +58,7 @@ class CutVerifier {
   OpenedVersion opened_;
   std::unique_ptr<StateSnapshot> snapshot_;
   LiveSource::PositionMap positions_;  // of the snapshot
-  std::unique_ptr<ShadowTable> shadow_;
+  std::unique_ptr<ScratchTable> shadow_;
 };
 
 }  // namespace murmur

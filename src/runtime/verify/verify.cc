@@ -13,7 +13,6 @@
 #include "runtime/verify/verifier.h"
 #include "runtime/versions/state_access.h"
 #include "source/source_registry.h"
-#include "state/writer_lock.h"
 
 namespace murmur {
 namespace {
@@ -51,9 +50,7 @@ Status CheckVerifiable(const Definition& definition) {
                 "or `error` they count as they were first seen, which nobody can tell any more");
 }
 
-// Below the state's directory.
-constexpr char kShadow[] = "/verify";
-// The shadow's own store, besides that of the state.
+// For the shadow, which has a store object of its own.
 constexpr double kShadowMemory = 0.5;
 
 Result<TableMethod> MethodOf(const OpenedVersion& version) {
@@ -80,11 +77,11 @@ void Sleep(std::chrono::milliseconds time, const std::stop_token& stop) {
 class ServingState {
  public:
   ServingState(const Definition& definition, const VerifyOptions& options, TableMethod method,
-               StateDirectory* directory, const LiveSource* changes)
+               StateStore* store, const LiveSource* changes)
       : definition_(definition),
         options_(options),
         method_(method),
-        directory_(*directory),
+        store_(*store),
         changes_(changes) {}
 
   Result<OpenedVersion> Open(const LiveSource::PositionMap& reached, const std::stop_token& stop) {
@@ -107,13 +104,11 @@ class ServingState {
   }
 
  private:
-  bool HasOwner(uint64_t number) const {
-    return WriterLock::IsHeld(directory_.VersionPath(number) + "/writer");
-  }
+  bool HasOwner(uint64_t number) const { return store_.HasOwner(number); }
 
   // Without an owner, the version catches up first.
   Result<OpenedVersion> OpenNow(const std::stop_token& stop) {
-    MURMUR_ASSIGN(const auto number, directory_.SettledCurrent());
+    MURMUR_ASSIGN(const auto number, store_.SettledCurrent());
     if (!number) return Status(Code::kNotFound, "no version serves yet: murmur bootstrap FILE");
     MURMUR_TRY(Check(*number));
     if (changes_ != nullptr && (options_.repair || !HasOwner(*number))) {
@@ -124,13 +119,13 @@ class ServingState {
       if (!beside_owner) MURMUR_TRY(caught_up);
     }
     const Access access = options_.repair ? Access::kWrite : Access::kRead;
-    MURMUR_ASSIGN(auto opened, OpenVersion(definition_, directory_, *number, access));
+    MURMUR_ASSIGN(auto opened, OpenVersion(definition_, store_, *number, access));
     MURMUR_TRY(CheckMethod(opened, method_));
     return opened;
   }
 
   Status Check(uint64_t number) const {
-    MURMUR_ASSIGN(const VersionInfo info, directory_.ReadInfo(number));
+    MURMUR_ASSIGN(const VersionInfo info, store_.ReadInfo(number));
     MURMUR_TRY(CheckIdentity(definition_, info));
     if (options_.repair && HasOwner(number)) {
       return Status(Code::kFailedPrecondition,
@@ -148,7 +143,7 @@ class ServingState {
     static_cast<RunOptions&>(live) = options_;
     live.until_caught_up = true;
     RunSummary ignored;
-    return LiveOwner(&definition_, &directory_, &live).Run(number, &ignored);
+    return LiveOwner(&definition_, &store_, &live).Run(number, &ignored);
   }
 
   static Result<LiveSource::PositionMap> PositionsOf(const OpenedVersion& opened,
@@ -172,7 +167,7 @@ class ServingState {
   const Definition& definition_;
   const VerifyOptions& options_;
   const TableMethod method_;
-  StateDirectory& directory_;
+  StateStore& store_;
   const LiveSource* const changes_;
 };
 
@@ -194,8 +189,6 @@ CutVerifierOptions CutOptionsOf(const Definition& definition, const VerifyOption
   half.memory_bytes =
       static_cast<uint64_t>(static_cast<double>(definition.memory_bytes) * kShadowMemory);
   CutVerifierOptions to;
-  to.shadow_path = StatePath(definition) + kShadow;
-  to.store = StoreOptions(half);
   to.scan = {.threads = options.threads != 0 ? options.threads : ThreadsOf(definition),
              .delta_bytes = MemoryShare(half, kDeltaShare),
              .max_errors = kUnlimited};
@@ -210,8 +203,8 @@ CutVerifierOptions CutOptionsOf(const Definition& definition, const VerifyOption
 class Verification {
  public:
   Verification(const Definition& definition, const VerifyOptions& options, TableMethod method,
-               StateDirectory* directory)
-      : definition_(definition), options_(options), method_(method), directory_(*directory) {}
+               StateStore* store)
+      : definition_(definition), options_(options), method_(method), store_(*store) {}
 
   Status Run(VerifySummary* summary) {
     if (ScansTable(definition_)) {
@@ -223,7 +216,7 @@ class Verification {
           "the rows can't be asked for, as a change log is all there is of them: only the state "
           "was compared with what it knows of each row");
     }
-    state_.emplace(definition_, options_, method_, &directory_, changes_.get());
+    state_.emplace(definition_, options_, method_, &store_, changes_.get());
     const Status status = method_ == TableMethod::kCut ? RunByCuts(summary) : RunByLedger(summary);
     summary->progress = Progress(summary->rows, 0, 0);
     return status;
@@ -240,7 +233,9 @@ class Verification {
   }
 
   Status RunByCuts(VerifySummary* summary) {
+    MURMUR_ASSIGN(shadow_store_, OpenStore(definition_, Access::kWrite, kShadowMemory));
     CutVerifierOptions how = CutOptionsOf(definition_, options_);
+    how.shadow_store = shadow_store_.get();
     how.on_progress = OnProgress();
     by_cuts_.emplace(rows_.get(), changes_.get(), OpenState(), how);
     return by_cuts_->Run(options_.stop, summary);
@@ -273,11 +268,12 @@ class Verification {
   const Definition& definition_;
   const VerifyOptions& options_;
   const TableMethod method_;
-  StateDirectory& directory_;
+  StateStore& store_;
   const steady_clock::time_point start_ = steady_clock::now();
   std::unique_ptr<SnapshotSource> rows_;
   std::unique_ptr<LiveSource> changes_;
   std::optional<ServingState> state_;
+  std::unique_ptr<StateStore> shadow_store_;
   std::optional<Verifier> by_ledger_;
   std::optional<CutVerifier> by_cuts_;
 };
@@ -287,22 +283,21 @@ class Verification {
 Status Verify(const Definition& definition, const VerifyOptions& options, VerifySummary* summary) {
   MURMUR_TRY(CheckVerifiable(definition));
   MURMUR_TRY(OpenStateForReading(definition));  // a missing state is not created
-  MURMUR_ASSIGN(const auto directory, StateDirectory::Open(StatePath(definition), Access::kWrite,
-                                                           StoreOptions(definition)));
+  MURMUR_ASSIGN(const auto store, OpenStore(definition, Access::kWrite));
   TableMethod method = TableMethod::kLedger;
-  if (const auto number = directory->SettledCurrent(); number.ok() && *number) {
-    MURMUR_ASSIGN(const auto opened, OpenVersion(definition, *directory, **number, Access::kRead));
+  if (const auto number = store->SettledCurrent(); number.ok() && *number) {
+    MURMUR_ASSIGN(const auto opened, OpenVersion(definition, *store, **number, Access::kRead));
     MURMUR_ASSIGN(method, MethodOf(opened));
   }
   {
-    Verification first(definition, options, method, directory.get());
+    Verification first(definition, options, method, store.get());
     MURMUR_TRY(first.Run(summary));
     if (!options.repair || summary->agrees()) return {};
     MURMUR_TRY(first.Repair());
   }
   if (options.on_note) options.on_note("repaired; verifying again");
   VerifySummary after;
-  MURMUR_TRY(Verification(definition, options, method, directory.get()).Run(&after));
+  MURMUR_TRY(Verification(definition, options, method, store.get()).Run(&after));
   summary->repaired = true;
   summary->left = after.found;
   summary->unsure_rows = after.unsure_rows;

@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <filesystem>
 
 #include "definition/stored.h"
 #include "runtime/table/choose_method.h"
+#include "state/store_registry.h"
 
 namespace murmur {
 namespace {
@@ -25,28 +25,26 @@ uint64_t MemoryShare(const Definition& definition, double share) {
   return static_cast<uint64_t>(static_cast<double>(rest) * share);
 }
 
-std::string StatePath(const Definition& definition) {
-  const std::filesystem::path path(definition.state_path);
-  return path.is_absolute() ? path.string()
-                            : (std::filesystem::path(definition.base_directory) / path).string();
-}
-
-StateOptions StoreOptions(const Definition& definition) {
-  return {.cache_bytes = MemoryShare(definition, kCacheShare),
-          .write_buffer_bytes = MemoryShare(definition, kWriteBufferShare)};
+Result<std::unique_ptr<StateStore>> OpenStore(const Definition& definition, Access access,
+                                              double memory) {
+  return OpenStateStore(
+      {.definition = &definition,
+       .access = access,
+       .cache_bytes = MemoryShare(definition, kCacheShare * memory),
+       .write_buffer_bytes = MemoryShare(definition, kWriteBufferShare * memory)});
 }
 
 StateSchema SchemaOf(const Pipeline& pipeline) {
   return {.monoids = pipeline.Monoids(), .buckets = pipeline.buckets()};
 }
 
-Result<std::unique_ptr<StateDirectory>> OpenStateForReading(const Definition& definition) {
-  const std::string path = StatePath(definition);
-  auto directory = StateDirectory::Open(path, Access::kRead, StoreOptions(definition));
-  if (!directory.ok() && directory.status().code() == Code::kNotFound) {
-    return Status(Code::kNotFound, "no state at " + path + " yet: run murmur bootstrap first");
+Result<std::unique_ptr<StateStore>> OpenStateForReading(const Definition& definition) {
+  auto store = OpenStore(definition, Access::kRead);
+  if (!store.ok() && store.status().code() == Code::kNotFound) {
+    return Status(Code::kNotFound,
+                  std::string(store.status().message()) + " yet: run murmur bootstrap first");
   }
-  return directory;
+  return store;
 }
 
 Status CheckRules(const VersionInfo& info) {
@@ -75,32 +73,31 @@ Status CheckIdentity(const Definition& definition, const VersionInfo& info) {
                     "back.");
 }
 
-Result<OpenedVersion> OpenVersion(const Definition& definition, const StateDirectory& directory,
+Result<OpenedVersion> OpenVersion(const Definition& definition, const StateStore& store,
                                   uint64_t number, Access access) {
   OpenedVersion opened;
-  MURMUR_ASSIGN(opened.info, directory.ReadInfo(number));
+  MURMUR_ASSIGN(opened.info, store.ReadInfo(number));
   MURMUR_ASSIGN(Definition own, RestoreDefinition(definition, opened.info.definition));
   // `keep` may change without a new version.
   if (own.window && definition.window) own.window->keep = definition.window->keep;
   MURMUR_ASSIGN(opened.pipeline, Pipeline::Compile(own));
   if (access == Access::kWrite) MURMUR_TRY(CheckRules(opened.info));
-  if (access == Access::kWrite) MURMUR_TRY(CheckKeep(*opened.pipeline, directory, number));
-  MURMUR_ASSIGN(opened.table, directory.OpenVersion(number, access, SchemaOf(*opened.pipeline)));
+  if (access == Access::kWrite) MURMUR_TRY(CheckKeep(*opened.pipeline, store, number));
+  MURMUR_ASSIGN(opened.table, store.OpenVersion(number, access, SchemaOf(*opened.pipeline)));
   return opened;
 }
 
-Status CheckKeep(const Pipeline& pipeline, const StateDirectory& directory, uint64_t number) {
+Status CheckKeep(const Pipeline& pipeline, const StateStore& store, uint64_t number) {
   const Definition& definition = pipeline.definition();
   if (!IsTable(definition) || !definition.window || !definition.window->keep) return {};
-  MURMUR_ASSIGN(const auto table, directory.OpenVersion(number, Access::kRead, SchemaOf(pipeline)));
+  MURMUR_ASSIGN(const auto table, store.OpenVersion(number, Access::kRead, SchemaOf(pipeline)));
   MURMUR_ASSIGN(const auto plan, table->Plan());
   MURMUR_TRY(table->Close());
   return plan && plan->method == TableMethod::kCut ? CheckCut(definition) : Status();
 }
 
-void DropOldVersions(const Definition& definition, StateDirectory* directory,
-                     SwapSummary* summary) {
-  const auto served = directory->Served();
+void DropOldVersions(const Definition& definition, StateStore* store, SwapSummary* summary) {
+  const auto served = store->Served();
   if (!served.ok()) {
     summary->warnings.push_back("old versions are not dropped: " +
                                 std::string(served.status().message()));
@@ -108,7 +105,7 @@ void DropOldVersions(const Definition& definition, StateDirectory* directory,
   }
   for (size_t i = std::max<size_t>(definition.keep_versions, 1); i < served->size(); ++i) {
     const uint64_t number = (*served)[i];
-    const Status dropped = directory->DropVersion(number);
+    const Status dropped = store->DropVersion(number);
     if (dropped.ok()) summary->dropped.push_back(number);
     // Another process has dropped it, or still uses it; then the next swap drops it.
     const Code code = dropped.code();

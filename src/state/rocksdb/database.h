@@ -16,12 +16,17 @@
 #include <string_view>
 #include <vector>
 
-#include "murmur/state.h"
+#include "murmur/state_store.h"
 #include "state/rocksdb/retention_filter.h"
 #include "state/rocksdb/value_merge_operator.h"
-#include "state/state_directory.h"
 
 namespace murmur {
+
+struct RocksDbResources {
+  uint64_t cache_bytes = 64ull << 20;         // blocks, indexes and filters
+  uint64_t write_buffer_bytes = 16ull << 20;  // for small commits
+  int background_threads = 2;                 // compaction
+};
 
 struct DatabaseOptions {
   std::string path;
@@ -31,7 +36,7 @@ struct DatabaseOptions {
   std::vector<const Monoid*> monoids;
   std::shared_ptr<VisibleBuckets> visible;  // null: no retention
   std::shared_ptr<Damage> damage;
-  StateOptions resources;
+  RocksDbResources resources;
   rocksdb::Env* env = nullptr;  // null: the real one; else must outlive the database
 };
 

@@ -14,11 +14,11 @@
 #include <string>
 
 #include "murmur/state.h"
-#include "state/dead_letter_file.h"
 #include "state/records.h"
 #include "state/rocksdb/database.h"
+#include "state/rocksdb/dead_letter_file.h"
+#include "state/rocksdb/writer_lock.h"
 #include "state/state_schema.h"
-#include "state/writer_lock.h"
 
 namespace murmur {
 
@@ -31,7 +31,7 @@ inline constexpr uint64_t kSmallCommitRows = 20'000;
 struct RocksDbTableOptions {
   std::string path = {};  // the version's folder
   Access access = Access::kWrite;
-  StateOptions resources = {};
+  RocksDbResources resources = {};
   std::function<std::string()> dead_letter_path = {};  // asked each time; empty: no projection
   rocksdb::Env* env = nullptr;  // null: the real one; else must outlive the table
 };
@@ -41,7 +41,7 @@ class RocksDbTable final : public StateTable {
   // Makes the database of a new version and stores the version's info.
   static Status Create(const RocksDbTableOptions& options, VersionInfo info,
                        const StateSchema& schema);
-  // Errors: as StateDirectory::OpenVersion.
+  // Errors: as StateStore::OpenVersion.
   static Result<std::unique_ptr<RocksDbTable>> Open(const RocksDbTableOptions& options,
                                                     const StateSchema& schema);
   // Beside a writer; needs no schema.

@@ -1,4 +1,4 @@
-#include "state/state_directory.h"
+#include "state/rocksdb/rocksdb_store.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -10,8 +10,10 @@
 #include <filesystem>
 #include <thread>
 
+#include "definition/kinds.h"
 #include "state/rocksdb/rocksdb_table.h"
-#include "state/writer_lock.h"
+#include "state/rocksdb/scratch.h"
+#include "state/rocksdb/writer_lock.h"
 
 namespace murmur {
 namespace {
@@ -114,8 +116,8 @@ void RemoveLeftovers(const std::string& path) {
 
 }  // namespace
 
-Result<std::unique_ptr<StateDirectory>> StateDirectory::Open(std::string path, Access access,
-                                                             StateOptions options) {
+Result<std::unique_ptr<RocksDbStore>> RocksDbStore::Open(std::string path, Access access,
+                                                         RocksDbStoreOptions options) {
   std::error_code error;
   if (access == Access::kWrite) {
     fs::create_directories(path, error);
@@ -126,20 +128,20 @@ Result<std::unique_ptr<StateDirectory>> StateDirectory::Open(std::string path, A
   } else if (!fs::is_directory(path, error)) {
     return Status(Code::kNotFound, "there is no state at " + path);
   }
-  return std::unique_ptr<StateDirectory>(new StateDirectory(std::move(path), options));
+  return std::unique_ptr<RocksDbStore>(new RocksDbStore(std::move(path), std::move(options)));
 }
 
-std::string StateDirectory::VersionPath(uint64_t number) const {
+std::string RocksDbStore::VersionPath(uint64_t number) const {
   return path_ + "/v" + std::to_string(number);
 }
 
-std::string StateDirectory::DeadLetterPath(uint64_t number, std::optional<uint64_t> current) const {
+std::string RocksDbStore::DeadLetterPath(uint64_t number, std::optional<uint64_t> current) const {
   if (current.value_or(number) == number) return path_ + "/dead-letters.jsonl";
   return path_ + "/" + std::string(kDeadLettersPrefix) + std::to_string(number) +
          std::string(kDeadLettersSuffix);
 }
 
-Result<std::vector<uint64_t>> StateDirectory::Versions() const {
+Result<std::vector<uint64_t>> RocksDbStore::Versions() const {
   std::vector<uint64_t> numbers;
   std::error_code error;
   for (fs::directory_iterator it(path_, error), end; !error && it != end; it.increment(error)) {
@@ -155,7 +157,7 @@ Result<std::vector<uint64_t>> StateDirectory::Versions() const {
 }
 
 // Empty: the alias was never set.
-Result<std::vector<uint64_t>> StateDirectory::ReadAlias() const {
+Result<std::vector<uint64_t>> RocksDbStore::ReadAlias() const {
   const std::string file = path_ + "/current";
   auto text = ReadFile(file);
   std::vector<uint64_t> numbers;
@@ -172,13 +174,13 @@ Result<std::vector<uint64_t>> StateDirectory::ReadAlias() const {
   return numbers;
 }
 
-Status StateDirectory::SyncFolder() const {
+Status RocksDbStore::SyncFolder() const {
   if (options_.sync_folder) return options_.sync_folder(path_);
   return SyncPath(path_, O_RDONLY | O_DIRECTORY);
 }
 
 // 0: no version was made yet, or only by releases that did not store it.
-Result<uint64_t> StateDirectory::ReadLastNumber() const {
+Result<uint64_t> RocksDbStore::ReadLastNumber() const {
   const std::string file = path_ + "/last-version";
   auto text = ReadFile(file);
   if (!text.ok() && text.status().code() == Code::kNotFound) return uint64_t{0};
@@ -192,7 +194,7 @@ Result<uint64_t> StateDirectory::ReadLastNumber() const {
 }
 
 // The highest number that a version has, or is known to have had.
-Result<uint64_t> StateDirectory::LastNumber() const {
+Result<uint64_t> RocksDbStore::LastNumber() const {
   MURMUR_ASSIGN(uint64_t last, ReadLastNumber());
   MURMUR_ASSIGN(const auto served, ReadAlias());
   for (const uint64_t number : served) last = std::max(last, number);
@@ -205,7 +207,7 @@ Result<uint64_t> StateDirectory::LastNumber() const {
 }
 
 // Durable on return.
-Status StateDirectory::StoreLastNumber(uint64_t number) const {
+Status RocksDbStore::StoreLastNumber(uint64_t number) const {
   MURMUR_ASSIGN(const uint64_t stored, ReadLastNumber());
   if (stored >= number) return {};
   const std::string file = path_ + "/last-version";
@@ -214,12 +216,12 @@ Status StateDirectory::StoreLastNumber(uint64_t number) const {
   return SyncFolder();
 }
 
-Result<std::optional<uint64_t>> StateDirectory::Current() const {
+Result<std::optional<uint64_t>> RocksDbStore::Current() const {
   MURMUR_ASSIGN(const auto numbers, ReadAlias());
   return numbers.empty() ? std::optional<uint64_t>() : numbers.front();
 }
 
-Result<std::vector<uint64_t>> StateDirectory::Served() const {
+Result<std::vector<uint64_t>> RocksDbStore::Served() const {
   MURMUR_ASSIGN(auto numbers, ReadAlias());
   std::erase_if(numbers, [this](uint64_t number) {
     std::error_code error;
@@ -228,20 +230,19 @@ Result<std::vector<uint64_t>> StateDirectory::Served() const {
   return numbers;
 }
 
-Result<std::optional<uint64_t>> StateDirectory::SettledCurrent() const {
+Result<std::optional<uint64_t>> RocksDbStore::SettledCurrent() const {
   MURMUR_ASSIGN(const auto lock, WriterLock::Wait(path_ + "/lock"));
   return Current();
 }
 
-Status StateDirectory::SetCurrent(uint64_t number, bool beside_writer, Status* undurable) {
+Status RocksDbStore::SetCurrent(uint64_t number, bool beside_writer, Status* undurable) {
   MURMUR_ASSIGN(const auto lock, WriterLock::Wait(path_ + "/lock"));
   std::error_code error;
   if (!fs::is_directory(VersionPath(number), error)) {
     return Status(Code::kNotFound, path_ + " has no version " + std::to_string(number));
   }
   MURMUR_ASSIGN(const auto before, Current());
-  if (before && before != number && !beside_writer &&
-      WriterLock::IsHeld(VersionPath(*before) + "/writer")) {
+  if (before && before != number && !beside_writer && HasOwner(*before)) {
     return Status(Code::kFailedPrecondition,
                   VersionPath(*before) + ", which serves, is in use by a process that does not " +
                       "answer; end it, or try again");
@@ -266,7 +267,7 @@ Status StateDirectory::SetCurrent(uint64_t number, bool beside_writer, Status* u
   return Status();
 }
 
-Result<VersionInfo> StateDirectory::ReadInfo(uint64_t number) const {
+Result<VersionInfo> RocksDbStore::ReadInfo(uint64_t number) const {
   std::error_code error;
   if (!fs::is_directory(VersionPath(number), error)) {
     return Status(Code::kNotFound, path_ + " has no version " + std::to_string(number));
@@ -280,8 +281,8 @@ Result<VersionInfo> StateDirectory::ReadInfo(uint64_t number) const {
   return info;
 }
 
-Result<std::unique_ptr<StateTable>> StateDirectory::CreateVersion(VersionInfo info,
-                                                                  const StateSchema& schema) {
+Result<std::unique_ptr<StateTable>> RocksDbStore::CreateVersion(VersionInfo info,
+                                                                const StateSchema& schema) {
   {
     MURMUR_ASSIGN(const auto lock, WriterLock::Wait(path_ + "/lock"));
     MURMUR_ASSIGN(const uint64_t last, LastNumber());
@@ -297,20 +298,22 @@ Result<std::unique_ptr<StateTable>> StateDirectory::CreateVersion(VersionInfo in
   return OpenVersion(info.number, Access::kWrite, schema);
 }
 
-Result<std::unique_ptr<StateTable>> StateDirectory::OpenVersion(uint64_t number, Access access,
-                                                                const StateSchema& schema) const {
+Result<std::unique_ptr<StateTable>> RocksDbStore::OpenVersion(uint64_t number, Access access,
+                                                              const StateSchema& schema) const {
   std::error_code error;
   if (!fs::is_directory(VersionPath(number), error)) {
     return Status(Code::kNotFound, path_ + " has no version " + std::to_string(number));
   }
-  const auto dead_letter_path = [directory = *this, number] {
-    const auto current = directory.Current();
-    return directory.DeadLetterPath(number, current.ok() ? *current : std::nullopt);
+  // The table may outlive this object.
+  const std::shared_ptr<const RocksDbStore> store(new RocksDbStore(path_, options_));
+  const auto dead_letter_path = [store, number] {
+    const auto current = store->Current();
+    return store->DeadLetterPath(number, current.ok() ? *current : std::nullopt);
   };
   const auto open = [&] {
     return RocksDbTable::Open({.path = VersionPath(number),
                                .access = access,
-                               .resources = options_,
+                               .resources = options_.resources,
                                .dead_letter_path = dead_letter_path},
                               schema);
   };
@@ -326,7 +329,7 @@ Result<std::unique_ptr<StateTable>> StateDirectory::OpenVersion(uint64_t number,
   return std::unique_ptr<StateTable>(std::move(opened).value());
 }
 
-Status StateDirectory::DropVersion(uint64_t number) {
+Status RocksDbStore::DropVersion(uint64_t number) {
   MURMUR_ASSIGN(const auto lock, WriterLock::Wait(path_ + "/lock"));
   MURMUR_ASSIGN(const auto current, Current());
   if (current == number) {
@@ -355,6 +358,28 @@ Status StateDirectory::DropVersion(uint64_t number) {
                     : freed.Annotated("version " + std::to_string(number) +
                                       " is dropped, but its space is not free before the next "
                                       "version is made");
+}
+
+bool RocksDbStore::HasOwner(uint64_t number) const {
+  return WriterLock::IsHeld(VersionPath(number) + "/writer");
+}
+
+std::string RocksDbStore::OwnerAddress(uint64_t number) const {
+  return "unix:" + VersionPath(number) + "/socket";
+}
+
+Result<std::unique_ptr<ScratchTable>> RocksDbStore::MakeScratch(const StateSchema& schema) {
+  return MakeRocksDbScratch(path_ + "/verify", options_, schema);
+}
+
+Result<std::unique_ptr<StateStore>> OpenRocksDbStore(const StateStoreRequest& request) {
+  const fs::path path(StateOption(request.definition->state, "path"));
+  const fs::path whole = path.is_absolute() ? path : request.definition->base_directory / path;
+  const RocksDbResources resources{.cache_bytes = request.cache_bytes,
+                                   .write_buffer_bytes = request.write_buffer_bytes};
+  MURMUR_ASSIGN(auto store,
+                RocksDbStore::Open(whole.string(), request.access, {.resources = resources}));
+  return std::unique_ptr<StateStore>(std::move(store));
 }
 
 }  // namespace murmur

@@ -1,4 +1,4 @@
-#include "state/state_directory.h"
+#include "state/rocksdb/rocksdb_store.h"
 
 #include <filesystem>
 #include <fstream>
@@ -18,82 +18,81 @@ std::string Read(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-class StateDirectoryTest : public testing::Test {
+class RocksDbStoreTest : public testing::Test {
  protected:
-  void SetUp() override { directory_ = *StateDirectory::Open(path_, Access::kWrite); }
+  void SetUp() override { store_ = *RocksDbStore::Open(path_, Access::kWrite); }
 
   TemporaryFolder folder_;
   const std::string path_ = folder_.path() + "/a/state";
-  std::unique_ptr<StateDirectory> directory_;
+  std::unique_ptr<RocksDbStore> store_;
 };
 
-TEST_F(StateDirectoryTest, VersionsAreNumberedAndTheAliasNamesOne) {
-  EXPECT_TRUE(directory_->Versions()->empty());
-  EXPECT_FALSE(directory_->Current()->has_value());
+TEST_F(RocksDbStoreTest, VersionsAreNumberedAndTheAliasNamesOne) {
+  EXPECT_TRUE(store_->Versions()->empty());
+  EXPECT_FALSE(store_->Current()->has_value());
   VersionInfo info;
   info.identity = "first";
-  auto first = *directory_->CreateVersion(info, TestSchema());
+  auto first = *store_->CreateVersion(info, TestSchema());
   info.identity = "second";
-  auto second = *directory_->CreateVersion(info, TestSchema());
-  EXPECT_THAT(*directory_->Versions(), testing::ElementsAre(1, 2));
-  EXPECT_EQ(directory_->SetCurrent(3).code(), Code::kNotFound);
-  EXPECT_EQ(directory_->SetCurrent(2), Status());
-  EXPECT_EQ(*directory_->Current(), 2u);
-  EXPECT_EQ(directory_->ReadInfo(1)->identity, "first") << "beside its writer";
+  auto second = *store_->CreateVersion(info, TestSchema());
+  EXPECT_THAT(*store_->Versions(), testing::ElementsAre(1, 2));
+  EXPECT_EQ(store_->SetCurrent(3).code(), Code::kNotFound);
+  EXPECT_EQ(store_->SetCurrent(2), Status());
+  EXPECT_EQ(*store_->Current(), 2u);
+  EXPECT_EQ(store_->ReadInfo(1)->identity, "first") << "beside its writer";
   EXPECT_EQ(second->Info()->number, 2u);
-  EXPECT_EQ(directory_->ReadInfo(7).status().code(), Code::kNotFound);
-  EXPECT_EQ(directory_->OpenVersion(7, Access::kRead, TestSchema()).status().code(),
-            Code::kNotFound);
+  EXPECT_EQ(store_->ReadInfo(7).status().code(), Code::kNotFound);
+  EXPECT_EQ(store_->OpenVersion(7, Access::kRead, TestSchema()).status().code(), Code::kNotFound);
 }
 
-TEST_F(StateDirectoryTest, OnlyVersionsThatNobodyNeedsAreDropped) {
-  auto first = *directory_->CreateVersion({}, TestSchema());
-  auto second = *directory_->CreateVersion({}, TestSchema());
-  ASSERT_EQ(directory_->SetCurrent(2), Status());
-  EXPECT_EQ(directory_->DropVersion(2).code(), Code::kFailedPrecondition);
-  EXPECT_EQ(directory_->DropVersion(1).code(), Code::kFailedPrecondition) << "it has a writer";
+TEST_F(RocksDbStoreTest, OnlyVersionsThatNobodyNeedsAreDropped) {
+  auto first = *store_->CreateVersion({}, TestSchema());
+  auto second = *store_->CreateVersion({}, TestSchema());
+  ASSERT_EQ(store_->SetCurrent(2), Status());
+  EXPECT_EQ(store_->DropVersion(2).code(), Code::kFailedPrecondition);
+  EXPECT_EQ(store_->DropVersion(1).code(), Code::kFailedPrecondition) << "it has a writer";
   first.reset();
-  EXPECT_EQ(directory_->DropVersion(1), Status());
-  EXPECT_EQ(directory_->DropVersion(1).code(), Code::kNotFound);
-  EXPECT_THAT(*directory_->Versions(), testing::ElementsAre(2));
-  auto third = *directory_->CreateVersion({}, TestSchema());
+  EXPECT_EQ(store_->DropVersion(1), Status());
+  EXPECT_EQ(store_->DropVersion(1).code(), Code::kNotFound);
+  EXPECT_THAT(*store_->Versions(), testing::ElementsAre(2));
+  auto third = *store_->CreateVersion({}, TestSchema());
   EXPECT_EQ(third->Info()->number, 3u);
 }
 
 // A writer moves what a new version has of its log to a table, and deletes the log.
-TEST_F(StateDirectoryTest, AVersionIsReadWhileItsWriterOpensIt) {
+TEST_F(RocksDbStoreTest, AVersionIsReadWhileItsWriterOpensIt) {
   constexpr uint64_t kVersions = 100;
   std::jthread writer([&](const std::stop_token& stop) {
     for (uint64_t number = 1; number <= kVersions && !stop.stop_requested(); ++number) {
-      const auto table = directory_->CreateVersion({.identity = "it"}, TestSchema());
+      const auto table = store_->CreateVersion({.identity = "it"}, TestSchema());
       ASSERT_TRUE(table.ok()) << table.status().ToString();
       EXPECT_EQ((*table)->Close(), Status());
     }
   });
   for (uint64_t number = 1; number <= kVersions; ++number) {
-    while (!std::filesystem::exists(directory_->VersionPath(number) + "/writer")) {
+    while (!std::filesystem::exists(store_->VersionPath(number) + "/writer")) {
       std::this_thread::yield();
     }
-    const auto read = directory_->ReadInfo(number);
+    const auto read = store_->ReadInfo(number);
     ASSERT_TRUE(read.ok()) << read.status().ToString();
     EXPECT_EQ(read->identity, "it");
-    const auto table = directory_->OpenVersion(number, Access::kRead, TestSchema());
+    const auto table = store_->OpenVersion(number, Access::kRead, TestSchema());
     ASSERT_TRUE(table.ok()) << table.status().ToString();
   }
 }
 
-TEST_F(StateDirectoryTest, ANumberIsNeverUsedAgain) {
+TEST_F(RocksDbStoreTest, ANumberIsNeverUsedAgain) {
   const auto make = [this] {
-    auto table = directory_->CreateVersion({}, TestSchema());
+    auto table = store_->CreateVersion({}, TestSchema());
     return table.ok() ? (*table)->Info()->number : 0;
   };
   EXPECT_EQ(make(), 1u);
   EXPECT_EQ(make(), 2u);
-  for (const uint64_t number : {1, 2, 1}) ASSERT_EQ(directory_->SetCurrent(number), Status());
-  ASSERT_EQ(directory_->DropVersion(2), Status());
-  directory_ = *StateDirectory::Open(path_, Access::kWrite);
+  for (const uint64_t number : {1, 2, 1}) ASSERT_EQ(store_->SetCurrent(number), Status());
+  ASSERT_EQ(store_->DropVersion(2), Status());
+  store_ = *RocksDbStore::Open(path_, Access::kWrite);
   EXPECT_EQ(make(), 3u) << "2 served";
-  ASSERT_EQ(directory_->DropVersion(3), Status());
+  ASSERT_EQ(store_->DropVersion(3), Status());
   EXPECT_EQ(make(), 4u) << "3 never served";
   std::filesystem::create_directories(path_ + "/creating-5");
   std::filesystem::create_directories(path_ + "/dropped-7");
@@ -101,81 +100,81 @@ TEST_F(StateDirectoryTest, ANumberIsNeverUsedAgain) {
   EXPECT_EQ(make(), 9u);
 }
 
-TEST_F(StateDirectoryTest, ANumberThatAnEarlierProgramGaveIsNotUsedAgain) {
-  ASSERT_TRUE(directory_->CreateVersion({}, TestSchema()).ok());
+TEST_F(RocksDbStoreTest, ANumberThatAnEarlierProgramGaveIsNotUsedAgain) {
+  ASSERT_TRUE(store_->CreateVersion({}, TestSchema()).ok());
   std::filesystem::remove(path_ + "/last-version");
   std::ofstream(path_ + "/current") << "1\n6\n2\n";
-  EXPECT_EQ((*directory_->CreateVersion({}, TestSchema()))->Info()->number, 7u);
-  ASSERT_EQ(directory_->DropVersion(7), Status());
-  EXPECT_EQ((*directory_->CreateVersion({}, TestSchema()))->Info()->number, 8u);
+  EXPECT_EQ((*store_->CreateVersion({}, TestSchema()))->Info()->number, 7u);
+  ASSERT_EQ(store_->DropVersion(7), Status());
+  EXPECT_EQ((*store_->CreateVersion({}, TestSchema()))->Info()->number, 8u);
   std::filesystem::remove(path_ + "/last-version");
   std::ofstream(path_ + "/dead-letters-v11.jsonl") << "";
-  ASSERT_EQ(directory_->DropVersion(8), Status());
+  ASSERT_EQ(store_->DropVersion(8), Status());
   std::filesystem::remove(path_ + "/dead-letters-v11.jsonl");
-  EXPECT_EQ((*directory_->CreateVersion({}, TestSchema()))->Info()->number, 12u);
+  EXPECT_EQ((*store_->CreateVersion({}, TestSchema()))->Info()->number, 12u);
   std::ofstream(path_ + "/last-version") << "many\n";
-  EXPECT_EQ(directory_->CreateVersion({}, TestSchema()).status().code(), Code::kDataLoss);
+  EXPECT_EQ(store_->CreateVersion({}, TestSchema()).status().code(), Code::kDataLoss);
 }
 
-TEST_F(StateDirectoryTest, ANumberThatCannotBeRememberedIsNotGiven) {
+TEST_F(RocksDbStoreTest, ANumberThatCannotBeRememberedIsNotGiven) {
   bool fails = true;
-  StateOptions options;
+  RocksDbStoreOptions options;
   options.sync_folder = [&fails](const std::string& folder) {
     return fails ? Status(Code::kUnavailable, folder + ": no") : Status();
   };
-  directory_ = *StateDirectory::Open(path_, Access::kWrite, options);
-  EXPECT_EQ(directory_->CreateVersion({}, TestSchema()).status().code(), Code::kUnavailable);
-  EXPECT_TRUE(directory_->Versions()->empty());
+  store_ = *RocksDbStore::Open(path_, Access::kWrite, options);
+  EXPECT_EQ(store_->CreateVersion({}, TestSchema()).status().code(), Code::kUnavailable);
+  EXPECT_TRUE(store_->Versions()->empty());
   fails = false;
-  EXPECT_EQ((*directory_->CreateVersion({}, TestSchema()))->Info()->number, 2u);
+  EXPECT_EQ((*store_->CreateVersion({}, TestSchema()))->Info()->number, 2u);
 }
 
-TEST_F(StateDirectoryTest, AnAliasThatHasMovedIsNoFailure) {
+TEST_F(RocksDbStoreTest, AnAliasThatHasMovedIsNoFailure) {
   bool fails = false;
-  StateOptions options;
+  RocksDbStoreOptions options;
   options.sync_folder = [&fails](const std::string& folder) {
     return fails ? Status(Code::kUnavailable, folder + ": no") : Status();
   };
-  directory_ = *StateDirectory::Open(path_, Access::kWrite, options);
-  for (int i = 0; i < 2; ++i) ASSERT_TRUE(directory_->CreateVersion({}, TestSchema()).ok());
-  ASSERT_EQ(directory_->SetCurrent(1), Status());
+  store_ = *RocksDbStore::Open(path_, Access::kWrite, options);
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(store_->CreateVersion({}, TestSchema()).ok());
+  ASSERT_EQ(store_->SetCurrent(1), Status());
   fails = true;
   Status undurable;
-  EXPECT_EQ(directory_->SetCurrent(2, true, &undurable), Status());
-  EXPECT_EQ(*directory_->Current(), 2u);
+  EXPECT_EQ(store_->SetCurrent(2, true, &undurable), Status());
+  EXPECT_EQ(*store_->Current(), 2u);
   EXPECT_EQ(undurable.code(), Code::kUnavailable);
   // And one that has not moved is one.
   std::filesystem::create_directories(path_ + "/current.new/x");
-  EXPECT_FALSE(directory_->SetCurrent(1, true, &undurable).ok());
-  EXPECT_EQ(*directory_->Current(), 2u);
+  EXPECT_FALSE(store_->SetCurrent(1, true, &undurable).ok());
+  EXPECT_EQ(*store_->Current(), 2u);
   // A version that is gone, though not its space, says so.
-  const Status dropped = directory_->DropVersion(1);
+  const Status dropped = store_->DropVersion(1);
   EXPECT_THAT(std::string(dropped.message()), testing::HasSubstr("version 1 is dropped, but"));
-  EXPECT_THAT(*directory_->Versions(), testing::ElementsAre(2));
+  EXPECT_THAT(*store_->Versions(), testing::ElementsAre(2));
 }
 
-TEST_F(StateDirectoryTest, WhatACrashLeftOfMakingAVersionIsNoVersion) {
+TEST_F(RocksDbStoreTest, WhatACrashLeftOfMakingAVersionIsNoVersion) {
   std::filesystem::create_directories(path_ + "/creating-1/x");
   std::filesystem::create_directories(path_ + "/dropped-4");
-  EXPECT_TRUE(directory_->Versions()->empty());
-  ASSERT_TRUE(directory_->CreateVersion({}, TestSchema()).ok());
+  EXPECT_TRUE(store_->Versions()->empty());
+  ASSERT_TRUE(store_->CreateVersion({}, TestSchema()).ok());
   EXPECT_FALSE(std::filesystem::exists(path_ + "/dropped-4"));
 }
 
-TEST_F(StateDirectoryTest, MissingAndUnusablePathsAreNamed) {
-  const auto missing = StateDirectory::Open(folder_.path() + "/none", Access::kRead);
+TEST_F(RocksDbStoreTest, MissingAndUnusablePathsAreNamed) {
+  const auto missing = RocksDbStore::Open(folder_.path() + "/none", Access::kRead);
   EXPECT_EQ(missing.status().code(), Code::kNotFound);
   EXPECT_THAT(std::string(missing.status().message()), testing::HasSubstr("/none"));
   std::ofstream(folder_.path() + "/file") << "x";
-  const auto file = StateDirectory::Open(folder_.path() + "/file", Access::kWrite);
+  const auto file = RocksDbStore::Open(folder_.path() + "/file", Access::kWrite);
   EXPECT_FALSE(file.ok());
   std::ofstream(path_ + "/current") << "two\n";
-  EXPECT_EQ(directory_->Current().status().code(), Code::kDataLoss);
+  EXPECT_EQ(store_->Current().status().code(), Code::kDataLoss);
 }
 
-TEST_F(StateDirectoryTest, DeadLettersAreProjectedAsJsonLines) {
+TEST_F(RocksDbStoreTest, DeadLettersAreProjectedAsJsonLines) {
   const std::string file = path_ + "/dead-letters.jsonl";
-  auto table = *directory_->CreateVersion({}, TestSchema());
+  auto table = *store_->CreateVersion({}, TestSchema());
   TestCommit commit{.from = "", .to = "1"};
   commit.dead_letters.push_back({.object = "b.jsonl",
                                  .offset = 5,
@@ -203,21 +202,21 @@ TEST_F(StateDirectoryTest, DeadLettersAreProjectedAsJsonLines) {
   EXPECT_EQ(lines[1]["raw"], "{\"ts\": \"é\"}");
 
   std::ofstream(file) << closed << "{\"id\": \"never committed\"}\n";
-  table = *directory_->OpenVersion(1, Access::kWrite, TestSchema());
+  table = *store_->OpenVersion(1, Access::kWrite, TestSchema());
   EXPECT_EQ(Read(file), closed) << "cut back to what is committed";
 }
 
-TEST_F(StateDirectoryTest, ANewVersionsDeadLettersBecomeTheCurrentOnesAtTheSwap) {
+TEST_F(RocksDbStoreTest, ANewVersionsDeadLettersBecomeTheCurrentOnesAtTheSwap) {
   TestCommit commit{.from = "", .to = "1"};
   commit.dead_letters.push_back({.object = "old", .detail = "", .raw = ""});
-  auto first = *directory_->CreateVersion({}, TestSchema());
+  auto first = *store_->CreateVersion({}, TestSchema());
   ASSERT_EQ(commit.ApplyTo(first.get()), Status());
-  ASSERT_EQ(directory_->SetCurrent(1), Status());
-  auto second = *directory_->CreateVersion({}, TestSchema());
+  ASSERT_EQ(store_->SetCurrent(1), Status());
+  auto second = *store_->CreateVersion({}, TestSchema());
   commit.dead_letters[0].object = "new";
   ASSERT_EQ(commit.ApplyTo(second.get()), Status());
   EXPECT_THAT(Read(path_ + "/dead-letters.jsonl"), testing::HasSubstr("old@0"));
-  ASSERT_EQ(directory_->SetCurrent(2), Status());
+  ASSERT_EQ(store_->SetCurrent(2), Status());
   EXPECT_THAT(Read(path_ + "/dead-letters.jsonl"), testing::HasSubstr("new@0"));
 }
 

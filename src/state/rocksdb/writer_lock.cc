@@ -1,4 +1,4 @@
-#include "state/writer_lock.h"
+#include "state/rocksdb/writer_lock.h"
 
 #include <fcntl.h>
 #include <unistd.h>

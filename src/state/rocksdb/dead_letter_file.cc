@@ -1,4 +1,4 @@
-#include "state/dead_letter_file.h"
+#include "state/rocksdb/dead_letter_file.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -9,7 +9,7 @@
 
 #include "base/shown.h"
 #include "base/utf8.h"
-#include "state/writer_lock.h"
+#include "state/rocksdb/writer_lock.h"
 
 namespace murmur {
 namespace {

@@ -1,0 +1,74 @@
+// The StateStore in a directory of this machine: a RocksDB for each version.
+//
+//   <state>/v1/ v2/ …          one version each: a RocksDB that carries its definition, its values,
+//                              its positions and its dead letters; v1/staging, v1/writer
+//   <state>/current            the alias: a version number as text, and below it those that it
+//                              named before, the last one first; replaced by rename
+//   <state>/dead-letters.jsonl the dead letters of the current version, as JSON lines
+//                              (dead-letters-v2.jsonl for a version that is not current)
+//   <state>/last-version       the highest number that a version ever had: none is given twice
+//   <state>/lock               held while versions are made, dropped or switched
+//   <state>/verify/            a scratch table
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "murmur/registry.h"
+#include "murmur/state_store.h"
+#include "state/rocksdb/database.h"
+
+namespace murmur {
+
+struct RocksDbStoreOptions {
+  RocksDbResources resources = {};
+  // Makes the names in a folder durable; empty: fsync. Tests let it fail.
+  std::function<Status(const std::string& folder)> sync_folder = {};
+};
+
+class RocksDbStore final : public StateStore {
+ public:
+  // kWrite makes the directory if there is none. Errors: kNotFound (kRead, no directory).
+  static Result<std::unique_ptr<RocksDbStore>> Open(std::string path, Access access,
+                                                    RocksDbStoreOptions options = {});
+
+  const std::string& Name() const noexcept override { return path_; }
+  std::string VersionPath(uint64_t number) const;  // its folder
+
+  Result<std::vector<uint64_t>> Versions() const override;
+  Result<std::optional<uint64_t>> Current() const override;
+  Result<std::optional<uint64_t>> SettledCurrent() const override;
+  Result<std::vector<uint64_t>> Served() const override;
+  Status SetCurrent(uint64_t number, bool beside_writer = true,
+                    Status* undurable = nullptr) override;
+  Result<VersionInfo> ReadInfo(uint64_t number) const override;
+  Result<std::unique_ptr<StateTable>> CreateVersion(VersionInfo info,
+                                                    const StateSchema& schema) override;
+  Result<std::unique_ptr<StateTable>> OpenVersion(uint64_t number, Access access,
+                                                  const StateSchema& schema) const override;
+  Status DropVersion(uint64_t number) override;
+  bool HasOwner(uint64_t number) const override;
+  std::string OwnerAddress(uint64_t number) const override;
+  Result<std::unique_ptr<ScratchTable>> MakeScratch(const StateSchema& schema) override;
+
+ private:
+  RocksDbStore(std::string path, RocksDbStoreOptions options)
+      : path_(std::move(path)), options_(std::move(options)) {}
+  Result<std::vector<uint64_t>> ReadAlias() const;
+  Result<uint64_t> ReadLastNumber() const;
+  Result<uint64_t> LastNumber() const;
+  Status StoreLastNumber(uint64_t number) const;
+  Status SyncFolder() const;
+  std::string DeadLetterPath(uint64_t number, std::optional<uint64_t> current) const;
+
+  const std::string path_;
+  const RocksDbStoreOptions options_;
+};
+
+// The kind `rocksdb`. Errors: as RocksDbStore::Open.
+Result<std::unique_ptr<StateStore>> OpenRocksDbStore(const StateStoreRequest& request);
+
+}  // namespace murmur
