@@ -24,13 +24,13 @@ class CrashingTable final : public StateTable {
   CrashingTable(StateTable* table, int crash_at, When when)
       : table_(table), crash_at_(crash_at), when_(when) {}
 
-  Status Apply(const Commit& commit) override {
+  Status Apply(const Commit& commit, uint64_t* number = nullptr) override {
     const std::lock_guard lock(mutex_);  // after a crash nothing is stored any more
     if (crashed_) return Crash();
     crashed_ = applies_++ == crash_at_;
     if (crashed_ && when_ == When::kBefore) return Crash();
     std::this_thread::sleep_for(delay_);
-    MURMUR_TRY(table_->Apply(commit));
+    MURMUR_TRY(table_->Apply(commit, number));
     return crashed_ ? Crash() : Status();
   }
   // The least time that an Apply takes.
@@ -56,6 +56,7 @@ class CrashingTable final : public StateTable {
       std::span<const std::string_view> keys) const override {
     return table_->LedgerEntries(keys);
   }
+  CommitLimits Limits() const override { return table_->Limits(); }
   Status Undamaged() const override { return table_->Undamaged(); }
   Status Close() override { return table_->Close(); }
 

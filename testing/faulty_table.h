@@ -25,8 +25,8 @@ class FaultyTable final : public StateTable {
 
   uint64_t faults() const { return faults_; }
 
-  Status Apply(const Commit& commit) override {
-    return Do([&] { return table_.Apply(commit); });
+  Status Apply(const Commit& commit, uint64_t* number = nullptr) override {
+    return Do([&] { return table_.Apply(commit, number); });
   }
   Status SetStatus(VersionStatus status, std::string failure) override {
     return Do([&] { return table_.SetStatus(status, failure); });
@@ -59,6 +59,7 @@ class FaultyTable final : public StateTable {
       std::span<const std::string_view> keys) const override {
     return Do([&] { return table_.LedgerEntries(keys); });
   }
+  CommitLimits Limits() const override { return table_.Limits(); }
   Status Undamaged() const override { return table_.Undamaged(); }
   Status Close() override { return table_.Close(); }
 

@@ -12,7 +12,9 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <ostream>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -22,7 +24,7 @@
 
 namespace murmur {
 
-// Makes one version and opens it as often as a test wants, one table at a time.
+// Makes one version and opens it for writing as often as a test wants.
 class StateTableHarness {
  public:
   virtual ~StateTableHarness() = default;
@@ -77,6 +79,19 @@ class StateTableContract : public testing::TestWithParam<StateTableCase> {
               Status());
     return letters;
   }
+  using ScanEntries = Status (StateSnapshot::*)(std::string_view from,
+                                                const StateSnapshot::Visitor& visit) const;
+  std::vector<std::string> Entries(ScanEntries scan, std::string_view from = {}) const {
+    std::vector<std::string> entries;
+    const auto snapshot = *table_->Snapshot();
+    EXPECT_EQ(((*snapshot).*scan)(from,
+                                  [&](std::string_view key, std::string_view entry) {
+                                    entries.push_back(std::string(key) + "=" + std::string(entry));
+                                    return true;
+                                  }),
+              Status());
+    return entries;
+  }
   void Apply(const TestCommit& commit) {
     const Status applied = commit.ApplyTo(table_.get());
     ASSERT_TRUE(applied.ok()) << applied.ToString();
@@ -98,6 +113,185 @@ TEST_P(StateTableContract, ANewTableIsEmptyAndSaysWhatItIs) {
   EXPECT_EQ(*(*table_->Snapshot())->NewestTime(), INT64_MIN);
   EXPECT_FALSE(table_->Token()->has_value());
   EXPECT_FALSE(table_->Plan()->has_value());
+}
+
+// A second owner is kept out, or it takes the version over and the first one learns it.
+TEST_P(StateTableContract, OfTwoOwnersOneWritesAndTheOtherLearnsIt) {
+  Apply(NumberedCommit(1, 3));
+  auto second = harness_->Open(TestSchema());
+  if (!second.ok()) {
+    EXPECT_EQ(second.status().code(), Code::kFailedPrecondition) << second.status().ToString();
+    Apply(NumberedCommit(2, 3));
+    return;
+  }
+  const TestCommit next = NumberedCommit(2, 3);
+  const Contents before = Dump(*table_);
+  EXPECT_EQ(next.ApplyTo(table_.get()).code(), Code::kAborted);
+  EXPECT_EQ(table_->SetStatus(VersionStatus::kFailed, "x").code(), Code::kAborted);
+  EXPECT_EQ(table_->Complete({}).code(), Code::kAborted);
+  EXPECT_EQ(table_->Begin({}, {}).code(), Code::kAborted);
+  EXPECT_EQ(table_->DropIds().code(), Code::kAborted);
+  EXPECT_EQ(Dump(**second), before);
+  EXPECT_EQ((*second)->Info()->status, VersionStatus::kBuilding);
+  EXPECT_FALSE((*second)->Plan()->has_value());
+  EXPECT_EQ(next.ApplyTo(second->get()), Status());
+  EXPECT_EQ((*second)->Close(), Status());
+}
+
+TEST_P(StateTableContract, ACommitMovesSomething) {
+  TestCommit commit = NumberedCommit(1, 3);
+  MapCursor cursor(commit.deltas);
+  Commit without;
+  without.deltas = &cursor;
+  without.delta_count = commit.deltas.size();
+  EXPECT_EQ(table_->Apply(without).code(), Code::kInvalidArgument);
+  EXPECT_TRUE(Dump(*table_).empty());
+}
+
+TEST_P(StateTableContract, NumbersOfCommitsAscendAndASnapshotSaysItsOwn) {
+  EXPECT_EQ(*(*table_->Snapshot())->CommitNumber(), 0u);
+  uint64_t last = 0;
+  for (int64_t n = 1; n <= 9; ++n) {
+    if (n % 4 == 0) Reopen();
+    const auto before = *table_->Snapshot();
+    uint64_t number = 0;
+    ASSERT_EQ(NumberedCommit(n, n % 3 == 0 ? kManyKeys : n).ApplyTo(table_.get(), &number),
+              Status());
+    EXPECT_GT(number, last);
+    EXPECT_EQ(*before->CommitNumber(), last) << "a snapshot does not move";
+    EXPECT_EQ(*(*table_->Snapshot())->CommitNumber(), number);
+    last = number;
+    uint64_t refused = 0;
+    EXPECT_EQ(NumberedCommit(n, 1).ApplyTo(table_.get(), &refused).code(), Code::kAborted);
+    EXPECT_EQ(*(*table_->Snapshot())->CommitNumber(), number);
+  }
+  EXPECT_EQ(table_->SetStatus(VersionStatus::kBuilding, ""), Status());
+  EXPECT_EQ(*(*table_->Snapshot())->CommitNumber(), last);
+}
+
+// Of commits at the same time too: what a snapshot shows are all commits up to its number.
+TEST_P(StateTableContract, CommitsBecomeVisibleInTheOrderOfTheirNumbers) {
+  constexpr int kWriters = 4;
+  constexpr int kCommits = 30;
+  std::mutex mutex;
+  std::map<uint64_t, std::string> committed;  // number → the key of the commit
+  {
+    std::vector<std::jthread> writers;
+    for (int writer = 0; writer < kWriters; ++writer) {
+      writers.emplace_back([&, writer] {
+        for (int n = 0; n < kCommits; ++n) {
+          const std::string key = TestKey(writer * kCommits + n);
+          TestCommit commit{.split = std::to_string(writer),
+                            .from = n == 0 ? "" : std::to_string(n),
+                            .to = std::to_string(n + 1)};
+          commit.deltas[key] = TestValue(1, 1, 1);
+          for (int64_t extra = 0; n % 5 == 0 && extra < kManyKeys; ++extra) {
+            commit.deltas[TestKey(100'000 + extra)] = TestValue(1, 1, 1);
+          }
+          uint64_t number = 0;
+          ASSERT_EQ(commit.ApplyTo(table_.get(), &number), Status());
+          const std::lock_guard lock(mutex);
+          EXPECT_TRUE(committed.emplace(number, key).second) << "a number was given twice";
+        }
+      });
+    }
+    for (int look = 0; look < 50; ++look) {
+      const auto snapshot = *table_->Snapshot();
+      const uint64_t number = *snapshot->CommitNumber();
+      std::set<std::string> shown;
+      for (const auto& [key, value] : Dump(*snapshot)) shown.insert(key);
+      const std::lock_guard lock(mutex);
+      for (const auto& [at, key] : committed) EXPECT_EQ(shown.contains(key), at <= number) << at;
+    }
+  }
+  EXPECT_EQ(committed.size(), size_t{kWriters} * kCommits);
+  EXPECT_EQ(*(*table_->Snapshot())->CommitNumber(), committed.rbegin()->first);
+}
+
+TEST_P(StateTableContract, AnIdThatIsStoredStopsTheWholeCommit) {
+  for (const int64_t keys : {int64_t{3}, kManyKeys}) {
+    Start(TestSchema());
+    TestCommit first = NumberedCommit(1, 3);
+    first.ids = {"a", "b"};
+    Apply(first);
+    TestCommit second = NumberedCommit(2, keys);
+    second.ids = {"c", "b"};
+    const Contents before = Dump(*table_);
+    EXPECT_EQ(second.ApplyTo(table_.get()).code(), Code::kAborted);
+    EXPECT_EQ(Dump(*table_), before);
+    EXPECT_EQ(Progress().at("a").position, "1");
+    EXPECT_THAT(*table_->HasIds(std::vector<std::string>{"c"}), testing::ElementsAre(false));
+    second.ids = {"c"};
+    Apply(second);
+  }
+}
+
+// All rows of a table are gone; what the same commit adds comes after that.
+TEST_P(StateTableContract, AClearTakesValuesAndLedgerAway) {
+  for (const int64_t keys : {int64_t{3}, kManyKeys}) {
+    Start(TestSchema());
+    TestCommit first = NumberedCommit(1, keys);
+    first.ledger = {{.key = "r1", .entry = "x"}, {.key = "r2", .entry = "y"}};
+    first.held = {{.key = "t1", .entry = "z"}};
+    first.dead_letters.push_back({.object = "o", .offset = 1, .detail = "d", .raw = "r"});
+    Apply(first);
+    auto before = *table_->Snapshot();
+    TestCommit second = NumberedCommit(2, keys, /*seed=*/7);
+    second.ledger = {{.key = "r2", .entry = "new"}};
+    second.clear = true;
+    Apply(second);
+    EXPECT_EQ(Dump(*table_), Folded({second}));
+    EXPECT_EQ(Dump(*before), Folded({first}));
+    before.reset();
+    EXPECT_THAT(Entries(&StateSnapshot::ScanLedger), testing::ElementsAre("r2=new"));
+    EXPECT_THAT(Entries(&StateSnapshot::ScanHeld), testing::ElementsAre("t1=z"));
+    EXPECT_EQ(DeadLetters().size(), 1u);
+    EXPECT_EQ(Progress().at("a").position, "2");
+    Reopen();
+    EXPECT_EQ(Dump(*table_), Folded({second}));
+    TestCommit third = NumberedCommit(3, keys, /*seed=*/8);
+    Apply(third);
+    EXPECT_EQ(Dump(*table_), Folded({second, third}));
+  }
+}
+
+TEST_P(StateTableContract, HeldChangesComeAndGoWithTheirCommit) {
+  for (const int64_t keys : {int64_t{3}, kManyKeys}) {
+    Start(TestSchema());
+    TestCommit first = NumberedCommit(1, keys);
+    first.held = {{.key = "t1/1", .entry = "a"},
+                  {.key = "t1/2", .entry = "b"},
+                  {.key = "t2/1", .entry = std::string(1, '\0')}};
+    Apply(first);
+    Reopen();
+    EXPECT_THAT(Entries(&StateSnapshot::ScanHeld),
+                testing::ElementsAre("t1/1=a", "t1/2=b", std::string("t2/1=\0", 6)));
+    EXPECT_THAT(Entries(&StateSnapshot::ScanHeld, "t1/2").size(), 2u);
+    EXPECT_TRUE(Entries(&StateSnapshot::ScanLedger).empty());
+    TestCommit second = NumberedCommit(2, keys);
+    second.held = {{.key = "t1/1", .entry = {}}, {.key = "t1/2", .entry = {}}};
+    Apply(second);
+    EXPECT_THAT(Entries(&StateSnapshot::ScanHeld).size(), 1u);
+    EXPECT_EQ(Dump(*table_), Folded({first, second}));
+  }
+}
+
+TEST_P(StateTableContract, TheRoleOfASplitIsStored) {
+  Commit commit;
+  const SplitRole roles[] = {SplitRole::kScan, SplitRole::kLive, SplitRole::kMark};
+  for (const SplitRole role : roles) {
+    SplitMove& move = commit.moves.emplace_back();
+    move.split = std::to_string(static_cast<int>(role));
+    move.to.position = "p";
+    move.to.role = role;
+  }
+  commit.moves[0].to.records = 1;
+  commit.moves[0].to.absent.emplace();
+  commit.moves[1].to.records = 1;
+  commit.moves[1].to.absent = std::vector<AbsentField>{{.name = "field", .like = ""}};
+  ASSERT_EQ(table_->Apply(commit), Status());
+  Reopen();
+  for (const SplitMove& move : commit.moves) EXPECT_EQ(Progress().at(move.split), move.to);
 }
 
 TEST_P(StateTableContract, DeltasOfOneKeyCombineInTheOrderOfTheirCommits) {

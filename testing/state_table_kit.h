@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "murmur/key.h"
-#include "murmur/state.h"
+#include "murmur/state_store.h"
 #include "state/state_schema.h"
 #include "state/value.h"
 
@@ -125,8 +125,10 @@ struct TestCommit {
   std::vector<std::string> ids = {};
   std::vector<LedgerRow> ledger = {};
   std::set<std::string> replaced = {};  // of the deltas: keys whose value is replaced
+  std::vector<LedgerRow> held = {};
+  bool clear = false;
 
-  Status ApplyTo(StateTable* table) const {
+  Status ApplyTo(StateTable* table, uint64_t* number = nullptr) const {
     MapCursor cursor(deltas, replaced);
     Commit commit;
     commit.moves = {{.split = split, .from = from, .to = Progress()}};
@@ -135,7 +137,9 @@ struct TestCommit {
     commit.dead_letters = dead_letters;
     commit.ids = ids;
     commit.ledger = ledger;
-    return table->Apply(commit);
+    commit.held = held;
+    commit.clear = clear;
+    return table->Apply(commit, number);
   }
   SplitProgress Progress() const {
     SplitProgress progress;

@@ -30,9 +30,18 @@ struct AbsentField {
   bool operator==(const AbsentField&) const = default;
 };
 
+// What a split's progress is about.
+enum class SplitRole : uint8_t {
+  kUnknown,  // written by a release that did not say
+  kScan,     // a part of a scan, which has an end
+  kLive,     // a part of a live source, which has none
+  kMark,     // no part of a source: a position that a writer moves to be fenced, or to remember
+};
+
 // How far one split has been read, and what came of it. Counters start at the split's start.
 struct SplitProgress {
   Position position;  // empty: at the start
+  SplitRole role = SplitRole::kUnknown;
   bool done = false;
   uint64_t bytes = 0;
   uint64_t records = 0;     // counted, or filtered by `where`: all except dead letters
@@ -71,13 +80,26 @@ struct LedgerRow {
   std::optional<std::string> entry;  // none: the entry is removed
 };
 
+// What changes a version, in one step. Its conditions, without which nothing of it is stored: the
+// epoch, the position that each move comes from, and that none of `ids` is stored. A commit whose
+// answer never arrived is settled by reading them (StateTable::Apply).
 struct Commit {
-  std::vector<SplitMove> moves;
+  std::vector<SplitMove> moves;   // at least one
   DeltaCursor* deltas = nullptr;  // null: none
   uint64_t delta_count = 0;
   std::vector<DeadLetter> dead_letters;
   std::vector<std::string> ids;   // ids of the records counted, if the plan says `deduplicate`
   std::vector<LedgerRow> ledger;  // in ascending order of key, each key once
+  // Changes whose transaction has not ended yet, kept under keys of the writer's choice; as
+  // `ledger`, but not cleared.
+  std::vector<LedgerRow> held = {};
+  // First removes every value and every ledger entry: all rows of the table are gone.
+  bool clear = false;
+};
+
+// The most that one commit may hold.
+struct CommitLimits {
+  uint64_t bytes = UINT64_MAX;  // of keys, values, entries and dead letters
 };
 
 enum class VersionStatus : uint8_t { kBuilding, kComplete, kFailed };
@@ -122,8 +144,16 @@ class StateSnapshot {
                                    const std::function<bool(const DeadLetter&)>& visit) const = 0;
   // Visits the ledger's entries, ascending by row key, from `from` on.
   virtual Status ScanLedger(std::string_view from, const Visitor& visit) const = 0;
+  // The same for Commit::held.
+  virtual Status ScanHeld(std::string_view from, const Visitor& visit) const = 0;
+  // The number of the last commit that it shows; 0: none. All commits up to it are shown, and none
+  // after it.
+  virtual Result<uint64_t> CommitNumber() const = 0;
 };
 
+// A table that is open for writing belongs to its version's owner. Where a store can't keep a
+// second owner out, opening a version for writing begins a new epoch, and every write of a table of
+// an earlier epoch returns kAborted and changes nothing.
 class StateTable {
  public:
   StateTable() = default;
@@ -145,13 +175,15 @@ class StateTable {
   virtual Result<std::optional<HandoffToken>> Token() const = 0;
   virtual Result<std::optional<ScanPlan>> Plan() const = 0;
 
-  // If every move's `from` is the stored position of its split: combines the deltas, stores the
-  // dead letters and ledger entries, and moves the positions; all or nothing, durable on return.
+  // If the commit's conditions hold: combines the deltas, stores the dead letters, ids, ledger
+  // entries and held changes, and moves the positions; all or nothing, durable on return. *number:
+  // the commit's number, which is greater than that of every commit before it in this version.
   // REQUIRES: a split is moved by one caller at a time.
-  // Errors: kAborted (fenced), kResourceExhausted (disk full), kUnavailable, kDataLoss. On error
-  // the table is unchanged; after kUnavailable the whole commit may have been applied: read
-  // Progress.
-  virtual Status Apply(const Commit& commit) = 0;
+  // Errors: kAborted (a condition does not hold), kInvalidArgument (no moves), kResourceExhausted
+  // (disk full; more than Limits), kUnavailable, kDataLoss. On error the table is unchanged; after
+  // kUnavailable the whole commit may have been applied: it has if every move's `to` is stored.
+  virtual Status Apply(const Commit& commit, uint64_t* number = nullptr) = 0;
+  virtual CommitLimits Limits() const { return {}; }
 
   // Which of `ids` are stored by earlier commits and not dropped since by Complete or DropIds.
   virtual Result<std::vector<bool>> HasIds(std::span<const std::string> ids) const = 0;

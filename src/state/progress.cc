@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "definition/units.h"
+
 namespace murmur {
 
 uint64_t DeadCount(const SplitProgress& progress) {
@@ -43,7 +45,7 @@ TotalProgress TotalOf(const std::map<std::string, SplitProgress>& progress) {
     total.sum.duplicates += p.duplicates;
     for (size_t i = 0; i < kDeadReasonCount; ++i) total.sum.dead[i] += p.dead[i];
     total.sum.newest_time = std::max(total.sum.newest_time, p.newest_time);
-    total.splits_done += p.done ? 1 : 0;
+    total.splits_done += p.done && p.role != SplitRole::kMark ? 1 : 0;
     if (!p.absent) continue;
     if (!total.sum.absent) {
       total.sum.absent = p.absent;
@@ -65,6 +67,19 @@ double ShareRead(const ScanPlan& plan, const std::map<std::string, SplitProgress
                                                 : std::min(it->second.bytes, split.bytes));
   }
   return all > 0 ? read / all : 1;
+}
+
+Result<SplitMove> NextOfMark(std::string_view mark, const StateTable& table) {
+  MURMUR_ASSIGN(const auto snapshot, table.Snapshot());
+  MURMUR_ASSIGN(const auto progress, snapshot->Progress());
+  SplitMove move;
+  move.split = mark;
+  if (const auto it = progress.find(move.split); it != progress.end()) {
+    move.from = it->second.position;
+  }
+  const uint64_t number = ParseUnsigned(move.from).value_or(0);
+  move.to = {.position = std::to_string(number + 1), .role = SplitRole::kMark, .done = true};
+  return move;
 }
 
 }  // namespace murmur

@@ -26,4 +26,8 @@ TotalProgress TotalOf(const std::map<std::string, SplitProgress>& progress);
 // Measured in bytes, if these are known.
 double ShareRead(const ScanPlan& plan, const std::map<std::string, SplitProgress>& progress);
 
+// Moves a mark to the next number: for a commit that moves no split of a source, so that it is
+// fenced as every commit is. Errors: those of the table.
+Result<SplitMove> NextOfMark(std::string_view mark, const StateTable& table);
+
 }  // namespace murmur

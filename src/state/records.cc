@@ -106,6 +106,11 @@ bool GetAbsent(std::string_view in, SplitProgress* progress) {
   for (AbsentField& field : *progress->absent) {
     if (!GetBytes(&in, &field.name) || !GetBytes(&in, &field.like)) return false;
   }
+  if (in.empty()) return true;
+  uint64_t role;
+  if (!GetVarint(&in, &role) || role > static_cast<uint64_t>(SplitRole::kMark)) return false;
+  progress->role = static_cast<SplitRole>(role);
+  if (count == 0 && LookedAt(*progress) == 0) progress->absent.reset();
   return in.empty();
 }
 
@@ -165,6 +170,8 @@ std::string ProgressKey(std::string_view split) {
 std::string IdKey(std::string_view id) { return std::string(kIdPrefix).append(id); }
 
 std::string LedgerKey(std::string_view row) { return std::string(kLedgerPrefix).append(row); }
+
+std::string HeldKey(std::string_view key) { return std::string(kHeldPrefix).append(key); }
 
 std::string DeadLetterKey(const DeadLetter& letter) {
   std::string key(kDeadLetterPrefix);
@@ -250,12 +257,22 @@ std::string EncodeProgress(const SplitProgress& progress) {
   PutSigned(progress.newest_time, &out);
   PutVarint(progress.dead.size(), &out);
   for (const uint64_t count : progress.dead) PutVarint(count, &out);
-  if (!progress.absent) return out;
-  PutVarint(progress.absent->size(), &out);
-  for (const AbsentField& field : *progress.absent) {
+  const bool has_role = progress.role != SplitRole::kUnknown;
+  if (!progress.absent && !has_role) return out;
+  const std::vector<AbsentField> none;
+  const std::vector<AbsentField>& absent = progress.absent ? *progress.absent : none;
+  PutVarint(absent.size(), &out);
+  for (const AbsentField& field : absent) {
     PutBytes(field.name, &out);
     PutBytes(field.like, &out);
   }
+  if (has_role) PutVarint(static_cast<uint64_t>(progress.role), &out);
+  return out;
+}
+
+std::string EncodeCount(uint64_t count) {
+  std::string out = NewRecord();
+  PutVarint(count, &out);
   return out;
 }
 
@@ -295,6 +312,11 @@ Result<ScanPlan> DecodePlan(std::string_view bytes) {
 }
 Result<SplitProgress> DecodeProgress(std::string_view bytes) {
   return Decode<SplitProgress>(bytes, "position of a split", GetProgress);
+}
+Result<uint64_t> DecodeCount(std::string_view bytes) {
+  return Decode<uint64_t>(bytes, "count", [](std::string_view in, uint64_t* count) {
+    return GetRecordVersion(&in) && GetVarint(&in, count) && in.empty();
+  });
 }
 Result<DeadLetter> DecodeDeadLetter(std::string_view bytes) {
   return Decode<DeadLetter>(bytes, "dead letter", GetDeadLetter);

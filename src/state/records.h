@@ -20,9 +20,12 @@ inline constexpr std::string_view kDeadLetterPrefix = "\xF2";
 inline constexpr std::string_view kDeadLettersEnd = "\xF3";
 inline constexpr std::string_view kIdPrefix = "\xF3";
 inline constexpr std::string_view kIdsEnd = "\xF4";
-// After all other records: a large commit writes them last.
+// After all other records, in this order: a large commit writes them last.
 inline constexpr std::string_view kLedgerPrefix = "\xF4";
 inline constexpr std::string_view kLedgerEnd = "\xF5";
+inline constexpr std::string_view kHeldPrefix = "\xF5";
+inline constexpr std::string_view kHeldEnd = "\xF6";
+inline constexpr std::string_view kCommitNumberKey = "\xF6";
 
 // The buckets of a version, as last opened. The zone is not here; it comes from the version's
 // definition. `floor`: no bucket below it is ever shown again, even if `keep` grows.
@@ -35,6 +38,7 @@ struct RetentionRecord {
 std::string ProgressKey(std::string_view split);
 std::string IdKey(std::string_view id);
 std::string LedgerKey(std::string_view row);
+std::string HeldKey(std::string_view key);
 std::string DeadLetterKey(const DeadLetter& letter);
 
 std::string EncodeInfo(const VersionInfo& info);
@@ -43,6 +47,7 @@ std::string EncodeToken(const HandoffToken& token);
 std::string EncodePlan(const ScanPlan& plan);
 std::string EncodeProgress(const SplitProgress& progress);
 std::string EncodeDeadLetter(const DeadLetter& letter);
+std::string EncodeCount(uint64_t count);
 
 Result<VersionInfo> DecodeInfo(std::string_view bytes);
 Result<RetentionRecord> DecodeRetention(std::string_view bytes);
@@ -50,5 +55,6 @@ Result<HandoffToken> DecodeToken(std::string_view bytes);
 Result<ScanPlan> DecodePlan(std::string_view bytes);
 Result<SplitProgress> DecodeProgress(std::string_view bytes);
 Result<DeadLetter> DecodeDeadLetter(std::string_view bytes);
+Result<uint64_t> DecodeCount(std::string_view bytes);
 
 }  // namespace murmur

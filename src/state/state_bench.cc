@@ -176,8 +176,10 @@ void BM_HighCardinality(benchmark::State& state) {
     for (int64_t done = 0, commit = 1; done < kKeys; done += state.range(0), ++commit) {
       SpreadKeys keys(std::min(state.range(0), kKeys - done), static_cast<uint64_t>(commit));
       bool in_doubt = false;
+      uint64_t number = 0;
       database->WaitForCompaction();
-      if (!database->WriteLarge({.deltas = &keys, .records = {}}, &in_doubt).ok()) std::abort();
+      const WriteSet what{.deltas = &keys, .records = {}};
+      if (!database->WriteLarge(what, &in_doubt, &number).ok()) std::abort();
     }
     state.PauseTiming();
     state.counters["settle_s"] = SecondsUntilSettled(*database);

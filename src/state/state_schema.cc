@@ -46,4 +46,14 @@ int64_t FirstVisible(const RetentionRecord& record, int64_t newest) noexcept {
   return std::max(record.floor, record.rule.FirstKept(newest));
 }
 
+Status CheckHasMoves(const Commit& commit) {
+  if (!commit.moves.empty()) return {};
+  return Status(Code::kInvalidArgument, "a commit without a move: nothing would fence it");
+}
+
+Status IdIsStored(std::string_view id) {
+  return Status(Code::kAborted,
+                "a record with the id '" + std::string(id) + "' is counted already");
+}
+
 }  // namespace murmur

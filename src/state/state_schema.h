@@ -12,6 +12,11 @@ namespace murmur {
 Status CheckSchema(const StateSchema& schema, const VersionInfo& info,
                    const RetentionRecord& stored);
 
+// The parts of Apply that every table checks alike. Errors: kInvalidArgument.
+Status CheckHasMoves(const Commit& commit);
+// kAborted: a record with this id counts already.
+Status IdIsStored(std::string_view id);
+
 // The record to store when a version with event times up to `newest` is opened with `rule`. What
 // has expired by `stored` stays expired, so that reads do not depend on compaction.
 RetentionRecord Reopened(const RetentionRecord& stored, const BucketRule& rule, int64_t newest);

@@ -24,6 +24,7 @@
 #include "runtime/table/ledger/ledger_entry.h"
 #include "runtime/table/ledger/ledger_fold.h"
 #include "runtime/versions/state_access.h"
+#include "state/progress.h"
 #include "state/value.h"
 
 namespace murmur {
@@ -77,6 +78,7 @@ class Damage {
     commit.deltas = &cursor;
     commit.delta_count = deltas_.size();
     for (const auto& [row, entry] : ledger_) commit.ledger.push_back({row, entry});
+    MURMUR_ASSIGN(commit.moves.emplace_back(), NextOfMark("damage:", *opened_.table));
     MURMUR_TRY(opened_.table->Apply(commit));
     return opened_.table->Close();
   }

@@ -154,8 +154,11 @@ bool HasLivePositions(const ProgressMap& progress, const std::optional<ScanPlan>
   if (plan) {
     for (const Split& split : plan->splits) scanned.insert(split.id);
   }
-  // Splits that a scan found later are done when it is complete; those of live never are.
+  // Where an earlier release did not store the role: splits that a scan found later are done when
+  // it is complete; those of live never are.
   return std::any_of(progress.begin(), progress.end(), [&scanned](const auto& split) {
+    const SplitRole role = split.second.role;
+    if (role != SplitRole::kUnknown) return role == SplitRole::kLive;
     return !split.second.done && !scanned.contains(split.first);
   });
 }
@@ -166,6 +169,7 @@ Status StorePositions(const LiveSource::PositionMap& positions, StateTable* tabl
     SplitMove& move = commit.moves.emplace_back();
     move.split = split;
     move.to.position = position;
+    move.to.role = SplitRole::kLive;
   }
   return table->Apply(commit);
 }
@@ -287,6 +291,7 @@ void LiveRunner::AddSplits(const std::vector<Split>& splits, const ProgressMap& 
     SplitWork& work = work_.emplace_back();
     work.split = split;
     if (const auto it = progress.find(split.id); it != progress.end()) work.progress = it->second;
+    work.progress.role = SplitRole::kLive;
     work.committed = work.progress.position;
     run_.progress.splits_total += 1;
     {
@@ -371,6 +376,7 @@ Status LiveRunner::MovePublished(const std::string& object, uint64_t next) {
   move.split = std::string(kPublishedPrefix) + object;
   move.from = mark;
   move.to.position = std::to_string(next);
+  move.to.role = SplitRole::kMark;
   move.to.done = true;
   MURMUR_TRY(run_.table->Apply(commit));
   mark = move.to.position;

@@ -208,7 +208,7 @@ TEST_F(LiveRunnerTest, ANewSplitIsSeenWhileItRuns) {
   topic_.AddSplit();
   topic_.Append(kSplits, Events(0, 100));
   const auto counted = [&] {
-    const auto table = std::move(OpenMemoryTable(store_, Schema())).value();
+    const auto table = std::move(OpenMemoryTable(store_, Schema(), Access::kRead)).value();
     const auto progress = table->Snapshot().value()->Progress().value();
     const auto it = progress.find(topic_.SplitId(kSplits));
     return it == progress.end() ? 0 : it->second.records;
@@ -230,7 +230,7 @@ TEST_F(LiveRunnerTest, WhatWasReadIsCommittedInTimeWhileNothingComes) {
     const auto table = std::move(OpenMemoryTable(store_, Schema())).value();
     (void)RunOn(table.get(), Until::kStopped, options, stop.get_token()).ok();
   });
-  const auto table = std::move(OpenMemoryTable(store_, Schema())).value();
+  const auto table = std::move(OpenMemoryTable(store_, Schema(), Access::kRead)).value();
   for (int round = 1; round <= 5; ++round) {
     Publish(3);
     const auto start = std::chrono::steady_clock::now();

@@ -71,7 +71,7 @@ auto RetryingTable::Retry(std::string_view what, const Call& call) const -> decl
   }
 }
 
-Result<bool> RetryingTable::HasLanded(const Commit& commit) const {
+Result<bool> RetryingTable::HasLanded(const Commit& commit, uint64_t* number) const {
   MURMUR_ASSIGN(const auto snapshot, table_.Snapshot());
   MURMUR_ASSIGN(const auto progress, snapshot->Progress());
   const auto is_stored = [&progress](const SplitMove& move) {
@@ -79,25 +79,27 @@ Result<bool> RetryingTable::HasLanded(const Commit& commit) const {
     return it != progress.end() && it->second == move.to;
   };
   const auto& moves = commit.moves;
-  return std::all_of(moves.begin(), moves.end(), is_stored);
+  if (!std::all_of(moves.begin(), moves.end(), is_stored)) return false;
+  if (number != nullptr) {
+    MURMUR_ASSIGN(*number, snapshot->CommitNumber());
+  }
+  return true;
 }
 
 // The fence still holds on a retry: if somebody else moved a position, the result is kAborted.
-Status RetryingTable::Apply(const Commit& commit) {
-  // Without a move, nothing tells whether the commit is stored.
-  if (commit.moves.empty()) return table_.Apply(commit);
+Status RetryingTable::Apply(const Commit& commit, uint64_t* number) {
   bool in_doubt = false;
   return Retry("a commit", [&]() -> Status {
     const bool was_tried = std::exchange(in_doubt, true);
     if (was_tried) {
-      MURMUR_ASSIGN(const bool landed, HasLanded(commit));
+      MURMUR_ASSIGN(const bool landed, HasLanded(commit, number));
       if (landed) return {};
     }
     if (commit.deltas != nullptr) commit.deltas->Rewind();
-    Status status = table_.Apply(commit);
+    Status status = table_.Apply(commit, number);
     if (!was_tried || status.code() != Code::kAborted) return status;
     // A commit that was still on its way may have arrived meanwhile.
-    MURMUR_ASSIGN(const bool landed, HasLanded(commit));
+    MURMUR_ASSIGN(const bool landed, HasLanded(commit, number));
     return landed ? Status() : status;
   });
 }

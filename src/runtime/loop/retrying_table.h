@@ -47,7 +47,8 @@ class RetryingTable final : public StateTable {
   Status Begin(const HandoffToken& token, const ScanPlan& plan) override;
   Result<std::optional<HandoffToken>> Token() const override;
   Result<std::optional<ScanPlan>> Plan() const override;
-  Status Apply(const Commit& commit) override;
+  Status Apply(const Commit& commit, uint64_t* number = nullptr) override;
+  CommitLimits Limits() const override { return table_.Limits(); }
   Result<std::vector<bool>> HasIds(std::span<const std::string> ids) const override;
   Result<std::vector<std::optional<std::string>>> LedgerEntries(
       std::span<const std::string_view> keys) const override;
@@ -62,7 +63,7 @@ class RetryingTable final : public StateTable {
   Status Pause(std::string_view what, const Status& failed,
                std::chrono::steady_clock::time_point give_up,
                std::chrono::milliseconds* pause) const;
-  Result<bool> HasLanded(const Commit& commit) const;
+  Result<bool> HasLanded(const Commit& commit, uint64_t* number) const;
   void Note(std::string note) const;
 
   StateTable& table_;

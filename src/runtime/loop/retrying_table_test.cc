@@ -90,17 +90,6 @@ TEST_F(RetryingTableTest, WhatSomebodyElseMovedIsStillFenced) {
   EXPECT_TRUE(store_->values.empty());
 }
 
-TEST_F(RetryingTableTest, WithoutAPositionNothingIsTriedAgain) {
-  const Contents deltas = {{TestKey(1), TestValue(3, 30, 7)}};
-  MapCursor cursor(deltas);
-  Commit commit;
-  commit.deltas = &cursor;
-  commit.delta_count = 1;
-  faults_ = {Fault::kAfter};
-  EXPECT_EQ(retrying_.Apply(commit).code(), Code::kUnavailable);
-  EXPECT_EQ(store_->values, deltas);
-}
-
 TEST_F(RetryingTableTest, PatienceEnds) {
   RetryingTable impatient(&faulty_, {.patience = milliseconds(60),
                                      .first_pause = milliseconds(10),

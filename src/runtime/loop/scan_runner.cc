@@ -143,6 +143,7 @@ Status ScanRunner::Prepare(std::stop_token stop) {
 void ScanRunner::AddWork(const Split& split, const std::map<std::string, SplitProgress>& done) {
   SplitWork work{.split = split, .progress = {}, .committed = {}};
   if (const auto it = done.find(split.id); it != done.end()) work.progress = it->second;
+  work.progress.role = SplitRole::kScan;
   work.committed = work.progress.position;
   run_.progress.splits_total += 1;
   run_.progress.bytes_total += split.bytes;

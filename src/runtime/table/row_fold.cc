@@ -299,6 +299,7 @@ Status RowFold::BeginCommit() {
     move.split = std::string(kSnapshotPrefix) + topic;
     move.from = std::exchange(place.committed, place.now);
     move.to.position = place.now;
+    move.to.role = SplitRole::kMark;
     move.to.done = true;
   }
   commit.dead_letters = deltas_.ExchangeDeadLetters();

@@ -122,7 +122,9 @@ Result<LiveSource::PositionMap> TableRunner::LivePositions(const ScanPlan& plan,
     return changes_->Begin(splits, token.value_or(HandoffToken()), stop);
   }
   LiveSource::PositionMap positions;
-  for (const auto& [split, earlier] : progress) positions[split] = earlier.position;
+  for (const auto& [split, earlier] : progress) {
+    if (earlier.role != SplitRole::kMark) positions[split] = earlier.position;
+  }
   for (const Split& split : plan.splits) positions.erase(split.id);
   return positions;
 }

@@ -4,6 +4,7 @@
 
 #include "query/row.h"
 #include "runtime/loop/delta_cursors.h"
+#include "state/progress.h"
 
 namespace murmur {
 namespace {
@@ -11,6 +12,8 @@ namespace {
 using FindingKind = VerifyFinding::Kind;
 
 constexpr size_t kValueOverhead = 150;  // in a map
+// Counts the repairs of a version: a repair moves it, and so is fenced as every commit is.
+constexpr char kRepairMark[] = "repair:";
 
 FindingKind KindOf(const KeyDifference& difference) {
   if (!difference.stored) return FindingKind::kMissingKey;
@@ -59,6 +62,7 @@ Status KeyRepair::Add(const KeyDifference& difference) {
 Status KeyRepair::Apply(std::vector<LedgerRow> ledger, StateTable* table) const {
   ValuesCursor cursor(values_, /*replaces=*/true);
   Commit commit;
+  MURMUR_ASSIGN(commit.moves.emplace_back(), NextOfMark(kRepairMark, *table));
   commit.deltas = &cursor;
   commit.delta_count = values_.size();
   commit.ledger = std::move(ledger);

@@ -17,6 +17,7 @@
 #include "runtime/table/ledger/ledger_entry.h"
 #include "runtime/table/row_fold.h"
 #include "state/memory/memory_table.h"
+#include "state/progress.h"
 #include "testing/state_table_kit.h"
 
 namespace murmur {
@@ -269,7 +270,7 @@ class World {
 
   // Live goes on to `end` of the log, at least.
   void Follow(size_t end) {
-    const auto opened = OpenTable();
+    const auto opened = OpenTable(Access::kWrite);
     const auto fold =
         RowFold::WithLedger(pipeline_, opened.get(), FoldOptions(), LedgerMethod::Phase::kLive);
     FoldRun run(pipeline_, opened.get(), FoldOptions());
@@ -309,7 +310,9 @@ class World {
     commit.deltas = &cursor;
     commit.delta_count = deltas.size();
     commit.ledger = std::move(ledger);
-    ASSERT_EQ(OpenTable()->Apply(commit), Status());
+    const auto table = OpenTable(Access::kWrite);
+    commit.moves.push_back(*NextOfMark("damage:", *table));
+    ASSERT_EQ(table->Apply(commit), Status());
   }
   // The Nth that counts.
   std::pair<std::string, std::string> LedgerRowAt(size_t n) {
@@ -351,7 +354,9 @@ class World {
   }
 
  private:
-  std::unique_ptr<StateTable> OpenTable() { return std::move(*OpenMemoryTable(store_, schema_)); }
+  std::unique_ptr<StateTable> OpenTable(Access access = Access::kRead) {
+    return std::move(*OpenMemoryTable(store_, schema_, access));
+  }
 
   // Opens where live has arrived by then; more is written before and after.
   Result<OpenedVersion> Open(const LiveSource::PositionMap& reached) {
@@ -362,7 +367,7 @@ class World {
     OpenedVersion opened;
     opened.info.number = 1;
     opened.pipeline = pipeline_;
-    opened.table = OpenTable();
+    opened.table = OpenTable(Access::kWrite);
     return opened;
   }
 
@@ -502,6 +507,7 @@ TEST(LedgerFoldTest, ManyKeysInLittleMemory) {
   Commit commit;
   commit.deltas = &cursor;
   commit.ledger = ledger;
+  commit.moves.push_back(*NextOfMark("rows:", *table));
   ASSERT_EQ(table->Apply(commit), Status());
   const auto snapshot = std::move(*table->Snapshot());
   for (const uint64_t bytes : {uint64_t{1}, uint64_t{100'000}, uint64_t{1} << 30}) {

@@ -60,13 +60,22 @@ class MemorySnapshot final : public StateSnapshot {
     return Status();
   }
   Status ScanLedger(std::string_view from, const Visitor& visit) const override {
-    for (auto it = store_.ledger.lower_bound(from); it != store_.ledger.end(); ++it) {
+    return ScanEntries(store_.ledger, from, visit);
+  }
+  Status ScanHeld(std::string_view from, const Visitor& visit) const override {
+    return ScanEntries(store_.held, from, visit);
+  }
+  Result<uint64_t> CommitNumber() const override { return store_.commits; }
+
+ private:
+  using Entries = std::map<std::string, std::string, std::less<>>;
+  static Status ScanEntries(const Entries& entries, std::string_view from, const Visitor& visit) {
+    for (auto it = entries.lower_bound(from); it != entries.end(); ++it) {
       if (!visit(it->first, it->second)) break;
     }
     return Status();
   }
 
- private:
   bool Visible(std::string_view key, std::string_view value) const {
     if (IsNothing(value)) return false;
     return first_visible_ == INT64_MIN ||
@@ -79,8 +88,9 @@ class MemorySnapshot final : public StateSnapshot {
 
 class MemoryTable final : public StateTable {
  public:
-  MemoryTable(std::shared_ptr<MemoryStore> store, const StateSchema& schema)
-      : store_(std::move(store)), schema_(schema) {}
+  // `epoch` 0: for reading.
+  MemoryTable(std::shared_ptr<MemoryStore> store, const StateSchema& schema, uint64_t epoch)
+      : store_(std::move(store)), schema_(schema), epoch_(epoch) {}
 
   Result<VersionInfo> Info() const override {
     return Locked<VersionInfo>([&] { return store_->info; });
@@ -98,7 +108,7 @@ class MemoryTable final : public StateTable {
 
   Status SetStatus(VersionStatus status, std::string failure) override {
     const std::lock_guard lock(*store_->mutex);
-    MURMUR_TRY(Ready());
+    MURMUR_TRY(ReadyToWrite());
     store_->info.status = status;
     store_->info.failure = std::move(failure);
     return Status();
@@ -106,7 +116,7 @@ class MemoryTable final : public StateTable {
 
   Status Complete(const ScanEnd& end) override {
     const std::lock_guard lock(*store_->mutex);
-    MURMUR_TRY(Ready());
+    MURMUR_TRY(ReadyToWrite());
     store_->info.status = VersionStatus::kComplete;
     store_->info.failure.clear();
     store_->info.inexact = end.inexact;
@@ -117,26 +127,30 @@ class MemoryTable final : public StateTable {
 
   Status DropIds() override {
     const std::lock_guard lock(*store_->mutex);
-    MURMUR_TRY(Ready());
+    MURMUR_TRY(ReadyToWrite());
     store_->ids.clear();
     return Status();
   }
 
   Status Begin(const HandoffToken& token, const ScanPlan& plan) override {
     const std::lock_guard lock(*store_->mutex);
-    MURMUR_TRY(Ready());
+    MURMUR_TRY(ReadyToWrite());
     if (store_->plan.has_value()) return Status(Code::kAlreadyExists, "the plan is stored already");
     store_->token = token;
     store_->plan = plan;
     return Status();
   }
 
-  Status Apply(const Commit& commit) override {
+  Status Apply(const Commit& commit, uint64_t* number) override {
     const std::lock_guard lock(*store_->mutex);
-    MURMUR_TRY(Ready());
+    MURMUR_TRY(ReadyToWrite());
     MURMUR_TRY(CheckFence(commit));
     std::map<std::string, std::string> changed;
-    MURMUR_TRY(Combine(commit.deltas, &changed));
+    MURMUR_TRY(Combine(commit, &changed));
+    if (commit.clear) {
+      store_->values.clear();
+      store_->ledger.clear();
+    }
     for (auto& [key, value] : changed) {
       if (value.empty()) {
         store_->values.erase(key);
@@ -149,13 +163,10 @@ class MemoryTable final : public StateTable {
     for (const DeadLetter& letter : commit.dead_letters) {
       store_->dead_letters[DeadLetterKey(letter)] = letter;
     }
-    for (const LedgerRow& row : commit.ledger) {
-      if (row.entry) {
-        store_->ledger[row.key] = *row.entry;
-      } else {
-        store_->ledger.erase(row.key);
-      }
-    }
+    Change(commit.ledger, &store_->ledger);
+    Change(commit.held, &store_->held);
+    ++store_->commits;
+    if (number != nullptr) *number = store_->commits;
     return Status();
   }
 
@@ -192,6 +203,24 @@ class MemoryTable final : public StateTable {
     return closed_ ? Status(Code::kFailedPrecondition, "the table is closed") : Status();
   }
 
+  Status ReadyToWrite() const {
+    MURMUR_TRY(Ready());
+    if (epoch_ == 0) return Status(Code::kFailedPrecondition, "the table is open for reading only");
+    if (epoch_ == store_->epoch) return Status();
+    return Status(Code::kAborted, "another process has become the owner of this version");
+  }
+
+  static void Change(const std::vector<LedgerRow>& rows,
+                     std::map<std::string, std::string, std::less<>>* entries) {
+    for (const LedgerRow& row : rows) {
+      if (row.entry) {
+        (*entries)[row.key] = *row.entry;
+      } else {
+        entries->erase(row.key);
+      }
+    }
+  }
+
   template <class T, class Read>
   Result<T> Locked(Read read) const {
     const std::lock_guard lock(*store_->mutex);
@@ -200,6 +229,10 @@ class MemoryTable final : public StateTable {
   }
 
   Status CheckFence(const Commit& commit) const {
+    MURMUR_TRY(CheckHasMoves(commit));
+    for (const std::string& id : commit.ids) {
+      if (store_->ids.contains(id)) return IdIsStored(id);
+    }
     std::set<std::string_view> splits;
     for (const SplitMove& move : commit.moves) {
       const auto stored = store_->progress.find(move.split);
@@ -212,7 +245,8 @@ class MemoryTable final : public StateTable {
     return Status();
   }
 
-  Status Combine(DeltaCursor* deltas, std::map<std::string, std::string>* changed) const {
+  Status Combine(const Commit& commit, std::map<std::string, std::string>* changed) const {
+    DeltaCursor* const deltas = commit.deltas;
     std::string_view key, delta;
     while (deltas != nullptr && deltas->Next(&key, &delta)) {
       if (key.empty() || static_cast<unsigned char>(key.front()) < kKeyBase ||
@@ -222,7 +256,7 @@ class MemoryTable final : public StateTable {
       }
       std::string& value = (*changed)[std::string(key)];
       const auto stored = store_->values.find(std::string(key));
-      if (stored == store_->values.end() || deltas->Replaces()) {
+      if (stored == store_->values.end() || commit.clear || deltas->Replaces()) {
         value = delta;
         continue;
       }
@@ -236,6 +270,7 @@ class MemoryTable final : public StateTable {
 
   const std::shared_ptr<MemoryStore> store_;
   const StateSchema schema_;
+  const uint64_t epoch_;
   bool closed_ = false;
 };
 
@@ -250,12 +285,14 @@ std::shared_ptr<MemoryStore> MakeMemoryStore(VersionInfo info, const StateSchema
 }
 
 Result<std::unique_ptr<StateTable>> OpenMemoryTable(std::shared_ptr<MemoryStore> store,
-                                                    const StateSchema& schema) {
+                                                    const StateSchema& schema, Access access) {
   const auto mutex = store->mutex;
   const std::lock_guard lock(*mutex);
   MURMUR_TRY(CheckSchema(schema, store->info, store->retention));
   store->retention = Reopened(store->retention, schema.buckets, Newest(store->progress));
-  return std::unique_ptr<StateTable>(std::make_unique<MemoryTable>(std::move(store), schema));
+  const uint64_t epoch = access == Access::kWrite ? ++store->epoch : 0;
+  return std::unique_ptr<StateTable>(
+      std::make_unique<MemoryTable>(std::move(store), schema, epoch));
 }
 
 }  // namespace murmur

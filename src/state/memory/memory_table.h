@@ -26,15 +26,17 @@ struct MemoryStore {
   std::map<std::string, SplitProgress> progress;
   std::map<std::string, DeadLetter> dead_letters;  // by DeadLetterKey
   std::set<std::string> ids;
-  std::map<std::string, std::string, std::less<>> ledger;
+  std::map<std::string, std::string, std::less<>> ledger, held;
+  uint64_t commits = 0;
+  uint64_t epoch = 0;
 };
 
 // A new version. info.monoids is filled in.
 std::shared_ptr<MemoryStore> MakeMemoryStore(VersionInfo info, const StateSchema& schema);
 
-// One table at a time writes a store, others may read it. Errors: kFailedPrecondition (other
-// monoids or windows).
+// kWrite begins a new epoch. Errors: kFailedPrecondition (other monoids or windows).
 Result<std::unique_ptr<StateTable>> OpenMemoryTable(std::shared_ptr<MemoryStore> store,
-                                                    const StateSchema& schema);
+                                                    const StateSchema& schema,
+                                                    Access access = Access::kWrite);
 
 }  // namespace murmur

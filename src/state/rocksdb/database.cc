@@ -3,7 +3,6 @@
 #include <rocksdb/cache.h>
 #include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
-#include <rocksdb/sst_file_writer.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
 
@@ -17,6 +16,7 @@
 
 #include "murmur/key.h"
 #include "state/records.h"
+#include "state/state_schema.h"
 
 namespace murmur {
 namespace {
@@ -108,6 +108,15 @@ class CheckedDeltas {
   Status status_;
 };
 
+using KeyRange = std::pair<std::string_view, std::string_view>;
+
+// What goes with all rows of a table.
+std::vector<KeyRange> ClearedRanges() {
+  static constexpr char kDataBegin = static_cast<char>(kKeyBase);
+  static constexpr char kDataEnd = static_cast<char>(kStoreKeyBase);
+  return {{{&kDataBegin, 1}, {&kDataEnd, 1}}, {kLedgerPrefix, kLedgerEnd}};
+}
+
 bool Contains(const std::string& text, std::string_view part) {
   return text.find(part) != std::string::npos;
 }
@@ -138,6 +147,7 @@ Result<std::shared_ptr<Database>> Database::Open(DatabaseOptions options) {
   database->rocks_ = MakeOptions(database->options_);
   const bool read = database->options_.access == Access::kRead;
   MURMUR_TRY(read ? database->OpenSecondary() : database->OpenPrimary());
+  MURMUR_TRY(database->LoadCommitNumber());
   if (!database->options_.one_record && CountStoredDamage(database->db()) > 0) {
     database->NoteDamage();
   }
@@ -242,73 +252,132 @@ Status Database::Scan(std::string_view from, std::string_view until,
   return it->status().ok() ? Status() : FromRocks(it->status(), "reading " + path());
 }
 
-Status Database::WriteSmall(const WriteSet& what, bool* in_doubt) {
+Status Database::LoadCommitNumber() {
+  MURMUR_ASSIGN(const auto stored, Get(kCommitNumberKey));
+  if (!stored) return {};
+  MURMUR_ASSIGN(commits_, DecodeCount(*stored));
+  return {};
+}
+
+uint64_t Database::CommitNumber() const {
+  const std::lock_guard lock(publish_);
+  return commits_;
+}
+
+Status Database::CheckIds(const WriteSet& what) const {
+  if (what.ids.empty()) return {};
+  std::vector<std::string> keys;
+  for (const std::string& id : what.ids) keys.push_back(IdKey(id));
+  MURMUR_ASSIGN(const auto stored, Has(keys));
+  for (size_t i = 0; i < keys.size(); ++i) {
+    if (stored[i]) return IdIsStored(what.ids[i]);
+  }
+  return {};
+}
+
+Status Database::WriteSmall(const WriteSet& what, bool* in_doubt, uint64_t* number) {
   rocksdb::WriteBatch batch;
+  rocksdb::Status added;
+  for (const auto& [from, until] : what.clear ? ClearedRanges() : std::vector<KeyRange>()) {
+    if (added.ok()) added = batch.DeleteRange(ToSlice(from), ToSlice(until));
+  }
   CheckedDeltas checked(what.deltas);
   std::string_view key, value;
-  while (checked.Next(&key, &value)) {
-    const auto added =
-        checked.Replaces()
-            ? (value.empty() ? batch.Delete(ToSlice(key)) : batch.Put(ToSlice(key), ToSlice(value)))
-            : batch.Merge(ToSlice(key), ToSlice(value));
-    if (!added.ok()) return FromRocks(added, "writing to " + path());
+  while (added.ok() && checked.Next(&key, &value)) {
+    if (!checked.Replaces()) {
+      added = batch.Merge(ToSlice(key), ToSlice(value));
+    } else {
+      added = value.empty() ? batch.Delete(ToSlice(key)) : batch.Put(ToSlice(key), ToSlice(value));
+    }
   }
   MURMUR_TRY(checked.status());
-  for (const auto& [record_key, record] : what.records) {
-    const auto added = batch.Put(record_key, record);
-    if (!added.ok()) return FromRocks(added, "writing to " + path());
+  for (auto it = what.records.begin(); added.ok() && it != what.records.end(); ++it) {
+    added = batch.Put(it->first, it->second);
   }
+  const auto add_entry = [&batch](const std::string& entry_key, const LedgerRow& row) {
+    return row.entry ? batch.Put(entry_key, *row.entry) : batch.Delete(entry_key);
+  };
   for (const LedgerRow& row : what.ledger) {
-    const std::string row_key = LedgerKey(row.key);
-    const auto added = row.entry ? batch.Put(row_key, *row.entry) : batch.Delete(row_key);
-    if (!added.ok()) return FromRocks(added, "writing to " + path());
+    if (added.ok()) added = add_entry(LedgerKey(row.key), row);
   }
+  for (const LedgerRow& row : what.held) {
+    if (added.ok()) added = add_entry(HeldKey(row.key), row);
+  }
+  std::unique_lock publish(publish_, std::defer_lock);
+  if (number != nullptr) {
+    publish.lock();
+    MURMUR_TRY(CheckIds(what));
+    if (added.ok()) added = batch.Put(ToSlice(kCommitNumberKey), EncodeCount(commits_ + 1));
+  }
+  if (!added.ok()) return FromRocks(added, "writing to " + path());
   rocksdb::WriteOptions durable;
   durable.sync = true;
   const auto written = db_->Write(durable, &batch);
   *in_doubt = !written.ok();
-  return written.ok() ? Status() : FromRocks(written, "writing to " + path());
+  if (!written.ok()) return FromRocks(written, "writing to " + path());
+  if (number != nullptr) *number = ++commits_;
+  return {};
 }
 
-Status Database::BuildTable(const std::string& file, const WriteSet& what) const {
-  rocksdb::SstFileWriter writer(rocksdb::EnvOptions(), rocks_);
-  auto status = writer.Open(file);
+// Writes everything except the commit's number, which comes last.
+Status Database::FillTable(const WriteSet& what, rocksdb::SstFileWriter* writer) const {
+  rocksdb::Status status;
+  for (const auto& [from, until] : what.clear ? ClearedRanges() : std::vector<KeyRange>()) {
+    if (status.ok()) status = writer->DeleteRange(ToSlice(from), ToSlice(until));
+  }
   CheckedDeltas checked(what.deltas);
   std::string_view key, value;
   while (status.ok() && checked.Next(&key, &value)) {
     if (!checked.Replaces()) {
-      status = writer.Merge(ToSlice(key), ToSlice(value));
+      status = writer->Merge(ToSlice(key), ToSlice(value));
     } else {
       status =
-          value.empty() ? writer.Delete(ToSlice(key)) : writer.Put(ToSlice(key), ToSlice(value));
+          value.empty() ? writer->Delete(ToSlice(key)) : writer->Put(ToSlice(key), ToSlice(value));
     }
   }
   MURMUR_TRY(checked.status());
   for (auto it = what.records.begin(); status.ok() && it != what.records.end(); ++it) {
-    status = writer.Put(it->first, it->second);
+    status = writer->Put(it->first, it->second);
   }
+  const auto add_entry = [writer](const std::string& entry_key, const LedgerRow& row) {
+    return row.entry ? writer->Put(entry_key, *row.entry) : writer->Delete(entry_key);
+  };
   for (auto row = what.ledger.begin(); status.ok() && row != what.ledger.end(); ++row) {
-    const std::string row_key = LedgerKey(row->key);
-    status = row->entry ? writer.Put(row_key, *row->entry) : writer.Delete(row_key);
+    status = add_entry(LedgerKey(row->key), *row);
   }
-  if (status.ok()) status = writer.Finish();
-  return status.ok() ? Status() : FromRocks(status, "writing " + file);
+  for (auto row = what.held.begin(); status.ok() && row != what.held.end(); ++row) {
+    status = add_entry(HeldKey(row->key), *row);
+  }
+  return status.ok() ? Status() : FromRocks(status, "writing a table file of " + path());
 }
 
-Status Database::WriteLarge(const WriteSet& what, bool* in_doubt) {
+// Tables are filled at the same time, and become visible one after another.
+Status Database::PublishTable(const std::string& file, const WriteSet& what,
+                              rocksdb::SstFileWriter* writer, bool* in_doubt, uint64_t* number) {
+  const std::lock_guard publish(publish_);
+  MURMUR_TRY(CheckIds(what));
+  auto status = writer->Put(ToSlice(kCommitNumberKey), EncodeCount(commits_ + 1));
+  if (status.ok()) status = writer->Finish();
+  if (!status.ok()) return FromRocks(status, "writing " + file);
+  rocksdb::IngestExternalFileOptions ingest;
+  ingest.move_files = true;
+  ingest.write_global_seqno = false;
+  const auto ingested = db_->IngestExternalFile({file}, ingest);
+  *in_doubt = !ingested.ok();
+  if (!ingested.ok()) return FromRocks(ingested, "ingesting " + file);
+  *number = ++commits_;
+  return {};
+}
+
+Status Database::WriteLarge(const WriteSet& what, bool* in_doubt, uint64_t* number) {
   const std::string file = staging_prefix_ + std::to_string(++staged_) + ".sst";
-  Status built = BuildTable(file, what);
-  if (built.ok()) {
-    rocksdb::IngestExternalFileOptions ingest;
-    ingest.move_files = true;
-    ingest.write_global_seqno = false;
-    const auto ingested = db_->IngestExternalFile({file}, ingest);
-    if (ingested.ok()) return Status();
-    *in_doubt = true;
-    built = FromRocks(ingested, "ingesting " + file);
-  }
-  rocks_.env->DeleteFile(file).PermitUncheckedError();  // opening empties the folder anyway
-  return built;
+  rocksdb::SstFileWriter writer(rocksdb::EnvOptions(), rocks_);
+  const auto opened = writer.Open(file);
+  Status written = opened.ok() ? FillTable(what, &writer) : FromRocks(opened, "writing " + file);
+  if (written.ok()) written = PublishTable(file, what, &writer, in_doubt, number);
+  // Opening empties the folder anyway.
+  if (!written.ok()) rocks_.env->DeleteFile(file).PermitUncheckedError();
+  return written;
 }
 
 void Database::WaitForCompaction() const {

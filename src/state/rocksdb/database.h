@@ -6,12 +6,15 @@
 #pragma once
 
 #include <rocksdb/db.h>
+#include <rocksdb/sst_file_writer.h>
 
 #include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -54,6 +57,9 @@ struct WriteSet {
   DeltaCursor* deltas = nullptr;  // null: none
   const StoreRecords& records;
   std::span<const LedgerRow> ledger = {};
+  std::span<const LedgerRow> held = {};
+  bool clear = false;                     // first removes all values and ledger entries
+  std::span<const std::string> ids = {};  // none of them may be stored
 };
 
 class Database {
@@ -84,10 +90,13 @@ class Database {
   Status Scan(std::string_view from, std::string_view until, const rocksdb::Snapshot* snapshot,
               const std::function<bool(std::string_view, std::string_view)>& visit) const;
 
-  // Writes all of `what` in one atomic, durable step. *in_doubt: it failed after it may have
-  // reached the disk; only reopening the database tells.
-  Status WriteSmall(const WriteSet& what, bool* in_doubt);
-  Status WriteLarge(const WriteSet& what, bool* in_doubt);
+  // Writes all of `what` in one atomic, durable step. `number`: it is a commit and gets the next
+  // number, which is stored with it. Commits become visible in the order of their numbers, however
+  // many are written at once. *in_doubt: it failed after it may have reached the disk; only
+  // reopening the database tells. Errors: kAborted (one of the ids is stored).
+  Status WriteSmall(const WriteSet& what, bool* in_doubt, uint64_t* number = nullptr);
+  Status WriteLarge(const WriteSet& what, bool* in_doubt, uint64_t* number);
+  uint64_t CommitNumber() const;  // of the last commit; 0: none
 
   // Waits, in small steps, while too many table files are not yet compacted: RocksDB does not slow
   // down ingestion itself.
@@ -97,7 +106,11 @@ class Database {
   explicit Database(DatabaseOptions options) : options_(std::move(options)) {}
   Status OpenPrimary();
   Status OpenSecondary();
-  Status BuildTable(const std::string& file, const WriteSet& what) const;
+  Status LoadCommitNumber();
+  Status CheckIds(const WriteSet& what) const;
+  Status FillTable(const WriteSet& what, rocksdb::SstFileWriter* writer) const;
+  Status PublishTable(const std::string& file, const WriteSet& what, rocksdb::SstFileWriter* writer,
+                      bool* in_doubt, uint64_t* number);
 
   DatabaseOptions options_;
   rocksdb::Options rocks_;
@@ -105,6 +118,8 @@ class Database {
   std::string secondary_path_;  // private folder of a reader, removed with it
   std::string staging_prefix_;  // differs each time it is opened: no file name is used twice
   std::atomic<uint64_t> staged_{0};
+  mutable std::mutex publish_;  // held while a commit gets its number and becomes visible
+  uint64_t commits_ = 0;        // under publish_
 };
 
 }  // namespace murmur

@@ -136,4 +136,16 @@ Status RocksDbSnapshot::ScanLedger(std::string_view from, const Visitor& visit) 
   });
 }
 
+Status RocksDbSnapshot::ScanHeld(std::string_view from, const Visitor& visit) const {
+  return database_->Scan(HeldKey(from), kHeldEnd, snapshot_, [&](auto key, auto value) {
+    key.remove_prefix(kHeldPrefix.size());
+    return visit(key, value);
+  });
+}
+
+Result<uint64_t> RocksDbSnapshot::CommitNumber() const {
+  MURMUR_ASSIGN(const auto stored, database_->Get(kCommitNumberKey, snapshot_));
+  return stored ? DecodeCount(*stored) : Result<uint64_t>(0);
+}
+
 }  // namespace murmur

@@ -25,6 +25,8 @@ class RocksDbSnapshot final : public StateSnapshot {
   Status ScanDeadLettersOf(std::string_view object, uint64_t from,
                            const std::function<bool(const DeadLetter&)>& visit) const override;
   Status ScanLedger(std::string_view from, const Visitor& visit) const override;
+  Status ScanHeld(std::string_view from, const Visitor& visit) const override;
+  Result<uint64_t> CommitNumber() const override;
 
  private:
   RocksDbSnapshot(std::shared_ptr<Database> database, std::shared_ptr<VisibleBuckets> visible);

@@ -184,6 +184,7 @@ Result<std::shared_ptr<Database>> RocksDbTable::ReadyToWrite(Lock* lock) const {
 }
 
 Result<std::shared_ptr<Database>> RocksDbTable::Enter(const Commit& commit) {
+  MURMUR_TRY(CheckHasMoves(commit));
   Lock lock(mutex_);
   MURMUR_ASSIGN(auto database, ReadyToWrite(&lock));
   MURMUR_TRY(CheckUndamaged(*database));
@@ -204,7 +205,7 @@ Result<std::shared_ptr<Database>> RocksDbTable::Enter(const Commit& commit) {
   return database;
 }
 
-Status RocksDbTable::Leave(const Commit& commit, Status written, bool in_doubt) {
+Status RocksDbTable::Leave(const Commit& commit, Status written, bool in_doubt, uint64_t* number) {
   Lock lock(mutex_);
   for (const SplitMove& move : commit.moves) in_flight_.erase(move.split);
   if (--applying_ == 0) idle_.notify_all();
@@ -225,29 +226,39 @@ Status RocksDbTable::Leave(const Commit& commit, Status written, bool in_doubt) 
       const auto at = progress_.find(m.split);
       return at != progress_.end() && at->second == m.to;
     });
-    if (stored && !commit.moves.empty()) return Status();
+    if (stored) {
+      *number = database_->CommitNumber();  // no other commit is under way
+      return Status();
+    }
   }
   return written;
 }
 
-Status RocksDbTable::Apply(const Commit& commit) {
+Status RocksDbTable::Apply(const Commit& commit, uint64_t* number) {
   MURMUR_ASSIGN(auto database, Enter(commit));
-  const uint64_t rows = commit.ledger.size();
+  const uint64_t rows = commit.ledger.size() + commit.held.size();
   const uint64_t others = (commit.deltas == nullptr ? 0 : commit.delta_count) +
                           commit.dead_letters.size() + commit.ids.size();
   const bool small = rows <= kSmallCommitRows && others <= std::max(kSmallCommitDeltas, 2 * rows);
   const StoreRecords records = RecordsOf(commit);
-  const WriteSet what{.deltas = commit.deltas, .records = records, .ledger = commit.ledger};
+  const WriteSet what{.deltas = commit.deltas,
+                      .records = records,
+                      .ledger = commit.ledger,
+                      .held = commit.held,
+                      .clear = commit.clear,
+                      .ids = commit.ids};
   bool in_doubt = false;
+  uint64_t got = 0;
   Status written;
   if (small) {
-    written = database->WriteSmall(what, &in_doubt);
+    written = database->WriteSmall(what, &in_doubt, &got);
   } else {
     database->WaitForCompaction();
-    written = database->WriteLarge(what, &in_doubt);
+    written = database->WriteLarge(what, &in_doubt, &got);
   }
   database.reset();
-  MURMUR_TRY(Leave(commit, std::move(written), in_doubt));
+  MURMUR_TRY(Leave(commit, std::move(written), in_doubt, &got));
+  if (number != nullptr) *number = got;
   // The commit stands; closing or opening the table repairs the file.
   if (dead_letters_.has_value()) (void)dead_letters_->Append(commit.dead_letters);
   return Status();

@@ -55,7 +55,7 @@ class RocksDbTable final : public StateTable {
   Status Begin(const HandoffToken& token, const ScanPlan& plan) override;
   Result<std::optional<HandoffToken>> Token() const override;
   Result<std::optional<ScanPlan>> Plan() const override;
-  Status Apply(const Commit& commit) override;
+  Status Apply(const Commit& commit, uint64_t* number = nullptr) override;
   Result<std::vector<bool>> HasIds(std::span<const std::string> ids) const override;
   Result<std::vector<std::optional<std::string>>> LedgerEntries(
       std::span<const std::string_view> keys) const override;
@@ -76,7 +76,7 @@ class RocksDbTable final : public StateTable {
   Result<std::shared_ptr<Database>> ReadyToWrite(Lock* lock) const;
   Status Recover(Lock* lock) const;
   Result<std::shared_ptr<Database>> Enter(const Commit& commit);
-  Status Leave(const Commit& commit, Status written, bool in_doubt);
+  Status Leave(const Commit& commit, Status written, bool in_doubt, uint64_t* number);
   // Writes only these records, under the lock.
   Status PutRecords(Lock* lock, const StoreRecords& records);
 
