@@ -90,7 +90,10 @@ class MemoryTable final : public StateTable {
  public:
   // `epoch` 0: for reading.
   MemoryTable(std::shared_ptr<MemoryStore> store, const StateSchema& schema, uint64_t epoch)
-      : store_(std::move(store)), schema_(schema), epoch_(epoch) {}
+      : store_(std::move(store)), schema_(schema), epoch_(epoch) {
+    if (epoch_ != 0) ++*store_->writers;
+  }
+  ~MemoryTable() override { (void)Close(); }
 
   Result<VersionInfo> Info() const override {
     return Locked<VersionInfo>([&] { return store_->info; });
@@ -194,6 +197,7 @@ class MemoryTable final : public StateTable {
 
   Status Close() override {
     const std::lock_guard lock(*store_->mutex);
+    if (epoch_ != 0 && !closed_) --*store_->writers;
     closed_ = true;
     return Status();
   }

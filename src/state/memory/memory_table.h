@@ -2,6 +2,7 @@
 // Plain maps; a snapshot is a copy of them.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -29,6 +30,8 @@ struct MemoryStore {
   std::map<std::string, std::string, std::less<>> ledger, held;
   uint64_t commits = 0;
   uint64_t epoch = 0;
+  // Tables that are open for writing. A copy shares it.
+  std::shared_ptr<std::atomic<int>> writers = std::make_shared<std::atomic<int>>(0);
 };
 
 // A new version. info.monoids is filled in.

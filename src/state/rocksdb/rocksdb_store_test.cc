@@ -27,38 +27,6 @@ class RocksDbStoreTest : public testing::Test {
   std::unique_ptr<RocksDbStore> store_;
 };
 
-TEST_F(RocksDbStoreTest, VersionsAreNumberedAndTheAliasNamesOne) {
-  EXPECT_TRUE(store_->Versions()->empty());
-  EXPECT_FALSE(store_->Current()->has_value());
-  VersionInfo info;
-  info.identity = "first";
-  auto first = *store_->CreateVersion(info, TestSchema());
-  info.identity = "second";
-  auto second = *store_->CreateVersion(info, TestSchema());
-  EXPECT_THAT(*store_->Versions(), testing::ElementsAre(1, 2));
-  EXPECT_EQ(store_->SetCurrent(3).code(), Code::kNotFound);
-  EXPECT_EQ(store_->SetCurrent(2), Status());
-  EXPECT_EQ(*store_->Current(), 2u);
-  EXPECT_EQ(store_->ReadInfo(1)->identity, "first") << "beside its writer";
-  EXPECT_EQ(second->Info()->number, 2u);
-  EXPECT_EQ(store_->ReadInfo(7).status().code(), Code::kNotFound);
-  EXPECT_EQ(store_->OpenVersion(7, Access::kRead, TestSchema()).status().code(), Code::kNotFound);
-}
-
-TEST_F(RocksDbStoreTest, OnlyVersionsThatNobodyNeedsAreDropped) {
-  auto first = *store_->CreateVersion({}, TestSchema());
-  auto second = *store_->CreateVersion({}, TestSchema());
-  ASSERT_EQ(store_->SetCurrent(2), Status());
-  EXPECT_EQ(store_->DropVersion(2).code(), Code::kFailedPrecondition);
-  EXPECT_EQ(store_->DropVersion(1).code(), Code::kFailedPrecondition) << "it has a writer";
-  first.reset();
-  EXPECT_EQ(store_->DropVersion(1), Status());
-  EXPECT_EQ(store_->DropVersion(1).code(), Code::kNotFound);
-  EXPECT_THAT(*store_->Versions(), testing::ElementsAre(2));
-  auto third = *store_->CreateVersion({}, TestSchema());
-  EXPECT_EQ(third->Info()->number, 3u);
-}
-
 // A writer moves what a new version has of its log to a table, and deletes the log.
 TEST_F(RocksDbStoreTest, AVersionIsReadWhileItsWriterOpensIt) {
   constexpr uint64_t kVersions = 100;

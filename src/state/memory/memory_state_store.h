@@ -1,0 +1,45 @@
+// A StateStore in memory: the fake for fast tests, and the model for stores that can't keep a
+// second owner out: who opens a version for writing takes it over.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "murmur/state_store.h"
+#include "state/memory/memory_table.h"
+
+namespace murmur {
+
+class MemoryStateStore final : public StateStore {
+ public:
+  const std::string& Name() const noexcept override { return name_; }
+  Result<std::vector<uint64_t>> Versions() const override;
+  Result<std::optional<uint64_t>> Current() const override;
+  Result<std::optional<uint64_t>> SettledCurrent() const override { return Current(); }
+  Result<std::vector<uint64_t>> Served() const override;
+  Status SetCurrent(uint64_t number, bool beside_writer = true,
+                    Status* undurable = nullptr) override;
+  Result<VersionInfo> ReadInfo(uint64_t number) const override;
+  Result<std::unique_ptr<StateTable>> CreateVersion(VersionInfo info,
+                                                    const StateSchema& schema) override;
+  Result<std::unique_ptr<StateTable>> OpenVersion(uint64_t number, Access access,
+                                                  const StateSchema& schema) const override;
+  Status DropVersion(uint64_t number) override;
+  bool HasOwner(uint64_t number) const override;
+  std::string OwnerAddress(uint64_t /*number*/) const override { return "none"; }
+  Result<std::unique_ptr<ScratchTable>> MakeScratch(const StateSchema& schema) override;
+
+ private:
+  Result<std::shared_ptr<MemoryStore>> Find(uint64_t number) const;
+
+  const std::string name_ = "memory";
+  mutable std::mutex mutex_;  // guards the members below
+  std::map<uint64_t, std::shared_ptr<MemoryStore>> versions_;
+  std::vector<uint64_t> served_;  // the current one first
+  uint64_t last_number_ = 0;
+};
+
+}  // namespace murmur
