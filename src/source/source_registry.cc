@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "definition/kinds.h"
 #include "source/archive/archive_source.h"
 #include "source/jsonl/jsonl_source.h"
 #include "source/kafka/kafka_live.h"
@@ -18,52 +19,68 @@
 namespace murmur {
 namespace {
 
-struct SourceKind {
-  std::string_view name;
+// Murmur's own kinds; a program may have registered others (murmur/registry.h).
+struct SnapshotMaker {
+  std::string_view role;
+  std::string_view kind;
   Result<std::unique_ptr<SnapshotSource>> (*make)(const Definition& definition);
 };
-// Kinds of tables, which are both read and followed.
-struct TableKind {
-  std::string_view name;
-  Result<std::unique_ptr<SnapshotSource>> (*make_rows)(const Definition& definition);
-  Result<std::unique_ptr<LiveSource>> (*make_changes)(const Definition& definition);
-};
-constexpr TableKind kTables[] = {
-    {"mongo", MakeMongoSnapshot, MakeMongoLive},
+constexpr SnapshotMaker kSnapshots[] = {
+    {"source", "mongo", MakeMongoSnapshot},
+    {"bootstrap", "jsonl", MakeJsonlSource},
+    {"bootstrap", "parquet", MakeParquetSource},
+    {"bootstrap", "s3", MakeS3Source},
 };
 
-constexpr SourceKind kKinds[] = {
-    {"jsonl", MakeJsonlSource},
-    {"parquet", MakeParquetSource},
-    {"s3", MakeS3Source},
+struct LiveMaker {
+  std::string_view role;
+  std::string_view kind;
+  Result<std::unique_ptr<LiveSource>> (*make)(const Definition& definition);
+};
+constexpr LiveMaker kLives[] = {
+    {"source", "mongo", MakeMongoLive},
+    {"live", "kafka", MakeKafkaLive},
 };
 
-Result<const TableKind*> FindTable(std::string_view name) {
-  std::string known;
-  for (const TableKind& kind : kTables) {
-    if (kind.name == name) return &kind;
-    known += (known.empty() ? "" : ", ") + std::string(kind.name);
-  }
-  return Status(Code::kInvalidArgument, fmt::format("no table '{}'; there are: {}", name, known));
+Status NoKind(std::string_view role, std::string_view kind) {
+  return Status(Code::kInvalidArgument, fmt::format("no {} '{}'; there are: {}", role, kind,
+                                                    fmt::join(SourceKindNames(role), ", ")));
 }
 
 }  // namespace
 
 Result<std::unique_ptr<SnapshotSource>> MakeSnapshotSource(const Definition& definition) {
-  if (const SourceSpec* table = TableOf(definition)) {
-    MURMUR_ASSIGN(const TableKind* kind, FindTable(table->kind));
-    return kind->make_rows(definition);
-  }
-  if (!definition.bootstrap) {
+  const SourceSpec* const table = TableOf(definition);
+  const SourceSpec* const spec = table != nullptr       ? table
+                                 : definition.bootstrap ? &*definition.bootstrap
+                                                        : nullptr;
+  if (spec == nullptr) {
     return Status(Code::kInvalidArgument, "the definition has no bootstrap source");
   }
-  std::string known;
-  for (const SourceKind& kind : kKinds) {
-    if (kind.name == definition.bootstrap->kind) return kind.make(definition);
-    known += (known.empty() ? "" : ", ") + std::string(kind.name);
+  const std::string_view role = table != nullptr ? "source" : "bootstrap";
+  for (const SnapshotMaker& maker : kSnapshots) {
+    if (maker.role == role && maker.kind == spec->kind) return maker.make(definition);
   }
-  return Status(Code::kInvalidArgument,
-                fmt::format("no source '{}'; there are: {}", definition.bootstrap->kind, known));
+  const SourceKind* const kind = FindSourceKind(role, spec->kind);
+  if (kind != nullptr && kind->make_snapshot) return kind->make_snapshot(definition);
+  return NoKind(role, spec->kind);
+}
+
+Result<std::unique_ptr<LiveSource>> MakeLiveSource(const Definition& definition) {
+  const SourceSpec* const table = TableOf(definition);
+  const SourceSpec* const spec = table != nullptr  ? table
+                                 : definition.live ? &*definition.live
+                                                   : nullptr;
+  if (spec == nullptr) {
+    return Status(Code::kInvalidArgument, "the definition has no `live:` source");
+  }
+  const std::string_view role = table != nullptr ? "source" : "live";
+  for (const LiveMaker& maker : kLives) {
+    if (maker.role == role && maker.kind == spec->kind) return maker.make(definition);
+  }
+  const SourceKind* const kind = FindSourceKind(role, spec->kind);
+  if (kind != nullptr && kind->make_live) return kind->make_live(definition);
+  return NoKind(role, spec->kind);
 }
 
 Result<std::unique_ptr<SnapshotSource>> MakeReplayDriver(const Definition& definition,
@@ -75,28 +92,13 @@ Result<std::unique_ptr<SnapshotSource>> MakeReplayDriver(const Definition& defin
   }
   if (definition.replay->kind == "archive") return MakeArchiveSource(definition, range);
   if (definition.replay->kind == "kafka") return MakeKafkaReplay(definition, range);
-  return Status(
-      Code::kInvalidArgument,
-      fmt::format("no replay driver '{}'; there are: archive, kafka", definition.replay->kind));
+  return NoKind("replay", definition.replay->kind);
 }
 
 bool HandsOffToLive(const Definition& definition) {
   if (!definition.bootstrap || !definition.live) return false;
   const auto it = definition.bootstrap->options.find("handoff");
   return it != definition.bootstrap->options.end() && it->second == kHandoffLive;
-}
-
-Result<std::unique_ptr<LiveSource>> MakeLiveSource(const Definition& definition) {
-  if (const SourceSpec* table = TableOf(definition)) {
-    MURMUR_ASSIGN(const TableKind* kind, FindTable(table->kind));
-    return kind->make_changes(definition);
-  }
-  if (!definition.live) {
-    return Status(Code::kInvalidArgument, "the definition has no `live:` source");
-  }
-  if (definition.live->kind == "kafka") return MakeKafkaLive(definition);
-  return Status(Code::kInvalidArgument,
-                fmt::format("no live source '{}'; there are: kafka", definition.live->kind));
 }
 
 }  // namespace murmur
