@@ -90,8 +90,8 @@ void Fill(const murmur::Pipeline& pipeline, const std::vector<Row>& rows, bool a
           size_t* next, murmur::RecordBatch* batch) {
   const auto& fields = pipeline.projection().fields;
   batch->object = "d.c";
-  batch->row_keys.clear();
-  batch->changes.clear();
+  batch->AsTable().row_keys.clear();
+  batch->table->changes.clear();
   for (; *next < rows.size() && batch->rows < murmur::kBatchRows; ++*next) {
     const Row& row = rows[*next];
     const uint32_t to = batch->rows++;
@@ -104,8 +104,8 @@ void Fill(const murmur::Pipeline& pipeline, const std::vector<Row>& rows, bool a
     batch->offsets[to] = *next;
     batch->raw[to] = {};
     if (!as_rows) continue;
-    batch->row_keys.emplace_back(row.key, kKeyBytes);
-    batch->changes.push_back(murmur::RowChange::kPut);
+    batch->table->row_keys.emplace_back(row.key, kKeyBytes);
+    batch->table->changes.push_back(murmur::RowChange::kPut);
   }
   for (murmur::Column& column : batch->columns) column.SetKindsFromCells(batch->rows);
   batch->after = std::to_string(*next);

@@ -122,7 +122,7 @@ class LiveSourceContract : public testing::TestWithParam<LiveCase> {
     const auto place = source_->PlaceOf(reading->batch.after);
     EXPECT_TRUE(place.ok()) << place.status().ToString();
     if (place.ok()) {
-      EXPECT_EQ(*place, reading->batch.seen);
+      EXPECT_EQ(*place, reading->batch.table->watermark);
     }
     reading->positions.emplace_back(reading->batch.after, reading->ids.size());
     return state;

@@ -253,18 +253,9 @@ enum class RowChange : uint8_t {
 // How far one split has been read. Printable text that only its source interprets.
 using Position = std::string;
 
-struct RecordBatch {
-  uint32_t rows = 0;
-  std::vector<Column> columns;    // one per Projection field, in its order
-  std::string_view object;        // the object that the rows come from: a file, topic/partition
-  std::vector<uint64_t> offsets;  // per row; (object, offset) names the record and never changes
-  std::vector<std::string_view> raw;     // per row: its bytes; empty if the source has none at hand
-  std::vector<DeadLetter> dead_letters;  // undecodable records in this part of the split
-  uint64_t bytes = 0;                    // source bytes that this batch covers
-  Position after;                        // the split's position once all of this is counted
-
-  // Below: for table sources, whose rows change; else empty. All are indexed by the row's number as
-  // it was read, which numbers[row] gives.
+// What the records of a batch say about the rows of a table. Vectors are indexed by the row's
+// number as it was read, which RecordBatch::numbers gives.
+struct TableRows {
   std::vector<std::string_view> row_keys;  // primary key: equal keys have equal bytes
   std::vector<RowChange> changes;          // the cells of a kDelete mean nothing
   // Orders what is said about one row (murmur/row_version.h). Empty: the later one is newer.
@@ -278,14 +269,32 @@ struct RecordBatch {
   // before; on kDelete, the key that it has from now on, with the same version. Empty: the key did
   // not change. Cells that the kPut omits keep their values from the old key.
   std::vector<std::string_view> other_keys;
-  // Places in the change log, ordered by their bytes; filled in if Projection::before asks for it.
-  // Per row of live: the place of the change. Changes of one transaction may share a place.
-  std::vector<std::string> places;
-  // From a scan: the read point, as a place. The read saw every change up to it and none after it.
-  // It holds for the rows after those of the last batch up to this batch's last row; at the end of
-  // the split, for all remaining rows. From live: all changes up to this place are in this batch or
-  // earlier.
-  std::string seen;
+
+  // The rest is filled in if Projection::before asks for it; ReadPoints (murmur/source.h) compares
+  // it.
+  std::vector<std::string> places;  // of live, per row: the place of the change in the log
+  // Of a scan: what the read saw. It holds for the rows after those of the last batch up to this
+  // batch's last row; at the end of the split, for all remaining rows.
+  std::string read_point;
+  // Of live: the place up to which all changes are in this batch or earlier.
+  std::string watermark;
+};
+
+struct RecordBatch {
+  uint32_t rows = 0;
+  std::vector<Column> columns;    // one per Projection field, in its order
+  std::string_view object;        // the object that the rows come from: a file, topic/partition
+  std::vector<uint64_t> offsets;  // per row; (object, offset) names the record and never changes
+  std::vector<std::string_view> raw;     // per row: its bytes; empty if the source has none at hand
+  std::vector<DeadLetter> dead_letters;  // undecodable records in this part of the split
+  uint64_t bytes = 0;                    // source bytes that this batch covers
+  Position after;                        // the split's position once all of this is counted
+
+  // For a source whose records say what happens to the rows of a table; else empty. AsTable makes
+  // it; it stays for the next Read.
+  std::optional<TableRows> table;
+  TableRows& AsTable() { return table ? *table : table.emplace(); }
+
   // Fills in `id` and `raw` of a dead letter, as text, for the row with this number.
   std::function<void(uint32_t number, DeadLetter* letter)> describe;
   std::vector<uint32_t> numbers;  // filled in by the fold

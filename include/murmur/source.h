@@ -53,6 +53,43 @@ struct RowRange {
   std::optional<std::string> until;  // the first row after the range; none: no upper bound
 };
 
+// How what a read of a table saw lies to the changes in the table's log. Only the source knows:
+// where reads see changes in the order of the log, both are places in that order
+// (ReadPointsInOrder); where they don't, as in PostgreSQL, a read point says which transactions it
+// saw. All arguments are bytes that the source made (TableRows). Threads: all functions may be
+// called at once.
+class ReadPoints {
+ public:
+  virtual ~ReadPoints() = default;
+  // Whether the read saw the change at `place`.
+  virtual bool Saw(std::string_view read_point, std::string_view place) const = 0;
+  // Whether the read saw every change that live has passed. `passed` was made by Pass; empty: none.
+  virtual bool Covers(std::string_view read_point, std::string_view passed) const = 0;
+  // Whether every change that the read saw lies before this place of live: TableRows::watermark, or
+  // LiveSource::PlaceOf a position. True stays true as live goes on.
+  virtual bool IsPassed(std::string_view read_point, std::string_view watermark) const = 0;
+  // Adds the change at `place` to those that live has passed. What *passed holds must stay small.
+  virtual void Pass(std::string_view place, std::string* passed) const = 0;
+};
+
+// Places and read points are ordered by their bytes: a read saw the changes up to its own place.
+class ReadPointsInOrder final : public ReadPoints {
+ public:
+  bool Saw(std::string_view read_point, std::string_view place) const override {
+    return place <= read_point;
+  }
+  bool Covers(std::string_view read_point, std::string_view passed) const override {
+    return passed <= read_point;
+  }
+  bool IsPassed(std::string_view read_point, std::string_view watermark) const override {
+    return read_point <= watermark;
+  }
+  void Pass(std::string_view place, std::string* passed) const override {
+    if (place > *passed) *passed = place;
+  }
+};
+inline const ReadPointsInOrder kReadPointsInOrder;
+
 // What a scan will read, frozen when it starts: a restart gives the same splits, even if the source
 // has changed. Stored in the state before the first row. Plan and positions of its splits are the
 // marker that a scan resumes from.
@@ -133,10 +170,13 @@ class SnapshotSource {
 
   // For a table: the reason and the remedy if its live side can't give rows as they were before
   // each change, from now on. Empty: it can (Projection::before), and reads give their read point
-  // (RecordBatch::seen). Errors: kUnavailable.
+  // (TableRows::read_point). Errors: kUnavailable.
   virtual Result<std::string> WhyNoBefore(std::stop_token /*stop*/) {
     return std::string("this source does not tell what rows were before a change");
   }
+  // For a table that can: how its read points lie to the places of its live side, which is then one
+  // split.
+  virtual const ReadPoints& read_points() const { return kReadPointsInOrder; }
   // The rows of `split`. REQUIRES: as Open, and WhyNoBefore is empty
   virtual Result<RowRange> RowsOf(const Split& split) const {
     return Status(Code::kUnimplemented, split.id + ": has no row keys");
@@ -205,8 +245,8 @@ class LiveSource {
   // About how many records lie between two positions of a split; 0: `position` has reached `end`.
   virtual uint64_t Distance(const Position& position, const Position& end) const = 0;
 
-  // The place in the change log (RecordBatch::places) up to which `position` has read everything.
-  // Empty: this source has no places.
+  // The place in the change log up to which `position` has read everything, as
+  // TableRows::watermark. Empty: this source has no places.
   virtual Result<std::string> PlaceOf(const Position& /*position*/) const { return std::string(); }
 
   // A stream over `split` from the position `after`. Its Read does not wait. After a kIdle, any

@@ -81,8 +81,8 @@ void AbsentFields::Note(const RecordBatch& batch, SplitProgress* progress) {
   if (batch.rows == 0 || (progress->absent && progress->absent->empty())) return;
   if (!progress->absent) {
     // A delete has no values and tells nothing.
-    if (!batch.changes.empty() &&
-        std::all_of(batch.changes.begin(), batch.changes.begin() + batch.rows,
+    if (batch.table && !batch.table->changes.empty() &&
+        std::all_of(batch.table->changes.begin(), batch.table->changes.begin() + batch.rows,
                     [](RowChange change) { return change == RowChange::kDelete; })) {
       return;
     }
@@ -113,7 +113,8 @@ bool AbsentFields::HasValue(const RecordBatch& batch, const std::string& name) c
     // A column's kinds may include kinds that do not occur.
     if (names_[i] != name || (column.kinds & ~KindBit(Kind::kNull)) == 0) continue;
     for (uint32_t row = 0; row < batch.rows; ++row) {
-      const bool told = batch.changes.empty() || batch.changes[row] != RowChange::kDelete;
+      const bool told = !batch.table || batch.table->changes.empty() ||
+                        batch.table->changes[row] != RowChange::kDelete;
       if (told && !CellAt(column, row).is_null()) return true;
     }
   }
@@ -137,7 +138,7 @@ void AbsentFields::Sample(const RecordBatch& batch) {
     ++samples_;
     const auto record = json::parse(TextOf(batch, row), nullptr, /*allow_exceptions=*/false);
     if (!record.is_object()) continue;
-    AddNames(batch.row_keys.empty() ? record : RowOf(record), "", 0, &sampled_);
+    AddNames(!batch.table ? record : RowOf(record), "", 0, &sampled_);
   }
 }
 

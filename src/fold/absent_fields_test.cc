@@ -80,16 +80,16 @@ TEST_F(AbsentFieldsTest, KindsThatNoCellHasAreNoValue) {
 }
 
 TEST_F(AbsentFieldsTest, AChangeIsLookedIntoForItsRow) {
-  batch_.row_keys = {"k"};
-  batch_.changes = {RowChange::kPut};
+  batch_.AsTable().row_keys = {"k"};
+  batch_.table->changes = {RowChange::kPut};
   Note(R"({"payload": {"before": null, "after": {"amount": 1}, "op": "c"}})", {});
   EXPECT_EQ(progress_.absent->at(0).name, "amuont");
   EXPECT_EQ(progress_.absent->at(0).like, "amount");
 }
 
 TEST_F(AbsentFieldsTest, ADeleteTellsNothing) {
-  batch_.row_keys = {"k"};
-  batch_.changes = {RowChange::kDelete};
+  batch_.AsTable().row_keys = {"k"};
+  batch_.table->changes = {RowChange::kDelete};
   Note("{}", {});
   EXPECT_FALSE(progress_.absent);
 }

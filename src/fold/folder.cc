@@ -220,7 +220,7 @@ LiftInput Folder::InputOf(const RecordBatch& batch, const Pipeline::Aggregate& a
           .groups = groups_.data(),
           .args = args_,
           .times = pipeline_->time_column() ? times_.data() : nullptr,
-          .object = batch.row_keys.empty() ? batch.object : std::string_view(),
+          .object = !batch.table ? batch.object : std::string_view(),
           .offsets = batch.row_ids.empty() ? batch.offsets.data() : batch.row_ids.data()};
 }
 

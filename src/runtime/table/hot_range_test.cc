@@ -54,18 +54,18 @@ class HotTable {
 void BeginBatch(RecordBatch* batch, std::deque<std::string>* keys) {
   batch->Clear();
   batch->object = kName;
-  batch->row_keys.clear();
-  batch->changes.clear();
-  batch->places.clear();
+  batch->AsTable().row_keys.clear();
+  batch->table->changes.clear();
+  batch->table->places.clear();
   keys->clear();
 }
 
 void FillRow(RecordBatch* batch, std::deque<std::string>* keys, size_t row, int64_t value,
              RowChange change) {
   const uint32_t at = batch->rows++;
-  batch->row_keys.push_back(keys->emplace_back(Key(row)));
-  batch->changes.push_back(change);
-  batch->offsets[at] = RowId(batch->row_keys[at]);
+  batch->table->row_keys.push_back(keys->emplace_back(Key(row)));
+  batch->table->changes.push_back(change);
+  batch->offsets[at] = RowId(batch->table->row_keys[at]);
   for (Column& column : batch->columns) column.cells[at] = Cell::Int(value);
 }
 
@@ -85,7 +85,7 @@ class HotStream final : public RecordStream {
     }
     begun_ = true;
     if (stop.stop_requested()) return Status(Code::kCancelled, kName);
-    batch->seen = Place(seen_);
+    batch->table->read_point = Place(seen_);
     if (next_ == kRows) {
       table_.Cool();
       return ReadState::kEnd;
@@ -145,10 +145,10 @@ class HotLog final : public RecordStream {
       const size_t row = (next_ + 1) % kRows;
       FillRow(batch, &keys_, row, HotTable::ValueAt(row, next_), RowChange::kRetract);
       FillRow(batch, &keys_, row, static_cast<int64_t>(next_ + 1), RowChange::kPut);
-      batch->places.insert(batch->places.end(), 2, Place(next_ + 1));
+      batch->table->places.insert(batch->table->places.end(), 2, Place(next_ + 1));
     }
     for (Column& column : batch->columns) column.SetKindsFromCells(batch->rows);
-    batch->seen = batch->after = Place(next_);
+    batch->table->watermark = batch->after = Place(next_);
     return ReadState::kRecords;
   }
 

@@ -49,7 +49,7 @@ void RowDeltas::Fold(const Folder::Context& context, RecordBatch* batch, SplitPr
 
 void RowDeltas::BeginTaking() {
   taking_.Clear();
-  taking_.row_keys.assign(1, {});  // rows, not facts
+  taking_.AsTable();  // rows, not facts
   taking_.numbers.resize(kBatchRows);
   arena_.Reset();
 }

@@ -89,7 +89,8 @@ Result<std::shared_ptr<RowFold>> RowFold::OfScan(const std::shared_ptr<const Pip
     const auto it = progress.find(split.id);
     done.push_back(it != progress.end() && it->second.done);
   }
-  CutMap cuts(std::max<size_t>(kHeldBytesMin, options.delta_bytes / kHeldShare / options.threads));
+  CutMap cuts(std::max<size_t>(kHeldBytesMin, options.delta_bytes / kHeldShare / options.threads),
+              source.read_points());
   MURMUR_TRY(cuts.Load(*table, plan.splits, ranges, done));
   return WithCuts(pipeline, table, options, std::move(cuts), as_of);
 }
@@ -155,7 +156,7 @@ Status RowFold::Count(FoldRun* run, SplitWork* work, RecordBatch* batch) {
   std::iota(batch->numbers.begin(), batch->numbers.begin() + batch->rows, 0);
   batch->row_ids.resize(kBatchRows);
   for (uint32_t row = 0; row < batch->rows; ++row) {
-    batch->row_ids[row] = RowId(batch->row_keys[row]);
+    batch->row_ids[row] = RowId(batch->table->row_keys[row]);
   }
   failure_ = NoteSnapshots(*batch);
   MURMUR_TRY(failure_);
@@ -197,11 +198,11 @@ Status RowFold::LoadSnapshots() {
 // Snapshot rows at another place than earlier ones are from another snapshot. The log did not tell
 // the deletes between the two, or the second would not have been taken.
 Status RowFold::NoteSnapshots(const RecordBatch& batch) {
-  if (batch.of_snapshot.empty()) return {};
+  if (batch.table->of_snapshot.empty()) return {};
   std::string_view last;  // compared as bytes: thousands of rows have one place
   for (uint32_t row = 0; row < batch.rows; ++row) {
-    if (!batch.of_snapshot[row] || batch.versions[row].empty()) continue;
-    const std::string_view place = ParseRowVersion(batch.versions[row]).place;
+    if (!batch.table->of_snapshot[row] || batch.table->versions[row].empty()) continue;
+    const std::string_view place = ParseRowVersion(batch.table->versions[row]).place;
     if (place == last) continue;
     last = place;
     const std::string topic = TopicOf(batch.object);

@@ -81,6 +81,8 @@ std::shared_ptr<const Pipeline> PipelineOf(const std::string& yaml) {
   return *Pipeline::Compile(*definition);
 }
 
+std::string PlaceText(size_t place) { return std::to_string(10000 + place); }
+
 // A batch of rows, with the memory that it views.
 class Rows {
  public:
@@ -103,7 +105,7 @@ class Rows {
     Add(event.key, event.after);
     places_.back() = PlaceText(event.place);
   }
-  void SetSeen(size_t place) { seen_ = PlaceText(place); }
+  void SetSeen(std::string place_or_read_point) { seen_ = std::move(place_or_read_point); }
   // The other key of the last added row: the one before, or the one from now on.
   void SetOtherKey(int key) {
     other_keys_.resize(rows_.size());
@@ -121,26 +123,26 @@ class Rows {
     batch->Clear();
     batch->object = "d.c";
     batch->after = after;
-    batch->row_keys.resize(kBatchRows);
-    batch->changes.resize(kBatchRows);
-    batch->versions.clear();
+    batch->AsTable().row_keys.resize(kBatchRows);
+    batch->table->changes.resize(kBatchRows);
+    batch->table->versions.clear();
     const bool has_versions = std::any_of(versions_.begin(), versions_.end(),
                                           [](const auto& version) { return !version.empty(); });
-    if (has_versions) batch->versions.resize(kBatchRows);
+    if (has_versions) batch->table->versions.resize(kBatchRows);
     for (size_t i = 0; i < rows_.size(); ++i) {
-      batch->row_keys[i] = keys_[i];
-      if (has_versions) batch->versions[i] = versions_[i];
-      batch->changes[i] = changes_[i];
+      batch->table->row_keys[i] = keys_[i];
+      if (has_versions) batch->table->versions[i] = versions_[i];
+      batch->table->changes[i] = changes_[i];
       batch->offsets[i] = RowId(keys_[i]);
       for (size_t c = 0; c < batch->columns.size(); ++c) {
         batch->columns[c].cells[i] = rows_[i] ? CellOf(c, *rows_[i]) : Cell::Null();
       }
     }
-    batch->places.assign(places_.begin(), places_.end());
-    batch->seen = seen_;
-    batch->leaves_out = leaves_out_;
-    batch->other_keys.assign(other_keys_.begin(), other_keys_.end());
-    if (!other_keys_.empty()) batch->other_keys.resize(kBatchRows);
+    batch->table->places.assign(places_.begin(), places_.end());
+    batch->table->read_point = batch->table->watermark = seen_;
+    batch->table->leaves_out = leaves_out_;
+    batch->table->other_keys.assign(other_keys_.begin(), other_keys_.end());
+    if (!other_keys_.empty()) batch->table->other_keys.resize(kBatchRows);
     for (size_t i = 0; i < amounts_.size(); ++i) {
       if (!amounts_[i]) continue;
       for (size_t c = 0; c < batch->columns.size(); ++c) {
@@ -152,7 +154,6 @@ class Rows {
   }
 
  private:
-  static std::string PlaceText(size_t place) { return std::to_string(10000 + place); }
   std::string NameOf(size_t column) const {
     return pipeline_.projection().fields[column].path.ToString();
   }
@@ -195,6 +196,47 @@ Contents Folded(const std::shared_ptr<const Pipeline>& pipeline, const std::map<
   return contents;
 }
 
+// What readers see of a log: the changes up to a position, except those of some transactions that
+// commit later than their place says, as in PostgreSQL.
+struct View {
+  size_t until = 0;
+  std::set<size_t> hidden = {};  // places
+
+  bool Sees(size_t place) const { return place <= until && !hidden.contains(place); }
+  std::string ReadPoint() const {
+    std::string bytes = PlaceText(until);
+    for (const size_t place : hidden) bytes += PlaceText(place);
+    return bytes;
+  }
+};
+
+// Read points of such views.
+class ScatteredReadPoints final : public ReadPoints {
+ public:
+  bool Saw(std::string_view read_point, std::string_view place) const override {
+    const auto parts = Split(read_point);
+    return place <= parts[0] && std::find(parts.begin() + 1, parts.end(), place) == parts.end();
+  }
+  bool Covers(std::string_view read_point, std::string_view passed) const override {
+    const auto places = Split(passed);
+    return std::all_of(places.begin(), places.end(),
+                       [&](std::string_view place) { return Saw(read_point, place); });
+  }
+  bool IsPassed(std::string_view read_point, std::string_view watermark) const override {
+    return Split(read_point)[0] <= watermark;
+  }
+  void Pass(std::string_view place, std::string* passed) const override { passed->append(place); }
+
+ private:
+  static std::vector<std::string_view> Split(std::string_view bytes) {
+    const size_t size = PlaceText(0).size();
+    std::vector<std::string_view> parts;
+    for (; !bytes.empty(); bytes.remove_prefix(size)) parts.push_back(bytes.substr(0, size));
+    return parts;
+  }
+};
+const ScatteredReadPoints kScatteredReadPoints;
+
 // One interleaving, from an empty state to the end of everything.
 class Interleaving {
  public:
@@ -205,7 +247,9 @@ class Interleaving {
     bool versions = false;    // events say in which order they are
     // By cuts, instead of a ledger.
     bool cut = false;
-    bool reads_lie = false;   // they say that they saw what they did not
+    bool reads_lie = false;  // they say that they saw what they did not
+    bool scattered = false;  // changes become visible in another order than that of the log
+    const ReadPoints* read_points = &kScatteredReadPoints;  // then
     bool redelivers = false;  // after a crash live brings an event again that was committed
     size_t held_bytes = 1 << 20;
     RowsAsOf as_of = RowsAsOf::kPosition;
@@ -218,7 +262,7 @@ class Interleaving {
     store_ = MakeMemoryStore({}, schema_);
     for (size_t i = 0; i < kBefore; ++i) Write();
     See(Below(log_.size() + 1));
-    size_t token = options.late_token ? log_.size() : visible_;
+    size_t token = options.late_token ? log_.size() : VisiblePrefix();
     if (options.reorders) token &= ~size_t{1};  // not between the two of a pair
     begin_ = token;
     Start();
@@ -242,7 +286,7 @@ class Interleaving {
         case 0:
         case 1: Write(); break;
         case 2:
-        case 3: See(visible_ + Below(log_.size() - visible_ + 1)); break;
+        case 3: SeeMore(); break;
         case 4:
         case 5: Live(); break;
         case 6:
@@ -262,7 +306,7 @@ class Interleaving {
 
   // Reads and commits all that there is.
   bool Drain() {
-    See(log_.size());
+    See(log_.size(), /*all=*/true);
     do {
       if (crashed()) Start();
       for (size_t split = 0; split < 2; ++split) {
@@ -284,10 +328,28 @@ class Interleaving {
   size_t Below(size_t n) { return random_() % n; }
   bool crashed() const { return table_->crashed(); }
 
-  // Whole transactions are seen, or nothing of them.
-  void See(size_t position) {
-    visible_ = position;
-    if (visible_ > 0) visible_ = log_[visible_ - 1].place;
+  // Whole transactions are seen, or nothing of them. Rows are locked: who changes a row after a
+  // transaction that is not visible yet is not visible either.
+  void See(size_t position, bool all = false) {
+    View before = std::exchange(visible_, View());
+    if (position > 0) visible_.until = log_[position - 1].place;
+    if (!options_.scattered || all) return;
+    std::set<int> locked;
+    for (size_t i = 0; i < visible_.until; ++i) {
+      const size_t place = log_[i].place;
+      const bool hides = !before.Sees(place) && (locked.contains(log_[i].key) || Below(3) == 0);
+      if (hides) visible_.hidden.insert(place);
+      if (!visible_.hidden.contains(place)) continue;
+      for (size_t k = i; k > 0 && log_[k - 1].place == place; --k) locked.insert(log_[k - 1].key);
+      for (size_t k = i; k < log_.size() && log_[k].place == place; ++k) locked.insert(log_[k].key);
+    }
+  }
+  void SeeMore() { See(visible_.until + Below(log_.size() - visible_.until + 1)); }
+  // Up to where all is visible.
+  size_t VisiblePrefix() const {
+    size_t prefix = 0;
+    while (prefix < log_.size() && visible_.Sees(log_[prefix].place)) ++prefix;
+    return prefix;
   }
 
   // A transaction of one change or two.
@@ -313,9 +375,11 @@ class Interleaving {
     log_.push_back(event);
   }
 
-  std::map<int, Row> TableAt(size_t position) const {
+  std::map<int, Row> TableAt(size_t position) const { return TableAt(View{.until = position}); }
+  std::map<int, Row> TableAt(const View& view) const {
     std::map<int, Row> table;
-    for (size_t i = 0; i < position; ++i) {
+    for (size_t i = 0; i < view.until; ++i) {
+      if (view.hidden.contains(log_[i].place)) continue;
       if (log_[i].after) table[log_[i].key] = *log_[i].after;
       if (!log_[i].after) table.erase(log_[i].key);
     }
@@ -377,7 +441,8 @@ class Interleaving {
     for (const Split& split : splits) {
       done.push_back(progress.contains(split.id) && progress.at(split.id).done);
     }
-    CutMap cuts(options_.held_bytes);
+    CutMap cuts(options_.held_bytes,
+                options_.scattered ? *options_.read_points : kReadPointsInOrder);
     EXPECT_EQ(cuts.Load(*opened_, splits, ranges, done), Status());
     return RowFold::WithCuts(pipeline_, &*table_, options, std::move(cuts), options_.as_of);
   }
@@ -389,7 +454,7 @@ class Interleaving {
     const Position& position = scans_[split].progress.position;
     read_to_[split] = position.empty() ? kScanned[split] : std::stoi(position) + 1;
     fold_->BeginRead(scans_[split]);
-    if (Below(2) == 0) See(visible_ + Below(log_.size() - visible_ + 1));
+    if (Below(2) == 0) SeeMore();
     read_at_[split] = visible_;
   }
 
@@ -409,7 +474,7 @@ class Interleaving {
     // Pairs of earlier events arrive in the wrong order.
     const auto event_at = [&](size_t i) { return options_.reorders && i < kBefore ? i ^ 1 : i; };
     for (size_t i = from; i < to; ++i) Add(event_at(i), &rows);
-    rows.SetSeen(log_[to - 1].place == to ? to : log_[to - 1].place - 1);
+    rows.SetSeen(PlaceText(log_[to - 1].place == to ? to : log_[to - 1].place - 1));
     Count(&*live_run_, &live_, rows, Text(to));
   }
 
@@ -455,7 +520,7 @@ class Interleaving {
       return EndOfRead(split);
     }
     read_to_[split] = last + 1;
-    rows.SetSeen(options_.reads_lie ? log_.size() : read_at_[split]);
+    rows.SetSeen(options_.reads_lie ? PlaceText(log_.size()) : read_at_[split].ReadPoint());
     in_flight_[split].emplace_back(std::move(rows), std::to_string(last));
   }
 
@@ -475,7 +540,7 @@ class Interleaving {
     if (!work.read_again && at_end && !work.progress.done) {
       RecordBatch batch(pipeline_->projection());
       Rows none(*pipeline_);
-      none.SetSeen(read_at_[split]);
+      none.SetSeen(read_at_[split].ReadPoint());
       none.FillInto(&batch, "");
       EXPECT_EQ(fold_->End(&*scan_run_, &work, batch), Status());
     }
@@ -521,8 +586,8 @@ class Interleaving {
 
   std::vector<Event> log_;
   std::map<int, Row> now_;
-  size_t begin_ = 0;    // of live
-  size_t visible_ = 0;  // how much of the log readers see
+  size_t begin_ = 0;  // of live
+  View visible_;      // what readers see of the log
 
   std::unique_ptr<StateTable> opened_;
   std::optional<CrashingTable> table_;
@@ -531,7 +596,7 @@ class Interleaving {
   SplitWork live_;
   SplitWork scans_[2];
   int read_to_[2] = {};
-  size_t read_at_[2] = {};
+  View read_at_[2];
   std::deque<std::pair<Rows, Position>> in_flight_[2];
   std::optional<size_t> end_of_scan_;
 };
@@ -664,6 +729,21 @@ TEST(RowFoldTest, CutsBeginAReadAnewWhereTooMuchIsHeld) {
 }
 TEST(RowFoldTest, CutsNeedReadsThatSayWhatTheySaw) {
   EXPECT_NE(FirstFailure(500, 1, {.cut = true, .reads_lie = true}), std::nullopt);
+}
+// As in PostgreSQL: a later change may be visible before an earlier one.
+TEST(RowFoldTest, ChangesThatBecomeVisibleInAnotherOrder) {
+  EXPECT_EQ(FirstFailure(Runs(), Seed(), {.scattered = true}), std::nullopt);
+  EXPECT_EQ(FirstFailure(Runs(), Seed(), {.cut = true, .scattered = true}), std::nullopt);
+  EXPECT_EQ(FirstFailure(Runs(), Seed(), {.cut = true, .scattered = true, .held_bytes = 300}),
+            std::nullopt);
+  EXPECT_EQ(
+      FirstFailure(Runs(), Seed(), {.cut = true, .scattered = true, .as_of = RowsAsOf::kBegin}),
+      std::nullopt);
+}
+TEST(RowFoldTest, CutsNeedReadPointsThatSayWhichChangesTheySaw) {
+  const ReadPoints* by_place = &kReadPointsInOrder;
+  EXPECT_NE(FirstFailure(500, 1, {.cut = true, .scattered = true, .read_points = by_place}),
+            std::nullopt);
 }
 TEST(RowFoldTest, CutsNeedAnEarlyToken) {
   EXPECT_NE(FirstFailure(500, 1, {.late_token = true, .cut = true}), std::nullopt);

@@ -79,7 +79,8 @@ Status ChangeFollower::OpenAdded(const std::stop_token& stop) {
 
 Status ChangeFollower::Note(const std::string& split, const RecordBatch& batch) {
   const std::lock_guard lock(mutex_);
-  for (uint32_t row = 0; row < batch.rows; ++row) rows_[HashRow(batch.row_keys[row])] = span_;
+  for (uint32_t row = 0; row < batch.rows; ++row)
+    rows_[HashRow(batch.table->row_keys[row])] = span_;
   positions_[split] = batch.after;
   changed_.notify_all();
   if (rows_.size() <= rows_max_) return {};

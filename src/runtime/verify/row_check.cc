@@ -48,7 +48,7 @@ class RowCheck::Worker {
     MURMUR_TRY(Load());
     for (uint32_t row = 0; row < rows; ++row) {
       cells_[row].clear();
-      if (batch_.changes[row] == RowChange::kPut) AppendRow(batch_, row, &cells_[row]);
+      if (batch_.table->changes[row] == RowChange::kPut) AppendRow(batch_, row, &cells_[row]);
     }
     FindCounting();
     for (uint32_t row = 0; row < rows; ++row) MURMUR_TRY(CompareRow(row));
@@ -59,7 +59,7 @@ class RowCheck::Worker {
  private:
   // Reads the rows' ledger entries, and decides which rows to compare.
   Status Load() {
-    keys_.assign(batch_.row_keys.begin(), batch_.row_keys.begin() + batch_.rows);
+    keys_.assign(batch_.table->row_keys.begin(), batch_.table->row_keys.begin() + batch_.rows);
     const RowDifferences* only = check_.options_.only;
     looked_at_.assign(batch_.rows, true);
     if (only != nullptr) {
@@ -78,7 +78,7 @@ class RowCheck::Worker {
 
   bool IsSame(uint32_t row) const {
     if (!Counts(entries_[row])) return false;
-    return batch_.changes[row] == RowChange::kPut && CellsOf(*entries_[row]) == cells_[row];
+    return batch_.table->changes[row] == RowChange::kPut && CellsOf(*entries_[row]) == cells_[row];
   }
 
   // Finds the rows that count and differ from the ledger. Expired rows don't matter.
@@ -88,7 +88,7 @@ class RowCheck::Worker {
     expired_.assign(rows, false);
     std::vector<bool> keep(rows);
     for (uint32_t row = 0; row < rows; ++row) {
-      keep[row] = looked_at_[row] && batch_.changes[row] == RowChange::kPut && !IsSame(row);
+      keep[row] = looked_at_[row] && batch_.table->changes[row] == RowChange::kPut && !IsSame(row);
       expired_[row] = IsExpired(row);
     }
     batch_.numbers.resize(kBatchRows);

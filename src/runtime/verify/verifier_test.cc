@@ -61,13 +61,13 @@ class Batch {
     batch->Clear();
     batch->object = kName;
     batch->after = after;
-    batch->row_keys.clear();
-    batch->changes.clear();
+    batch->AsTable().row_keys.clear();
+    batch->table->changes.clear();
     keys_.clear();
     for (const auto& [key, row] : changes_) {
       const uint32_t at = batch->rows++;
-      batch->row_keys.push_back(keys_.emplace_back(KeyText(key)));
-      batch->changes.push_back(row ? RowChange::kPut : RowChange::kDelete);
+      batch->table->row_keys.push_back(keys_.emplace_back(KeyText(key)));
+      batch->table->changes.push_back(row ? RowChange::kPut : RowChange::kDelete);
       batch->offsets[at] = static_cast<uint64_t>(key);
       for (size_t c = 0; c < batch->columns.size(); ++c) {
         batch->columns[c].cells[at] = row ? CellOf(c, *row) : Cell::Null();

@@ -228,12 +228,13 @@ Status KafkaStream::TakeError(const rd_kafka_message_t& message) {
 void KafkaStream::BeginBatch(RecordBatch* batch) {
   if (decoder_.records) return decoder_.records->BeginBatch();
   decoder_.changes->BeginBatch();
-  batch->row_keys.resize(kBatchRows);
-  batch->changes.resize(kBatchRows);
-  batch->versions.resize(kBatchRows);
-  batch->leaves_out = true;
-  batch->of_snapshot.assign(kBatchRows, false);
-  batch->other_keys.resize(kBatchRows);
+  TableRows& table = batch->AsTable();
+  table.row_keys.resize(kBatchRows);
+  table.changes.resize(kBatchRows);
+  table.versions.resize(kBatchRows);
+  table.leaves_out = true;
+  table.of_snapshot.assign(kBatchRows, false);
+  table.other_keys.resize(kBatchRows);
   batch->describe = [this](uint32_t row, DeadLetter* letter) { Describe(row, letter); };
   rows_.clear();
   keys_.clear();
@@ -360,11 +361,12 @@ void KafkaStream::AddRow(const rd_kafka_message_t& message, const DecodedChange&
   keys_.push_back(change.key);
   batch->raw[row] = ValueOf(message);
   batch->offsets[row] = static_cast<uint64_t>(message.offset);
-  batch->row_keys[row] = options_.many_topics ? row_keys_.Store(RowId(change.key)) : change.key;
-  batch->changes[row] = change.change;
-  batch->versions[row] = change.version;
-  batch->of_snapshot[row] = change.of_snapshot;
-  batch->other_keys[row] = other_key;
+  batch->table->row_keys[row] =
+      options_.many_topics ? row_keys_.Store(RowId(change.key)) : change.key;
+  batch->table->changes[row] = change.change;
+  batch->table->versions[row] = change.version;
+  batch->table->of_snapshot[row] = change.of_snapshot;
+  batch->table->other_keys[row] = other_key;
   if (change.change == RowChange::kPut) return;
   for (Column& column : batch->columns) column.cells[row] = Cell::Null();
 }

@@ -301,7 +301,7 @@ Result<ReadState> MongoChanges::Read(std::stop_token stop, RecordBatch* batch) {
 void MongoChanges::Finish(RecordBatch* batch) {
   rows_.Finish();
   batch->after = position_.ToString();
-  batch->seen = PlaceOf(position_.through);
+  batch->AsTable().watermark = PlaceOf(position_.through);
 }
 
 // A mark says that nothing came up to some time. It is given now and then, and when somebody waits

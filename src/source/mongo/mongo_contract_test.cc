@@ -310,11 +310,11 @@ class MongoTest : public testing::TestWithParam<std::string> {  // the uri
   Position Now() const { return Live()->Ends({LiveSplit()}, {}).value().at(LiveSplit().id); }
 
   static void Apply(const RecordBatch& batch, Rows* rows) {
-    ASSERT_EQ(batch.row_keys.size(), batch.rows);
-    ASSERT_EQ(batch.changes.size(), batch.rows);
+    ASSERT_EQ(batch.table->row_keys.size(), batch.rows);
+    ASSERT_EQ(batch.table->changes.size(), batch.rows);
     for (uint32_t row = 0; row < batch.rows; ++row) {
-      (*rows)[std::string(batch.row_keys[row])] = {batch.changes[row],
-                                                   batch.columns[0].cells[row].i};
+      (*rows)[std::string(batch.table->row_keys[row])] = {batch.table->changes[row],
+                                                          batch.columns[0].cells[row].i};
     }
   }
   // Reads `stream`, opened at the position `from`, up to `end`.
@@ -351,10 +351,10 @@ class MongoTest : public testing::TestWithParam<std::string> {  // the uri
       const auto state = stream->Read({}, &batch);
       EXPECT_TRUE(state.ok()) << state.status().ToString();
       if (!state.ok() || *state == ReadState::kEnd) return keys;
-      for (uint32_t row = 0; row < batch.row_keys.size(); ++row) {
+      for (uint32_t row = 0; row < batch.table->row_keys.size(); ++row) {
         DeadLetter letter;
         batch.describe(row, &letter);
-        keys.emplace_back(batch.row_keys[row], letter.id.substr(Namespace().size() + 1));
+        keys.emplace_back(batch.table->row_keys[row], letter.id.substr(Namespace().size() + 1));
       }
     }
   }
@@ -426,7 +426,7 @@ TEST_P(MongoTest, RowsTellTheirKeyAndText) {
   }
   ASSERT_EQ(batch.rows, 1u);
   EXPECT_EQ(batch.object, Namespace());
-  EXPECT_EQ(batch.changes[0], RowChange::kPut);
+  EXPECT_EQ(batch.table->changes[0], RowChange::kPut);
   DeadLetter letter;
   batch.describe(0, &letter);
   EXPECT_EQ(letter.id, Namespace() + ":\"a\"");
@@ -447,7 +447,7 @@ TEST_P(MongoTest, ARowThatCanNotBeDecodedHoldsNothing) {
   while (stream->Read({}, &batch).value() == ReadState::kIdle) {
   }
   ASSERT_EQ(batch.rows, 1u);
-  EXPECT_EQ(batch.changes[0], RowChange::kDelete);
+  EXPECT_EQ(batch.table->changes[0], RowChange::kDelete);
   ASSERT_EQ(batch.dead_letters.size(), 1u);
   EXPECT_EQ(batch.dead_letters[0].id, Namespace() + ":{ \"$numberInt\" : \"1\" }");
   EXPECT_FALSE(batch.dead_letters[0].raw.empty());
@@ -469,7 +469,7 @@ TEST_P(MongoTest, AScanGoesOnWhenTheServerBreaksItOff) {
     const auto state = stream->Read({}, &batch);
     ASSERT_TRUE(state.ok()) << state.status().ToString();
     if (*state == ReadState::kEnd) break;
-    for (const std::string_view key : batch.row_keys) EXPECT_EQ(key, KeyOf(rows++));
+    for (const std::string_view key : batch.table->row_keys) EXPECT_EQ(key, KeyOf(rows++));
     const bool kill = reads == 0;
     EXPECT_TRUE(!kill || collection_.TryToRun("admin", R"({"killAllSessions": []})"));
   }
@@ -491,12 +491,13 @@ class PacedScan {
       EXPECT_TRUE(state.ok()) << state.status().ToString();
       if (!state.ok() || *state == ReadState::kEnd) return false;
       if (*state == ReadState::kIdle) continue;
-      for (const std::string_view key : batch_.row_keys) keys_.emplace_back(key);
-      if (times_.empty() || times_.back() != batch_.seen) times_.push_back(batch_.seen);
+      for (const std::string_view key : batch_.table->row_keys) keys_.emplace_back(key);
+      if (times_.empty() || times_.back() != batch_.table->read_point)
+        times_.push_back(batch_.table->read_point);
       return true;
     }
   }
-  const std::string& read_at() const { return batch_.seen; }
+  const std::string& read_at() const { return batch_.table->read_point; }
   const std::vector<std::string>& keys() const { return keys_; }
   const std::vector<std::string>& times() const { return times_; }  // of the reads
 
@@ -599,7 +600,7 @@ TEST_P(MongoTest, ChangesSayWhatARowHoldsNow) {
     at = batch.after;
     for (uint32_t row = 0; row < batch.rows; ++row) {
       EXPECT_EQ(batch.object, Namespace());
-      changes.emplace_back(batch.changes[row], batch.columns[0].cells[row].i);
+      changes.emplace_back(batch.table->changes[row], batch.columns[0].cells[row].i);
     }
   }
   using enum RowChange;

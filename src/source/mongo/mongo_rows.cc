@@ -34,10 +34,12 @@ void MongoRows::Begin(RecordBatch* batch) {
   batch_ = batch;
   batch->Clear();
   batch->object = ns_;
-  batch->row_keys.clear();
-  batch->changes.clear();
-  batch->places.clear();
-  batch->seen.clear();
+  TableRows& table = batch->AsTable();
+  table.row_keys.clear();
+  table.changes.clear();
+  table.places.clear();
+  table.read_point.clear();
+  table.watermark.clear();
   batch->describe = nullptr;
   documents_.clear();
   keys_.clear();
@@ -74,7 +76,7 @@ bool MongoRows::Decode(BsonBytes document, uint32_t row, DeadLetter* dead) {
   } else if (decoder_.Decode(document.data, document.size, row, &batch_->columns, dead)) {
     return true;
   }
-  batch_->changes[row] = RowChange::kDelete;
+  batch_->table->changes[row] = RowChange::kDelete;
   for (Column& column : batch_->columns) column.cells[row] = Cell::Null();
   return false;
 }
@@ -92,7 +94,7 @@ Status MongoRows::Add(BsonBytes document, RowChange change) {
   key_ends_.push_back(keys_.size());
   documents_.push_back(document);
   const uint32_t row = batch_->rows++;
-  batch_->changes.push_back(change);
+  batch_->table->changes.push_back(change);
   batch_->offsets[row] = HashBytes(std::string_view(keys_).substr(begin), kStringSeed);
   batch_->raw[row] = {};
   batch_->bytes += document.size;
@@ -103,7 +105,7 @@ void MongoRows::Finish() {
   for (Column& column : batch_->columns) column.SetKindsFromCells(batch_->rows);
   size_t begin = 0;
   for (const size_t end : key_ends_) {
-    batch_->row_keys.push_back(std::string_view(keys_).substr(begin, end - begin));
+    batch_->table->row_keys.push_back(std::string_view(keys_).substr(begin, end - begin));
     begin = end;
   }
   batch_->describe = [this](uint32_t row, DeadLetter* letter) { Describe(row, letter); };

@@ -34,7 +34,7 @@ class MongoRows {
   // counted, and the row is treated as deleted.
   Status Retract(BsonBytes document);
   // Sets the place in the change log of the rows since the last call.
-  void SetPlace(const std::string& place) { batch_->places.resize(batch_->rows, place); }
+  void SetPlace(const std::string& place) { batch_->table->places.resize(batch_->rows, place); }
   void Finish();
 
   // The _id of the last row, as BsonValueAsJson. REQUIRES: there is one

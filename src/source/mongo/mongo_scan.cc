@@ -275,7 +275,7 @@ Result<ReadState> MongoScanStream::Read(std::stop_token stop, RecordBatch* batch
       const auto end = queue_->end();
       if (!end) return ReadState::kIdle;
       MURMUR_TRY(end->status);
-      batch->seen = PlaceOf(end->read_at);
+      batch->AsTable().read_point = PlaceOf(end->read_at);
       return ReadState::kEnd;
     }
   }
@@ -288,7 +288,7 @@ Result<ReadState> MongoScanStream::Read(std::stop_token stop, RecordBatch* batch
   // Like the sizes of splits: stored bytes, not only those requested.
   if (row_bytes_ > 0) batch->bytes = batch->rows * row_bytes_;
   batch->after = rows_.LastId();
-  batch->seen = PlaceOf(page_.read_at);
+  batch->AsTable().read_point = PlaceOf(page_.read_at);
   return ReadState::kRecords;
 }
 

@@ -29,7 +29,7 @@ const CutMap::Stretch* CutMap::Range::Find(std::string_view row) const {
 }
 
 void CutMap::Range::Add(Stretch stretch) {
-  if (!counted.empty() && counted.back().seen == stretch.seen) {
+  if (!counted.empty() && counted.back().read_point == stretch.read_point) {
     counted.back().through = std::move(stretch.through);
   } else {
     counted.push_back(std::move(stretch));
@@ -38,17 +38,17 @@ void CutMap::Range::Add(Stretch stretch) {
 
 bool CutMap::Range::waits() const {
   return std::any_of(counted.begin(), counted.end(),
-                     [](const Stretch& stretch) { return !stretch.seen.empty(); });
+                     [](const Stretch& stretch) { return !stretch.read_point.empty(); });
 }
 
-// All changes up to `place` have come. Returns whether that changes anything.
-bool CutMap::Range::Forget(std::string_view place) {
-  const auto is_passed = [place](const Stretch& stretch) {
-    return !stretch.seen.empty() && stretch.seen <= place;
+// All changes up to `watermark` have come. Returns whether that changes anything.
+bool CutMap::Range::Forget(const ReadPoints& read_points, std::string_view watermark) {
+  const auto is_passed = [&](const Stretch& stretch) {
+    return !stretch.read_point.empty() && read_points.IsPassed(stretch.read_point, watermark);
   };
   if (std::none_of(counted.begin(), counted.end(), is_passed)) return false;
   for (Stretch& stretch : std::exchange(counted, {})) {
-    if (is_passed(stretch)) stretch.seen.clear();
+    if (is_passed(stretch)) stretch.read_point.clear();
     Add(std::move(stretch));
   }
   return true;
@@ -59,7 +59,7 @@ std::string CutMap::Range::ToBytes() const {
   for (const Stretch& stretch : counted) {
     PutVarint(stretch.through ? 1 : 0, &bytes);
     if (stretch.through) PutBytes(*stretch.through, &bytes);
-    PutBytes(stretch.seen, &bytes);
+    PutBytes(stretch.read_point, &bytes);
   }
   return bytes;
 }
@@ -70,7 +70,7 @@ bool CutMap::Range::FromBytes(std::string_view bytes) {
     uint64_t has_end = 0;
     if (!GetVarint(&bytes, &has_end) || has_end > 1) return false;
     if (has_end == 1 && !GetBytes(&bytes, &stretch.through.emplace())) return false;
-    if (!GetBytes(&bytes, &stretch.seen)) return false;
+    if (!GetBytes(&bytes, &stretch.read_point)) return false;
     if (!stretch.through && !bytes.empty()) return false;
   }
   return true;
@@ -147,12 +147,12 @@ bool CutMap::HasRoom() const {
 }
 
 bool CutMap::Count(const std::string& split, std::optional<std::string_view> through,
-                   std::string_view seen, std::vector<Held>* missed) {
+                   std::string_view read_point, std::vector<Held>* missed) {
   Range& range = *by_split_.at(split);
   Reading& reading = *range.reading;
   // Changes that live had passed when the read began were ignored, so a read that misses them loses
   // them.
-  if (reading.stale || seen < reading.passed) {
+  if (reading.stale || !read_points_.Covers(read_point, reading.passed)) {
     MakeStale(&reading);
     return false;
   }
@@ -161,12 +161,12 @@ bool CutMap::Count(const std::string& split, std::optional<std::string_view> thr
   const auto end = through ? reading.held.upper_bound(*through) : reading.held.end();
   for (auto it = reading.held.begin(); it != end; it = reading.held.erase(it)) {
     reading.bytes -= it->second.cells.size() + it->second.row.size() + kHeldOverhead;
-    if (it->second.place > seen) missed->push_back(std::move(it->second));
+    if (!read_points_.Saw(read_point, it->second.place)) missed->push_back(std::move(it->second));
   }
   Stretch stretch;
   if (through) stretch.through = *through;
-  if (seen > passed_all_) {
-    stretch.seen = seen;
+  if (!read_points_.IsPassed(read_point, watermark_)) {
+    stretch.read_point = read_point;
     open_.insert(&range);
   }
   range.Add(std::move(stretch));
@@ -179,7 +179,9 @@ CutMap::Verdict CutMap::Judge(std::string_view row, std::string_view place) {
   const Range* range = RangeOf(row);
   if (range == nullptr) return Verdict::kCounts;
   if (const Stretch* stretch = range->Find(row)) {
-    return place > stretch->seen ? Verdict::kCounts : Verdict::kIgnored;
+    const bool is_included =
+        !stretch->read_point.empty() && read_points_.Saw(stretch->read_point, place);
+    return is_included ? Verdict::kIgnored : Verdict::kCounts;
   }
   return range->reading && !range->reading->stale ? Verdict::kHeld : Verdict::kIgnored;
 }
@@ -198,16 +200,12 @@ void CutMap::Hold(Held change) {
   reading.held.emplace(std::move(row), std::move(change));
 }
 
-void CutMap::Pass(std::string_view place) {
-  if (place > passed_) passed_ = place;
-}
-
-void CutMap::PassAll(std::string_view place) {
-  if (place <= passed_all_) return;
-  passed_all_ = place;
+void CutMap::PassAll(std::string_view watermark) {
+  if (watermark == watermark_) return;
+  watermark_ = watermark;
   for (auto it = open_.begin(); it != open_.end();) {
     Range& range = **it;
-    if (range.Forget(place)) changed_.insert(&range);
+    if (range.Forget(read_points_, watermark)) changed_.insert(&range);
     it = range.waits() ? std::next(it) : open_.erase(it);
   }
 }

@@ -44,8 +44,10 @@ class CutMap {
     kHeld,     // call Hold
   };
 
-  // The limit of what is held for one read; beyond it, the read starts again.
-  explicit CutMap(size_t held_bytes_max) : held_bytes_max_(held_bytes_max) {}
+  // `held_bytes_max`: the limit of what is held for one read; beyond it, the read starts again.
+  // `read_points` outlives it.
+  explicit CutMap(size_t held_bytes_max, const ReadPoints& read_points = kReadPointsInOrder)
+      : read_points_(read_points), held_bytes_max_(held_bytes_max) {}
 
   // Loads the stored cuts of a scan. Ranges don't overlap. Without ranges, all changes count.
   // `done`: all of the scan's rows are counted. Errors: kDataLoss.
@@ -67,33 +69,34 @@ class CutMap {
   // The number of consecutive reads of the range that held too much before they brought rows.
   uint32_t Overfilled(const std::string& split) const { return by_split_.at(split)->overfilled; }
 
-  // The read has reached the row `through`, or the end of the range. The new rows were read at the
-  // place `seen`. False: they can't be counted, read again. True: *missed has the held changes that
-  // the new rows do not include.
+  // The read has reached the row `through`, or the end of the range. `read_point`: what the read of
+  // the new rows saw. False: they can't be counted, read again. True: *missed has the held changes
+  // that the new rows do not include.
   bool Count(const std::string& split, std::optional<std::string_view> through,
-             std::string_view seen, std::vector<Held>* missed);
+             std::string_view read_point, std::vector<Held>* missed);
 
   // --- live
 
   Verdict Judge(std::string_view row, std::string_view place);
   // REQUIRES: Judge says so
   void Hold(Held change);
-  // Live has reached a change at this place. PassAll: all changes up to this place have come.
-  void Pass(std::string_view place);
-  void PassAll(std::string_view place);
+  // Live has reached a change at this place. PassAll: all changes up to this place have come; never
+  // a place before that of an earlier call.
+  void Pass(std::string_view place) { read_points_.Pass(place, &passed_); }
+  void PassAll(std::string_view watermark);
 
   // The cuts to be stored since the last call, ascending by key.
   std::vector<LedgerRow> TakeChanges();
 
  private:
-  // A cut: the rows after the cut before it. They include all changes up to `seen`; if it is empty,
-  // live has passed all that they include.
+  // A cut: the rows after the cut before it. They include what the read saw; if the read point is
+  // empty, live has passed all that they include.
   struct Stretch {
     std::optional<std::string> through;  // the last row; none: to the end of the range
-    std::string seen;
+    std::string read_point;
   };
   struct Reading {
-    std::string passed;  // the place that live had passed when the read began
+    std::string passed;  // what live had passed when the read began
     std::multimap<std::string, Held, std::less<>> held;
     size_t bytes = 0;
     bool stale = false;
@@ -110,7 +113,7 @@ class CutMap {
     bool waits() const;  // for changes up to the read point of a cut
     const Stretch* Find(std::string_view row) const;
     void Add(Stretch stretch);
-    bool Forget(std::string_view place);
+    bool Forget(const ReadPoints& read_points, std::string_view watermark);
     std::string ToBytes() const;
     bool FromBytes(std::string_view bytes);
   };
@@ -118,13 +121,14 @@ class CutMap {
   Range* RangeOf(std::string_view row);  // null: of no range
   void MakeStale(Reading* reading) const;
 
+  const ReadPoints& read_points_;
   const size_t held_bytes_max_;
   std::map<std::string, Range, std::less<>> ranges_;  // by first row
   std::map<std::string, Range*> by_split_;
-  std::set<Range*> open_;     // with cuts whose changes have not all come
-  std::set<Range*> changed_;  // since they were stored
-  std::string passed_, stored_passed_;
-  std::string passed_all_;
+  std::set<Range*> open_;               // with cuts whose changes have not all come
+  std::set<Range*> changed_;            // since they were stored
+  std::string passed_, stored_passed_;  // made by read_points_
+  std::string watermark_;
 };
 
 }  // namespace murmur

@@ -35,14 +35,14 @@ Status CutMethod::Take(const FoldRun& run, SplitWork* work, RecordBatch* batch) 
 Status CutMethod::TakeRead(SplitWork* work, RecordBatch* batch) {
   missed_.clear();
   if (batch->rows > 0) {
-    const std::string_view last = batch->row_keys[batch->rows - 1];
-    work->read_again = !cuts_.Count(work->split.id, last, batch->seen, &missed_);
+    const std::string_view last = batch->table->row_keys[batch->rows - 1];
+    work->read_again = !cuts_.Count(work->split.id, last, batch->table->read_point, &missed_);
     if (work->read_again) return CheckOverfilled(*work);
   }
   MURMUR_TRY(TakeMissed(*batch, &work->progress));
   std::vector<bool> keep(batch->rows);
   for (uint32_t row = 0; row < batch->rows; ++row) {
-    keep[row] = batch->changes[row] == RowChange::kPut;
+    keep[row] = batch->table->changes[row] == RowChange::kPut;
   }
   Add(keep, batch, &work->progress);
   return {};
@@ -50,7 +50,7 @@ Status CutMethod::TakeRead(SplitWork* work, RecordBatch* batch) {
 
 Status CutMethod::TakeEnd(SplitWork* work, const RecordBatch& batch) {
   missed_.clear();
-  work->read_again = !cuts_.Count(work->split.id, std::nullopt, batch.seen, &missed_);
+  work->read_again = !cuts_.Count(work->split.id, std::nullopt, batch.table->read_point, &missed_);
   return work->read_again ? CheckOverfilled(*work) : TakeMissed(batch, &work->progress);
 }
 
@@ -70,10 +70,10 @@ Status CutMethod::TakeChanges(SplitWork* work, RecordBatch* batch) {
   const bool back = as_of_ == RowsAsOf::kBegin;
   deltas_.BeginTaking();
   for (uint32_t row = 0; row < batch->rows; ++row) {
-    const RowChange change = batch->changes[row];
-    cuts_.Pass(batch->places[row]);
+    const RowChange change = batch->table->changes[row];
+    cuts_.Pass(batch->table->places[row]);
     if (change == RowChange::kDelete) continue;
-    const auto verdict = cuts_.Judge(batch->row_keys[row], batch->places[row]);
+    const auto verdict = cuts_.Judge(batch->table->row_keys[row], batch->table->places[row]);
     const bool counts = (verdict == CutMap::Verdict::kCounts) != back;
     const bool held = verdict == CutMap::Verdict::kHeld;
     keep[row] = counts && (change == RowChange::kPut) != back;
@@ -83,15 +83,15 @@ Status CutMethod::TakeChanges(SplitWork* work, RecordBatch* batch) {
     AppendRow(*batch, row, &cells);
     if (taken) MURMUR_TRY(deltas_.Take(cells, batch->row_ids[row], row));
     if (held) {
-      cuts_.Hold({.row = std::string(batch->row_keys[row]),
-                  .place = batch->places[row],
+      cuts_.Hold({.row = std::string(batch->table->row_keys[row]),
+                  .place = batch->table->places[row],
                   .change = change,
                   .id = batch->row_ids[row],
                   .cells = cells});
     }
   }
   deltas_.EndTakingWhatCounted();
-  cuts_.PassAll(batch->seen);
+  cuts_.PassAll(batch->table->watermark);
   Add(keep, batch, &work->progress);
   return {};
 }
@@ -116,7 +116,7 @@ Status CutMethod::AddMissed(const RecordBatch& batch, SplitProgress* progress) {
   const auto begin = [this, &batch] {
     missed_rows_.Clear();
     missed_rows_.object = batch.object;
-    missed_rows_.row_keys.assign(1, {});  // rows, not facts
+    missed_rows_.AsTable();  // rows, not facts
     missed_rows_.numbers.resize(kBatchRows);
     arena_.Reset();
   };
@@ -146,7 +146,7 @@ Status CutMethod::AddMissed(const RecordBatch& batch, SplitProgress* progress) {
 // Adds the rows to keep. Of the records of one change, one is counted.
 void CutMethod::Add(const std::vector<bool>& keep, RecordBatch* batch, SplitProgress* progress) {
   for (uint32_t row = 0; row < batch->rows; ++row) {
-    const bool is_record = batch->changes[row] != RowChange::kRetract;
+    const bool is_record = batch->table->changes[row] != RowChange::kRetract;
     progress->records += is_record && !keep[row] ? 1 : 0;  // the fold counts the rows that it gets
   }
   KeepRows(keep, batch);

@@ -72,7 +72,7 @@ Status KeyRebuild::FoldRows(const std::vector<std::string>& rows, const StateTab
   }
   MURMUR_ASSIGN(const auto stored, table.LedgerEntries(stored_keys));
   batch_.Clear();
-  batch_.row_keys.assign(1, {});  // rows, not facts
+  batch_.AsTable();  // rows, not facts
   arena_.Reset();
   size_t next = 0;
   for (const std::string& row : rows) {

@@ -19,7 +19,7 @@ class CellsFolder {
  public:
   explicit CellsFolder(const std::shared_ptr<const Pipeline>& pipeline)
       : folder_(pipeline), batch_(pipeline->projection()) {
-    batch_.row_keys.assign(1, {});  // rows, not facts
+    batch_.AsTable();  // rows, not facts
   }
 
   // False: the cells are malformed.

@@ -19,8 +19,8 @@ constexpr size_t kNewestSlots = size_t{4} * kBatchRows;
 Status Damaged() { return Status(Code::kDataLoss, "an entry of the ledger is damaged"); }
 
 bool HasOtherKey(const RecordBatch& batch, uint32_t row) {
-  return !batch.other_keys.empty() && !batch.other_keys[row].empty() &&
-         !batch.versions[row].empty();
+  return !batch.table->other_keys.empty() && !batch.table->other_keys[row].empty() &&
+         !batch.table->versions[row].empty();
 }
 
 bool IsMissing(const std::vector<TakenCell>& taken, uint32_t field) {
@@ -81,7 +81,7 @@ Status LedgerMethod::FindKnown(const RecordBatch& batch) {
     const uint32_t end = std::min(batch.rows, begin + kLookTogether);
     PlanRows(batch, begin, end);
     for (uint32_t row = begin; row < end; ++row) {
-      const std::string_view key = batch.row_keys[row];
+      const std::string_view key = batch.table->row_keys[row];
       RowPlan& plan = plans_[row];
       if (entries_.Find(key, plan.hash, &plan.known)) continue;
       if (committing_.Find(key, plan.hash, &plan.known)) continue;
@@ -105,8 +105,8 @@ Status LedgerMethod::FindKnown(const RecordBatch& batch) {
 void LedgerMethod::PlanRows(const RecordBatch& batch, uint32_t begin, uint32_t end) {
   for (uint32_t row = begin; row < end; ++row) {
     RowPlan& plan = plans_[row] = RowPlan();
-    if (!batch.versions.empty()) plan.version = batch.versions[row];
-    plan.hash = PendingEntries::Hash(batch.row_keys[row]);
+    if (!batch.table->versions.empty()) plan.version = batch.table->versions[row];
+    plan.hash = PendingEntries::Hash(batch.table->row_keys[row]);
     entries_.Prefetch(plan.hash);
     committing_.Prefetch(plan.hash);
     cache_.Prefetch(plan.hash);
@@ -161,7 +161,7 @@ void LedgerMethod::CheckSuperseded(const RecordBatch& batch, SplitProgress* prog
 // Only the newest change of a row in a batch counts; the others are never visible. Each is
 // compared with the newest before it, since versions from several logs have no order.
 Status LedgerMethod::DecideByLast(const FoldRun& run, RecordBatch* batch, SplitProgress* progress) {
-  if (run.is_scan && batch->versions.empty()) {  // its rows differ from each other
+  if (run.is_scan && batch->table->versions.empty()) {  // its rows differ from each other
     for (uint32_t row = 0; row < batch->rows; ++row) {
       plans_[row].action = ActionOf(run, *batch, row, &plans_[row]);
     }
@@ -170,17 +170,17 @@ Status LedgerMethod::DecideByLast(const FoldRun& run, RecordBatch* batch, SplitP
   newest_.assign(kNewestSlots, UINT32_MAX);
   for (uint32_t row = 0; row < batch->rows; ++row) {
     RowPlan& plan = plans_[row];
-    uint32_t* const newest = NewestOf(*batch, batch->row_keys[row], plan.hash);
+    uint32_t* const newest = NewestOf(*batch, batch->table->row_keys[row], plan.hash);
     std::optional<uint32_t> before;
     if (*newest != UINT32_MAX) before = *newest;
     const std::string_view known = before       ? plans_[*before].version
                                    : plan.known ? VersionOf(*plan.known)
                                                 : std::string_view();
     if (IsOlderRowVersion(plan.version, known)) {
-      if (!batch->leaves_out) continue;
+      if (!batch->table->leaves_out) continue;
       MURMUR_ASSIGN(const bool is_newest, FillIn(batch, row, before));
       if (!is_newest) continue;
-    } else if (batch->leaves_out && batch->changes[row] == RowChange::kPut) {
+    } else if (batch->table->leaves_out && batch->table->changes[row] == RowChange::kPut) {
       const bool is_moved = HasOtherKey(*batch, row) && plan.version != known;
       MURMUR_TRY(is_moved ? CompleteMoved(batch, row, progress)
                           : Complete(batch, row, before, progress));
@@ -188,11 +188,12 @@ Status LedgerMethod::DecideByLast(const FoldRun& run, RecordBatch* batch, SplitP
       MURMUR_TRY(Leave(batch, row, before, progress));
     }
     // Older changes of a deleted row may still come.
-    if (batch->changes[row] == RowChange::kDelete && plan.version.empty()) plan.version = known;
+    if (batch->table->changes[row] == RowChange::kDelete && plan.version.empty())
+      plan.version = known;
     if (before) {
       plans_[*before].is_newest = false;
       plans_[*before].is_superseded =
-          batch->changes[*before] == RowChange::kPut && !plans_[*before].is_incomplete;
+          batch->table->changes[*before] == RowChange::kPut && !plans_[*before].is_incomplete;
     }
     plan.is_newest = true;
     *newest = row;
@@ -218,7 +219,7 @@ Status LedgerMethod::Complete(RecordBatch* batch, uint32_t row, std::optional<ui
     Column& column = batch->columns[field];
     if (!column.cells[row].is_unchanged()) continue;
     const bool is_known =
-        before ? batch->changes[*before] == RowChange::kPut : KnowsCells(plan.known);
+        before ? batch->table->changes[*before] == RowChange::kPut : KnowsCells(plan.known);
     if (!taken_before) {
       taken_before.emplace();
       if (is_known && before && taken_.contains(*before)) taken_before = taken_[*before];
@@ -271,7 +272,7 @@ void LedgerMethod::TellIncomplete(const RecordBatch& batch, uint32_t row, uint32
 Result<bool> LedgerMethod::FillIn(RecordBatch* batch, uint32_t row,
                                   std::optional<uint32_t> before) {
   RowPlan& plan = plans_[row];
-  if (batch->changes[row] != RowChange::kPut) return false;
+  if (batch->table->changes[row] != RowChange::kPut) return false;
   if (!before && !KnowsCells(plan.known)) return false;
   if (before && !taken_.contains(*before)) return false;
   std::vector<TakenCell> taken = before ? taken_[*before] : TakenOf(*plan.known);
@@ -312,7 +313,7 @@ Result<bool> LedgerMethod::FillIn(RecordBatch* batch, uint32_t row,
 uint32_t* LedgerMethod::NewestOf(const RecordBatch& batch, std::string_view key, uint64_t hash) {
   for (size_t slot = hash % kNewestSlots;; slot = (slot + 1) % kNewestSlots) {
     uint32_t* const newest = &newest_[slot];
-    if (*newest == UINT32_MAX || batch.row_keys[*newest] == key) return newest;
+    if (*newest == UINT32_MAX || batch.table->row_keys[*newest] == key) return newest;
   }
 }
 
@@ -334,7 +335,7 @@ Result<std::optional<std::string_view>> LedgerMethod::EntryOf(std::string_view k
 // The row's content under its old key, if the same change has deleted it there.
 Result<std::optional<LedgerMethod::Left>> LedgerMethod::LeftFor(const RecordBatch& batch,
                                                                 uint32_t row) {
-  const std::string key = MoveKey(plans_[row].version, batch.row_keys[row]);
+  const std::string key = MoveKey(plans_[row].version, batch.table->row_keys[row]);
   MURMUR_ASSIGN(const auto entry, EntryOf(key));
   if (!entry) return std::optional<Left>();
   Left left{std::string(CellsOf(*entry)), TakenOf(*entry)};
@@ -377,7 +378,7 @@ std::optional<LedgerMethod::Left> LedgerMethod::LastOf(const RecordBatch& batch,
     if (!KnowsCells(known)) return std::nullopt;
     return Left{std::string(CellsOf(*known)), TakenOf(*known)};
   }
-  if (batch.changes[*before] != RowChange::kPut) return std::nullopt;
+  if (batch.table->changes[*before] != RowChange::kPut) return std::nullopt;
   Left last;
   AppendRow(batch, *before, &last.cells);
   if (const auto taken = taken_.find(*before); taken != taken_.end()) last.taken = taken->second;
@@ -388,7 +389,7 @@ std::optional<LedgerMethod::Left> LedgerMethod::LastOf(const RecordBatch& batch,
 // it under the new key: that message waits for it, or is still to come.
 Status LedgerMethod::Leave(RecordBatch* batch, uint32_t row, std::optional<uint32_t> before,
                            SplitProgress* progress) {
-  const std::string_view key = batch->other_keys[row];
+  const std::string_view key = batch->table->other_keys[row];
   const std::string_view version = plans_[row].version;
   const bool is_done = std::any_of(moves_.begin(), moves_.end(), [&](const Move& move) {
     return move.key == key && plans_[move.row].version == version;
@@ -439,13 +440,13 @@ Status LedgerMethod::FinishMove(RecordBatch* batch, uint32_t row, std::string_vi
   parts.cells = row_now;
   Move& move = moves_.emplace_back();
   move.row = row;
-  move.key = batch->other_keys[row];
+  move.key = batch->table->other_keys[row];
   move.offset = batch->offsets[row];
   move.is_complete = is_complete;
   SetEntry(parts, &move.entry);
   const std::string& known = kept_.emplace_back(move.entry);
   for (uint32_t later = row + 1; later < batch->rows; ++later) {
-    if (batch->row_keys[later] == move.key) plans_[later].known = known;
+    if (batch->table->row_keys[later] == move.key) plans_[later].known = known;
   }
   return {};
 }
@@ -457,7 +458,7 @@ void LedgerMethod::AddMoves(const RecordBatch& batch, SplitProgress* progress) {
   });
   RecordBatch rows(pipeline_->projection());
   rows.object = batch.object;
-  rows.row_keys.assign(1, {});  // rows, not facts
+  rows.AsTable();  // rows, not facts
   rows.numbers.resize(kBatchRows);
   rows.row_ids.resize(kBatchRows);
   rows.describe = [&](uint32_t number, DeadLetter* letter) {
@@ -494,15 +495,15 @@ Status LedgerMethod::DecideByFirst(const FoldRun& run, RecordBatch* batch,
   const bool ignores = pipeline_->definition().on_change == OnChange::kIgnore;
   for (uint32_t row = 0; row < batch->rows; ++row) {
     RowPlan& plan = plans_[row];
-    const auto before = first.find(batch->row_keys[row]);
+    const auto before = first.find(batch->table->row_keys[row]);
     if (before != first.end()) plan.known = before->second;
     const bool looks = !ignores || !plan.known;
-    if (looks && batch->leaves_out && batch->changes[row] == RowChange::kPut) {
+    if (looks && batch->table->leaves_out && batch->table->changes[row] == RowChange::kPut) {
       MURMUR_TRY(Complete(batch, row, std::nullopt, progress));
     }
     if (!plan.is_incomplete) plan.action = ActionOfFixedRow(run, *batch, row, &plan);
     if (plan.action == Action::kPut) {
-      first.emplace(batch->row_keys[row], NewEntry(true, plan.version, RowOf(plan)));
+      first.emplace(batch->table->row_keys[row], NewEntry(true, plan.version, RowOf(plan)));
     }
     if (before != first.end()) plan.known.reset();  // it becomes invalid here
   }
@@ -513,7 +514,7 @@ Status LedgerMethod::DecideByFirst(const FoldRun& run, RecordBatch* batch,
 LedgerMethod::Action LedgerMethod::ActionOfFixedRow(const FoldRun& run, const RecordBatch& batch,
                                                     uint32_t row, RowPlan* plan) {
   const bool may_change = pipeline_->definition().on_change == OnChange::kIgnore;
-  if (batch.changes[row] == RowChange::kDelete) {
+  if (batch.table->changes[row] == RowChange::kDelete) {
     return may_change || !plan->known ? Action::kNothing : Action::kRefuse;
   }
   if (!may_change) NoteCells(batch, row, plan);
@@ -545,7 +546,7 @@ LedgerMethod::Action LedgerMethod::ActionOf(const FoldRun& run, const RecordBatc
                                             uint32_t row, RowPlan* plan) {
   const bool seen_live = plan->known && SeenLive(*plan->known);
   if (run.is_scan && seen_live) return Action::kNothing;
-  if (batch.changes[row] == RowChange::kDelete) return Action::kDelete;
+  if (batch.table->changes[row] == RowChange::kDelete) return Action::kDelete;
   NoteCells(batch, row, plan);
   if (plan->is_incomplete) return Action::kHold;
   const bool same = plan->known && HasCells(*plan->known) && CellsOf(*plan->known) == RowOf(*plan);
@@ -566,7 +567,7 @@ Status LedgerMethod::Retract(const RecordBatch& batch) {
   }
   if (!rebuilds_) return deltas_.EndTaking();
   return deltas_.EndTaking([&](uint32_t row, std::string_view key) {
-    parted_.insert(ContributorKey(key, batch.row_keys[row]));
+    parted_.insert(ContributorKey(key, batch.table->row_keys[row]));
   });
 }
 
@@ -574,7 +575,7 @@ void LedgerMethod::Add(RecordBatch* batch, SplitProgress* progress) {
   RowDeltas::OnCounted on_counted;
   if (rebuilds_) {
     on_counted = [&](uint32_t row, std::string_view key) {
-      joined_.insert(ContributorKey(key, batch->row_keys[row]));
+      joined_.insert(ContributorKey(key, batch->table->row_keys[row]));
     };
   }
   deltas_.Add(deltas_.LatestTime(), batch, progress, std::move(on_counted));
@@ -604,7 +605,7 @@ LedgerMethod::Change LedgerMethod::EntryAfter(const FoldRun& run, const RecordBa
     case Action::kPut:
       if (on_change == OnChange::kIgnore) return set({});
       if (plan.counts || on_change == OnChange::kError) return set(RowOf(plan));
-      if (batch.leaves_out) return set(RowOf(plan), kHoldsCells);
+      if (batch.table->leaves_out) return set(RowOf(plan), kHoldsCells);
       [[fallthrough]];
     case Action::kDelete:
       if (live && keeps_marks) return set({});
@@ -632,7 +633,7 @@ void LedgerMethod::NoteEntries(const FoldRun& run, const RecordBatch& batch, uin
   for (uint32_t row = 0; row < rows; ++row) {
     const Change change = EntryAfter(run, batch, row, &entry);
     if (change == Change::kNone) continue;
-    entries_.Put(batch.row_keys[row], plans_[row].hash,
+    entries_.Put(batch.table->row_keys[row], plans_[row].hash,
                  change == Change::kSet ? PendingEntries::Entry(entry) : std::nullopt);
   }
 }
