@@ -427,6 +427,7 @@ TEST_P(MonoidLaws, DamagedBytesAreRefusedOrCanonical) {
 }
 
 TEST_P(MonoidLaws, KnownRowsGiveKnownBytes) {
+  if (GetParam().golden.empty()) GTEST_SKIP() << "no bytes of it are on record";
   for (const GoldenState& golden : GetParam().golden) {
     LawRows rows;
     for (const OwnedCell& value : golden.values) {
