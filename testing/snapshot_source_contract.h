@@ -279,7 +279,7 @@ class SnapshotSourceContract : public testing::TestWithParam<SourceCase> {
       ASSERT_EQ(sources.back()->Resume(plan, {}), Status());
     }
     const int inside = StopInsideEach(calls, sources, fixture_.get());
-    if (inside < 0) GTEST_SKIP() << "nothing makes this source wait";
+    if (inside < 0) GTEST_SKIP() << "the fixture makes no call wait";
     EXPECT_GE(inside, 2) << "a scan and a read wait, at least";
   }
 
