@@ -289,7 +289,7 @@ class LiveSourceContract : public testing::TestWithParam<LiveCase> {
     std::vector<std::unique_ptr<LiveSource>> sources;
     for (size_t i = 0; i < calls.size(); ++i) sources.push_back(fixture_->MakeSource());
     const int inside = StopInsideEach(calls, sources, fixture_.get());
-    if (inside < 0) return;
+    if (inside < 0) GTEST_SKIP() << "the fixture makes no call wait";
     EXPECT_GE(inside, 3) << "splits, ends and a read wait, at least";
   }
 

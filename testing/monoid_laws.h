@@ -317,7 +317,7 @@ TEST_P(MonoidLaws, CommutativityIsAsClaimed) {
 }
 
 TEST_P(MonoidLaws, IdempotenceIsAsClaimed) {
-  if (monoid_->state_size() == 0) return;  // all states are equal
+  if (monoid_->state_size() == 0) GTEST_SKIP() << "all states are equal";
   bool witness = false;
   for (int round = 0; round < kRounds; ++round) {
     const std::string a = Lift(RandomRows());
@@ -331,7 +331,7 @@ TEST_P(MonoidLaws, IdempotenceIsAsClaimed) {
 }
 
 TEST_P(MonoidLaws, WhatIsInvertibleCanBeTakenBack) {
-  if (!monoid_->Traits().invertible) return;
+  if (!monoid_->Traits().invertible) GTEST_SKIP() << "it claims no inverse";
   for (int round = 0; round < kRounds; ++round) {
     const std::string a = Lift(RandomRows());
     const std::string b = Lift(RandomRows());
@@ -343,7 +343,8 @@ TEST_P(MonoidLaws, WhatIsInvertibleCanBeTakenBack) {
 
 // A group has no x except the identity with x + c == c.
 TEST_P(MonoidLaws, WhatIsNotInvertibleHasAWitness) {
-  if (monoid_->Traits().invertible || !exact()) return;
+  if (monoid_->Traits().invertible) GTEST_SKIP() << "it has an inverse";
+  if (!exact()) GTEST_SKIP() << "states that are not exact show nothing of inverses";
   for (int round = 0; round < 20 * kRounds; ++round) {
     const std::string x = Lift(RandomRows());
     const std::string c = Lift(RandomRows());
@@ -426,6 +427,7 @@ TEST_P(MonoidLaws, DamagedBytesAreRefusedOrCanonical) {
 }
 
 TEST_P(MonoidLaws, KnownRowsGiveKnownBytes) {
+  if (GetParam().golden.empty()) GTEST_SKIP() << "no bytes of it are on record";
   for (const GoldenState& golden : GetParam().golden) {
     LawRows rows;
     for (const OwnedCell& value : golden.values) {

@@ -234,7 +234,7 @@ class SnapshotSourceContract : public testing::TestWithParam<SourceCase> {
 
   void AChangedObjectIsRefused() {
     const ScanPlan plan = Scan();
-    if (!fixture_->ChangeAnObject()) return;
+    if (!fixture_->ChangeAnObject()) GTEST_SKIP() << "a scan of this source freezes no objects";
     EXPECT_EQ(fixture_->MakeSource()->Resume(plan, {}).code(), Code::kFailedPrecondition);
   }
 
@@ -279,7 +279,7 @@ class SnapshotSourceContract : public testing::TestWithParam<SourceCase> {
       ASSERT_EQ(sources.back()->Resume(plan, {}), Status());
     }
     const int inside = StopInsideEach(calls, sources, fixture_.get());
-    if (inside < 0) return;
+    if (inside < 0) GTEST_SKIP() << "the fixture makes no call wait";
     EXPECT_GE(inside, 2) << "a scan and a read wait, at least";
   }
 

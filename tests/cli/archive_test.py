@@ -97,9 +97,6 @@ class ArchiveTest(ProgramTest):
         self.assertEqual(self.status(file).get("at_least_once"), summary.get("at_least_once"))
         return file, summary
 
-    def status(self, file):
-        return json.loads(self.succeed("status", file, "--format", "json").out)
-
 
 class KafkaConnectTest(ArchiveTest):
     def setUp(self):
@@ -969,8 +966,7 @@ class InterruptedTest(ArchiveTest):
             file = self.pipeline(".json.gz")
             child = self.start("replay", file, *ranges, "--threads", 2)
             time.sleep(self.random.uniform(0, 0.4))
-            child.kill()
-            child.communicate()
+            self.kill(child)
             self.replay(file, *ranges)
             self.assertEqual(self.succeed("dump", file).out, expected)
             self.assertEqual(self.status(file)["handoff"], handoff)
@@ -984,8 +980,7 @@ class InterruptedTest(ArchiveTest):
             for _ in range(2):
                 child = self.start("replay", file, "--threads", self.random.choice("124"))
                 time.sleep(self.random.uniform(0, 2 * seconds))
-                child.kill()
-                child.communicate()
+                self.kill(child)
             summary = self.replay(file)
             self.assertNotIn("at_least_once", summary)
             self.assertEqual(summary["records"], len(golden.counting))
@@ -1024,8 +1019,7 @@ class InterruptedTest(ArchiveTest):
             current = self.directory / "state" / file.stem / "current"
             self.wait_until("it began", (current.parent / "v1").exists)
             time.sleep(self.random.uniform(0.6, 1.0) * seconds)
-            child.kill()
-            child.communicate()
+            self.kill(child)
             rows = self.versions(file)
             between += rows[0]["status"] == "complete" and not rows[0]["serving"]
             if not rows[0]["serving"]:

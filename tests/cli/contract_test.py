@@ -143,7 +143,7 @@ class ContractTest(ProgramTest):
 
     def test_status_tells_the_counters(self):
         self.succeed("bootstrap", self.file)
-        status = json.loads(self.succeed("status", self.file, "--format", "json").out)
+        status = self.status(self.file)
         self.assertEqual(status["status"], "complete")
         self.assertNotIn("percent", status)
         self.assertIn("2026-03-05T12:00:00Z", json.dumps(status))

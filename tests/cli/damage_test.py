@@ -1,6 +1,5 @@
 """Damage in a state is never forgotten, and never an answer: whoever asks is told, and what to do."""
 
-import json
 import pathlib
 import subprocess
 
@@ -27,7 +26,7 @@ class DamageTest(ProgramTest):
             out = self.fail_with(1, "dump", self.file)
             self.assertIn(REMEDY, out.err)
             self.fail_with(1, "bootstrap", self.file, "--max-errors", "1")
-            status = json.loads(self.succeed("status", self.file, "--format", "json").out)
+            status = self.status(self.file)
             self.assertIn(REMEDY, status["damaged"])
             self.assertEqual(status["records"], 900)
             self.assertIn("DAMAGED", self.succeed("versions", self.file).out)
@@ -35,7 +34,7 @@ class DamageTest(ProgramTest):
     def test_a_version_built_anew_is_whole(self):
         self.succeed("bootstrap", self.file, "--fresh")
         self.assertEqual(self.succeed("dump", self.file).out, self.good)
-        status = json.loads(self.succeed("status", self.file, "--format", "json").out)
+        status = self.status(self.file)
         self.assertNotIn("damaged", status)
 
 

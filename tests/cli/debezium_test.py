@@ -9,7 +9,6 @@ import decimal
 import functools
 import itertools
 import json
-import signal
 import time
 import unittest
 import uuid
@@ -19,13 +18,13 @@ import confluent_kafka
 from connect_server import ConnectServer, mariadb_connector, postgres_connector, with_schemas
 from database_servers import MariaDbServer, PostgresServer
 from kafka_server import KafkaServer
-from program import LONG, RUN_SECONDS_MAX, SLOWNESS, ProgramTest, main
+from program import LONG, SLOWNESS, ProgramTest, main
 
 ROWS = 20_000 if LONG else 400
 CHANGES = 12_000 if LONG else 600
 KILLS = 6 if LONG else 1
 SNAPSHOT_ROWS = 60_000  # takes the connector seconds
-WAIT_SECONDS_MAX = 120 * SLOWNESS
+CONNECTOR_SECONDS_MAX = 120 * SLOWNESS
 TRANSACTION_CHANGES_MAX = 20
 FIRST_DAY = datetime.datetime(2026, 3, 1)
 COUNTRIES = ["DE", "PL", "日本", "C'I", None, "", " ", 'a"b\\c', "\U0001F600", "null"]
@@ -210,23 +209,14 @@ state: {{rocksdb: {{path: state/{name}}}}}
     def wait_for_mark(self):
         """Waits until the connector has written all changes so far."""
         mark, topic = self.orders.mark().encode(), self.topic() + "_marks"
-        give_up = time.monotonic() + WAIT_SECONDS_MAX
-
-        def is_there():
-            return topic in self.kafka.admin().list_topics(timeout=30).topics and any(
-                mark in (body or b"") for *_, body in self.kafka.read_all(topic))
-        while not is_there():
-            if time.monotonic() > give_up:
-                self.fail(f"the connector does not come to {mark}")
-            time.sleep(0.2)
+        self.wait_until(f"the connector comes to {mark}", lambda:
+                        topic in self.kafka.admin().list_topics(timeout=30).topics and any(
+                            mark in (body or b"") for *_, body in self.kafka.read_all(topic)),
+                        CONNECTOR_SECONDS_MAX, look_seconds=0.2)
         # What it wrote to other topics before may still be under way.
         ends = None
         while ends != (ends := self.kafka.end_offsets(self.topic())):
             time.sleep(1)
-
-    def catch_up(self, file):
-        return json.loads(self.succeed("run", file, "--until-caught-up", "--format", "json",
-                                       "--quiet").out)
 
     def dump(self, file):
         answer = {}
@@ -256,8 +246,7 @@ state: {{rocksdb: {{path: state/{name}}}}}
             child = self.start("run", file, "--quiet")
             self.orders.change(CHANGES // KILLS // 2)
             connect.kill()
-            child.kill()
-            child.communicate()
+            self.kill(child)
             self.orders.change(CHANGES // KILLS // 2)
             connect.start()
             self.wait_for_mark()
@@ -322,8 +311,6 @@ class PostgresTest(DebeziumTest):
         self.connection.commit()
 
     def wait_until_topic_has(self, count):
-        give_up = time.monotonic() + WAIT_SECONDS_MAX
-
         def has():
             if self.topic() not in self.kafka.admin().list_topics(timeout=30).topics:
                 return 0
@@ -331,9 +318,8 @@ class PostgresTest(DebeziumTest):
                 return sum(self.kafka.end_offsets(self.topic()).values())
             except confluent_kafka.KafkaException:
                 return 0  # its partitions are being made
-        while has() < count:
-            self.assertLess(time.monotonic(), give_up)
-            time.sleep(0.01)
+        self.wait_until(f"the topic has {count} records", lambda: has() >= count,
+                        CONNECTOR_SECONDS_MAX)
 
     @unittest.skipUnless(LONG, "MURMUR_LONG=1 runs it")
     def test_snapshots_beside_changes_are_nothing_new(self):

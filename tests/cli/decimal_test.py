@@ -193,8 +193,7 @@ class ColumnTest(PipelineTest):
         rows = self.run_pipeline("n: count\np: count_if(price > 0)\na: count_if(at is not null)",
                                  records, self.columns)
         self.assertEqual(rows[0]["n"], len(good))
-        letters = [json.loads(line) for line in
-                   (self.directory / "state/pipeline/dead-letters.jsonl").read_text().splitlines()]
+        letters = self.dead_letters()
         self.assertEqual({letter["reason"] for letter in letters}, {"wrong_type"})
         self.assertIn("decimal(12,2)", letters[0]["detail"])
 

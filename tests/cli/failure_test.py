@@ -74,15 +74,11 @@ class DeadLetterTest(ProgramTest):
         self.write("events.jsonl", GOOD * 3 + "".join(self.BAD.values()) + GOOD * 2)
         self.file = self.define(aggregates="views: count\ntotal: sum(ms)")
 
-    def dead_letters(self):
-        path = self.directory / "state/pipeline/dead-letters.jsonl"
-        return [json.loads(line) for line in path.read_text().splitlines()]
-
     def test_the_first_one_ends_the_run_unless_more_are_allowed(self):
         outcome = self.fail_with(1, "bootstrap", self.file)
         self.assertIn("FAILED", outcome.err)
         self.assertIn("max-errors", outcome.err.replace("_", "-"))
-        status = json.loads(self.succeed("status", self.file, "--format", "json").out)
+        status = self.status(self.file)
         self.assertEqual(status["status"], "failed")
         self.assertIn(f"failed at {int(status['percent'])} %", self.succeed("status", self.file).out)
 

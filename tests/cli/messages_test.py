@@ -43,7 +43,7 @@ class OddBytesTest(ProgramTest):
         shown = "s: x is 'a" + "ä" * 29 + "…', a string, which this aggregate can't take"
         for said in (summary["failure"], status["failure"], version["failure"]):
             self.assertIn(shown, said)
-        letter = json.loads((self.directory / "state/pipeline/dead-letters.jsonl").read_text())
+        [letter] = self.dead_letters()
         self.assertIn(shown, letter["detail"])
 
     def test_at_every_length(self):
@@ -105,7 +105,7 @@ class OddBytesTest(ProgramTest):
         (self.directory / "events.jsonl").write_text(json.dumps(json.loads(text),
                                                                 ensure_ascii=False) + "\n")
         self.all_json(self.define(window=None, aggregates="s: sum(x)"))
-        letter = json.loads((self.directory / "state/pipeline/dead-letters.jsonl").read_text())
+        [letter] = self.dead_letters()
         self.assertTrue(letter["raw"].endswith("ä"))
 
 

@@ -89,7 +89,7 @@ class OlderStateTest(ProgramTest):
             self.assertEqual(row["mean"], float(fractions.Fraction(sum(ms), len(ms))))
 
         self.check(file, groups, expect)
-        status = json.loads(self.succeed("status", file, "--format", "json").out)
+        status = self.status(file)
         self.assertEqual(status["records"], len(events))
         self.assertEqual(status["dead_letters_by_reason"], {"undecodable": 1, "bad_time": 1})
 

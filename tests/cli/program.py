@@ -6,10 +6,12 @@ import os
 import pathlib
 import random
 import shutil
+import signal
 import subprocess
 import tempfile
-import time
 import unittest
+
+import waiting
 
 PROGRAM = os.environ["MURMUR_PROGRAM"]
 SAMPLE = pathlib.Path(os.environ["MURMUR_SAMPLE_DATA"])
@@ -17,6 +19,7 @@ LONG = os.environ.get("MURMUR_LONG") == "1"
 # Sanitized builds are several times slower; limits on time grow with them.
 SLOWNESS = float(os.environ.get("MURMUR_SLOWNESS", "1"))
 RUN_SECONDS_MAX = 120 * SLOWNESS
+WAIT_SECONDS_MAX = 60 * SLOWNESS
 
 
 class Outcome:
@@ -77,12 +80,67 @@ class ProgramTest(unittest.TestCase):
         self.children.append(child)
         return child
 
-    def wait_until(self, what, condition):
-        give_up = time.monotonic() + 20 * SLOWNESS
-        while not condition():
-            if time.monotonic() > give_up:
-                self.fail(f"waited in vain until {what}")
-            time.sleep(0.005)
+    def kill(self, child):
+        """Ends it as a power cut does, but for the page cache."""
+        child.kill()
+        child.communicate()
+
+    def end(self, child):
+        """What it wrote as errors; it is told to stop, unless it has ended."""
+        if child.poll() is None:
+            child.send_signal(signal.SIGTERM)
+        return self.wait_for_end(child, 143)
+
+    def wait_for_end(self, child, code):
+        """What it wrote as errors; it ends by itself."""
+        _, err = child.communicate(timeout=RUN_SECONDS_MAX)
+        self.assertEqual(child.returncode, code, err)
+        return err
+
+    def wait_until(self, what, condition, seconds=WAIT_SECONDS_MAX, look_seconds=0.005):
+        return waiting.wait_until(what, condition, seconds, self.failureException, look_seconds)
+
+    def wait_while_it_runs(self, child, what, condition):
+        """Waits for what a run does that goes on."""
+        self.wait_until(what, lambda: child.poll() is not None or condition())
+        self.assertIsNone(child.poll(), child.poll() is not None and child.communicate())
+
+    # --- a run that follows a live source ---
+
+    def follow(self, file, *arguments, **options):
+        """A run that has reached it."""
+        child = self.start("run", file, "--quiet", *arguments, **options)
+        self.wait_while_it_runs(child, "it follows", lambda: self.follows(file))
+        return child
+
+    def follows(self, file):
+        """Whether a run has reached it, and has positions."""
+        status = self.status_if_any(file)
+        return status.get("mode") == "live" and bool(status["live"].get("splits"))
+
+    def catch_up(self, file, *arguments):
+        """The summary of a run that ends when all is counted."""
+        return json.loads(self.succeed("run", file, "--until-caught-up", "--format", "json",
+                                       "--quiet", *arguments).out)
+
+    # --- results ---
+
+    def status(self, file):
+        return json.loads(self.succeed("status", file, "--format", "json").out)
+
+    def status_if_any(self, file):
+        """As `status`; empty while there is no state."""
+        outcome = self.murmur("status", file, "--format", "json")
+        return json.loads(outcome.out) if outcome.code == 0 else {}
+
+    def unknown_fields(self, file):
+        """What may be meant by each field that no record had a value for."""
+        return {field["name"]: field.get("did_you_mean")
+                for field in self.status(file).get("unknown_fields", [])}
+
+    def dead_letters(self, state="state/pipeline"):
+        path = self.directory / state / "dead-letters.jsonl"
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
     # --- files ---
 

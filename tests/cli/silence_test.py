@@ -23,8 +23,7 @@ class SilenceTest(ProgramTest):
         return self.define(window=None, aggregates=aggregates, extra=extra, **options)
 
     def unknown(self, file):
-        return json.loads(self.succeed("status", file, "--format", "json").out).get(
-            "unknown_fields", [])
+        return self.status(file).get("unknown_fields", [])
 
 
 class UnknownFieldTest(SilenceTest):
@@ -144,7 +143,7 @@ class NothingUsableTest(SilenceTest):
         self.assertIn("`where` refused all 3 records: no record had a value for 'typ' (looked for "
                       "in 3 records); did you mean 'type'?", done.err)
         self.assertNotIn("go on with", done.err)
-        status = json.loads(self.succeed("status", file, "--format", "json").out)
+        status = self.status(file)
         self.assertEqual((status["status"], status["filtered"]), ("failed", 3))
         self.fail_with(1, "bootstrap", file)  # and again
 

@@ -158,10 +158,6 @@ max_errors: unlimited
                     for row in rows:
                         self.assertEqual(row["window"], row["t"][:19] + "Z")
 
-    def dead_letters(self, state="state"):
-        path = self.directory / state / "dead-letters.jsonl"
-        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-
     def test_what_is_no_time_is_a_dead_letter_that_says_why(self):
         cases = {"01/02/2026 10:00": "which is the day",
                  "2026-03-01 10:00:00 CET": "the zone 'CET'",
@@ -175,7 +171,7 @@ max_errors: unlimited
                    "bootstrap: {jsonl: {path: events.jsonl}}\nstate: {rocksdb: {path: state}}\n"
                    "max_errors: unlimited\n")
         self.murmur("bootstrap", "p.yaml")
-        letters = self.dead_letters()
+        letters = self.dead_letters("state")
         self.assertEqual(len(letters), len(cases))
         for letter in letters:
             self.assertEqual(letter["reason"], "bad_time")

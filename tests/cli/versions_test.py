@@ -362,8 +362,7 @@ class KeptVersionsTest(VersionsTest):
             number = self.summary("replay", self.file, "--no-swap")["version"]
             child = self.start("drop", self.file, number)
             time.sleep(self.random.uniform(0, 0.03))
-            child.kill()
-            child.communicate()
+            self.kill(child)
             rows = self.versions()
             self.assertTrue(number not in rows or rows[number]["status"] == "complete", rows)
         self.archive(4)
@@ -486,8 +485,7 @@ class ChangedDefinitionTest(VersionsTest):
         child = self.build_held_open(self.file)
         self.assertEqual(self.succeed("dump", self.file).out, old)
         self.assertEqual(self.succeed("query", self.file, "/007", "--format", "json").out, answer)
-        self.assertEqual(json.loads(self.succeed("status", self.file, "--format", "json").out)
-                         ["version"], 1)
+        self.assertEqual(self.status(self.file)["version"], 1)
         self.finish(child, events(1, x=9))
         self.assertEqual(self.columns(), ["key", "window", "n", "top"])
         self.assertEqual(self.succeed("query", self.file, "/007", "--format", "json").rows()[0]
@@ -608,8 +606,7 @@ class ConcurrentTest(VersionsTest):
         for attempt in range(100 if LONG else 20):
             child = self.start("swap", self.file, 1 + attempt % 2)
             time.sleep(self.random.uniform(0, 0.04))
-            child.kill()
-            child.communicate()
+            self.kill(child)
             self.assertEqual(self.counts(), {self.serving()})
         self.succeed("rollback", self.file)
 

@@ -369,9 +369,6 @@ class RulesTest(ZoneTest):
         shutil.copy(pathlib.Path("/usr/share/zoneinfo") / by, path)
         return unittest.mock.patch.dict(os.environ, TZDIR=str(there))
 
-    def status(self, file):
-        return json.loads(self.succeed("status", file, "--format", "json").out)
-
     def test_a_version_goes_on_by_its_own(self):
         zone = zoneinfo.ZoneInfo("Europe/Berlin")
         count = 40_000

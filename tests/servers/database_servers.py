@@ -16,21 +16,19 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 
 import psycopg2
 import pymysql
 
 from java_server import reserve_port
+from waiting import START_SECONDS_MAX, wait_until_ready
 
 POSTGRES_PROGRAMS = pathlib.Path(
     os.environ.get("MURMUR_POSTGRES") or "/usr/lib/postgresql/15/bin")
 # Debian's package puts the server where only root looks for programs.
 MARIADB_PATH = f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin"
 UNPRIVILEGED = ("nobody", "nogroup")
-START_SECONDS_MAX = 120
 STOP_SECONDS_MAX = 60
-LOG_SHOWN_BYTES = 8000
 
 
 class DatabaseError(Exception):
@@ -72,14 +70,8 @@ class DatabaseServer:
             self.process = subprocess.Popen(
                 self.as_user("--pdeathsig", "KILL", *self.command()), stdin=subprocess.DEVNULL,
                 stdout=output, stderr=subprocess.STDOUT, **self.surroundings())
-        give_up = time.monotonic() + START_SECONDS_MAX
-        while not self.answers():
-            if self.process.poll() is not None:
-                raise DatabaseError(
-                    f"{self.name} ended with {self.process.returncode}:\n{self.said()}")
-            if time.monotonic() > give_up:
-                raise DatabaseError(f"{self.name} answers not on {self.port}:\n{self.said()}")
-            time.sleep(0.05)
+        wait_until_ready(f"{self.name} on port {self.port}", self.process,
+                         self.directory / "log", self.answers, DatabaseError, look_seconds=0.05)
 
     def stop(self):
         """Ends it in order; what it stores stays, for `start`."""
@@ -123,9 +115,6 @@ class DatabaseServer:
         except (OSError, psycopg2.OperationalError, pymysql.err.OperationalError):
             return False
         return True
-
-    def said(self):
-        return (self.directory / "log").read_text(errors="replace")[-LOG_SHOWN_BYTES:]
 
 
 class PostgresServer(DatabaseServer):

@@ -7,12 +7,11 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import time
+
+from waiting import wait_until_ready
 
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "murmur"
-START_SECONDS_MAX = 120
 STOP_SECONDS_MAX = 60
-LOG_SHOWN_BYTES = 8000
 
 LOG4J = """\
 status = error
@@ -67,14 +66,8 @@ class JavaServer:
                 stdout=output, **self.surroundings())
 
     def wait_until_ready(self):
-        give_up = time.monotonic() + START_SECONDS_MAX
-        while not self.is_ready():
-            if self.process.poll() is not None:
-                raise self.error(
-                    f"{self.what} ended with {self.process.returncode}:\n{self.said()}")
-            if time.monotonic() > give_up:
-                raise self.error(f"{self.what} is not ready:\n{self.said()}")
-            time.sleep(self.look_seconds)
+        wait_until_ready(self.what, self.process, self.directory / "log", self.is_ready,
+                         self.error, self.look_seconds)
 
     def stop(self):
         """Ends it in order; what it stores stays, for `start`."""
@@ -135,9 +128,6 @@ class JavaServer:
     def surroundings(self):
         return {"stdin": subprocess.DEVNULL, "stderr": subprocess.STDOUT, "cwd": self.directory,
                 "env": {"PATH": os.environ["PATH"]}}
-
-    def said(self):
-        return (self.directory / "log").read_text(errors="replace")[-LOG_SHOWN_BYTES:]
 
 
 def reserve_port():

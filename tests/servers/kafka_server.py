@@ -38,8 +38,9 @@ import kafka as kafka_python
 from confluent_kafka import ElectionType
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic, OffsetSpec
 
+import waiting
 from certificates import certify
-from java_server import CACHE, START_SECONDS_MAX, JavaServer, dotted
+from java_server import CACHE, JavaServer, dotted
 from suspend import suspend
 
 LIBS = os.environ.get("MURMUR_KAFKA_LIBS") or CACHE / "kafka-4.3.1/libs"
@@ -47,6 +48,10 @@ REQUEST_SECONDS_MAX = 60
 
 ISOLATION = {"read_committed": confluent_kafka.IsolationLevel.READ_COMMITTED,
              "read_uncommitted": confluent_kafka.IsolationLevel.READ_UNCOMMITTED}
+
+# For create_topic: what a later record of its key replaces goes as soon as another segment begins.
+COMPACTED_SOON = {"cleanup_policy": "compact", "segment_ms": 100, "min_cleanable_dirty_ratio": 0.01,
+                  "max_compaction_lag_ms": 100, "delete_retention_ms": 0}
 
 # For create_topic on a tiered server: what is a second old leaves the broker's own disk.
 TIERED = {"remote_storage_enable": True, "segment_bytes": 1 << 20, "local_retention_ms": 1000}
@@ -203,10 +208,7 @@ class KafkaClients:
 
     def read_all(self, topic, isolation="read_committed"):
         """(partition, offset, timestamp_ms, key, value) of all records, in this order."""
-        with contextlib.closing(kafka_python.KafkaConsumer(
-                bootstrap_servers=self.address, isolation_level=isolation, check_crcs=False,
-                enable_auto_commit=False, auto_offset_reset="none", max_poll_records=10_000,
-                allow_auto_create_topics=False, metrics_enabled=False)) as consumer:
+        with python_consumer(self.address, isolation, check_crcs=False) as consumer:
             partitions = [kafka_python.TopicPartition(topic, number)
                           for number in consumer.partitions_for_topic(topic) or ()]
             if not partitions:
@@ -352,7 +354,8 @@ class KafkaServer(JavaServer, KafkaClients):
         done = subprocess.run(
             self.java("kafka.tools.StorageTool", "format", "--cluster-id", self.cluster,
                       "--config", "server.properties"),
-            stdout=subprocess.PIPE, text=True, timeout=START_SECONDS_MAX, **self.surroundings())
+            stdout=subprocess.PIPE, text=True, timeout=waiting.START_SECONDS_MAX,
+            **self.surroundings())
         if done.returncode != 0:
             raise KafkaError(f"formatting ended with {done.returncode}:\n{done.stdout}")
 
@@ -561,6 +564,14 @@ def python_admin(address):
     return contextlib.closing(kafka_python.KafkaAdminClient(bootstrap_servers=address))
 
 
+def python_consumer(address, isolation="read_committed", **options):
+    """One that is told where to read. options: of kafka.KafkaConsumer."""
+    return contextlib.closing(kafka_python.KafkaConsumer(
+        bootstrap_servers=address, isolation_level=isolation, enable_auto_commit=False,
+        auto_offset_reset="none", max_poll_records=10_000, allow_auto_create_topics=False,
+        metrics_enabled=False, **options))
+
+
 def new_cluster_id():
     """Its decoded form must have 16 bytes; and it can't look like an option."""
     return "A" + base64.urlsafe_b64encode(secrets.token_bytes(16)).decode()[1:22]
@@ -580,11 +591,7 @@ def wait_for(futures):
 
 
 def wait_until(what, condition):
-    give_up = time.monotonic() + REQUEST_SECONDS_MAX
-    while not condition():
-        if time.monotonic() > give_up:
-            raise KafkaError(f"waited in vain until {what}")
-        time.sleep(0.02)
+    waiting.wait_until(what, condition, REQUEST_SECONDS_MAX, KafkaError)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,6 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 from urllib.parse import quote
 
 import pymongo
@@ -29,17 +28,19 @@ import pymongo
 from certificates import certify
 from java_server import reserve_port
 from suspend import suspend
+from waiting import START_SECONDS_MAX, wait_until, wait_until_ready
 
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "murmur"
 PROGRAM = os.environ.get("MURMUR_MONGOD") or CACHE / "mongod/mongod"
 REPLICA_SET = "rs0"
-START_SECONDS_MAX = 120
 STOP_SECONDS_MAX = 60
 REQUEST_SECONDS_MAX = 60
 CLOSE_SECONDS_MAX = 0.01
 OPLOG_NOTE_BYTES = 1 << 18
-LOG_SHOWN_BYTES = 8000
 ADMIN = ("admin", "the admin's password")
+
+# Options of a MongoServer whose oplog loses changes soon: see `roll_oplog`.
+FORGETFUL = {"oplog_mb": 1, "checkpoint_seconds": 1, "snapshot_seconds": 1}
 
 
 class MongoError(Exception):
@@ -61,7 +62,7 @@ class MongoServer:
     """Used by one thread, but for its clients. Without `users` there is no user and no password.
 
     oplog_mb: what the oplog keeps; 1 is possible. It loses old changes only after a checkpoint,
-    every checkpoint_seconds, so to lose some soon both must be small: see `roll_oplog`.
+    every checkpoint_seconds, so to lose some soon both must be small: see FORGETFUL.
     snapshot_seconds: how long the past can be read (atClusterTime).
     fail_points: the command configureFailPoint works, with which this server fails as told.
     tls: it listens with TLS only; `ca_file` vouches for its certificate, and `uri` says so.
@@ -125,15 +126,8 @@ class MongoServer:
                 ["setpriv", "--pdeathsig", "KILL", *self.command()], stdin=subprocess.DEVNULL,
                 stdout=output, stderr=subprocess.STDOUT, cwd=self.directory,
                 env={"PATH": os.environ["PATH"]})
-        give_up = time.monotonic() + START_SECONDS_MAX
-        # The driver would wait for half a second after a refused connection.
-        while not self.listens() or (self.alone and not self.is_primary()):
-            if self.process.poll() is not None:
-                raise MongoError(
-                    f"{self.program} ended with {self.process.returncode}:\n{self.said()}")
-            if time.monotonic() > give_up:
-                raise MongoError(f"{self.program} isn't primary on {self.address}:\n{self.said()}")
-            time.sleep(0.01)
+        wait_until_ready(f"{self.program} on {self.address}", self.process, self.directory / "log",
+                         self.is_ready, MongoError, look_seconds=0.01)
 
     def stop(self):
         """Ends it in order, which takes a second; what it stores stays, for `start`."""
@@ -207,15 +201,14 @@ class MongoServer:
 
     def roll_oplog(self):
         """Writes notes, which change no collection, until the oplog has lost all changes made so
-        far. Takes seconds if oplog_mb, checkpoint_seconds and snapshot_seconds are 1."""
+        far. Takes seconds of one that is FORGETFUL."""
         last = self.now()
         oplog = self.admin().local["oplog.rs"]
-        give_up = time.monotonic() + REQUEST_SECONDS_MAX
-        while oplog.find_one(sort=[("$natural", 1)], projection={"ts": 1})["ts"] <= last:
-            if time.monotonic() > give_up:
-                raise MongoError(f"the oplog still reaches back to before {last}")
+
+        def has_lost_it():
             self.write_note()
-            time.sleep(0.02)
+            return oplog.find_one(sort=[("$natural", 1)], projection={"ts": 1})["ts"] > last
+        wait_until(f"the oplog begins behind {last}", has_lost_it, REQUEST_SECONDS_MAX, MongoError)
 
     def write_note(self):
         """A change of no collection, which no stream of one tells. How far back the past can be
@@ -243,6 +236,10 @@ class MongoServer:
                 "--wiredTigerEngineConfigString", "log=(file_max=8MB,prealloc=false)",
                 "--setParameter", "diagnosticDataCollectionEnabled=false", *self.options]
 
+    def is_ready(self):
+        # The driver would wait for half a second after a refused connection.
+        return self.listens() and (not self.alone or self.is_primary())
+
     def listens(self):
         host, port = self.address.split(":")
         try:
@@ -266,9 +263,6 @@ class MongoServer:
             except pymongo.errors.PyMongoError:
                 return False
         return hello.get("isWritablePrimary", False)
-
-    def said(self):
-        return (self.directory / "log").read_text(errors="replace")[-LOG_SHOWN_BYTES:]
 
 
 class MongoReplicaSet:
@@ -303,13 +297,11 @@ class MongoReplicaSet:
 
     def primary(self):
         """The one that takes writes; waits until there is one."""
-        give_up = time.monotonic() + START_SECONDS_MAX
-        while time.monotonic() < give_up:
-            for node in self.nodes:
-                if node.process.poll() is None and node.is_primary():
-                    return node
-            time.sleep(0.05)
-        raise MongoError(f"no server of {self.uri} is primary")
+        return wait_until(
+            f"a server of {self.uri} is primary",
+            lambda: next((node for node in self.nodes
+                          if node.process.poll() is None and node.is_primary()), None),
+            START_SECONDS_MAX, MongoError, look_seconds=0.05)
 
     def client(self, **options):
         client = connect(self.uri, **options)

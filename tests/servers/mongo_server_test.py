@@ -13,8 +13,9 @@ import unittest
 import bson
 import pymongo
 
-from mongo_server import MongoError, MongoServer
-from servers_test import is_running, wait_until
+from mongo_server import FORGETFUL, MongoError, MongoServer
+from servers_test import WAIT_SECONDS_MAX, is_running
+from waiting import wait_until
 
 HERE = pathlib.Path(__file__).resolve().parent
 HISTORY_LOST = 286
@@ -206,7 +207,7 @@ class LifeTest(unittest.TestCase):
         self.assertFalse(directory.exists())
 
     def test_an_oplog_that_rolls_loses_changes_and_the_past(self):
-        with MongoServer(oplog_mb=1, snapshot_seconds=1, checkpoint_seconds=1) as mongo:
+        with MongoServer(**FORGETFUL) as mongo:
             oplog = mongo.client().local.command("collStats", "oplog.rs")
             self.assertEqual(oplog["maxSize"], 1 << 20)
             orders = mongo.collection("shop", "orders")
@@ -228,7 +229,7 @@ class LifeTest(unittest.TestCase):
                     return error.code == SNAPSHOT_TOO_OLD
                 return False
 
-            wait_until(is_too_old)
+            wait_until("the past is too old", is_too_old, WAIT_SECONDS_MAX)
             self.assertEqual(find_at(orders, mongo.now()), [{"_id": 1}])
 
     def test_two_have_nothing_in_common(self):
@@ -271,10 +272,11 @@ class LifeTest(unittest.TestCase):
         script = ("import mongo_server\n"
                   f"mongo_server.MongoServer(program={str(program)!r}).__enter__()\n")
         with subprocess.Popen([sys.executable, "-B", "-c", script], cwd=HERE) as child:
-            wait_until(lambda: started.exists() and started.read_text())
+            wait_until("it runs", lambda: started.exists() and started.read_text(),
+                       WAIT_SECONDS_MAX)
             child.send_signal(signal.SIGKILL)
         pid, directory = started.read_text().split()
-        wait_until(lambda: not is_running(pid))
+        wait_until("it ends", lambda: not is_running(pid), WAIT_SECONDS_MAX)
         shutil.rmtree(directory)
 
     def test_a_start_that_fails_shows_the_log_and_leaves_nothing(self):

@@ -21,13 +21,13 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import time
 import urllib.parse
+
+from waiting import wait_until_ready
 
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "murmur"
 PROGRAM = os.environ.get("MURMUR_VERSITYGW") or CACHE / "bin/versitygw"
 REGION = "us-east-1"
-START_SECONDS_MAX = 30
 START_ATTEMPTS_MAX = 5
 REQUEST_SECONDS_MAX = 60
 PUT_THREADS = 4
@@ -187,17 +187,13 @@ class S3Server:
                 stdout=output, stderr=subprocess.STDOUT, cwd=self.directory,
                 env={"PATH": os.environ["PATH"], "ROOT_ACCESS_KEY": self.access_key,
                      "ROOT_SECRET_KEY": self.secret_key})
-        give_up = time.monotonic() + START_SECONDS_MAX
-        while not self.answers():
-            if self.process.poll() is not None:
-                said = log.read_text(errors="replace")
-                if "address already in use" in said:
-                    return False
-                raise S3Error(f"{self.program} ended with {self.process.returncode}:\n{said}")
-            if time.monotonic() > give_up:
-                said = log.read_text(errors="replace")
-                raise S3Error(f"{self.program} doesn't answer on {self.endpoint}:\n{said}")
-            time.sleep(0.01)
+        try:
+            wait_until_ready(f"{self.program} on {address}", self.process, log, self.answers,
+                             S3Error, look_seconds=0.01)
+        except S3Error as failure:
+            if "address already in use" not in str(failure):
+                raise
+            return False
         return True
 
     def answers(self):

@@ -25,6 +25,7 @@ import pyarrow.fs
 import s3_server
 from fault_proxy import Fault, FaultProxy, Head, body_blocks
 from s3_server import REGION, S3Error, S3Server
+from waiting import wait_until
 
 HERE = pathlib.Path(__file__).resolve().parent
 WAIT_SECONDS_MAX = 20
@@ -53,14 +54,6 @@ def is_running(pid):
         return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except OSError:
         return False
-
-
-def wait_until(condition):
-    give_up = time.monotonic() + WAIT_SECONDS_MAX
-    while not condition():
-        if time.monotonic() > give_up:
-            raise AssertionError("waited in vain")
-        time.sleep(0.01)
 
 
 class ServerTest(unittest.TestCase):
@@ -140,7 +133,7 @@ class LifeTest(unittest.TestCase):
                               stdout=subprocess.PIPE) as child:
             pid, directory = child.stdout.readline().split()
             child.send_signal(signal.SIGKILL)
-        wait_until(lambda: not is_running(pid))
+        wait_until("it ends", lambda: not is_running(pid), WAIT_SECONDS_MAX)
         shutil.rmtree(directory)
 
     def test_a_start_that_fails_shows_the_log(self):
@@ -353,7 +346,7 @@ class ProxyTest(unittest.TestCase):
             waiting.start()
             idle = http.client.HTTPConnection(urllib.parse.urlsplit(proxy.endpoint).netloc)
             idle.connect()
-            wait_until(lambda: proxy.requests)
+            wait_until("it is asked", lambda: proxy.requests, WAIT_SECONDS_MAX)
             start = time.monotonic()
         self.assertLess(time.monotonic() - start, 5)
         waiting.join()

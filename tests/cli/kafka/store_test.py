@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import textwrap
 import time
@@ -97,14 +96,10 @@ class SlowTest(StoreTest):
         expected = {}
         for _ in range(5):
             expected |= self.produce(EVENTS // 5)
-        self.wait_until("all is counted", lambda: self.count(file) == len(expected))
-        child.send_signal(signal.SIGTERM)
-        self.assertEqual(child.wait(), 143)
+        self.wait_until("all is counted", lambda:
+                        self.status_if_any(file).get("records", 0) == len(expected))
+        self.end(child)
         self.assertEqual(self.totals(self.succeed("dump", file).out), expected)
-
-    def count(self, file):
-        status = self.murmur("status", file, "--format", "json")
-        return status.rows()[0]["records"] if status.code == 0 else 0
 
 
 class DeadLetterTopicTest(StoreTest):
@@ -136,10 +131,10 @@ class DeadLetterTopicTest(StoreTest):
     def test_they_are_published_with_what_is_known_of_them(self):
         self.kafka.produce(self.topic, [b'{"page": "a"}'], partition=0)
         self.kafka.produce(self.topic, self.BAD, partition=1)
-        self.succeed("run", self.file, "--until-caught-up")
+        self.catch_up(self.file)
         self.kafka.produce(self.topic, [b"later"], partition=0)
-        self.succeed("run", self.file, "--until-caught-up")
-        self.succeed("run", self.file, "--until-caught-up")
+        self.catch_up(self.file)
+        self.catch_up(self.file)
         published = self.published()
         self.assertEqual([value for value, _ in published], [*self.BAD, b"later"])
         for offset, (_, headers) in enumerate(published[:3]):
@@ -154,9 +149,8 @@ class DeadLetterTopicTest(StoreTest):
             child = self.start("run", self.file)
             self.kafka.produce(self.topic, [b"bad %d" % n for n in range(number * 50, number * 50 + 50)])
             time.sleep(self.random.uniform(0.1, 4))
-            child.kill()
-            child.wait()
-        self.succeed("run", self.file, "--until-caught-up")
+            self.kill(child)
+        self.catch_up(self.file)
         values = [value for value, _ in self.published()]
         self.assertEqual(set(values), {b"bad %d" % n for n in range(300)})
 

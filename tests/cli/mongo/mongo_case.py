@@ -1,0 +1,223 @@
+"""What the tests of MongoDB have in common: a real replica set with a collection of its own for
+each test, and who changes its documents.
+
+What is right is told by the server: the same aggregates by a pipeline of its own.
+"""
+
+import contextlib
+import datetime
+import functools
+import itertools
+import json
+import os
+import random
+import subprocess
+import threading
+import time
+import unittest
+import uuid
+
+import bson
+import pymongo
+import pymongo.errors
+
+from mongo_server import MongoServer
+from program import LONG, ProgramTest
+
+# The driver's counters: a process that is killed leaves a file, and one with the same pid warns.
+os.environ["MONGOC_DISABLE_SHM"] = "1"
+DOCUMENTS = 500_000 if LONG else 30_000
+KILLS = 20 if LONG else 4
+WRITES_PER_SECOND = 1_000
+DAYS = 3
+GROUPS = 40
+LEAST = 100  # amounts up to this don't match
+DEFINITION = {
+    "key": "[group]",
+    "time": "at",
+    "window": "{every: 1d}",
+    "where": f"amount > {LEAST}",
+    "aggregates": "{n: count, total: sum(amount), price: 'sum(price, decimal=2)', "
+                  "kinds: count_by(kind)}",
+}
+FIRST_DAY = datetime.datetime(2026, 3, 1)
+
+
+@functools.cache
+def shared_server():
+    return unittest.enterModuleContext(MongoServer())
+
+
+def id_of(number):
+    """Of every type that MongoDB orders apart from the others."""
+    kinds = [lambda n: n, lambda n: n + 0.5, lambda n: f"row {n}", lambda n: {"a": n, "b": "x"},
+             lambda n: bson.ObjectId(f"{n:024x}"), lambda n: uuid.UUID(int=n).bytes,
+             lambda n: bson.Decimal128(f"{n}.25"),
+             lambda n: FIRST_DAY + datetime.timedelta(milliseconds=n)]
+    return kinds[number % len(kinds)](number)
+
+
+def document(source, number):
+    return {"_id": id_of(number), "group": f"g{source.randrange(GROUPS)}",
+            "amount": source.randrange(1000), "kind": source.choice("abc"),
+            "price": bson.Decimal128(f"{source.randrange(10_000) / 100:.2f}"),
+            "at": FIRST_DAY + datetime.timedelta(seconds=source.randrange(DAYS * 86400)),
+            "nobody": {"reads": ["this"] * 3}}
+
+
+class Writers:
+    """Threads that change the collection until they are told to end."""
+
+    def __init__(self, server, collection, seed, per_second=WRITES_PER_SECOND, threads=2):
+        self.client = server.client()
+        self.collection = self.client[collection.database.name][collection.name]
+        self.seed, self.per_second, self.threads = seed, per_second, threads
+        self.written = 0
+        self.ended = threading.Event()
+
+    def __enter__(self):
+        self.running = [threading.Thread(target=self.write, args=(self.seed + k,))
+                        for k in range(self.threads)]
+        self.began = time.monotonic()
+        for thread in self.running:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.ended.set()
+        for thread in self.running:
+            thread.join()
+        self.seconds = time.monotonic() - self.began
+        self.client.close()
+
+    def write(self, seed):
+        source = random.Random(seed)
+        at_once = 25
+        due = time.monotonic()
+        while not self.ended.is_set():
+            with contextlib.suppress(pymongo.errors.PyMongoError):  # it is being restarted
+                if source.random() < 0.1:
+                    self.transaction(source)
+                else:
+                    self.collection.bulk_write([self.change(source) for _ in range(at_once)],
+                                               ordered=False)
+                    self.written += at_once
+            due = max(due + at_once * self.threads / self.per_second, time.monotonic() - 1)
+            self.ended.wait(max(0, due - time.monotonic()))
+
+    def change(self, source):
+        number = source.randrange(DOCUMENTS + DOCUMENTS // 10)
+        new = document(source, number)
+        by_id = {"_id": new["_id"]}
+        return source.choice([
+            lambda: pymongo.ReplaceOne(by_id, new, upsert=True),
+            lambda: pymongo.UpdateOne(by_id, {"$set": {"group": new["group"]}}),
+            lambda: pymongo.UpdateOne(by_id, {"$inc": {"amount": source.randrange(-200, 200)}}),
+            lambda: pymongo.UpdateOne(by_id, {"$set": {"at": new["at"], "kind": new["kind"]}}),
+            lambda: pymongo.UpdateOne(by_id, {"$set": {"nobody": source.random()}}),
+            lambda: pymongo.DeleteOne(by_id)])()
+
+    def transaction(self, source):
+        with self.client.start_session() as session, session.start_transaction():
+            for _ in range(5):
+                new = document(source, source.randrange(DOCUMENTS))
+                self.collection.replace_one({"_id": new["_id"]}, new, upsert=True,
+                                            session=session)
+                self.collection.delete_one({"_id": id_of(source.randrange(DOCUMENTS))},
+                                           session=session)
+        self.written += 10
+
+
+class MongoCase(ProgramTest):
+    """A collection of its own for each test."""
+
+    OPTIONS = {}  # of the collection
+
+    @classmethod
+    def setUpClass(cls):
+        cls.mongo = shared_server()
+
+    def setUp(self):
+        super().setUp()
+        self.database = type(self).__name__.lower()
+        self.name = self._testMethodName.removeprefix("test_")[:60]
+        self.collection = self.make(self.mongo)
+
+    def make(self, server, **options):
+        server.collection(self.database, self.name, **self.OPTIONS, **options)
+        client = server.client()
+        self.addCleanup(client.close)
+        return client[self.database][self.name]
+
+    def fill(self, count):
+        for first in range(0, count, 5000):
+            self.fill_more(first, min(5000, count - first))
+
+    def fill_more(self, first, count):
+        self.collection.insert_many(
+            [document(self.random, n) for n in range(first, first + count)])
+
+    def switch_images(self, enabled):
+        self.collection.database.command(
+            "collMod", self.name, changeStreamPreAndPostImages={"enabled": enabled})
+
+    def pipeline(self, *, server=None, name="pipeline", role="source", source={}, **changes):
+        source = {"uri": (server or self.mongo).uri, "database": self.database,
+                  "collection": self.name} | source
+        entries = DEFINITION | changes
+        lines = ["name: pipeline", f"{role}: {json.dumps({'mongo': source})}",
+                 f"state: {{rocksdb: {{path: state/{name}}}}}"]
+        lines += [f"{key}: {value}" for key, value in entries.items() if value is not None]
+        return self.write(f"{name}.yaml", "\n".join(lines) + "\n")
+
+    def dumped(self, file):
+        return {(row["key"]["group"], row["window"]):
+                (row["n"], row["total"], row["price"],
+                 {kind["value"]: kind["count"] for kind in row["kinds"]})
+                for row in self.succeed("dump", file).rows()}
+
+    def day(self):
+        """The server's expression for the window of a document, as `dumped` names it."""
+        midnight = {"$dateTrunc": {"date": "$at", "unit": "day"}}
+        return {"$dateToString": {"date": midnight, "format": "%Y-%m-%dT%H:%M:%SZ"}}
+
+    def expected(self):
+        answers = {}
+        for row in self.collection.aggregate([
+                {"$match": {"amount": {"$gt": LEAST}}},
+                {"$group": {"_id": {"group": "$group", "day": self.day(), "kind": "$kind"},
+                            "n": {"$sum": 1}, "total": {"$sum": "$amount"},
+                            "price": {"$sum": "$price"}}}]):
+            key = row["_id"]["group"], row["_id"]["day"]
+            n, total, price, kinds = answers.setdefault(key, (0, 0, 0, {}))
+            kinds[row["_id"]["kind"]] = row["n"]
+            answers[key] = (n + row["n"], total + row["total"],
+                            price + row["price"].to_decimal(), kinds)
+        return {key: (n, total, f"{price:.2f}", kinds)
+                for key, (n, total, price, kinds) in answers.items()}
+
+    def check(self, file):
+        expected, dumped = self.expected(), self.dumped(file)
+        wrong = {key: (dumped.get(key), expected.get(key))
+                 for key in dumped.keys() | expected.keys() if dumped.get(key) != expected.get(key)}
+        some = dict(itertools.islice(wrong.items(), 3))
+        self.assertEqual(some, {}, f"{len(wrong)} of {len(expected)} keys (dumped, expected)")
+
+    def documents_returned(self):
+        return self.collection.database.command("serverStatus")["metrics"]["document"]["returned"]
+
+    def start_noting(self, *arguments):
+        """Its messages are in self.notes."""
+        self.notes = self.directory / "notes"
+        with self.notes.open("w") as notes:
+            return self.start(*arguments, stdout=subprocess.DEVNULL, stderr=notes)
+
+
+class ByCuts:
+    """The same by cuts."""
+
+    OPTIONS = {"pre_images": True}
+
+    def check(self, file):
+        super().check(file)
+        self.assertEqual(self.status(file)["method"], "cut")
