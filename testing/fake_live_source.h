@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -59,6 +60,20 @@ class FakeTopic {
             texts.begin() + static_cast<std::ptrdiff_t>(end)};
   }
 
+  // Holds of the log (LiveSource::Hold). The fake keeps its log anyhow.
+  void AddHold(const std::string& name) {
+    const std::lock_guard lock(mutex_);
+    holds_.insert(name);
+  }
+  void EndHold(const std::string& name) {
+    const std::lock_guard lock(mutex_);
+    holds_.erase(name);
+  }
+  std::set<std::string> holds() const {
+    const std::lock_guard lock(mutex_);
+    return holds_;
+  }
+
   void TakeDeadLetter(std::string name) {
     const std::lock_guard lock(mutex_);
     dead_letters_.push_back(std::move(name));
@@ -90,6 +105,7 @@ class FakeTopic {
   std::vector<Log> logs_;
   int next_id_ = 0;
   std::vector<std::string> dead_letters_;  // published: "object@offset"
+  std::set<std::string> holds_;
 };
 
 // Begins at the oldest record, unless a token {"fake": {"0": "n=5"}} says otherwise. Topic and
@@ -101,13 +117,34 @@ class FakeLiveSource final : public LiveSource {
 
   std::string_view Name() const noexcept override { return name_; }
 
-  Result<HandoffToken> CaptureHandoff(std::stop_token stop) override {
+  Result<HandoffToken> HandoffNow(std::stop_token stop) override {
     MURMUR_TRY(behaviour_->Answer(stop));
     HandoffToken token;
     for (size_t split = 0; split < topic_->splits(); ++split) {
       token.streams["fake"][std::to_string(split)] = Text(topic_->Range(split).second);
     }
     return token;
+  }
+
+  bool NeedsHold() const override { return needs_hold; }
+  Result<HandoffToken> Hold(const std::string& name, std::stop_token stop) override {
+    MURMUR_ASSIGN(HandoffToken token, HandoffNow(std::move(stop)));
+    if (needs_hold) topic_->AddHold(name);
+    return token;
+  }
+  void ReadThrough(const std::string& hold) override { hold_ = hold; }
+  Status LetGo(const std::string& hold, std::stop_token stop) override {
+    MURMUR_TRY(behaviour_->Answer(stop));
+    topic_->EndHold(hold);
+    return {};
+  }
+  Result<std::vector<std::string>> Holds(const std::string& prefix, std::stop_token stop) override {
+    MURMUR_TRY(behaviour_->Answer(stop));
+    std::vector<std::string> names;
+    for (const std::string& name : topic_->holds()) {
+      if (name.starts_with(prefix)) names.push_back(name);
+    }
+    return names;
   }
 
   Result<std::vector<Split>> Splits(std::stop_token stop) override {
@@ -152,6 +189,9 @@ class FakeLiveSource final : public LiveSource {
                                              std::function<void()> wake,
                                              std::stop_token stop) override {
     MURMUR_TRY(behaviour_->Answer(stop));
+    if (needs_hold && !topic_->holds().contains(hold_)) {
+      return Status(Code::kFailedPrecondition, "there is no hold '" + hold_ + "'");
+    }
     const size_t number = std::stoul(split.payload);
     MURMUR_ASSIGN(const size_t next, FakeStream::ParsePosition(after));
     if (next < topic_->Range(number).first) {
@@ -187,6 +227,7 @@ class FakeLiveSource final : public LiveSource {
   Status Close() override { return Status(); }
 
   bool takes_dead_letters = false;
+  bool needs_hold = false;
 
  private:
   static Position Text(size_t next) { return "n=" + std::to_string(next); }
@@ -194,6 +235,7 @@ class FakeLiveSource final : public LiveSource {
   FakeTopic* const topic_;
   FakeBehaviour* const behaviour_;
   const std::string name_;
+  std::string hold_;  // read through
   mutable std::mutex mutex_;
   PositionMap noted_;  // under mutex_
 };

@@ -78,7 +78,7 @@ class FakeTable {
 struct FakeBehaviour {
   uint32_t batch_rows = 100;                // rows per Read
   std::chrono::milliseconds read_delay{0};  // before each Read; a stop cuts it short
-  std::atomic<int> captures{0};             // CaptureHandoff calls
+  std::atomic<int> captures{0};             // HandoffNow calls
   std::atomic<int64_t> reads{0};            // Read calls
   std::atomic<int64_t> fail_at_read{-1};    // this one, counted from 0, fails with `failure`
   Status failure{Code::kUnavailable, "the fake source failed as it was told"};
@@ -187,7 +187,7 @@ class FakeTableSource final : public SnapshotSource {
 
   std::string_view Name() const noexcept override { return name_; }
 
-  Result<HandoffToken> CaptureHandoff(std::stop_token stop) override {
+  Result<HandoffToken> HandoffNow(std::stop_token stop) override {
     MURMUR_TRY(behaviour_->Answer(stop));
     ++behaviour_->captures;
     HandoffToken token;

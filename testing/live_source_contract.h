@@ -186,7 +186,7 @@ class LiveSourceContract : public testing::TestWithParam<LiveCase> {
     for (size_t split = 0; split < LiveFixture::kSplits; ++split) {
       fixture_->Append(split, Ids(0, 10));
     }
-    const auto token = source_->CaptureHandoff({});
+    const auto token = source_->HandoffNow({});
     ASSERT_TRUE(token.ok()) << token.status().ToString();
     fixture_->Append(0, Ids(10, 20));
     const PositionMap begin = Begin(*token);
@@ -195,6 +195,29 @@ class LiveSourceContract : public testing::TestWithParam<LiveCase> {
       EXPECT_EQ(ReadAll(reading.get()), Status());
       EXPECT_EQ(reading->ids, split == 0 ? Ids(10, 20) : Ids(0, 0));
     }
+  }
+
+  // Where the origin keeps its log anyhow, a hold is only a name.
+  void AHoldIsReadThroughAndEnded() {
+    fixture_->Append(0, Ids(0, 10));
+    const std::string name = "murmur_contract_1";
+    const auto token = source_->Hold(name, {});
+    ASSERT_TRUE(token.ok()) << token.status().ToString();
+    EXPECT_TRUE(source_->Hold(name, {}).ok()) << "its answer may not have arrived";
+    fixture_->Append(0, Ids(10, 20));
+    source_->ReadThrough(name);
+    {
+      auto reading = Open(SplitOf(0), Begin(*token).at(fixture_->SplitId(0)));
+      EXPECT_EQ(ReadAll(reading.get()), Status());
+      EXPECT_EQ(reading->ids, Ids(10, 20));
+    }
+    source_ = fixture_->MakeSource();
+    const auto made = source_->Holds("murmur_contract_", {});
+    ASSERT_TRUE(made.ok()) << made.status().ToString();
+    EXPECT_EQ(made->size(), source_->NeedsHold() ? 1 : 0);
+    EXPECT_EQ(source_->LetGo(name, {}), Status());
+    EXPECT_EQ(source_->LetGo(name, {}), Status()) << "there is none";
+    EXPECT_TRUE(source_->Holds("murmur_contract_", {})->empty());
   }
 
   void TheEndIsReachedWhenAllIsRead() {
@@ -275,7 +298,7 @@ class LiveSourceContract : public testing::TestWithParam<LiveCase> {
     const PositionMap begin = Begin();
     const Split split = SplitOf(0);
     const std::vector<StoppableCall<LiveSource>> calls = {
-        {"CaptureHandoff", [](auto* s, auto stop) { return s->CaptureHandoff(stop).status(); }},
+        {"HandoffNow", [](auto* s, auto stop) { return s->HandoffNow(stop).status(); }},
         {"Splits", [](auto* s, auto stop) { return s->Splits(stop).status(); }},
         {"Begin", [&](auto* s, auto stop) { return s->Begin(splits, {}, stop).status(); }},
         {"Ends", [&](auto* s, auto stop) { return s->Ends(splits, stop).status(); }},
@@ -309,6 +332,7 @@ class LiveSourceContract : public testing::TestWithParam<LiveCase> {
   MURMUR_LIVE_CONTRACT_TEST(Suite, EveryRecordComesOnceInItsSplitsOrder)      \
   MURMUR_LIVE_CONTRACT_TEST(Suite, EveryPositionIsAPlaceToGoOnFrom)           \
   MURMUR_LIVE_CONTRACT_TEST(Suite, AHandoffTokenSeparatesWhatIsFromWhatComes) \
+  MURMUR_LIVE_CONTRACT_TEST(Suite, AHoldIsReadThroughAndEnded)                \
   MURMUR_LIVE_CONTRACT_TEST(Suite, TheEndIsReachedWhenAllIsRead)              \
   MURMUR_LIVE_CONTRACT_TEST(Suite, AReadDoesNotWaitAndItsWorkerIsWoken)       \
   MURMUR_LIVE_CONTRACT_TEST(Suite, ANewSplitIsReadFromItsStart)               \

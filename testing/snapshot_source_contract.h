@@ -262,7 +262,7 @@ class SnapshotSourceContract : public testing::TestWithParam<SourceCase> {
     SnapshotSource::ProgressMap progress;
     for (const Split& split : plan.splits) progress[split.id].done = true;
     const std::vector<StoppableCall<SnapshotSource>> calls = {
-        {"CaptureHandoff", [](auto* s, auto stop) { return s->CaptureHandoff(stop).status(); }},
+        {"HandoffNow", [](auto* s, auto stop) { return s->HandoffNow(stop).status(); }},
         {"Scan", [](auto* s, auto stop) { return s->Scan(stop).status(); }},
         {"Resume", [&](auto* s, auto stop) { return s->Resume(plan, stop); }},
         {"WhyNoBefore", [](auto* s, auto stop) { return s->WhyNoBefore(stop).status(); }},
@@ -285,7 +285,7 @@ class SnapshotSourceContract : public testing::TestWithParam<SourceCase> {
 
   void TheHandoffTokenIsTheSameEachTime() {
     for (int i = 0; i < 2; ++i) {
-      const auto token = source_->CaptureHandoff({});
+      const auto token = source_->HandoffNow({});
       ASSERT_TRUE(token.ok()) << token.status().ToString();
       EXPECT_EQ(*token, GetParam().handoff);
     }

@@ -147,10 +147,11 @@ class SnapshotSource {
   // state stores positions under it.
   virtual std::string_view Name() const noexcept = 0;
 
-  // Where live must start to miss nothing; it may be too early, never too late. Called once per
-  // generation, before Scan. An empty token: this source has no live side. Errors:
-  // kFailedPrecondition (the origin keeps no change log), kCancelled.
-  virtual Result<HandoffToken> CaptureHandoff(std::stop_token stop) = 0;
+  // Where live must start to miss nothing that is written from now on; it may be too early, never
+  // too late. A Scan after it reads what there is then, or later. It only asks, as often as one
+  // likes. An empty token: this source has no live side. Errors: kFailedPrecondition (the origin
+  // keeps no change log), kCancelled.
+  virtual Result<HandoffToken> HandoffNow(std::stop_token stop) = 0;
 
   // Freezes what will be read. Errors: kNotFound (nothing matches; names the pattern).
   virtual Result<ScanPlan> Scan(std::stop_token stop) = 0;
@@ -225,9 +226,30 @@ class LiveSource {
   // As SnapshotSource::Name.
   virtual std::string_view Name() const noexcept = 0;
 
-  // Positions such that all records written from now on come after them; they may be too early. For
-  // a snapshot that knows no positions. Errors: kUnavailable, kNotFound.
-  virtual Result<HandoffToken> CaptureHandoff(std::stop_token stop) = 0;
+  // Positions such that all records written from now on come after them; they may be too early. It
+  // only asks. Errors: kUnavailable, kNotFound.
+  virtual Result<HandoffToken> HandoffNow(std::stop_token stop) = 0;
+
+  // An origin that forgets its log unless it is asked to keep it (replication slots) keeps it for
+  // holds. A hold has a name, keeps the log from a place on, and admits one reader: each version
+  // has its own, and records its name before the hold is made, so that none is ever forgotten.
+  // Whether this is such an origin.
+  virtual bool NeedsHold() const { return false; }
+  // Makes the hold. The token is as that of HandoffNow: what is written from now on is kept. If
+  // there is one of this name, nothing was read through it yet, and it may be made anew. Errors:
+  // as HandoffNow; kResourceExhausted (the origin admits no more holds).
+  virtual Result<HandoffToken> Hold(const std::string& /*name*/, std::stop_token stop) {
+    return HandoffNow(std::move(stop));
+  }
+  // Reads through this hold. Call it before Begin and Open.
+  virtual void ReadThrough(const std::string& /*hold*/) {}
+  // Ends a hold; OK if there is none. Errors: kUnavailable, kFailedPrecondition (it has a reader).
+  virtual Status LetGo(const std::string& /*hold*/, std::stop_token /*stop*/) { return {}; }
+  // The holds whose names begin so. Errors: kUnavailable.
+  virtual Result<std::vector<std::string>> Holds(const std::string& /*prefix*/,
+                                                 std::stop_token /*stop*/) {
+    return std::vector<std::string>();
+  }
 
   // The present splits. Ids never change and no split disappears. Errors: kUnavailable (no answer;
   // says to what), kNotFound, kFailedPrecondition (it can't be counted exactly; says why).

@@ -118,6 +118,7 @@ struct VersionInfo {
   std::string identity;              // DefinitionIdentity of its definition
   std::string definition;            // what counts, written by definition/stored.h
   std::vector<std::string> monoids;  // Monoid::Name of each aggregate, in order
+  std::string log_hold;              // LiveSource::Hold through which it is followed; empty: none
   bool operator==(const VersionInfo&) const = default;
 };
 

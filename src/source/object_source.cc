@@ -78,7 +78,7 @@ ObjectSource::ObjectSource(ObjectSourceOptions options)
         return OpenNow(split, after, projection);
       }) {}
 
-Result<HandoffToken> ObjectSource::CaptureHandoff(std::stop_token stop) {
+Result<HandoffToken> ObjectSource::HandoffNow(std::stop_token stop) {
   if (stop.stop_requested()) return Status(Code::kCancelled, options_.name);
   return options_.handoff;
 }

@@ -78,7 +78,7 @@ class ObjectSource : public SnapshotSource {
   explicit ObjectSource(ObjectSourceOptions options);
 
   std::string_view Name() const noexcept override { return options_.name; }
-  Result<HandoffToken> CaptureHandoff(std::stop_token stop) override;
+  Result<HandoffToken> HandoffNow(std::stop_token stop) override;
   Result<ScanPlan> Scan(std::stop_token stop) override;
   Status Resume(const ScanPlan& plan, std::stop_token stop) override;
   Result<std::unique_ptr<RecordStream>> Open(const Split& split, const Position& after,

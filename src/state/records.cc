@@ -53,6 +53,7 @@ bool GetInfo(std::string_view in, VersionInfo* info) {
   for (std::string& name : info->monoids) {
     if (!GetBytes(&in, &name)) return false;
   }
+  if (!in.empty() && !GetBytes(&in, &info->log_hold)) return false;  // written if there is one
   return in.empty();
 }
 
@@ -197,6 +198,7 @@ std::string EncodeInfo(const VersionInfo& info) {
   PutBytes(info.definition, &out);
   PutVarint(info.monoids.size(), &out);
   for (const std::string& name : info.monoids) PutBytes(name, &out);
+  if (!info.log_hold.empty()) PutBytes(info.log_hold, &out);
   return out;
 }
 

@@ -213,6 +213,8 @@ Status LiveRunner::RunUntil(Until until, std::stop_token stop) {
 
 Status LiveRunner::Prepare(std::stop_token stop) {
   MURMUR_ASSIGN(const auto plan, run_.table->Plan());
+  MURMUR_ASSIGN(const VersionInfo info, run_.table->Info());
+  if (!info.log_hold.empty()) source_->ReadThrough(info.log_hold);
   if (workers_for_) {
     MURMUR_ASSIGN(run_.workers, workers_for_(run_.table));
   }
@@ -229,7 +231,10 @@ Status LiveRunner::Prepare(std::stop_token stop) {
   }
   if (!HasLivePositions(progress, plan)) {
     MURMUR_ASSIGN(const auto token, run_.table->Token());
-    const HandoffToken begin = token.value_or(HandoffToken());
+    HandoffToken begin = token.value_or(HandoffToken());
+    if (begin.streams.empty() && !info.log_hold.empty()) {
+      MURMUR_ASSIGN(begin, source_->Hold(info.log_hold, stop));  // no scan came before
+    }
     MURMUR_ASSIGN(const auto positions, source_->Begin(splits_, begin, stop));
     MURMUR_TRY(PassDeadLetters());
     MURMUR_TRY(BeginAt(positions, !begin.streams.empty()));

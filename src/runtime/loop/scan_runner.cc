@@ -15,14 +15,14 @@ constexpr std::chrono::milliseconds kReadAgainPause{50};
 }  // namespace
 
 ScanRunner::ScanRunner(std::shared_ptr<const Pipeline> pipeline, SnapshotSource* source,
-                       StateTable* table, FoldOptions options, CaptureHandoff capture)
+                       StateTable* table, FoldOptions options, TakeHandoff capture)
     : source_(source),
       capture_(std::move(capture)),
       run_(std::move(pipeline), table, std::move(options)) {}
 
 ScanRunner::ScanRunner(std::shared_ptr<const Pipeline> pipeline, SnapshotSource* source,
                        StateTable* table, FoldOptions options, Companion* companion,
-                       CaptureHandoff capture)
+                       TakeHandoff capture)
     : source_(source),
       capture_(std::move(capture)),
       companion_(companion),
@@ -119,8 +119,7 @@ Status ScanRunner::Prepare(std::stop_token stop) {
     if (companion_ != nullptr) {
       MURMUR_ASSIGN(method, companion_->Choose(stop));
     }
-    MURMUR_ASSIGN(const HandoffToken token,
-                  capture_ ? capture_(stop) : source_->CaptureHandoff(stop));
+    MURMUR_ASSIGN(const HandoffToken token, capture_ ? capture_(stop) : source_->HandoffNow(stop));
     MURMUR_ASSIGN(plan_, source_->Scan(stop));
     plan_.method = method;
     plan_.deduplicate |= run_.options.overlap_until.has_value();

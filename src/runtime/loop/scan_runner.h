@@ -25,8 +25,8 @@ namespace murmur {
 
 class ScanRunner {
  public:
-  // Gives where live must start: SnapshotSource::CaptureHandoff, unless live itself must say it.
-  using CaptureHandoff = std::function<Result<HandoffToken>(std::stop_token stop)>;
+  // Gives where live must start: SnapshotSource::HandoffNow, unless live itself must say it.
+  using TakeHandoff = std::function<Result<HandoffToken>(std::stop_token stop)>;
 
   // Follows the changes of a table's rows while they are scanned.
   class Companion {
@@ -45,10 +45,10 @@ class ScanRunner {
 
   // All outlive the runner.
   ScanRunner(std::shared_ptr<const Pipeline> pipeline, SnapshotSource* source, StateTable* table,
-             FoldOptions options, CaptureHandoff capture = {});
+             FoldOptions options, TakeHandoff capture = {});
   // For a table's rows.
   ScanRunner(std::shared_ptr<const Pipeline> pipeline, SnapshotSource* source, StateTable* table,
-             FoldOptions options, Companion* companion, CaptureHandoff capture = {});
+             FoldOptions options, Companion* companion, TakeHandoff capture = {});
 
   // If the table has no token and plan yet, captures them; else resumes the plan. Reads every split
   // to its end; sets the table's status to complete, or to failed with the reason. Errors:
@@ -78,7 +78,7 @@ class ScanRunner {
   Status Finish(std::stop_token stop);
 
   SnapshotSource* const source_;
-  const CaptureHandoff capture_;
+  const TakeHandoff capture_;
   Companion* const companion_ = nullptr;
   FoldRun run_;
   ScanPlan plan_;

@@ -25,7 +25,7 @@ Result<HandoffToken> CaptureBehind(SnapshotSource* rows, LiveSource* changes,
                                    const LiveSource::PositionMap& reached, std::stop_token stop) {
   MURMUR_ASSIGN(const auto splits, changes->Splits(stop));
   for (int asked = 0; asked < kAsksMax && !stop.stop_requested(); ++asked) {
-    MURMUR_ASSIGN(HandoffToken token, rows->CaptureHandoff(stop));
+    MURMUR_ASSIGN(HandoffToken token, rows->HandoffNow(stop));
     MURMUR_ASSIGN(const auto begin, changes->Begin(splits, token, stop));
     if (HasReached(*changes, begin, reached)) return token;
     std::this_thread::sleep_for(kAskAgainEvery);

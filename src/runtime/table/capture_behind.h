@@ -13,7 +13,7 @@ namespace murmur {
 bool HasReached(const LiveSource& changes, const LiveSource::PositionMap& positions,
                 const LiveSource::PositionMap& reached);
 
-// rows->CaptureHandoff, repeated until it has reached `reached`, which are positions of `changes`.
+// rows->HandoffNow, repeated until it has reached `reached`, which are positions of `changes`.
 // Errors: kUnavailable (it lagged for ten seconds), and those of both sources.
 Result<HandoffToken> CaptureBehind(SnapshotSource* rows, LiveSource* changes,
                                    const LiveSource::PositionMap& reached, std::stop_token stop);

@@ -111,7 +111,7 @@ class HotRows final : public SnapshotSource {
  public:
   explicit HotRows(HotTable* table) : table_(*table) {}
   std::string_view Name() const noexcept override { return kName; }
-  Result<HandoffToken> CaptureHandoff(std::stop_token /*stop*/) override {
+  Result<HandoffToken> HandoffNow(std::stop_token /*stop*/) override {
     return HandoffToken{.streams = {{"log", {{"0", Place(table_.end())}}}}};
   }
   Result<ScanPlan> Scan(std::stop_token /*stop*/) override {
@@ -162,7 +162,7 @@ class HotChanges final : public LiveSource {
  public:
   explicit HotChanges(HotTable* table) : table_(*table) {}
   std::string_view Name() const noexcept override { return kName; }
-  Result<HandoffToken> CaptureHandoff(std::stop_token /*stop*/) override { return HandoffToken(); }
+  Result<HandoffToken> HandoffNow(std::stop_token /*stop*/) override { return HandoffToken(); }
   Result<std::vector<Split>> Splits(std::stop_token /*stop*/) override {
     return std::vector<Split>{{.id = "log", .bytes = 0, .payload = ""}};
   }

@@ -31,17 +31,25 @@ TableRunner::~TableRunner() { (void)StopFollowing(); }
 
 Status TableRunner::Run(std::stop_token stop) {
   retrying_.UseFor(stop);
+  MURMUR_ASSIGN(const VersionInfo info, retrying_.Info());
+  if (!info.log_hold.empty()) changes_->ReadThrough(info.log_hold);
   if (as_of_) MURMUR_TRY(StorePositions(*as_of_, &retrying_));  // live goes on from there
   Status status = scan_.Run(stop);
   (void)StopFollowing();
   return status;
 }
 
-ScanRunner::CaptureHandoff TableRunner::CaptureFor(
+ScanRunner::TakeHandoff TableRunner::CaptureFor(
     const std::optional<LiveSource::PositionMap>& as_of) {
-  if (!as_of) return {};
-  return [this](std::stop_token stop) {
-    return CaptureBehind(rows_, changes_, *as_of_, std::move(stop));
+  if (as_of) {
+    return [this](std::stop_token stop) {
+      return CaptureBehind(rows_, changes_, *as_of_, std::move(stop));
+    };
+  }
+  return [this](std::stop_token stop) -> Result<HandoffToken> {
+    MURMUR_ASSIGN(const VersionInfo info, retrying_.Info());
+    if (info.log_hold.empty()) return rows_->HandoffNow(std::move(stop));
+    return changes_->Hold(info.log_hold, std::move(stop));
   };
 }
 

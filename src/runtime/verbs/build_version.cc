@@ -7,6 +7,7 @@
 
 #include "definition/stored.h"
 #include "runtime/loop/run_reporting.h"
+#include "runtime/loop/scan_runner.h"
 #include "runtime/loop/summary.h"
 #include "runtime/owner/live_owner.h"
 #include "runtime/owner/owner_socket.h"
@@ -52,6 +53,7 @@ Result<OpenedVersion> CreateVersion(StateStore* store, std::shared_ptr<const Pip
   info.created = Clock::System().WallMicros();
   info.identity = DefinitionIdentity(definition);
   info.definition = StoreDefinition(definition);
+  info.log_hold = build.log_hold;
   OpenedVersion created{.info = {}, .pipeline = std::move(pipeline), .table = nullptr};
   MURMUR_ASSIGN(created.table, store->CreateVersion(std::move(info), SchemaOf(*created.pipeline)));
   MURMUR_ASSIGN(created.info, created.table->Info());
@@ -134,7 +136,14 @@ Status RunScan(const std::shared_ptr<const Pipeline>& pipeline, const RunOptions
     status = RunReporting(&runner, options, summary);
     running->Set(nullptr);
   } else {
-    ScanRunner runner(pipeline, source, table, fold, build.capture);
+    ScanRunner::TakeHandoff capture;
+    if (build.capture) {
+      MURMUR_ASSIGN(const VersionInfo info, table->Info());
+      capture = [&build, hold = info.log_hold](std::stop_token stop) {
+        return build.capture(hold, std::move(stop));
+      };
+    }
+    ScanRunner runner(pipeline, source, table, fold, capture);
     status = RunReporting(&runner, options, summary);
   }
   summary->notes = source->Notes();
@@ -177,11 +186,11 @@ Status ScanInto(const OpenedVersion& version, const RunOptions& options, const B
 }
 
 // A new version for which there was nothing to read is useless.
-void DropIfEmpty(StateStore* store, RunSummary* summary) {
+void DropIfEmpty(const Definition& definition, StateStore* store, RunSummary* summary) {
   if (summary->already_complete || summary->progress.splits_total > 0 || summary->version == 0) {
     return;
   }
-  const Status dropped = store->DropVersion(summary->version);  // refused if it serves
+  const Status dropped = DropVersion(definition, store, summary->version);  // refused if it serves
   if (dropped.ok()) summary->version = 0;
 }
 
@@ -216,7 +225,7 @@ Status BuildVersion(const std::shared_ptr<const Pipeline>& pipeline, const RunOp
   MURMUR_ASSIGN(const OpenedVersion version,
                 OpenForBuilding(store.get(), pipeline, build, source->Name()));
   if (Status status = ScanInto(version, options, build, source, *store, summary); !status.ok()) {
-    DropIfEmpty(store.get(), summary);
+    DropIfEmpty(definition, store.get(), summary);
     return status;
   }
   MURMUR_ASSIGN(const auto current, store->Current());

@@ -2,7 +2,9 @@
 // beside the serving version, which it then replaces.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <stop_token>
 #include <string>
 
 #include "fold/pipeline.h"
@@ -10,7 +12,6 @@
 #include "murmur/source.h"
 #include "murmur/state.h"
 #include "murmur/status.h"
-#include "runtime/loop/scan_runner.h"
 
 namespace murmur {
 
@@ -19,11 +20,13 @@ struct Build {
   std::string mode;
   std::string range;  // as text; builds with different ranges are different
   TimeSpan times;
-  bool beside = false;                      // a new version beside the serving one, if there is one
-  bool swap = true;                         // when it is complete
-  bool replace = true;                      // also if another version serves
-  ScanRunner::CaptureHandoff capture = {};  // asks the live source
-  LiveSource* changes = nullptr;            // for a table: the changes of its rows meanwhile
+  bool beside = false;  // a new version beside the serving one, if there is one
+  bool swap = true;     // when it is complete
+  bool replace = true;  // also if another version serves
+  // Asks the live source, through the version's hold of the log, if that is not empty.
+  std::function<Result<HandoffToken>(const std::string& hold, std::stop_token stop)> capture = {};
+  std::string log_hold;           // of a new version (LiveSource::Hold); empty: none
+  LiveSource* changes = nullptr;  // for a table: the changes of its rows meanwhile
 };
 
 // Reads `source` to its end, into the version that `build` describes. If that version is to serve

@@ -21,7 +21,7 @@ class NoSnapshot final : public SnapshotSource {
  public:
   explicit NoSnapshot(std::string name) : name_(std::move(name)) {}
   std::string_view Name() const noexcept override { return name_; }
-  Result<HandoffToken> CaptureHandoff(std::stop_token /*stop*/) override { return HandoffToken(); }
+  Result<HandoffToken> HandoffNow(std::stop_token /*stop*/) override { return HandoffToken(); }
   Result<ScanPlan> Scan(std::stop_token /*stop*/) override { return ScanPlan{.source = name_}; }
   Status Resume(const ScanPlan& /*plan*/, std::stop_token /*stop*/) override { return {}; }
   Result<std::unique_ptr<RecordStream>> Open(const Split& split, const Position& /*after*/,
@@ -90,13 +90,16 @@ Status Bootstrap(const Definition& definition, const BootstrapOptions& given, Ru
   build.mode = kBootstrapMode;
   build.beside = options.fresh;
   std::unique_ptr<LiveSource> live;
-  if (ScansTable(definition)) {
+  const bool live_alone = definition.live && !definition.bootstrap;
+  if (TableOf(definition) != nullptr || HandsOffToLive(definition) || live_alone) {
     MURMUR_ASSIGN(live, MakeLiveSource(definition));
-    build.changes = live.get();
+    if (live->NeedsHold()) build.log_hold = NewHoldName(definition);
   }
+  if (ScansTable(definition)) build.changes = live.get();
   if (HandsOffToLive(definition)) {
-    MURMUR_ASSIGN(live, MakeLiveSource(definition));
-    build.capture = [&live](std::stop_token stop) { return live->CaptureHandoff(stop); };
+    build.capture = [&live](const std::string& hold, std::stop_token stop) {
+      return hold.empty() ? live->HandoffNow(stop) : live->Hold(hold, stop);
+    };
   }
   return BuildVersion(pipeline, options, build, source, summary);
 }

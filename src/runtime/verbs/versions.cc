@@ -65,7 +65,7 @@ Result<SwapSummary> RollBack(const Definition& definition) {
 
 Status DropVersion(const Definition& definition, uint64_t number) {
   MURMUR_ASSIGN(const auto store, OpenStateForSwitching(definition));
-  return store->DropVersion(number);
+  return DropVersion(definition, store.get(), number);
 }
 
 Status DiffVersions(const Definition& definition, uint64_t a, uint64_t b, uint64_t top, bool json,

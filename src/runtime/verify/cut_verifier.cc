@@ -31,7 +31,7 @@ Status CutVerifier::Run(std::stop_token stop, VerifySummary* summary) {
 // Opens the state once it has caught up.
 Status CutVerifier::Open(std::stop_token stop) {
   MURMUR_ASSIGN(const auto splits, changes_->Splits(stop));
-  MURMUR_ASSIGN(const HandoffToken token, rows_->CaptureHandoff(stop));
+  MURMUR_ASSIGN(const HandoffToken token, rows_->HandoffNow(stop));
   MURMUR_ASSIGN(const auto reached, changes_->Begin(splits, token, stop));
   MURMUR_ASSIGN(opened_, open_(reached, stop));
   MURMUR_ASSIGN(snapshot_, opened_.table->Snapshot());

@@ -54,7 +54,7 @@ class RowCheck {
            const StateTable* table, const StateSnapshot* snapshot, RowCheckOptions options);
   ~RowCheck();
 
-  // REQUIRES: source->CaptureHandoff has succeeded.
+  // REQUIRES: source->HandoffNow has succeeded.
   // Errors: kCancelled, kResourceExhausted (too much differs), kDataLoss, those of the source.
   Status Run(std::stop_token stop);
 

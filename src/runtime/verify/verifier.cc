@@ -63,7 +63,7 @@ Status Verifier::Run(std::stop_token stop, VerifySummary* summary) {
 
 Status Verifier::CheckRows(std::stop_token stop, VerifySummary* summary) {
   MURMUR_ASSIGN(splits_, changes_->Splits(stop));
-  MURMUR_ASSIGN(const HandoffToken token, source_->CaptureHandoff(stop));
+  MURMUR_ASSIGN(const HandoffToken token, source_->HandoffNow(stop));
   MURMUR_ASSIGN(reached_, changes_->Begin(splits_, token, stop));
   for (uint32_t pass = 1;; ++pass) {
     MURMUR_TRY(CheckRowsOnce(pass, stop, summary));

@@ -171,7 +171,7 @@ class RowSource final : public SnapshotSource {
   RowSource(Table* table, std::shared_ptr<const Pipeline> pipeline)
       : table_(table), pipeline_(std::move(pipeline)) {}
   std::string_view Name() const noexcept override { return kName; }
-  Result<HandoffToken> CaptureHandoff(std::stop_token /*stop*/) override {
+  Result<HandoffToken> HandoffNow(std::stop_token /*stop*/) override {
     return HandoffToken{.streams = {{"log", {{"0", std::to_string(table_->end())}}}}};
   }
   Result<ScanPlan> Scan(std::stop_token /*stop*/) override {
@@ -220,7 +220,7 @@ class LogSource final : public LiveSource {
   LogSource(Table* table, std::shared_ptr<const Pipeline> pipeline)
       : table_(table), pipeline_(std::move(pipeline)) {}
   std::string_view Name() const noexcept override { return kName; }
-  Result<HandoffToken> CaptureHandoff(std::stop_token /*stop*/) override { return HandoffToken(); }
+  Result<HandoffToken> HandoffNow(std::stop_token /*stop*/) override { return HandoffToken(); }
   Result<std::vector<Split>> Splits(std::stop_token /*stop*/) override {
     return std::vector<Split>{{.id = kName, .bytes = 0, .payload = ""}};
   }

@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <random>
 
 #include "definition/stored.h"
 #include "runtime/table/choose_method.h"
+#include "source/source_registry.h"
 #include "state/store_registry.h"
 
 namespace murmur {
@@ -96,6 +98,29 @@ Status CheckKeep(const Pipeline& pipeline, const StateStore& store, uint64_t num
   return plan && plan->method == TableMethod::kCut ? CheckCut(definition) : Status();
 }
 
+std::string NewHoldName(const Definition& definition) {
+  std::random_device random;
+  const uint64_t number = uint64_t{random()} << 32 | random();
+  return fmt::format("murmur_{}_{:016x}", definition.name, number);
+}
+
+Status DropVersion(const Definition& definition, StateStore* store, uint64_t number) {
+  const auto info = store->ReadInfo(number);
+  MURMUR_TRY(store->DropVersion(number));
+  if (!info.ok() || info->log_hold.empty()) return {};
+  const auto let_go = [&]() -> Status {
+    MURMUR_ASSIGN(const auto live, MakeLiveSource(definition));
+    const Status ended = live->LetGo(info->log_hold, {});
+    MURMUR_TRY(live->Close());
+    return ended;
+  };
+  Status ended = let_go();
+  return ended.ok() ? ended
+                    : ended.Annotated(fmt::format("version {} is dropped, but the hold {} of its "
+                                                  "log is not ended: end it at the origin",
+                                                  number, info->log_hold));
+}
+
 void DropOldVersions(const Definition& definition, StateStore* store, SwapSummary* summary) {
   const auto served = store->Served();
   if (!served.ok()) {
@@ -105,7 +130,7 @@ void DropOldVersions(const Definition& definition, StateStore* store, SwapSummar
   }
   for (size_t i = std::max<size_t>(definition.keep_versions, 1); i < served->size(); ++i) {
     const uint64_t number = (*served)[i];
-    const Status dropped = store->DropVersion(number);
+    const Status dropped = DropVersion(definition, store, number);
     if (dropped.ok()) summary->dropped.push_back(number);
     // Another process has dropped it, or still uses it; then the next swap drops it.
     const Code code = dropped.code();

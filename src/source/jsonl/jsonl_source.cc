@@ -111,7 +111,7 @@ class ReaderSource final : public SnapshotSource {
         options_(std::move(options)) {}
 
   std::string_view Name() const noexcept override { return name_; }
-  Result<HandoffToken> CaptureHandoff(std::stop_token) override { return handoff_; }
+  Result<HandoffToken> HandoffNow(std::stop_token) override { return handoff_; }
   Result<ScanPlan> Scan(std::stop_token) override {
     return ScanPlan{.source = name_,
                     .splits = {Split{.id = object_ + "#0", .bytes = 0, .payload = "{}"}},

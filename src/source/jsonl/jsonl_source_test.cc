@@ -439,7 +439,7 @@ TEST(MakeSnapshotSource, MakesWhatTheDefinitionNames) {
                                                              {"handoff.kafka.1", "1480"}}));
   ASSERT_TRUE(source.ok()) << source.status().ToString();
   EXPECT_EQ((*source)->Name(), "jsonl:a,b");
-  const auto token = (*source)->CaptureHandoff({});
+  const auto token = (*source)->HandoffNow({});
   ASSERT_TRUE(token.ok());
   EXPECT_EQ(token->streams.at("kafka").at("1"), "1480");
 }

@@ -92,7 +92,7 @@ class KafkaLive final : public LiveSource {
 
   std::string_view Name() const noexcept override { return topics_->name(); }
 
-  Result<HandoffToken> CaptureHandoff(std::stop_token stop) override {
+  Result<HandoffToken> HandoffNow(std::stop_token stop) override {
     MURMUR_ASSIGN(const auto partitions, topics_->Partitions(stop));
     MURMUR_ASSIGN(const OffsetMap ends, topics_->client().Ends(partitions, stop));
     std::map<TopicPartition, KafkaPosition> positions;

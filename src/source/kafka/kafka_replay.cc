@@ -40,7 +40,7 @@ class KafkaReplay final : public SnapshotSource {
 
   std::string_view Name() const noexcept override { return topics_->name(); }
 
-  Result<HandoffToken> CaptureHandoff(std::stop_token /*stop*/) override { return HandoffToken(); }
+  Result<HandoffToken> HandoffNow(std::stop_token /*stop*/) override { return HandoffToken(); }
 
   Result<ScanPlan> Scan(std::stop_token stop) override {
     MURMUR_ASSIGN(const auto slices, Slices(stop));

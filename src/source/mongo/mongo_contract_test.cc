@@ -175,10 +175,10 @@ class ManyCollections final : public LiveSource {
   }
 
   std::string_view Name() const noexcept override { return "mongo"; }
-  Result<HandoffToken> CaptureHandoff(std::stop_token stop) override {
+  Result<HandoffToken> HandoffNow(std::stop_token stop) override {
     HandoffToken all;
     for (const auto& [name, source] : sources_) {
-      MURMUR_ASSIGN(HandoffToken token, source->CaptureHandoff(stop));
+      MURMUR_ASSIGN(HandoffToken token, source->HandoffNow(stop));
       all.streams.merge(token.streams);
     }
     return all;
@@ -233,7 +233,7 @@ class ManyCollections final : public LiveSource {
 
 class MongoLiveFixture final : public LiveFixture {
  public:
-  MongoLiveFixture() : collections_(kSplits) { begin_ = Source({})->CaptureHandoff({}).value(); }
+  MongoLiveFixture() : collections_(kSplits) { begin_ = Source({})->HandoffNow({}).value(); }
 
   std::unique_ptr<LiveSource> MakeSource() override { return Source(begin_); }
   void Append(size_t split, const std::vector<int64_t>& ids) override {
@@ -271,6 +271,7 @@ class MongoLiveContract : public LiveSourceContract {};
 MURMUR_LIVE_CONTRACT_TEST(MongoLiveContract, EveryRecordComesOnceInItsSplitsOrder)
 MURMUR_LIVE_CONTRACT_TEST(MongoLiveContract, EveryPositionIsAPlaceToGoOnFrom)
 MURMUR_LIVE_CONTRACT_TEST(MongoLiveContract, AHandoffTokenSeparatesWhatIsFromWhatComes)
+MURMUR_LIVE_CONTRACT_TEST(MongoLiveContract, AHoldIsReadThroughAndEnded)
 MURMUR_LIVE_CONTRACT_TEST(MongoLiveContract, TheEndIsReachedWhenAllIsRead)
 MURMUR_LIVE_CONTRACT_TEST(MongoLiveContract, AReadDoesNotWaitAndItsWorkerIsWoken)
 MURMUR_LIVE_CONTRACT_TEST(MongoLiveContract, AStoppedReadEnds)
@@ -614,7 +615,7 @@ TEST_P(MongoTest, ChangesSayWhatARowHoldsNow) {
 TEST_P(MongoTest, TheLastChangeBeforeAHandoffDoesNotComeAgain) {
   collection_.Insert(1, 1);
   const auto live = Live();
-  const HandoffToken token = live->CaptureHandoff({}).value();
+  const HandoffToken token = live->HandoffNow({}).value();
   collection_.Insert(2, 2);
   const Position begin = live->Begin({LiveSplit()}, token, {}).value().at(LiveSplit().id);
   const auto stream = OpenLive(live.get(), begin);
@@ -647,7 +648,7 @@ TEST_P(MongoTest, RowsThatChangeWhileTheyAreReadEndUpAsTheyAre) {
   });
   const auto source = Snapshot(/*split_rows=*/200);
   const auto live = Live();
-  const auto token = source->CaptureHandoff({});
+  const auto token = source->HandoffNow({});
   ASSERT_TRUE(token.ok()) << token.status().ToString();
   const Position begin = live->Begin({LiveSplit()}, *token, {}).value().at(LiveSplit().id);
   Rows rows;
@@ -918,7 +919,7 @@ TEST_P(MongoTest, CollectionsWhoseChangesDoNotTellAllAreRefused) {
   for (const auto& [create, why] : kKinds) {
     collection_.Run(create);
     const Definition definition = DefinitionOf(collection_.name() + "_kind");
-    const Status snapshot = MakeMongoSnapshot(definition).value()->CaptureHandoff({}).status();
+    const Status snapshot = MakeMongoSnapshot(definition).value()->HandoffNow({}).status();
     EXPECT_EQ(snapshot.code(), Code::kFailedPrecondition);
     EXPECT_THAT(std::string(snapshot.message()), HasSubstr(why));
     EXPECT_EQ(MakeMongoLive(definition).value()->Splits({}).status(), snapshot);
@@ -927,8 +928,7 @@ TEST_P(MongoTest, CollectionsWhoseChangesDoNotTellAllAreRefused) {
 }
 
 TEST_P(MongoTest, ACollectionThatIsNotThereIsNamed) {
-  const Status status =
-      MakeMongoSnapshot(DefinitionOf("nowhere")).value()->CaptureHandoff({}).status();
+  const Status status = MakeMongoSnapshot(DefinitionOf("nowhere")).value()->HandoffNow({}).status();
   EXPECT_EQ(status.code(), Code::kNotFound);
   EXPECT_THAT(std::string(status.message()), HasSubstr("nowhere"));
 }
@@ -955,7 +955,7 @@ TEST(MongoUriTest, ADatabaseThatIsAwayDoesNotHoldUpAStop) {
     stop.request_stop();
   });
   const auto start = steady_clock::now();
-  EXPECT_EQ(source->CaptureHandoff(stop.get_token()).status().code(), Code::kCancelled);
+  EXPECT_EQ(source->HandoffNow(stop.get_token()).status().code(), Code::kCancelled);
   EXPECT_LT(steady_clock::now() - start, std::chrono::seconds(1));
 }
 

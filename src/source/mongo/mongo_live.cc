@@ -30,7 +30,7 @@ class MongoLive final : public LiveSource {
 
   std::string_view Name() const noexcept override { return place_.name; }
 
-  Result<HandoffToken> CaptureHandoff(std::stop_token stop) override {
+  Result<HandoffToken> HandoffNow(std::stop_token stop) override {
     MURMUR_ASSIGN(const ClusterTime time, Now(stop));
     return MongoHandoff(place_, time);
   }

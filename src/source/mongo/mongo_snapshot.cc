@@ -53,7 +53,7 @@ class MongoSnapshot final : public SnapshotSource {
 
   std::string_view Name() const noexcept override { return place_.name; }
 
-  Result<HandoffToken> CaptureHandoff(std::stop_token stop) override {
+  Result<HandoffToken> HandoffNow(std::stop_token stop) override {
     const auto ask = [](const MongoClient& client) -> Result<ClusterTime> {
       MURMUR_ASSIGN(const ClusterTime time, client.OperationTime());
       MURMUR_TRY(client.Facts());

@@ -391,7 +391,7 @@ TEST_F(ParquetFiles, ChangedAndMissingFilesAreNamed) {
 }
 
 TEST_F(ParquetFiles, HandoffIsWhatTheDefinitionSays) {
-  const HandoffToken token = Source("a.parquet")->CaptureHandoff({}).value();
+  const HandoffToken token = Source("a.parquet")->HandoffNow({}).value();
   EXPECT_EQ(token.streams.at("kafka").at("0"), "15");
 }
 
