@@ -1,13 +1,12 @@
 #include <fmt/format.h>
 
 #include <chrono>
-#include <condition_variable>
-#include <mutex>
 #include <stop_token>
 #include <thread>
 
 #include "base/clock.h"
 #include "base/shown.h"
+#include "base/waiting.h"
 #include "cli/commands.h"
 #include "cli/output.h"
 #include "definition/plan.h"
@@ -28,10 +27,7 @@ class Deadline {
  public:
   explicit Deadline(std::chrono::seconds time)
       : thread_([this, time](std::stop_token ended) {
-          std::mutex mutex;
-          std::condition_variable_any wake;
-          std::unique_lock lock(mutex);
-          wake.wait_for(lock, ended, time, [] { return false; });
+          (void)SleepUnlessStopped(time, ended);
           up_.request_stop();
         }) {}
   std::stop_token up() const { return up_.get_token(); }

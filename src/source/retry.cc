@@ -4,14 +4,14 @@
 #include <arrow/util/io_util.h>
 
 #include <algorithm>
-#include <thread>
+
+#include "base/waiting.h"
 
 namespace murmur {
 namespace {
 
 constexpr int kAttempts = 10;
 constexpr std::chrono::milliseconds kLongestWait{4000};
-constexpr std::chrono::milliseconds kStopEvery{50};
 
 class OurStatus final : public arrow::StatusDetail {
  public:
@@ -77,12 +77,9 @@ bool Backoff::TryAgain(const Status& error) { return error.code() == Code::kUnav
 bool Backoff::Wait() {
   if (attempts_ == kAttempts) return false;
   ++attempts_;
-  for (auto left = wait_; left.count() > 0; left -= kStopEvery) {
-    if (stop_.stop_requested()) return false;
-    std::this_thread::sleep_for(std::min(left, kStopEvery));
-  }
+  const bool waited = SleepUnlessStopped(wait_, stop_);
   wait_ = std::min(2 * wait_, kLongestWait);
-  return !stop_.stop_requested();
+  return waited;
 }
 
 arrow::Status ToArrow(const Status& status) {

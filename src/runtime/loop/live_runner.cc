@@ -34,21 +34,6 @@ uint64_t PublishedUpTo(const Position& position) {
 
 }  // namespace
 
-void LiveRunner::Wakeup::Notify() {
-  {
-    const std::lock_guard lock(mutex_);
-    if (notified_) return;
-    notified_ = true;
-  }
-  condition_.notify_one();
-}
-
-void LiveRunner::Wakeup::WaitUntil(steady_clock::time_point time, const std::stop_token& stop) {
-  std::unique_lock lock(mutex_);
-  condition_.wait_until(lock, stop, time, [this] { return notified_; });
-  notified_ = false;
-}
-
 // Reads its splits in turn, a batch of each.
 class LiveRunner::Worker {
  public:

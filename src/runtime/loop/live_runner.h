@@ -4,7 +4,6 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -16,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "base/waiting.h"
 #include "fold/pipeline.h"
 #include "murmur/source.h"
 #include "murmur/state.h"
@@ -82,18 +82,6 @@ class LiveRunner {
  private:
   class Worker;
   Status RunUntil(Until until, std::stop_token stop);
-  // Wakes a waiting thread; if none waits, the next wait ends at once.
-  class Wakeup {
-   public:
-    void Notify();
-    void WaitUntil(std::chrono::steady_clock::time_point time, const std::stop_token& stop);
-
-   private:
-    std::mutex mutex_;
-    std::condition_variable_any condition_;
-    bool notified_ = false;
-  };
-
   Status Prepare(std::stop_token stop);
   Status BeginAt(const LiveSource::PositionMap& positions, bool by_token);
   Status TellOfTheSeam();

@@ -3,7 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <condition_variable>
+
+#include "base/waiting.h"
 
 namespace murmur {
 namespace {
@@ -17,15 +18,6 @@ const Status& StatusOf(const Status& status) { return status; }
 template <class T>
 const Status& StatusOf(const Result<T>& result) {
   return result.status();
-}
-
-// False: a stop was asked for.
-bool SleepUnlessStopped(milliseconds pause, const std::stop_token& stop) {
-  std::mutex mutex;
-  std::condition_variable_any never;
-  std::unique_lock lock(mutex);
-  never.wait_for(lock, stop, pause, [] { return false; });
-  return !stop.stop_requested();
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/waiting.h"
 #include "runtime/loop/usable.h"
 
 namespace murmur {
@@ -73,8 +74,8 @@ Status ScanRunner::Work(std::stop_token stop) {
 
 Status ScanRunner::ReadSplit(FoldWorker* worker, SplitWork* work, std::stop_token stop) {
   MURMUR_TRY(ReadOn(worker, work, stop));
-  while (work->read_again && !stop.stop_requested() && !run_.abort.stop_requested()) {
-    std::this_thread::sleep_for(kReadAgainPause);
+  while (work->read_again && !run_.abort.stop_requested()) {
+    if (!SleepUnlessStopped(kReadAgainPause, stop)) break;
     MURMUR_TRY(ReadOn(worker, work, stop));
   }
   return {};

@@ -1,12 +1,12 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <functional>
-#include <mutex>
 #include <stop_token>
 #include <thread>
 #include <utility>
+
+#include "base/waiting.h"
 
 namespace murmur {
 
@@ -15,13 +15,7 @@ class Ticker {
  public:
   Ticker(std::chrono::milliseconds every, std::function<void()> tick)
       : thread_([every, tick = std::move(tick)](std::stop_token stop) {
-          std::mutex mutex;
-          std::condition_variable_any wake;
-          std::unique_lock lock(mutex);
-          while (!wake.wait_for(lock, stop, every, [] { return false; }) &&
-                 !stop.stop_requested()) {
-            tick();
-          }
+          while (SleepUnlessStopped(every, stop)) tick();
         }) {}
 
  private:

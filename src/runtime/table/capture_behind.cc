@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <chrono>
 #include <string>
-#include <thread>
+
+#include "base/waiting.h"
 
 namespace murmur {
 namespace {
@@ -28,7 +29,7 @@ Result<HandoffToken> CaptureBehind(SnapshotSource* rows, LiveSource* changes,
     MURMUR_ASSIGN(HandoffToken token, rows->HandoffNow(stop));
     MURMUR_ASSIGN(const auto begin, changes->Begin(splits, token, stop));
     if (HasReached(*changes, begin, reached)) return token;
-    std::this_thread::sleep_for(kAskAgainEvery);
+    (void)SleepUnlessStopped(kAskAgainEvery, stop);
   }
   if (stop.stop_requested()) return Status(Code::kCancelled, "stopped");
   return Status(Code::kUnavailable, std::string(rows->Name()) +

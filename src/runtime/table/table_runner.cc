@@ -4,6 +4,7 @@
 #include <iterator>
 #include <utility>
 
+#include "base/waiting.h"
 #include "runtime/table/capture_behind.h"
 #include "runtime/table/choose_method.h"
 
@@ -150,8 +151,7 @@ Status TableRunner::CatchUp(std::stop_token stop) {
   MURMUR_TRY(fold_->CommitAll());
   MURMUR_TRY(NewLive()->Run(LiveRunner::Until::kCaughtUp, stop));
   // The server that says where live ends may lag behind what was read.
-  while (!fold_->settled() && !stop.stop_requested()) {
-    std::this_thread::sleep_for(kCatchUpPause);
+  while (!fold_->settled() && SleepUnlessStopped(kCatchUpPause, stop)) {
     MURMUR_TRY(NewLive()->Run(LiveRunner::Until::kCaughtUp, stop));
   }
   if (stop.stop_requested()) return Status(Code::kCancelled, "stopped");

@@ -19,18 +19,6 @@ ChangeFollower::ChangeFollower(LiveSource* source, Projection projection, size_t
 
 ChangeFollower::~ChangeFollower() = default;
 
-void ChangeFollower::Wakeup::Notify() {
-  const std::lock_guard lock(mutex);
-  notified = true;
-  condition.notify_one();
-}
-
-void ChangeFollower::Wakeup::Wait(const std::stop_token& stop) {
-  std::unique_lock lock(mutex);
-  condition.wait_for(lock, stop, kIdleWait, [this] { return notified; });
-  notified = false;
-}
-
 void ChangeFollower::Start(const std::vector<Split>& splits, const LiveSource::PositionMap& from) {
   added_ = splits;
   positions_ = from;
@@ -55,7 +43,7 @@ Status ChangeFollower::Follow(const std::stop_token& stop) {
       idle = false;
       MURMUR_TRY(Note(reading.split, batch));
     }
-    if (idle) wakeup_->Wait(stop);
+    if (idle) wakeup_->WaitUntil(std::chrono::steady_clock::now() + kIdleWait, stop);
   }
   return Status(Code::kCancelled, "stopped");
 }

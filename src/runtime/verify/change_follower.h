@@ -14,6 +14,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/waiting.h"
 #include "murmur/record.h"
 #include "murmur/source.h"
 #include "murmur/status.h"
@@ -45,14 +46,6 @@ class ChangeFollower {
   static constexpr size_t kBytesPerRow = 64;
 
  private:
-  // Shared with the streams' callbacks, the last of which may come late.
-  struct Wakeup {
-    void Notify();
-    void Wait(const std::stop_token& stop);
-    std::mutex mutex;
-    std::condition_variable_any condition;
-    bool notified = false;  // under mutex
-  };
   struct Reading {
     std::string split;
     std::unique_ptr<RecordStream> stream;
@@ -66,6 +59,7 @@ class ChangeFollower {
   LiveSource* const source_;
   const Projection projection_;
   const size_t rows_max_;
+  // Shared with the streams' callbacks, the last of which may come late.
   const std::shared_ptr<Wakeup> wakeup_ = std::make_shared<Wakeup>();
   std::vector<Reading> readings_;  // used by the thread
 

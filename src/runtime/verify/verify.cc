@@ -4,9 +4,8 @@
 
 #include <algorithm>
 #include <chrono>
-#include <condition_variable>
-#include <mutex>
 
+#include "base/waiting.h"
 #include "runtime/owner/live_owner.h"
 #include "runtime/table/capture_behind.h"
 #include "runtime/verify/cut_verifier.h"
@@ -66,13 +65,6 @@ Status CheckMethod(const OpenedVersion& version, TableMethod method) {
                                         ", of another method, serves by now: verify again");
 }
 
-void Sleep(std::chrono::milliseconds time, const std::stop_token& stop) {
-  std::mutex mutex;
-  std::condition_variable_any wake;
-  std::unique_lock lock(mutex);
-  wake.wait_for(lock, stop, time, [] { return false; });
-}
-
 // The serving version, opened once it has reached the required positions.
 class ServingState {
  public:
@@ -98,7 +90,7 @@ class ServingState {
       if (positions != before) moved_at = steady_clock::now();
       before = positions;
       if (steady_clock::now() - moved_at > kMovesWithin) return DoesNotMove();
-      Sleep(pause, stop);
+      (void)SleepUnlessStopped(pause, stop);
       pause = std::min(2 * pause, kLookAgainLast);
     }
   }

@@ -521,7 +521,7 @@ Status MongoClients::AskPatiently(const Question& question, const std::stop_toke
     Status status = AskOnce(question);
     if (status.code() != Code::kUnavailable) return status;
     const auto pause = retries.Next();
-    if (!pause || !SleepFor(*pause, stop)) return status;
+    if (!pause || !SleepUnlessStopped(*pause, stop)) return status;
   }
 }
 

@@ -3,24 +3,14 @@
 
 #include <algorithm>
 #include <chrono>
-#include <condition_variable>
-#include <mutex>
 #include <optional>
 #include <stop_token>
 #include <utility>
 
+#include "base/waiting.h"
 #include "source/detachable_thread.h"
 
 namespace murmur {
-
-// Waits for `time`. False: a stop was asked for.
-inline bool SleepFor(std::chrono::milliseconds time, const std::stop_token& stop) {
-  std::mutex mutex;
-  std::condition_variable_any nothing;
-  std::unique_lock lock(mutex);
-  nothing.wait_for(lock, stop, time, [] { return false; });
-  return !stop.stop_requested();
-}
 
 // How long to wait before something is tried again.
 class Retries {
