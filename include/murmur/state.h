@@ -2,7 +2,7 @@
 // encoded value, the positions that it has consumed, the dead letters, and for a table source the
 // ledger: what each of its rows contributes.
 // A commit moves all of them, atomically and durably, or none of them.
-// Contract suite: testing/state_table_contract.h.
+// Contract suite: murmur/testing/state_table_contract.h.
 // Threads: every method may be called at once, unless it says otherwise.
 #pragma once
 
@@ -169,7 +169,7 @@ class StateTable {
   virtual Status Complete(const ScanEnd& end) = 0;
   virtual Status DropIds() = 0;
 
-  // Stores the handoff token and the scan plan, durable on return; once per generation. Errors:
+  // Stores the handoff token and the scan plan, durable on return; once per version. Errors:
   // kAlreadyExists.
   virtual Status Begin(const HandoffToken& token, const ScanPlan& plan) = 0;
   virtual Result<std::optional<HandoffToken>> Token() const = 0;
