@@ -6,6 +6,7 @@ Usage: check_tests_are_built.py SOURCE_ROOT COMPILE_COMMANDS_JSON.
 
 import json
 import pathlib
+import re
 import sys
 
 PROJECTS = ["tests/consumer/project"]
@@ -15,7 +16,7 @@ def main():
     commands = json.loads(pathlib.Path(sys.argv[2]).read_text())
     built = {(pathlib.Path(c["directory"]) / c["file"]).resolve() for c in commands}
     for project in PROJECTS:
-        listed = (root / project / "CMakeLists.txt").read_text().split()
+        listed = set(re.findall(r"[\w.]+", (root / project / "CMakeLists.txt").read_text()))
         built |= {path.resolve() for path in (root / project).iterdir() if path.name in listed}
     missing = [
         path

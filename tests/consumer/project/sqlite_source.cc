@@ -128,7 +128,7 @@ class RowStream final : public murmur::RecordStream {
         }
         break;
       case SQLITE_BLOB:
-        return refuse(DeadReason::kWrongType, "found a BLOB, which has no meaning here");
+        return refuse(DeadReason::kWrongType, "found a BLOB, expected a number or text");
       default: *cell = Cell::Null();
     }
     if (fields_[field].as_time) murmur::ConvertToTime(fields_[field].unit, cell);
