@@ -116,7 +116,7 @@ struct VersionInfo {
   bool swap_when_complete = false;   // also after a killed run goes on
   int64_t created = 0;               // µs since the Unix epoch
   std::string identity;              // DefinitionIdentity of its definition
-  std::string definition;            // what counts, written by definition/stored.h
+  std::string definition;            // what counts, as text that only Murmur reads
   std::vector<std::string> monoids;  // Monoid::Name of each aggregate, in order
   bool operator==(const VersionInfo&) const = default;
 };
