@@ -1,5 +1,6 @@
 # What `cmake --install` lays down: the library Murmur::murmur (every component but the program's
-# own), the public headers, the CMake package, and the program where it was built.
+# own), the public headers with the test kit Murmur::testing, the CMake package, and the program where
+# it was built. The target `installed` builds that, and no more.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
@@ -12,7 +13,16 @@ set_target_properties(murmur_library PROPERTIES EXPORT_NAME murmur)
 target_link_libraries(murmur_library INTERFACE ${components})
 add_library(Murmur::murmur ALIAS murmur_library)
 
-install(TARGETS murmur_library ${components} EXPORT MurmurTargets
+# The contract suites of include/murmur/testing. A project that links it has found GoogleTest: with
+# find_package(Murmur REQUIRED COMPONENTS testing).
+add_library(murmur_testing INTERFACE)
+set_target_properties(murmur_testing PROPERTIES EXPORT_NAME testing)
+target_link_libraries(murmur_testing INTERFACE murmur_library GTest::gmock)
+add_library(Murmur::testing ALIAS murmur_testing)
+
+add_custom_target(installed DEPENDS ${components})
+
+install(TARGETS murmur_library murmur_testing ${components} EXPORT MurmurTargets
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(EXPORT MurmurTargets NAMESPACE Murmur:: DESTINATION ${package_dir})
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/murmur DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
@@ -31,5 +41,6 @@ install(FILES
   DESTINATION ${package_dir})
 
 if(TARGET murmur)
+  add_dependencies(installed murmur)
   install(TARGETS murmur RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()

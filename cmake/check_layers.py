@@ -1,5 +1,6 @@
 """Fails when a folder under src/ or src/runtime/ includes a header of a folder that comes later in
 the flow, or when a public header includes anything but the standard library and public headers.
+The test kit of include/murmur/testing may include GoogleTest too; nothing but tests includes it.
 
 Usage: check_layers.py SOURCE_ROOT. Tests and benchmarks may look anywhere.
 """
@@ -13,6 +14,8 @@ FLOW = ["base", "monoid", "expression", "definition", "decode", "source", "state
 ROOMS = ["loop", "table", "versions", "owner", "verify", "verbs"]  # of src/runtime
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]', re.MULTILINE)
 TEST_SUFFIXES = ("_test.cc", "_bench.cc")
+TEST_KITS = ("testing/", "murmur/testing/")  # for this tree alone, and the installed one
+GOOGLETEST = ("gtest/", "gmock/")
 
 
 def place_of(path):
@@ -36,7 +39,7 @@ def source_problems(root):
             yield f"{path}: its folder has no place in the order of the flow ({__file__})"
             continue
         for _, target in INCLUDE.findall(path.read_text()):
-            if target.split("/")[0] == "testing":
+            if target.startswith(TEST_KITS):
                 yield f"{path}: includes {target}: the test kit is for tests only"
             other = place_of(pathlib.PurePath(target))
             if other is not None and other > place:
@@ -44,11 +47,18 @@ def source_problems(root):
 
 
 def public_problems(root):
+    kit = root / "include" / TEST_KITS[1]
     for path in sorted((root / "include").rglob("*.h")):
+        is_kit = path.is_relative_to(kit)
         for bracket, target in INCLUDE.findall(path.read_text()):
             if target.startswith("murmur/"):
+                if not (root / "include" / target).exists():
+                    yield f"{path}: includes {target}, which is not there"
+                if target.startswith(TEST_KITS) and not is_kit:
+                    yield f"{path}: includes {target}: the test kit is for tests only"
+            elif is_kit and target.startswith(GOOGLETEST):
                 continue
-            if bracket == '"' or "/" in target or target.endswith(".h"):
+            elif bracket == '"' or "/" in target or target.endswith(".h"):
                 yield f"{path}: includes {target}: public headers need the standard library only"
 
 

@@ -12,10 +12,10 @@
 
 #include "fold/row_codec.h"
 #include "murmur/monoid.h"
+#include "murmur/value.h"
 #include "runtime/table/ledger/ledger_entry.h"
 #include "source/kafka/kafka_position.h"
 #include "state/records.h"
-#include "state/value.h"
 
 namespace {
 

@@ -22,7 +22,7 @@
 
 #include "murmur/decoder.h"
 #include "murmur/source.h"
-#include "testing/hang.h"
+#include "murmur/testing/stop_inside.h"
 
 namespace murmur {
 

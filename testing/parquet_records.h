@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "murmur/testing/snapshot_source_contract.h"
 #include "source/parquet/parquet_testing.h"
-#include "testing/snapshot_source_contract.h"
 
 namespace murmur {
 

@@ -1,7 +1,7 @@
 // How values combine. A Monoid describes one aggregate function with its parameters bound; it holds
 // no data. States live in the caller's memory (a table of groups, a merge operator's scratch) and
 // are passed to the Monoid.
-// Laws, for all states a b c, tested for every implementation by testing/monoid_laws.h:
+// Laws, for all states a b c, tested for every implementation by murmur/testing/monoid_laws.h:
 //  - the identity is state_size() zero bytes, and encodes as the empty string;
 //  - Combine is associative, byte for byte, unless Traits().exact is false; then the bound that
 //    the law case states holds over any bracketing;

@@ -182,6 +182,13 @@ struct FieldRequest {
   bool operator==(const FieldRequest&) const = default;
 };
 
+// What `as_time` asks for, for those who fill cells without one of Murmur's decoders. A text that
+// is a time (docs/sources.md, "Times"), or a number in `unit`, rounded down to the microsecond,
+// becomes kTime; any other cell is unchanged.
+void ConvertToTime(TimeUnit unit, Cell* cell) noexcept;
+// Whether `text` may be a kString.
+bool IsUtf8(std::string_view text) noexcept;
+
 struct Projection {
   std::vector<FieldRequest> fields;
   // For a table: live must also give each row as it was before a change, and places. A row's

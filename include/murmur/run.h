@@ -35,6 +35,7 @@ struct RunProgress {
   double seconds = 0;                   // of this run
 };
 
+// What every run can be told.
 struct RunOptions {
   uint32_t threads = 0;                // 0: as the definition says
   std::optional<uint64_t> max_errors;  // empty: as the definition says
@@ -45,17 +46,19 @@ struct RunOptions {
   // Called in the same way with what a user should know at once: where live begins, the first dead
   // letter of a kind.
   std::function<void(const std::string&)> on_note;
-  // Read instead of the definition's source. Must outlive the call.
+  // Read by a bootstrap or replay instead of the definition's source. Must outlive the call.
   SnapshotSource* source = nullptr;
 };
 
-struct BootstrapOptions : RunOptions {
+struct BootstrapOptions {
+  RunOptions run;
   // Builds a new version beside the serving one, from the start, and swaps to it when complete.
   bool fresh = false;
 };
 
 // A part of history, half-open. Empty text: from its start, to its end.
-struct ReplayOptions : RunOptions {
+struct ReplayOptions {
+  RunOptions run;
   // RFC 3339 times, or a position for each partition, such as "0:1500,1:1480".
   std::string from;
   std::string to;
@@ -64,7 +67,8 @@ struct ReplayOptions : RunOptions {
   bool partial = false;
 };
 
-struct LiveOptions : RunOptions {
+struct LiveOptions {
+  RunOptions run;
   bool until_caught_up = false;  // ends when everything is counted that was there when it started
 };
 

@@ -21,7 +21,7 @@
 // A value-initialised State is the identity. Add never sees null. It may take a LiftedRow instead
 // of a Cell, for the event's time and name or for several arguments. A Logic with Negate may claim
 // to be invertible. The memory of a Logic with HeapBytes(state) is counted. Check the laws with
-// testing/monoid_laws.h.
+// murmur/testing/monoid_laws.h.
 //
 // Ownership: a State lives on the heap and is freed by Destroy.
 // Threads: Logic's methods are const, and called from many threads.

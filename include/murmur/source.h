@@ -1,7 +1,7 @@
 // Where records come from. A source is cut into splits; a worker opens a split at a position and
 // reads batches until it ends. Snapshot sources, replay drivers and live sources give the same kind
 // of stream, so one loop folds them all.
-// Contract, tested for every implementation by testing/snapshot_source_contract.h:
+// Contract, tested for every implementation by murmur/testing/snapshot_source_contract.h:
 //  - Every record of the source is in exactly one split, and is read exactly once when each split
 //    is read from its start to its end, in any order of splits, by any number of threads.
 //  - Reading a split again from any position of a batch (`after`) gives exactly the records after
@@ -28,7 +28,7 @@ namespace murmur {
 struct SplitProgress;  // murmur/state.h
 
 // The live positions captured before a snapshot: stream name → partition → position. Made durable
-// before the first row is read; captured once per generation.
+// before the first row is read; captured once per version of the state.
 struct HandoffToken {
   std::map<std::string, std::map<std::string, std::string>> streams;
   bool operator==(const HandoffToken&) const = default;
@@ -214,8 +214,8 @@ struct LogReach {
 };
 
 // What happens after a snapshot: an open-ended stream, cut into splits (partitions, shards) that
-// are read in parallel, each in its order. Contract suite: testing/live_source_contract.h. Threads:
-// Open, Distance and NoteCommitted from many at once; the other methods from one.
+// are read in parallel, each in its order. Contract suite: murmur/testing/live_source_contract.h.
+// Threads: Open, Distance and NoteCommitted from many at once; the other methods from one.
 class LiveSource {
  public:
   LiveSource() = default;

@@ -2,7 +2,7 @@
 // encoded value, the positions that it has consumed, the dead letters, and for a table source the
 // ledger: what each of its rows contributes.
 // A commit moves all of them, atomically and durably, or none of them.
-// Contract suite: testing/state_table_contract.h.
+// Contract suite: murmur/testing/state_table_contract.h.
 // Threads: every method may be called at once, unless it says otherwise.
 #pragma once
 
@@ -116,7 +116,7 @@ struct VersionInfo {
   bool swap_when_complete = false;   // also after a killed run goes on
   int64_t created = 0;               // µs since the Unix epoch
   std::string identity;              // DefinitionIdentity of its definition
-  std::string definition;            // what counts, written by definition/stored.h
+  std::string definition;            // what counts, as text that only Murmur reads
   std::vector<std::string> monoids;  // Monoid::Name of each aggregate, in order
   std::string log_hold;              // LiveSource::Hold through which it is followed; empty: none
   bool operator==(const VersionInfo&) const = default;
@@ -170,7 +170,7 @@ class StateTable {
   virtual Status Complete(const ScanEnd& end) = 0;
   virtual Status DropIds() = 0;
 
-  // Stores the handoff token and the scan plan, durable on return; once per generation. Errors:
+  // Stores the handoff token and the scan plan, durable on return; once per version. Errors:
   // kAlreadyExists.
   virtual Status Begin(const HandoffToken& token, const ScanPlan& plan) = 0;
   virtual Result<std::optional<HandoffToken>> Token() const = 0;

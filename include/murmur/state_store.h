@@ -1,8 +1,8 @@
 // Where the versions of one pipeline's state are kept, and the alias that names the one that
 // readers see. A version is a StateTable (murmur/state.h). Contract suite:
-// testing/state_store_contract.h. Threads: every method may be called at once. Several processes
-// may use one store. Errors: kPermissionDenied, kResourceExhausted (disk full), kUnavailable: with
-// place and remedy.
+// murmur/testing/state_store_contract.h. Threads: every method may be called at once. Several
+// processes may use one store. Errors: kPermissionDenied, kResourceExhausted (disk full),
+// kUnavailable: with place and remedy.
 #pragma once
 
 #include <cstdint>

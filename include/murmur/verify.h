@@ -31,7 +31,8 @@ inline constexpr size_t kVerifyFindingKinds = 6;
 // "missing_row", "stale_row", …
 std::string_view VerifyFindingName(VerifyFinding::Kind kind) noexcept;
 
-struct VerifyOptions : RunOptions {
+struct VerifyOptions {
+  RunOptions run;
   // Corrects what differs, in one commit, and checks again.
   bool repair = false;
   uint64_t findings_max = 100;  // reported one by one

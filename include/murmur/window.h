@@ -15,9 +15,15 @@
 #include <string>
 #include <string_view>
 
+#include "murmur/status.h"
+
 namespace murmur {
 
+// The rules of a time zone: how its clocks differ from UTC, and when.
 class Zone;
+// The zone that the system knows by this name, such as "Europe/Berlin". Errors: kInvalidArgument
+// (no zone has this name), kNotFound (the system has no database of zones).
+Result<std::shared_ptr<const Zone>> SystemZone(std::string_view name);
 
 enum class CalendarUnit : uint8_t { kNone, kDay, kWeek, kMonth, kQuarter, kHalfYear, kYear };
 

@@ -6,7 +6,6 @@
 #include <cstdint>
 
 #include "base/decimal.h"
-#include "base/utf8.h"
 #include "murmur/key.h"
 
 namespace murmur {

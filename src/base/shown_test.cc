@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "base/utf8.h"
+#include "murmur/record.h"
 
 namespace murmur {
 namespace {

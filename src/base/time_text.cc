@@ -184,6 +184,11 @@ int64_t TimeOfUnits(int64_t value, TimeUnit unit) noexcept {
   return SaturateTime(civil_internal::FloorDiv(micros, size.divisor));
 }
 
+void ConvertToTime(TimeUnit unit, Cell* cell) noexcept {
+  TimeParser parser;
+  ConvertToTime(unit, &parser, cell);
+}
+
 void ConvertToTime(TimeUnit unit, TimeParser* parser, Cell* cell) noexcept {
   int64_t micros;
   if (cell->kind == Kind::kString) {

@@ -43,8 +43,7 @@ std::string WhyNoTime(std::string_view text);
 // `text` is not a number of up to 38 digits; *cell is unchanged then. REQUIRES: unit != kNone
 bool ConvertNumberToTime(std::string_view text, TimeUnit unit, Cell* cell) noexcept;
 
-// Converts a cell with a text that is a time, or a number in `unit` (floor to the microsecond), to
-// kTime. Any other cell is unchanged. REQUIRES: a kDecimal's digits are readable.
+// As ConvertToTime of murmur/record.h, for many cells. REQUIRES: a kDecimal's digits are readable.
 void ConvertToTime(TimeUnit unit, TimeParser* parser, Cell* cell) noexcept;
 
 // `value` whole units since the epoch, in microseconds (floor). REQUIRES: unit != kNone

@@ -1,7 +1,7 @@
-#include "base/utf8.h"
-
 #include <cstddef>
 #include <cstdint>
+
+#include "murmur/record.h"
 
 namespace murmur {
 

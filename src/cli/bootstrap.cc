@@ -173,10 +173,10 @@ int BuildVerb(const RunArguments& arguments, const Definition& definition, const
   const auto max_errors = ParseMaxErrors(arguments.max_errors);
   if (!max_errors.ok()) return ReportUsage(max_errors.status());
   ProgressLine line(label + (" " + definition.name), arguments.quiet);
-  options.threads = arguments.threads;
-  options.max_errors = *max_errors;
-  options.on_progress = [&line](const RunProgress& progress) { line.Show(progress); };
-  options.on_note = [&](const std::string& note) {
+  options.run.threads = arguments.threads;
+  options.run.max_errors = *max_errors;
+  options.run.on_progress = [&line](const RunProgress& progress) { line.Show(progress); };
+  options.run.on_note = [&](const std::string& note) {
     line.Finish();
     if (!arguments.quiet) Note(note);
   };
@@ -218,7 +218,7 @@ int BootstrapVerb(const RunArguments& arguments) {
                                          : "")));
   }
   BootstrapOptions options;
-  options.stop = stop;
+  options.run.stop = stop;
   options.fresh = arguments.fresh;
   return BuildVerb(arguments, *definition, "bootstrap", options, murmur::Bootstrap);
 }
@@ -228,7 +228,7 @@ int ReplayVerb(const RunArguments& arguments) {
   const auto definition = LoadDefinition(arguments.file);
   if (!definition.ok()) return ReportUsage(definition.status());
   ReplayOptions options;
-  options.stop = stop;
+  options.run.stop = stop;
   options.from = arguments.from;
   options.to = arguments.to;
   options.swap = !arguments.no_swap;
@@ -245,7 +245,7 @@ int RunVerb(const RunArguments& arguments) {
         Status(Code::kInvalidArgument, arguments.file + ": no `bootstrap:`, `live:` or `source:`"));
   }
   LiveOptions options;
-  options.stop = stop;
+  options.run.stop = stop;
   options.until_caught_up = arguments.until_caught_up;
   return BuildVerb(arguments, *definition, "run", options, murmur::Run);
 }

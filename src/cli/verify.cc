@@ -132,12 +132,12 @@ int VerifyVerb(const VerifyArguments& arguments) {
   if (!definition.ok()) return ReportUsage(definition.status());
   ProgressLine line("verify " + definition->name, arguments.quiet);
   VerifyOptions options;
-  options.stop = stop;
-  options.threads = arguments.threads;
+  options.run.stop = stop;
+  options.run.threads = arguments.threads;
   options.repair = arguments.repair;
   options.findings_max = arguments.all ? UINT64_MAX : kFindingsShown;
-  options.on_progress = [&line](const RunProgress& progress) { line.Show(progress); };
-  options.on_note = [&](const std::string& note) {
+  options.run.on_progress = [&line](const RunProgress& progress) { line.Show(progress); };
+  options.run.on_note = [&](const std::string& note) {
     line.Finish();
     if (!arguments.quiet) Note(note);
   };

@@ -16,7 +16,6 @@
 #include <charconv>
 
 #include "base/shown.h"
-#include "base/utf8.h"
 #include "expression/expression.h"
 #include "expression/functions.h"
 #include "expression/lexer.h"

@@ -7,7 +7,7 @@
 #include <map>
 
 #include "murmur/decoder.h"
-#include "state/value.h"
+#include "murmur/value.h"
 
 namespace murmur {
 namespace {

@@ -4,7 +4,7 @@
 #include <atomic>
 #include <cstring>
 
-#include "state/value.h"
+#include "murmur/value.h"
 
 namespace murmur {
 namespace {

@@ -6,7 +6,7 @@
 #include <random>
 
 #include "fold/key_builder.h"
-#include "state/value.h"
+#include "murmur/value.h"
 
 namespace murmur {
 namespace {

@@ -1,8 +1,10 @@
-#include "testing/monoid_laws.h"
+#include "murmur/testing/monoid_laws.h"
 
 #include <cmath>
 #include <limits>
 #include <map>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
 
 #include "monoid/varint.h"
 #include "murmur/simple_monoid.h"

@@ -7,8 +7,8 @@
 
 #include "base/decimal.h"
 #include "base/shown.h"
+#include "murmur/value.h"
 #include "state/progress.h"
-#include "state/value.h"
 
 namespace murmur {
 namespace {

@@ -1,7 +1,7 @@
 #include "query/row.h"
 
 #include "monoid/numbers.h"
-#include "state/value.h"
+#include "murmur/value.h"
 
 namespace murmur {
 namespace {

@@ -16,8 +16,8 @@
 #include <thread>
 
 #include "murmur/key.h"
+#include "murmur/value.h"
 #include "state/rocksdb/rocksdb_table.h"
-#include "state/value.h"
 
 namespace murmur {
 namespace {

@@ -1,7 +1,7 @@
 // Every StateStore under the contract.
+#include "murmur/testing/state_store_contract.h"
 #include "state/memory/memory_state_store.h"
 #include "state/rocksdb/rocksdb_store.h"
-#include "testing/state_store_contract.h"
 #include "testing/temporary_folder.h"
 
 namespace murmur {

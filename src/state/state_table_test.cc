@@ -1,7 +1,7 @@
 // Every StateTable under the contract.
+#include "murmur/testing/state_table_contract.h"
 #include "state/memory/memory_table.h"
 #include "state/rocksdb/rocksdb_table.h"
-#include "testing/state_table_contract.h"
 #include "testing/temporary_folder.h"
 
 namespace murmur {

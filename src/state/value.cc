@@ -1,4 +1,4 @@
-#include "state/value.h"
+#include "murmur/value.h"
 
 #include <cstring>
 #include <vector>

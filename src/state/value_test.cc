@@ -1,9 +1,9 @@
-#include "state/value.h"
+#include "murmur/value.h"
 
 #include <random>
 
+#include "murmur/testing/state_table_kit.h"
 #include "state/wire.h"
-#include "testing/state_table_kit.h"
 
 namespace murmur {
 namespace {

@@ -20,12 +20,12 @@
 
 #include "murmur/definition.h"
 #include "murmur/key.h"
+#include "murmur/value.h"
 #include "runtime/loop/delta_cursors.h"
 #include "runtime/table/ledger/ledger_entry.h"
 #include "runtime/table/ledger/ledger_fold.h"
 #include "runtime/versions/state_access.h"
 #include "state/progress.h"
-#include "state/value.h"
 
 namespace murmur {
 namespace {

@@ -2,17 +2,18 @@
 // wherever they can happen. And the fake source under the contract that the real ones pass.
 #include "runtime/loop/live_runner.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <random>
 #include <thread>
 
+#include "murmur/testing/live_source_contract.h"
 #include "runtime/loop/scan_runner.h"
 #include "state/memory/memory_table.h"
 #include "testing/crashing_table.h"
 #include "testing/fake_live_source.h"
-#include "testing/live_source_contract.h"
 
 namespace murmur {
 namespace {

@@ -8,13 +8,13 @@
 #include <random>
 #include <thread>
 
+#include "murmur/testing/state_table_kit.h"
 #include "runtime/loop/live_runner.h"
 #include "runtime/loop/scan_runner.h"
 #include "state/memory/memory_table.h"
 #include "testing/fake_live_source.h"
 #include "testing/fake_source.h"
 #include "testing/faulty_table.h"
-#include "testing/state_table_kit.h"
 
 namespace murmur {
 namespace {

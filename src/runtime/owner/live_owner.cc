@@ -258,7 +258,7 @@ Status LiveOwner::CheckUsableNow() const {
 }
 
 Result<std::unique_ptr<FollowedVersion>> LiveOwner::Open(uint64_t number) {
-  MURMUR_ASSIGN(auto followed, FollowedVersion::Open(definition_, store_, number, options_));
+  MURMUR_ASSIGN(auto followed, FollowedVersion::Open(definition_, store_, number, options_.run));
   followed->Listen(store_, [this, version = followed.get()](const OwnerRequest& request,
                                                             const WriteText& write) {
     return Answer(*version, request, write);
@@ -320,8 +320,8 @@ void LiveOwner::StartCurrent() {
 // Returns when following ends, or must end.
 Status LiveOwner::Watch(RunSummary* summary) {
   std::unique_lock lock(mutex_);
-  while (!options_.stop.stop_requested()) {
-    changed_.wait_for(lock, options_.stop, kReportEvery,
+  while (!options_.run.stop.stop_requested()) {
+    changed_.wait_for(lock, options_.run.stop, kReportEvery,
                       [this] { return ended_ || request_ != nullptr; });
     if (ended_) break;
     const bool asked = request_ != nullptr;
@@ -359,13 +359,13 @@ void LiveOwner::ServeRequest() {
   // The retired version's socket thread waits for the outcome.
   if (retired == nullptr) return;
   for (const std::string& note : retired->TakeNotes()) {
-    if (options_.on_note) options_.on_note(note);
+    if (options_.run.on_note) options_.run.on_note(note);
   }
   retired.reset();
   SwapSummary late;  // the requester already has its answer
   DropOldVersions(definition_, &store_, &late);
   for (const std::string& warning : late.warnings) {
-    if (options_.on_note) options_.on_note("WARNING: " + warning);
+    if (options_.run.on_note) options_.run.on_note("WARNING: " + warning);
   }
 }
 
@@ -374,10 +374,10 @@ void LiveOwner::ServeRequest() {
 Result<SwapSummary> LiveOwner::Swap(uint64_t number, std::unique_ptr<FollowedVersion>* retired) {
   if (number == current_->number()) return SwapSummary{.serving = number};
   MURMUR_ASSIGN(auto next, Open(number));
-  MURMUR_TRY(next->CatchUp(options_.stop));
+  MURMUR_TRY(next->CatchUp(options_.run.stop));
   const Status halted = current_->Halt();
   SwapSummary summary;
-  Status moved = next->CatchUp(options_.stop);
+  Status moved = next->CatchUp(options_.run.stop);
   if (moved.ok()) moved = SetCurrent(&store_, number, /*beside_writer=*/true, &summary);
   if (!moved.ok()) {
     // If it had ended by itself, it does so again, and the run ends that way.
@@ -395,9 +395,9 @@ Result<SwapSummary> LiveOwner::Swap(uint64_t number, std::unique_ptr<FollowedVer
 void LiveOwner::Report(RunSummary* summary) const {
   summary->progress = Progress();
   for (const std::string& note : current_->TakeNotes()) {
-    if (options_.on_note) options_.on_note(note);
+    if (options_.run.on_note) options_.run.on_note(note);
   }
-  if (options_.on_progress) options_.on_progress(summary->progress);
+  if (options_.run.on_progress) options_.run.on_progress(summary->progress);
 }
 
 RunProgress LiveOwner::Progress() const {

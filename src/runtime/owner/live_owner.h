@@ -31,12 +31,11 @@ class LiveOwner {
   LiveOwner(const Definition* definition, StateStore* store, const LiveOptions* options);
   ~LiveOwner();
 
-  // Follows the live source for version `number`, which is complete, until `options.stop` or until
-  // it has caught up. Answers requests of other processes. It performs a requested swap itself: the
-  // new version follows until it has caught up, then the alias moves, so no record falls between
-  // the two.
-  // Errors: kCancelled (stop), kFailedPrecondition (in use, not complete), and those of
-  // LiveRunner::Run.
+  // Follows the live source for version `number`, which is complete, until `options.run.stop` or
+  // until it has caught up. Answers requests of other processes. It performs a requested swap
+  // itself: the new version follows until it has caught up, then the alias moves, so no record
+  // falls between the two. Errors: kCancelled (stop), kFailedPrecondition (in use, not complete),
+  // and those of LiveRunner::Run.
   Status Run(uint64_t number, RunSummary* summary);
   // The same for the version that serves.
   Status RunServing(RunSummary* summary);

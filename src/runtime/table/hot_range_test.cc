@@ -8,10 +8,10 @@
 #include <thread>
 
 #include "murmur/definition.h"
+#include "murmur/testing/state_table_kit.h"
 #include "runtime/table/ledger/key_rebuild.h"
 #include "runtime/table/table_runner.h"
 #include "state/memory/memory_table.h"
-#include "testing/state_table_kit.h"
 
 namespace murmur {
 namespace {

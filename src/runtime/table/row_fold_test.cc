@@ -16,12 +16,12 @@
 
 #include "murmur/definition.h"
 #include "murmur/row_version.h"
+#include "murmur/testing/state_table_kit.h"
 #include "runtime/loop/delta_cursors.h"
 #include "runtime/table/ledger/key_rebuild.h"
 #include "state/memory/memory_table.h"
 #include "state/progress.h"
 #include "testing/crashing_table.h"
-#include "testing/state_table_kit.h"
 
 namespace murmur {
 namespace {

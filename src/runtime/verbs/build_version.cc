@@ -206,8 +206,8 @@ Result<SwapSummary> LetServe(const Definition& definition, const RunOptions& opt
       MURMUR_ASSIGN(auto swap, AskOwnerToSwap(*store, summary->version));
       if (swap) return *std::move(swap);
       LiveOptions live;
-      static_cast<RunOptions&>(live) = options;
-      live.max_errors.reset();  // the limit is for history
+      live.run = options;
+      live.run.max_errors.reset();  // the limit is for history
       live.until_caught_up = true;
       RunSummary caught_up;
       MURMUR_TRY(LiveOwner(&definition, store, &live).Run(summary->version, &caught_up));

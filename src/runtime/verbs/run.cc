@@ -55,9 +55,7 @@ Status BootstrapUnlessDone(const Definition& definition, const RunOptions& optio
     MURMUR_ASSIGN(const auto live, MakeLiveSource(definition));
     MURMUR_TRY(live->Splits(options.stop).status());
   }
-  BootstrapOptions bootstrap;
-  static_cast<RunOptions&>(bootstrap) = options;
-  return Bootstrap(definition, bootstrap, summary);
+  return Bootstrap(definition, {.run = options}, summary);
 }
 
 // The threads of one run report different things; this makes it one call at a time.
@@ -70,8 +68,9 @@ Options OneCallAtATime(Options options) {
       call(what);
     };
   };
-  if (options.on_progress) options.on_progress = guarded(std::move(options.on_progress));
-  if (options.on_note) options.on_note = guarded(std::move(options.on_note));
+  RunOptions& run = options.run;
+  if (run.on_progress) run.on_progress = guarded(std::move(run.on_progress));
+  if (run.on_note) run.on_note = guarded(std::move(run.on_note));
   return options;
 }
 
@@ -81,7 +80,7 @@ Status Bootstrap(const Definition& definition, const BootstrapOptions& given, Ru
   const BootstrapOptions options = OneCallAtATime(given);
   MURMUR_ASSIGN(const auto pipeline, Pipeline::Compile(definition));
   std::unique_ptr<SnapshotSource> owned;
-  SnapshotSource* source = options.source;
+  SnapshotSource* source = options.run.source;
   if (source == nullptr) {
     MURMUR_ASSIGN(owned, MakeBootstrapSource(definition));
     source = owned.get();
@@ -101,18 +100,16 @@ Status Bootstrap(const Definition& definition, const BootstrapOptions& given, Ru
       return hold.empty() ? live->HandoffNow(stop) : live->Hold(hold, stop);
     };
   }
-  return BuildVersion(pipeline, options, build, source, summary);
+  return BuildVersion(pipeline, options.run, build, source, summary);
 }
 
 Status Run(const Definition& definition, const LiveOptions& given, RunSummary* summary) {
   const LiveOptions options = OneCallAtATime(given);
   if (!HasLive(definition)) {
-    BootstrapOptions bootstrap;
-    static_cast<RunOptions&>(bootstrap) = options;
-    return Bootstrap(definition, bootstrap, summary);
+    return Bootstrap(definition, {.run = options.run}, summary);
   }
   MURMUR_ASSIGN(const auto store, OpenStore(definition, Access::kWrite));
-  MURMUR_TRY(BootstrapUnlessDone(definition, options, *store, summary));
+  MURMUR_TRY(BootstrapUnlessDone(definition, options.run, *store, summary));
   return LiveOwner(&definition, store.get(), &options).RunServing(summary);
 }
 
@@ -126,10 +123,11 @@ Status Replay(const Definition& definition, const ReplayOptions& given, RunSumma
                   "a range of times needs `time:` in the definition, to tell which records it has");
   }
   std::unique_ptr<SnapshotSource> owned;
-  SnapshotSource* source = options.source;
+  SnapshotSource* source = options.run.source;
   if (source == nullptr) {
     Definition as_run = definition;
-    if (options.threads != 0) as_run.threads = options.threads;  // they share what is read ahead
+    if (options.run.threads != 0)
+      as_run.threads = options.run.threads;  // they share what is read ahead
     MURMUR_ASSIGN(owned, MakeReplayDriver(as_run, range));
     source = owned.get();
   }
@@ -139,7 +137,7 @@ Status Replay(const Definition& definition, const ReplayOptions& given, RunSumma
                     .beside = true,
                     .swap = options.swap,
                     .replace = range.ToString().empty() || options.partial};
-  const Status status = BuildVersion(pipeline, options, build, source, summary);
+  const Status status = BuildVersion(pipeline, options.run, build, source, summary);
   if (!range.times.unbounded() && definition.time->optional) {
     summary->notes.push_back(
         "records without a usable time are left out, as the range is one of times");

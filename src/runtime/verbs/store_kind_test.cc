@@ -81,9 +81,7 @@ TEST(StoreKindTest, TheVerbsWorkOnAStoreOfAnotherKind) {
 
   RunSummary summary;
   ASSERT_EQ(Bootstrap(*definition, {}, &summary), Status());
-  BootstrapOptions fresh;
-  fresh.fresh = true;
-  ASSERT_EQ(Bootstrap(*definition, fresh, &summary), Status());
+  ASSERT_EQ(Bootstrap(*definition, {.fresh = true}, &summary), Status());
   EXPECT_TRUE(summary.swapped);
   EXPECT_THAT(summary.dropped, testing::ElementsAre(1));
   std::string dump;

@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <array>
 
+#include "murmur/value.h"
 #include "runtime/table/capture_behind.h"
 #include "runtime/table/ledger/key_rebuild.h"
 #include "runtime/table/ledger/ledger_entry.h"
 #include "runtime/verify/key_findings.h"
-#include "state/value.h"
 
 namespace murmur {
 namespace {

@@ -14,11 +14,11 @@
 
 #include "fold/row_codec.h"
 #include "murmur/definition.h"
+#include "murmur/testing/state_table_kit.h"
 #include "runtime/table/ledger/ledger_entry.h"
 #include "runtime/table/row_fold.h"
 #include "state/memory/memory_table.h"
 #include "state/progress.h"
-#include "testing/state_table_kit.h"
 
 namespace murmur {
 namespace {

@@ -132,7 +132,7 @@ class ServingState {
 
   Status CatchUp(uint64_t number) {
     LiveOptions live;
-    static_cast<RunOptions&>(live) = options_;
+    live.run = options_.run;
     live.until_caught_up = true;
     RunSummary ignored;
     return LiveOwner(&definition_, &store_, &live).Run(number, &ignored);
@@ -165,7 +165,7 @@ class ServingState {
 
 VerifierOptions OptionsOf(const Definition& definition, const VerifyOptions& options) {
   VerifierOptions to;
-  to.rows.threads = options.threads != 0 ? options.threads : ThreadsOf(definition);
+  to.rows.threads = options.run.threads != 0 ? options.run.threads : ThreadsOf(definition);
   to.rows.max_ahead = definition.max_ahead;
   to.rows.difference_bytes = MemoryShare(definition, kDifferenceShare);
   to.rows.unseen_max = MemoryShare(definition, kSketchShare) / RowSketch::kBytesPerRow;
@@ -181,7 +181,7 @@ CutVerifierOptions CutOptionsOf(const Definition& definition, const VerifyOption
   half.memory_bytes =
       static_cast<uint64_t>(static_cast<double>(definition.memory_bytes) * kShadowMemory);
   CutVerifierOptions to;
-  to.scan = {.threads = options.threads != 0 ? options.threads : ThreadsOf(definition),
+  to.scan = {.threads = options.run.threads != 0 ? options.run.threads : ThreadsOf(definition),
              .delta_bytes = MemoryShare(half, kDeltaShare),
              .max_errors = kUnlimited};
   to.live = to.scan;
@@ -214,14 +214,14 @@ class Verification {
     return status;
   }
 
-  Status Repair() { return by_cuts_ ? by_cuts_->Repair() : by_ledger_->Repair(options_.stop); }
+  Status Repair() { return by_cuts_ ? by_cuts_->Repair() : by_ledger_->Repair(options_.run.stop); }
 
  private:
   Status RunByLedger(VerifySummary* summary) {
     VerifierOptions how = OptionsOf(definition_, options_);
     how.rows.on_progress = OnProgress();
     by_ledger_.emplace(rows_.get(), changes_.get(), OpenState(), how);
-    return by_ledger_->Run(options_.stop, summary);
+    return by_ledger_->Run(options_.run.stop, summary);
   }
 
   Status RunByCuts(VerifySummary* summary) {
@@ -230,7 +230,7 @@ class Verification {
     how.shadow_store = shadow_store_.get();
     how.on_progress = OnProgress();
     by_cuts_.emplace(rows_.get(), changes_.get(), OpenState(), how);
-    return by_cuts_->Run(options_.stop, summary);
+    return by_cuts_->Run(options_.run.stop, summary);
   }
 
   Verifier::OpenState OpenState() {
@@ -240,9 +240,9 @@ class Verification {
   }
 
   std::function<void(uint64_t, uint64_t, uint64_t)> OnProgress() const {
-    if (!options_.on_progress) return {};
+    if (!options_.run.on_progress) return {};
     return [this](uint64_t rows, uint64_t bytes, uint64_t total) {
-      options_.on_progress(Progress(rows, bytes, total));
+      options_.run.on_progress(Progress(rows, bytes, total));
     };
   }
 
@@ -287,7 +287,7 @@ Status Verify(const Definition& definition, const VerifyOptions& options, Verify
     if (!options.repair || summary->agrees()) return {};
     MURMUR_TRY(first.Repair());
   }
-  if (options.on_note) options.on_note("repaired; verifying again");
+  if (options.run.on_note) options.run.on_note("repaired; verifying again");
   VerifySummary after;
   MURMUR_TRY(Verification(definition, options, method, store.get()).Run(&after));
   summary->repaired = true;

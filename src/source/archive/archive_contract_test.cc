@@ -1,6 +1,7 @@
 // The contract of every source, over archives as their sinks write them, on the local disk and,
 // where MURMUR_S3_ENDPOINT names a server, in a bucket.
 #include <arrow/filesystem/s3fs.h>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -11,13 +12,13 @@
 #include <utility>
 
 #include "murmur/run.h"
+#include "murmur/testing/snapshot_source_contract.h"
 #include "source/archive/archive_source.h"
 #include "source/parquet/parquet_testing.h"
 #include "source/retry.h"
 #include "source/s3/s3_source.h"
 #include "source/s3/s3_store.h"
 #include "testing/parquet_records.h"
-#include "testing/snapshot_source_contract.h"
 #include "testing/temporary_folder.h"
 
 namespace murmur {

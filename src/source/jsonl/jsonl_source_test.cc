@@ -13,9 +13,9 @@
 #include <sstream>
 #include <thread>
 
+#include "murmur/testing/snapshot_source_contract.h"
 #include "source/source_registry.h"
 #include "testing/fake_source.h"
-#include "testing/snapshot_source_contract.h"
 
 namespace murmur {
 namespace {

@@ -1,5 +1,6 @@
 // Kafka under the contracts of live sources and of replay, on the broker that MURMUR_KAFKA_BROKERS
 // names; without one there are no cases.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -9,11 +10,12 @@
 #include <cstdlib>
 
 #include "murmur/decoder.h"
+#include "murmur/testing/live_source_contract.h"
+#include "murmur/testing/snapshot_source_contract.h"
 #include "source/kafka/kafka_client.h"
 #include "source/kafka/kafka_live.h"
 #include "source/kafka/kafka_replay.h"
-#include "testing/live_source_contract.h"
-#include "testing/snapshot_source_contract.h"
+#include "testing/hanging_server.h"
 
 namespace murmur {
 namespace {

@@ -53,7 +53,9 @@ std::string_view AsBase64(const uint8_t* bytes, size_t size, TextArena* arena) {
   return {text, text_size};
 }
 
-bool IsUtf8(std::string_view text) { return simdjson::validate_utf8(text.data(), text.size()); }
+bool IsWellFormed(std::string_view text) {
+  return simdjson::validate_utf8(text.data(), text.size());
+}
 
 // Whether all names and strings in a document or array are UTF-8. libbson's JSON ends early,
 // without an error, if an embedded document has invalid text or damaged bytes: *valid is false for
@@ -66,11 +68,11 @@ bool HasOnlyUtf8(BsonBytes bytes, int depth, bool* valid) {
   bool inner_valid = true;
   const bool utf8 =
       ForEachBsonElement(bytes.data, bytes.size, valid, [&](const bson_iter_t* element) {
-        if (!IsUtf8(bson_iter_key(element))) return false;
+        if (!IsWellFormed(bson_iter_key(element))) return false;
         if (BSON_ITER_HOLDS_UTF8(element)) {
           uint32_t size = 0;
           const char* text = bson_iter_utf8(element, &size);
-          return IsUtf8({text, size});
+          return IsWellFormed({text, size});
         }
         if (!BSON_ITER_HOLDS_DOCUMENT(element) && !BSON_ITER_HOLDS_ARRAY(element)) return true;
         return HasOnlyUtf8(EmbeddedBson(element), depth + 1, &inner_valid);
@@ -185,7 +187,7 @@ bool BsonDecoder::ReadValue(const bson_iter_t* value, const FieldRequest& field,
 }
 
 bool BsonDecoder::ReadString(std::string_view text, const FieldRequest& field, Cell* cell) {
-  if (!IsUtf8(text)) {
+  if (!IsWellFormed(text)) {
     return Refuse(DeadReason::kInvalidUtf8, field, "a string that is not UTF-8");
   }
   *cell = Cell::String(text);

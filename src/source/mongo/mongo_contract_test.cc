@@ -1,5 +1,6 @@
 // MongoDB under the contracts of snapshot and live sources, on the server that MURMUR_TEST_MONGO
 // names by its uri; without one there are no cases.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -10,14 +11,15 @@
 #include <random>
 #include <thread>
 
+#include "murmur/testing/live_source_contract.h"
+#include "murmur/testing/snapshot_source_contract.h"
 #include "source/mongo/bson_key.h"
 #include "source/mongo/mongo_client.h"
 #include "source/mongo/mongo_live.h"
 #include "source/mongo/mongo_position.h"
 #include "source/mongo/mongo_scan.h"
 #include "source/mongo/mongo_snapshot.h"
-#include "testing/live_source_contract.h"
-#include "testing/snapshot_source_contract.h"
+#include "testing/hanging_server.h"
 
 namespace murmur {
 namespace {

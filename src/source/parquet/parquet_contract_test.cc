@@ -1,13 +1,14 @@
 // The contract of every snapshot source, over Parquet in memory and in files.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
 #include <fstream>
 #include <utility>
 
+#include "murmur/testing/snapshot_source_contract.h"
 #include "source/parquet/parquet_testing.h"
 #include "testing/parquet_records.h"
-#include "testing/snapshot_source_contract.h"
 #include "testing/temporary_folder.h"
 
 namespace murmur {

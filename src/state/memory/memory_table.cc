@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "murmur/key.h"
-#include "state/value.h"
+#include "murmur/value.h"
 
 namespace murmur {
 namespace {

@@ -14,9 +14,9 @@
 #include <iostream>
 #include <random>
 
+#include "murmur/testing/state_table_kit.h"
 #include "state/rocksdb/rocksdb_table.h"
 #include "testing/faulty_file_system.h"
-#include "testing/state_table_kit.h"
 #include "testing/temporary_folder.h"
 
 namespace murmur {

@@ -8,7 +8,6 @@
 #include <nlohmann/json.hpp>
 
 #include "base/shown.h"
-#include "base/utf8.h"
 #include "state/rocksdb/writer_lock.h"
 
 namespace murmur {

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "murmur/key.h"
+#include "murmur/value.h"
 #include "state/records.h"
-#include "state/value.h"
 
 namespace murmur {
 

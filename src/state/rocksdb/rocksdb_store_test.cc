@@ -7,7 +7,7 @@
 #include <stop_token>
 #include <thread>
 
-#include "testing/state_table_kit.h"
+#include "murmur/testing/state_table_kit.h"
 #include "testing/temporary_folder.h"
 
 namespace murmur {

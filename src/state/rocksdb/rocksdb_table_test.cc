@@ -3,8 +3,8 @@
 #include <filesystem>
 #include <stdexcept>
 
+#include "murmur/testing/state_table_kit.h"
 #include "testing/faulty_file_system.h"
-#include "testing/state_table_kit.h"
 #include "testing/temporary_folder.h"
 
 namespace murmur {

@@ -16,7 +16,7 @@
 #include <string>
 #include <vector>
 
-#include "state/value.h"
+#include "murmur/value.h"
 
 namespace murmur {
 

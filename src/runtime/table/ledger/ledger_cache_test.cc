@@ -10,9 +10,9 @@
 #include <random>
 #include <string>
 
+#include "murmur/testing/state_table_kit.h"
 #include "runtime/table/ledger/ledger_entry.h"
 #include "state/memory/memory_table.h"
-#include "testing/state_table_kit.h"
 
 namespace murmur {
 namespace {

@@ -13,12 +13,12 @@
 #include <algorithm>
 #include <functional>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <numeric>
 #include <random>
 #include <string>
 #include <vector>
 
+#include "murmur/decoder.h"
 #include "murmur/monoid.h"
 
 namespace murmur {
@@ -82,6 +82,16 @@ inline std::string ToHex(std::string_view bytes) {
     out += kDigits[c & 15];
   }
   return out;
+}
+
+// Whether `text` is JSON, as strict as Murmur reads it.
+inline bool IsJson(std::string_view text) {
+  const auto decoder = MakeDecoder("json", Projection());
+  if (!decoder.ok()) return false;
+  std::vector<Column> no_columns;
+  DeadLetter dead;
+  (*decoder)->BeginBatch();
+  return (*decoder)->Decode("{\"value\":" + std::string(text) + "}", 0, &no_columns, &dead);
 }
 
 // The states of `groups` groups, as a table keeps them.
@@ -244,7 +254,7 @@ class MonoidLaws : public testing::TestWithParam<LawCase> {
       EXPECT_EQ(ToHex(fresh.Encode()), ToHex(hostile)) << "accepted, but not canonical";
       EXPECT_TRUE(monoid_->Combine(states.state(0), hostile, states.arena()));
       const std::string json = RenderJson(hostile);
-      EXPECT_TRUE(nlohmann::json::accept(json)) << ToHex(hostile) << " renders as " << json;
+      EXPECT_TRUE(IsJson(json)) << ToHex(hostile) << " renders as " << json;
     } else {
       EXPECT_FALSE(monoid_->Combine(states.state(0), hostile, states.arena()));
       EXPECT_EQ(ToHex(states.Encode()), ToHex(before)) << "changed by bytes that were refused";
@@ -263,7 +273,7 @@ TEST_P(MonoidLaws, TheIdentityIsZeroBytesAndEncodesAsNothing) {
   EXPECT_EQ(states.Encode(), "");
   EXPECT_TRUE(monoid_->Combine(states.state(0), "", states.arena()));
   EXPECT_EQ(states.Encode(), "");
-  EXPECT_TRUE(nlohmann::json::accept(RenderJson("")));
+  EXPECT_TRUE(IsJson(RenderJson("")));
   for (int round = 0; round < kRounds; ++round) {
     const std::string a = Lift(RandomRows());
     EXPECT_EQ(ToHex(Combine(a, "")), ToHex(a));
@@ -397,7 +407,7 @@ TEST_P(MonoidLaws, BytesSurviveARoundTripAndRenderAsJson) {
     const std::string a = Lift(RandomRows());
     ASSERT_EQ(ToHex(Combine("", a)), ToHex(a));
     const std::string json = RenderJson(a);
-    ASSERT_TRUE(nlohmann::json::accept(json)) << json;
+    ASSERT_TRUE(IsJson(json)) << json;
   }
 }
 

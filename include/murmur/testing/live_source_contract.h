@@ -6,7 +6,6 @@
 // where a LiveCase writes given records where the source finds them.
 #pragma once
 
-#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -21,8 +20,7 @@
 #include <vector>
 
 #include "murmur/source.h"
-#include "testing/hang.h"
-#include "testing/stop_inside.h"
+#include "murmur/testing/stop_inside.h"
 
 namespace murmur {
 

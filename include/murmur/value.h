@@ -1,5 +1,8 @@
-// The value under one key: how many records it counts, and the state of every aggregate.
+// The value under one key: how many records it counts, and the state of every aggregate. A state
+// store combines values, and needs CombineValues and IsNothing for that; the rest is for those who
+// make and read them.
 //   value := zigzag-varint(records) (varint(length) Monoid::Encode bytes){one per aggregate}
+// A varint has 7 bits in each byte, the lowest first; zigzag(n) is 2n for n >= 0, else -2n - 1.
 // The empty bytes of an aggregate are its identity. Equal states have equal values. A whole value
 // with 0 records says that nothing contributes to the key any more: readers see no key.
 //

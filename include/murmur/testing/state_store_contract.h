@@ -1,7 +1,7 @@
 // What every StateStore must do. A new one adds
 //   INSTANTIATE_TEST_SUITE_P(Redis, StateStoreContract, testing::Values(…));
-// and inherits every test; its tables pass testing/state_table_contract.h too. To be included by
-// one file of a test program.
+// and inherits every test; its tables pass murmur/testing/state_table_contract.h too. To be
+// included by one file of a test program.
 #pragma once
 
 #include <gmock/gmock.h>
@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "murmur/state_store.h"
-#include "testing/state_table_kit.h"
+#include "murmur/testing/state_table_kit.h"
 
 namespace murmur {
 

@@ -19,8 +19,7 @@
 #include <thread>
 #include <vector>
 
-#include "base/zone_database.h"
-#include "testing/state_table_kit.h"
+#include "murmur/testing/state_table_kit.h"
 
 namespace murmur {
 

@@ -13,8 +13,7 @@
 
 #include "murmur/key.h"
 #include "murmur/state_store.h"
-#include "state/state_schema.h"
-#include "state/value.h"
+#include "murmur/value.h"
 
 namespace murmur {
 

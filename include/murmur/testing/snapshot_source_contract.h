@@ -3,20 +3,22 @@
 //   MURMUR_SNAPSHOT_SOURCE_CONTRACT(MongoContract);
 //   INSTANTIATE_TEST_SUITE_P(Mongo, MongoContract, testing::Values(SourceCase{…}), SourceCaseName);
 //
-// where a SourceCase puts given records where the source finds them.
+// where a SourceCase puts given records where the source finds them. The test program links
+// Murmur::testing. An example: tests/consumer/project/sqlite_source_test.cc.
 #pragma once
 
-#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <iomanip>
 #include <memory>
 #include <mutex>
 #include <ostream>
 #include <set>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <tuple>
@@ -24,8 +26,7 @@
 
 #include "murmur/source.h"
 #include "murmur/state.h"
-#include "testing/hang.h"
-#include "testing/stop_inside.h"
+#include "murmur/testing/stop_inside.h"
 
 namespace murmur {
 
@@ -37,7 +38,10 @@ struct ContractRecord {
 
   std::string ToJson() const {
     const std::string text = name.empty() ? "null" : '"' + name + '"';
-    return fmt::format(R"({{"id":{},"name":{},"amount":{:.2f}}})", id, text, amount);
+    std::ostringstream json;
+    json << "{\"id\":" << id << ",\"name\":" << text << ",\"amount\":" << std::fixed
+         << std::setprecision(2) << amount << "}";
+    return json.str();
   }
   bool operator==(const ContractRecord&) const = default;
   auto operator<=>(const ContractRecord&) const = default;
@@ -86,7 +90,7 @@ class SnapshotSourceContract : public testing::TestWithParam<SourceCase> {
   void SetUp() override {
     for (int64_t id = 0; id < kRecords; ++id) {
       records_.push_back({.id = id,
-                          .name = id % 7 == 0 ? "" : fmt::format("user-{}", id * 31 % 100),
+                          .name = id % 7 == 0 ? "" : "user-" + std::to_string(id * 31 % 100),
                           .amount = static_cast<double>(id % 1000) / 4});
     }
     fixture_ = GetParam().make(records_);

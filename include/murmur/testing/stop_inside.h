@@ -1,20 +1,66 @@
-// Shared by the contracts of sources: each call that waits is stopped while it waits.
+// Calls that are stopped while they wait for something that does not answer. Used by the contracts
+// of sources.
 #pragma once
 
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <condition_variable>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <stop_token>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "murmur/source.h"
-#include "testing/hang.h"
+#include "murmur/status.h"
 
 namespace murmur {
+
+// While it lives, nobody answers.
+class Hang {
+ public:
+  Hang() = default;
+  Hang(const Hang&) = delete;
+  Hang& operator=(const Hang&) = delete;
+  virtual ~Hang() = default;
+};
+
+struct StoppedCall {
+  Status status;                      // that the call returned
+  bool was_inside = false;            // it had not returned before the stop
+  std::chrono::milliseconds took{0};  // from the stop to the return
+};
+
+inline constexpr std::chrono::milliseconds kStopMax{1000};  // as murmur/source.h promises
+
+// Makes `call`, lets it reach the point where it waits, and asks it to stop.
+inline StoppedCall StopInside(const std::function<Status(std::stop_token)>& call) {
+  constexpr std::chrono::milliseconds kTimeToGetStuck{300};
+  StoppedCall stopped;
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool returned = false;
+  std::stop_source stop;
+  std::jthread caller([&] {
+    Status status = call(stop.get_token());
+    const std::lock_guard lock(mutex);
+    stopped.status = std::move(status);
+    returned = true;
+    changed.notify_all();
+  });
+  std::unique_lock lock(mutex);
+  stopped.was_inside = !changed.wait_for(lock, kTimeToGetStuck, [&] { return returned; });
+  const auto begin = std::chrono::steady_clock::now();
+  stop.request_stop();
+  changed.wait(lock, [&] { return returned; });
+  stopped.took = std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::steady_clock::now() - begin);
+  return stopped;
+}
 
 template <class Source>
 struct StoppableCall {
