@@ -50,12 +50,15 @@ void Try(const Monoid& monoid, std::string_view first, std::string_view second) 
   std::string before, after;
   if (monoid.Combine(state, first, &arena)) {
     monoid.Encode(state, &before);
-    if (std::string json; !monoid.Render(before, 1, &json).ok() || json.empty()) std::abort();
+    const auto value = monoid.ValueOf(before, 1);
+    std::string json;
+    if (value.ok()) AppendJson(*value, &json);
+    if (json.empty()) std::abort();
   }
   const bool combined = monoid.Combine(state, second, &arena);
   monoid.Encode(state, &after);
   if (!combined && after != before) std::abort();
-  if (std::string json; !monoid.Render(after, 2, &json).ok()) std::abort();
+  if (!monoid.ValueOf(after, 2).ok()) std::abort();
   monoid.Destroy(state);
 }
 

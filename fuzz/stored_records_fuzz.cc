@@ -12,7 +12,7 @@
 
 #include "fold/row_codec.h"
 #include "murmur/monoid.h"
-#include "murmur/value.h"
+#include "murmur/state_value.h"
 #include "runtime/table/ledger/ledger_entry.h"
 #include "source/kafka/kafka_position.h"
 #include "state/records.h"

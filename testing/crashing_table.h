@@ -57,6 +57,7 @@ class CrashingTable final : public StateTable {
     return table_->LedgerEntries(keys);
   }
   CommitLimits Limits() const override { return table_->Limits(); }
+  Status Refresh() override { return table_->Refresh(); }
   Status Undamaged() const override { return table_->Undamaged(); }
   Status Close() override { return table_->Close(); }
 

@@ -60,6 +60,9 @@ class FaultyTable final : public StateTable {
     return Do([&] { return table_.LedgerEntries(keys); });
   }
   CommitLimits Limits() const override { return table_.Limits(); }
+  Status Refresh() override {
+    return Do([&] { return table_.Refresh(); });
+  }
   Status Undamaged() const override { return table_.Undamaged(); }
   Status Close() override { return table_.Close(); }
 

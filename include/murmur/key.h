@@ -45,7 +45,12 @@ struct KeyValue {
   int64_t i = 0;     // kBool, kInt, kTime
   double d = 0;      // kDouble
   std::string text;  // kString; kDecimal as its canonical text
+  bool operator==(const KeyValue&) const = default;
 };
+
+// False, and *key is unchanged: a decimal whose text is none of at most 38 digits.
+// REQUIRES: value.kind != kJson
+bool AppendKeyPart(const KeyValue& value, std::string* key);
 
 struct DecodedKey {
   size_t rollup = 0;

@@ -28,6 +28,7 @@
 #include "murmur/arena.h"
 #include "murmur/record.h"
 #include "murmur/status.h"
+#include "murmur/value.h"
 
 namespace murmur {
 
@@ -38,7 +39,8 @@ struct MonoidTraits {
   bool invertible = false;  // Negate works: a group
 };
 
-// What a rendered value is; the type of a CSV or Parquet column.
+// What its values are, as the type of a column: kInteger, kNumber (integers and doubles), kText; or
+// kJson, anything else.
 enum class OutputType : uint8_t { kInteger, kNumber, kText, kJson };
 
 // The states of one aggregate in a table of groups: that of group g is at base + g * stride.
@@ -83,7 +85,7 @@ class Monoid {
   virtual MonoidTraits Traits() const noexcept = 0;
   virtual OutputType output_type() const noexcept = 0;
 
-  // The error bound of the rendered value: "relative error 1.6 %"; empty: it is exact.
+  // The error bound of its values, in words: "relative error 1.6 %"; empty: they are exact.
   virtual std::string Approximation() const { return {}; }
 
   // Bytes of one state: a multiple of 8, aligned to 8 (the arena gives 16). 0: the group's record
@@ -131,10 +133,10 @@ class Monoid {
   // *state := its inverse. REQUIRES: Traits().invertible
   virtual void Negate(char* /*state*/, Arena*) const {}
 
-  // Appends the value as JSON to *json. `encoded` is what Encode wrote, or empty (the identity);
-  // `records` is the group's record count.
-  // Errors: kDataLoss (Encode does not write such bytes); *json is then unchanged.
-  virtual Status Render(std::string_view encoded, int64_t records, std::string* json) const = 0;
+  // The answer. `encoded` is what Encode wrote, or empty (the identity); `records` is the group's
+  // record count. Value::Json serves those that have no better type.
+  // Errors: kDataLoss (Encode does not write such bytes).
+  virtual Result<Value> ValueOf(std::string_view encoded, int64_t records) const = 0;
 
   // Frees what *state owns outside the arena; the state is not used afterwards. Default: nothing,
   // since states should live in the arena.

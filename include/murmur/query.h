@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "murmur/key.h"
 #include "murmur/status.h"
 #include "murmur/window.h"
 
@@ -19,10 +20,21 @@ enum class RowFormat { kJsonLines, kJsonWithTag, kTable, kCsv, kParquet };
 // Takes output in pieces; if it returns an error, reading ends.
 using WriteText = std::function<Status(std::string_view)>;
 
+// A key that is asked for: for each of its parts, in the definition's order, the values that it may
+// have. A program gives one each. Text may mean several: 5 is the number or the string; then every
+// such key that exists is an answer.
+struct KeyQuery {
+  std::vector<std::vector<KeyValue>> parts;  // none: the key of a rollup without parts
+  std::string text;                          // as asked, for messages; empty: made from the parts
+};
+
+// Reads a key as the command line has it: values joined by commas. A value with a comma or a quote
+// is a JSON string. "" is the key of a rollup without parts.
+// Errors: kInvalidArgument (a value begins with a quote and is no JSON string).
+Result<KeyQuery> ParseKey(std::string_view text);
+
 struct QueryRequest {
-  // Each is the key's values in the definition's order, joined by commas; a value with a comma or a
-  // quote is a JSON string. "" is the key of a rollup without parts.
-  std::vector<std::string> keys;
+  std::vector<KeyQuery> keys;
   std::vector<std::string> rollup;   // the parts' names; empty: the first with as many parts as KEY
   std::optional<TimeLength> window;  // the last windows of that length together, up to `as_of`
   std::optional<TimeBorder> as_of;   // default: the newest event time

@@ -8,7 +8,7 @@
 //     void Combine(State& state, const State& other) const { state.bits |= other.bits; }
 //     void Encode(const State& state, std::string* out) const;    // nothing for State()
 //     bool Decode(std::string_view bytes, State* state) const;    // false: not what Encode writes
-//     void Render(const State& state, std::string* json) const;
+//     Value ValueOf(const State& state) const { return Value::Integer(state.bits); }
 //   };
 //   RegisterMonoid({.name = "bit_or", .parameters = {}, .usage = "bit_or(x)", .description = …,
 //                   .make = [](const MonoidParams&) {
@@ -87,7 +87,7 @@ concept MonoidLogic = std::default_initializable<typename Logic::State> &&(
   logic.Combine(state, other);
   logic.Encode(other, out);
   { logic.Decode(bytes, &state) } -> std::same_as<bool>;
-  logic.Render(other, out);
+  { logic.ValueOf(other) } -> std::same_as<Value>;
 };
 
 template <MonoidLogic Logic>
@@ -132,11 +132,10 @@ class SimpleMonoid final : public NamedMonoid {
     }
   }
 
-  Status Render(std::string_view encoded, int64_t, std::string* json) const override {
+  Result<Value> ValueOf(std::string_view encoded, int64_t) const override {
     State state{};
     if (!encoded.empty() && !logic_.Decode(encoded, &state)) return Damaged();
-    logic_.Render(state, json);
-    return Status();
+    return logic_.ValueOf(state);
   }
 
   void Destroy(char* state) const override { delete Held(state); }

@@ -7,12 +7,14 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -122,6 +124,16 @@ struct VersionInfo {
   bool operator==(const VersionInfo&) const = default;
 };
 
+// When a read gives up. Reads look at it at their start and every kScanLimitKeys keys.
+struct ScanLimit {
+  std::stop_token stop = {};
+  std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
+
+  // Errors: kCancelled, kDeadlineExceeded.
+  Status Check() const;
+};
+inline constexpr uint64_t kScanLimitKeys = 4096;
+
 // Reads one consistent state of a table. Must not outlive it.
 class StateSnapshot {
  public:
@@ -129,10 +141,11 @@ class StateSnapshot {
   // Empty optional: no such key, or expired.
   virtual Result<std::optional<std::string>> Get(std::string_view key) const = 0;
   // Visits keys in [from, until), ascending; `until` empty: to the end. Expired buckets are not
-  // visited. The callback returns false to stop.
+  // visited, but count towards kScanLimitKeys. The callback returns false to stop.
+  // Errors: those of ScanLimit::Check, kDataLoss, kUnavailable.
   using Visitor = std::function<bool(std::string_view key, std::string_view value)>;
-  virtual Status Scan(std::string_view from, std::string_view until,
-                      const Visitor& visit) const = 0;
+  virtual Status Scan(std::string_view from, std::string_view until, const Visitor& visit,
+                      const ScanLimit& limit = {}) const = 0;
   virtual Result<std::map<std::string, SplitProgress>> Progress() const = 0;
   // The greatest newest_time over all splits; INT64_MIN: none.
   virtual Result<int64_t> NewestTime() const = 0;
@@ -194,6 +207,13 @@ class StateTable {
       std::span<const std::string_view> keys) const = 0;
 
   virtual Result<std::unique_ptr<StateSnapshot>> Snapshot() const = 0;
+
+  // Of a table that is open for reading: what is read from now on is at least what its writer had
+  // committed when this was called, and never less than before. Until then a reader shows what it
+  // did; snapshots already taken always do. Does nothing for a writer, who sees its own commits.
+  // Errors: kNotFound (the version has been dropped), kUnavailable, kDataLoss. After an error the
+  // next call, whichever it is, tries again.
+  virtual Status Refresh() = 0;
 
   // Returns kDataLoss, with the remedy, once stored values are known to be damaged. From then on
   // reads of values and Apply return the same.

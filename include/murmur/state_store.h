@@ -40,7 +40,8 @@ class ScratchTable {
 };
 
 // A version that exists has its description stored. A version has one writer at a time, its owner;
-// readers open it beside the owner, and see what was committed when they opened it.
+// readers open it beside the owner, and see what was committed when they opened it or refreshed it
+// last.
 class StateStore {
  public:
   StateStore() = default;

@@ -19,6 +19,7 @@ enum class Code : int {
   kOk = 0,
   kCancelled = 1,           // a stop was asked for
   kInvalidArgument = 3,     // wrong input from the caller: definition, key, option
+  kDeadlineExceeded = 4,    // not done by the time that the caller gave
   kNotFound = 5,            // no such file, key or version
   kAlreadyExists = 6,       // exists, and must not
   kPermissionDenied = 7,    // the system refuses

@@ -17,4 +17,19 @@ inline std::string ToHex(std::string_view bytes) {
   return text;
 }
 
+// The inverse. False, and *bytes is undefined: it is not what ToHex writes.
+inline bool FromHex(std::string_view text, std::string* bytes) {
+  const auto digit = [](char c) {
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+  };
+  bytes->clear();
+  for (size_t i = 0; i + 1 < text.size(); i += 2) {
+    const int high = digit(text[i]);
+    const int low = digit(text[i + 1]);
+    if (high < 0 || low < 0) return false;
+    bytes->push_back(static_cast<char>(high << 4 | low));
+  }
+  return text.size() % 2 == 0;
+}
+
 }  // namespace murmur

@@ -162,6 +162,25 @@ void AppendKeyPart(const Cell& cell, std::string* key) {
   }
 }
 
+bool AppendKeyPart(const KeyValue& value, std::string* key) {
+  Int128 unscaled = 0;
+  int scale = 0;
+  switch (value.kind) {
+    case Kind::kNull: AppendKeyPart(Cell::Null(), key); return true;
+    case Kind::kBool: AppendKeyPart(Cell::Bool(value.i != 0), key); return true;
+    case Kind::kInt: AppendInt(value.i, key); return true;
+    case Kind::kDouble: AppendDouble(value.d, key); return true;
+    case Kind::kTime: AppendKeyPart(Cell::Time(value.i), key); return true;
+    case Kind::kString:
+    case Kind::kJson: AppendKeyPart(Cell::String(value.text), key); return true;
+    case Kind::kDecimal:
+      if (!ParseDecimal(value.text, &unscaled, &scale)) return false;
+      AppendKeyPart(Cell::Decimal(&unscaled, static_cast<uint8_t>(scale)), key);
+      return true;
+  }
+  return false;
+}
+
 void AppendBucket(int64_t bucket, std::string* key) {
   AppendBigEndian(static_cast<uint64_t>(bucket + kBucketBias), kBucketBytes, key);
 }

@@ -7,6 +7,7 @@ std::string_view CodeName(Code code) noexcept {
     case Code::kOk: return "OK";
     case Code::kCancelled: return "CANCELLED";
     case Code::kInvalidArgument: return "INVALID_ARGUMENT";
+    case Code::kDeadlineExceeded: return "DEADLINE_EXCEEDED";
     case Code::kNotFound: return "NOT_FOUND";
     case Code::kAlreadyExists: return "ALREADY_EXISTS";
     case Code::kPermissionDenied: return "PERMISSION_DENIED";

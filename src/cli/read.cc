@@ -41,13 +41,16 @@ Status ParseBorder(const char* option, const std::string& text, std::optional<Ti
 }
 
 Result<QueryRequest> RequestOf(const ReadArguments& arguments) {
-  QueryRequest request{.keys = arguments.keys,
+  QueryRequest request{.keys = {},
                        .rollup = {},
                        .window = {},
                        .as_of = {},
                        .from = {},
                        .until = {},
                        .total = arguments.total};
+  for (const std::string& text : arguments.keys) {
+    MURMUR_ASSIGN(request.keys.emplace_back(), ParseKey(text));
+  }
   for (size_t at = 0; at < arguments.rollup.size();) {
     const size_t comma = std::min(arguments.rollup.find(',', at), arguments.rollup.size());
     request.rollup.push_back(arguments.rollup.substr(at, comma - at));

@@ -7,7 +7,7 @@
 #include <map>
 
 #include "murmur/decoder.h"
-#include "murmur/value.h"
+#include "murmur/state_value.h"
 
 namespace murmur {
 namespace {

@@ -4,7 +4,7 @@
 #include <atomic>
 #include <cstring>
 
-#include "murmur/value.h"
+#include "murmur/state_value.h"
 
 namespace murmur {
 namespace {

@@ -85,7 +85,7 @@ class GroupTable {
 
   // Finishes pending additions. Call before Encode.
   void Settle();
-  // Appends the group's value: record count, then each aggregate's bytes (murmur/value.h).
+  // Appends the group's value: record count, then each aggregate's bytes (murmur/state_value.h).
   void EncodeValue(uint32_t group, std::string* out);
 
   // Appends the value of `key`; false: there is none. REQUIRES: settled

@@ -6,7 +6,7 @@
 #include <random>
 
 #include "fold/key_builder.h"
-#include "murmur/value.h"
+#include "murmur/state_value.h"
 
 namespace murmur {
 namespace {

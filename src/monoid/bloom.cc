@@ -74,16 +74,16 @@ class Bloom final : public NamedMonoid {
     const char* block = *reinterpret_cast<const char* const*>(state);
     if (block != nullptr) out->append(block, bits_ / 8);
   }
-  Status Render(std::string_view encoded, int64_t, std::string* json) const override {
+  Result<Value> ValueOf(std::string_view encoded, int64_t) const override {
     if (!encoded.empty() && !Valid(encoded)) return Damaged();
     const std::string bytes = encoded.empty() ? std::string(bits_ / 8, '\0') : std::string(encoded);
     int set = 0;
     for (const char byte : bytes) set += std::popcount(static_cast<unsigned char>(byte));
-    *json += R"({"bits": )" + std::to_string(bits_) + R"(, "hashes": )" + std::to_string(hashes_) +
-             R"(, "set": )" + std::to_string(set) + R"(, "data": ")";
-    AppendBase64(bytes, json);
-    *json += "\"}";
-    return Status();
+    std::string data;
+    AppendBase64(bytes, &data);
+    static const Value::Names names = Value::MakeNames({"bits", "hashes", "set", "data"});
+    return Value::Record(names, {Value::Integer(Int128{bits_}), Value::Integer(Int128{hashes_}),
+                                 Value::Integer(set), Value::Text(std::move(data))});
   }
 
  private:

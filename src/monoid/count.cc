@@ -17,10 +17,9 @@ class Count final : public NamedMonoid {
   void AddBatch(const LiftInput&, const StateSpan&, Scratch*) const override {}
   bool Combine(char*, std::string_view encoded, Arena*) const override { return encoded.empty(); }
   void Encode(const char*, std::string*) const override {}
-  Status Render(std::string_view encoded, int64_t records, std::string* json) const override {
+  Result<Value> ValueOf(std::string_view encoded, int64_t records) const override {
     if (!encoded.empty()) return Damaged();
-    *json += std::to_string(records);
-    return Status();
+    return Value::Integer(records);
   }
 };
 
@@ -49,11 +48,10 @@ class CountIf final : public NamedMonoid {
     auto& count = *reinterpret_cast<int64_t*>(state);
     count = WrappingNegate(count);
   }
-  Status Render(std::string_view encoded, int64_t, std::string* json) const override {
+  Result<Value> ValueOf(std::string_view encoded, int64_t) const override {
     int64_t count;
     if (!Read(encoded, &count)) return Damaged();
-    *json += std::to_string(count);
-    return Status();
+    return Value::Integer(count);
   }
 
  private:

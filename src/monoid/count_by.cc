@@ -72,20 +72,16 @@ struct CountBy {
     }
     return true;
   }
-  void Render(const State& state, std::string* json) const {
+  Value ValueOf(const State& state) const {
     const std::vector<Entry> sorted = Sorted(state);
-    if (sorted.size() > limit) {
-      *json += R"({"overflow": true, "limit": )" + std::to_string(limit) + '}';
-      return;
-    }
-    *json += '[';
+    if (sorted.size() > limit) return OverflowValue(limit);
+    static const Value::Names names = Value::MakeNames({"value", "count"});
+    std::vector<Value> entries;
+    entries.reserve(sorted.size());
     for (const auto& [value, count] : sorted) {
-      if (json->back() != '[') *json += ", ";
-      *json += R"({"value": )";
-      AppendValueJson(value, json);
-      *json += R"(, "count": )" + std::to_string(count) + '}';
+      entries.push_back(Value::Record(names, {DecodeValue(value), Value::Integer(count)}));
     }
-    *json += ']';
+    return Value::List(std::move(entries));
   }
 };
 

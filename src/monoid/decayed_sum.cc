@@ -129,16 +129,13 @@ struct DecayedSum {
     return true;
   }
 
-  void Render(const State& state, std::string* json) const {
-    if (state.apart != std::array<int64_t, 3>{}) {
-      *json += "null";
-      return;
-    }
+  Value ValueOf(const State& state) const {
+    if (state.apart != std::array<int64_t, 3>{}) return Value::Absent();
     const int64_t newest = Index(state.newest);
     Dyadic total;
     for (const auto& [index, sum] : state.sums) total.Add(sum, index - newest - kWeightBits);
     const auto weight = static_cast<double>(Weight(state.newest - newest * half_life, half_life));
-    AppendJsonDouble(total.ToDouble() / std::ldexp(weight, -kWeightBits), json);
+    return Value::Finite(total.ToDouble() / std::ldexp(weight, -kWeightBits));
   }
 };
 

@@ -55,15 +55,16 @@ struct DistinctScratch final : Monoid::Scratch {
   }
 };
 
+double StandardError(int precision) { return 1.04 / std::sqrt(std::ldexp(1.0, precision)); }
+
 class Distinct final : public NamedMonoid {
  public:
   explicit Distinct(int precision)
-      : NamedMonoid(
-            {"distinct.v1(precision=" + std::to_string(precision) + ")",
-             {.idempotent = true},
-             OutputType::kInteger,
-             kScalarKinds,
-             "standard error " + PercentText(1.04 / std::sqrt(std::ldexp(1.0, precision)))}),
+      : NamedMonoid({"distinct.v1(precision=" + std::to_string(precision) + ")",
+                     {.idempotent = true},
+                     OutputType::kInteger,
+                     kScalarKinds,
+                     "standard error " + PercentText(StandardError(precision))}),
         precision_(precision) {}
 
   size_t state_size() const noexcept override { return sizeof(HyperLogLog); }
@@ -94,12 +95,12 @@ class Distinct final : public NamedMonoid {
   void Encode(const char* state, std::string* out) const override {
     reinterpret_cast<const HyperLogLog*>(state)->Encode(precision_, out);
   }
-  Status Render(std::string_view encoded, int64_t, std::string* json) const override {
+  Result<Value> ValueOf(std::string_view encoded, int64_t) const override {
     const double estimate = EstimateDistinct(encoded, precision_);
     if (!(estimate >= 0)) return Damaged();
     constexpr double kMost = 0x1p62;  // all registers full: infinite
-    *json += std::to_string(std::llround(std::min(estimate, kMost)));
-    return Status();
+    return Value::Integer(std::llround(std::min(estimate, kMost)))
+        .WithError(ErrorKind::kStandard, StandardError(precision_));
   }
 
  private:

@@ -17,7 +17,7 @@ void AppendWord(uint64_t word, std::string* out) {
 }
 
 // The value, which follows its place in time; empty if the bytes are damaged.
-std::string_view ValueOf(std::string_view encoded) {
+std::string_view ValueIn(std::string_view encoded) {
   std::string_view object;
   std::string_view value;
   if (encoded.size() < kWordBytes) return {};
@@ -50,20 +50,16 @@ class FirstLast final : public ExtremeMonoid {
       Offer(states.at(input.groups[row]), bytes, states.arena);
     }
   }
-  Status Render(std::string_view encoded, int64_t, std::string* json) const override {
-    if (encoded.empty()) {
-      *json += "null";
-      return Status();
-    }
-    const std::string_view value = ValueOf(encoded);
+  Result<Value> ValueOf(std::string_view encoded, int64_t) const override {
+    if (encoded.empty()) return Value::Absent();
+    const std::string_view value = ValueIn(encoded);
     if (value.empty()) return Damaged();
-    AppendValueJson(value, json);
-    return Status();
+    return DecodeValue(value);
   }
 
  private:
   int Compare(std::string_view a, std::string_view b) const override { return a.compare(b); }
-  bool Valid(std::string_view encoded) const override { return !ValueOf(encoded).empty(); }
+  bool Valid(std::string_view encoded) const override { return !ValueIn(encoded).empty(); }
 };
 
 }  // namespace

@@ -49,17 +49,18 @@ class Histogram final : public NamedMonoid {
     auto* counts = reinterpret_cast<int64_t*>(state);
     for (size_t i = 0; i < counters(); ++i) counts[i] = WrappingNegate(counts[i]);
   }
-  Status Render(std::string_view encoded, int64_t, std::string* json) const override {
+  Result<Value> ValueOf(std::string_view encoded, int64_t) const override {
     std::vector<int64_t> counts(counters(), 0);
     if (!encoded.empty() && !Read(encoded, &counts)) return Damaged();
-    *json += '[';
-    for (size_t i = 0; i <= bounds_.size(); ++i) {
-      if (i > 0) *json += ", ";
-      AppendBucket(i < bounds_.size() ? NumberText(bounds_[i]) : "null", counts[i], json);
-    }
-    if (counts.back() != 0) AppendBucket("\"NaN\"", counts.back(), &(*json += ", "));
-    *json += ']';
-    return Status();
+    static const Value::Names names = Value::MakeNames({"le", "count"});
+    std::vector<Value> buckets;
+    const auto add = [&buckets](Value bound, int64_t count) {
+      buckets.push_back(Value::Record(names, {std::move(bound), Value::Integer(count)}));
+    };
+    for (size_t i = 0; i < bounds_.size(); ++i) add(Bound(bounds_[i]), counts[i]);
+    add(Value::Absent(), counts[bounds_.size()]);
+    if (counts.back() != 0) add(Value::Double(std::nan("")), counts.back());
+    return Value::List(std::move(buckets));
   }
 
  private:
@@ -78,8 +79,10 @@ class Histogram final : public NamedMonoid {
     }
     return any && encoded.empty();
   }
-  static void AppendBucket(const std::string& bound, int64_t count, std::string* json) {
-    *json += R"({"le": )" + bound + R"(, "count": )" + std::to_string(count) + '}';
+  // A whole bound is shown as it is written: 10, not 10.0.
+  static Value Bound(double bound) {
+    const std::string text = NumberText(bound);
+    return text.find_first_of(".e") == text.npos ? Value::Integer(text) : Value::Double(bound);
   }
 
   const std::vector<double> bounds_;

@@ -27,15 +27,10 @@ class MinMax final : public ExtremeMonoid {
       Offer(states.at(input.groups[row]), value, states.arena);
     }
   }
-  Status Render(std::string_view encoded, int64_t, std::string* json) const override {
-    if (encoded.empty()) {
-      *json += "null";
-    } else if (Valid(encoded)) {
-      AppendValueJson(encoded, json);
-    } else {
-      return Damaged();
-    }
-    return Status();
+  Result<Value> ValueOf(std::string_view encoded, int64_t) const override {
+    if (encoded.empty()) return Value::Absent();
+    if (!Valid(encoded)) return Damaged();
+    return DecodeValue(encoded);
   }
 
  private:

@@ -103,16 +103,12 @@ class Moments final : public NamedMonoid {
     for (ExactSum& sum : reinterpret_cast<State<kSums>*>(state)->sums) sum.Destroy();
   }
 
-  Status Render(std::string_view encoded, int64_t, std::string* json) const override {
+  Result<Value> ValueOf(std::string_view encoded, int64_t) const override {
     Encoded<kSums> state;
     if (!encoded.empty() && !state.Read(encoded)) return Damaged();
     const int64_t least = moment_ == Moment::kMean ? 1 : 2;
-    if (state.count < least || !state.sums[0].finite()) {
-      *json += "null";
-    } else {
-      AppendJsonDouble(Value(state), json);
-    }
-    return Status();
+    if (state.count < least || !state.sums[0].finite()) return Value::Absent();
+    return Value::Finite(Computed(state));
   }
 
  private:
@@ -124,7 +120,7 @@ class Moments final : public NamedMonoid {
     return cell.kind == Kind::kDecimal && DecimalToInteger(cell, integer);
   }
 
-  double Value(const Encoded<kSums>& state) const {
+  double Computed(const Encoded<kSums>& state) const {
     const Dyadic sum = state.sums[0].sum();
     if constexpr (kSums == 1) {
       return sum.ToDouble() / static_cast<double>(state.count);

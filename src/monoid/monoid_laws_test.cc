@@ -97,9 +97,10 @@ testing::AssertionResult TopkBound(const LawRows& rows, std::string_view encoded
   constexpr int64_t kCapacity = 64;
   std::map<int64_t, int64_t> truth;
   for (const LawRow& row : rows) ++truth[row.value.cell.i];
+  const auto top = Make("topk", {{"k", "8"}})()->ValueOf(encoded, 0);
+  if (!top.ok()) return testing::AssertionFailure() << top.status().ToString();
   std::string json;
-  const Status status = Make("topk", {{"k", "8"}})()->Render(encoded, 0, &json);
-  if (!status.ok()) return testing::AssertionFailure() << status.ToString();
+  AppendJson(*top, &json);
   const auto error_max = static_cast<int64_t>(rows.size()) / (kCapacity + 1);
   int64_t least = INT64_MAX;
   int64_t error = 0;
@@ -150,12 +151,8 @@ struct GeometricMean {
     return ReadSigned(&bytes, &state->exponents) && ReadSigned(&bytes, &state->count) &&
            bytes.empty() && (state->exponents != 0 || state->count != 0);
   }
-  void Render(const State& state, std::string* json) const {
-    if (state.count <= 0) {
-      *json += "null";
-    } else {
-      *json += std::to_string(state.exponents / state.count);
-    }
+  Value ValueOf(const State& state) const {
+    return state.count <= 0 ? Value::Absent() : Value::Integer(state.exponents / state.count);
   }
 };
 
@@ -181,9 +178,7 @@ struct LongestGap {
     state->micros = static_cast<int64_t>(micros);
     return true;
   }
-  void Render(const State& state, std::string* json) const {
-    *json += std::to_string(state.micros);
-  }
+  Value ValueOf(const State& state) const { return Value::Json(std::to_string(state.micros)); }
 };
 
 std::unique_ptr<Monoid> MakeGeometricMean() {

@@ -71,6 +71,14 @@ void AppendJsonDouble(double v, std::string* json) {
   if (text.find_first_of(".e") == std::string::npos) *json += ".0";
 }
 
+void AppendUtf8(std::string_view text, std::string* out) {
+  for (size_t i = 0; i < text.size();) {
+    const size_t size = CharacterBytes(text, i);
+    out->append(size == 0 ? std::string_view("\xEF\xBF\xBD") : text.substr(i, size));
+    i += size == 0 ? 1 : size;
+  }
+}
+
 void AppendJsonString(std::string_view text, std::string* json) {
   *json += '"';
   for (size_t i = 0; i < text.size();) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/decimal.h"
@@ -20,6 +21,9 @@ std::string ListText(const std::vector<double>& values);
 // NumberText, with a point or an exponent ("2.0"); null for NaN and the infinities, which JSON does
 // not have.
 void AppendJsonDouble(double v, std::string* json);
+
+// `text`, in which bytes that are not UTF-8 become U+FFFD.
+void AppendUtf8(std::string_view text, std::string* out);
 
 // A string literal of JSON. Bytes that are not UTF-8 become U+FFFD.
 void AppendJsonString(std::string_view text, std::string* json);

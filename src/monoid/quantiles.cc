@@ -41,7 +41,18 @@ struct Quantiles {
   };
 
   std::vector<double> wanted;
-  int sub_bits;  // leading bits of the fraction
+  int sub_bits;        // leading bits of the fraction
+  Value::Names names;  // of the quantiles
+  Value::Names names_and_nan;
+
+  Quantiles(std::vector<double> of, int bits) : wanted(std::move(of)), sub_bits(bits) {
+    std::vector<std::string> texts;
+    for (const double q : wanted) texts.push_back(NumberText(q));
+    names = Value::MakeNames(texts);
+    texts.emplace_back("nan");
+    names_and_nan = Value::MakeNames(std::move(texts));
+  }
+  double accuracy() const { return std::ldexp(1.0, -sub_bits - 1); }
 
   int64_t Key(double v) const {
     if (std::isnan(v)) return kNanKey;
@@ -112,31 +123,29 @@ struct Quantiles {
     return true;
   }
 
-  void Render(const State& state, std::string* json) const {
+  Value ValueOf(const State& state) const {
     int64_t total = 0;
     int64_t nans = 0;
     for (const auto& [key, count] : state.buckets) {
       int64_t& target = key == kNanKey ? nans : total;
       target = WrappingAdd(target, count);
     }
-    *json += '{';
-    for (const double q : wanted) {
-      if (q != wanted.front()) *json += ", ";
-      (*json += '"').append(NumberText(q)) += "\": ";
-      AppendQuantile(state, q, total, json);
-    }
-    if (nans != 0) *json += ", \"nan\": " + std::to_string(nans);
-    *json += '}';
+    std::vector<Value> quantiles;
+    for (const double q : wanted) quantiles.push_back(Quantile(state, q, total));
+    if (nans == 0) return Value::Record(names, std::move(quantiles));
+    quantiles.push_back(Value::Integer(nans));
+    return Value::Record(names_and_nan, std::move(quantiles));
   }
-  void AppendQuantile(const State& state, double q, int64_t total, std::string* json) const {
+  Value Quantile(const State& state, double q, int64_t total) const {
     const double rank = std::floor(q * (static_cast<double>(total) - 1));
     double below = 0;
     for (const auto& [key, count] : state.buckets) {
       if (total <= 0 || key == kNanKey) break;
       below += static_cast<double>(count);
-      if (below > rank) return AppendJsonDouble(Middle(key), json);
+      if (below <= rank) continue;
+      return Value::Finite(Middle(key)).WithError(ErrorKind::kRelative, accuracy());
     }
-    *json += "null";
+    return Value::Absent();
   }
 };
 
@@ -154,12 +163,12 @@ Result<std::unique_ptr<Monoid>> MakeQuantiles(const MonoidParams& params) {
   while (std::ldexp(1.0, -(sub_bits + 1)) > accuracy) ++sub_bits;
   std::string name = "quantiles.v1(q=" + ListText(wanted) + ",bits=";
   name += std::to_string(sub_bits) + ")";
-  return std::make_unique<SimpleMonoid<Quantiles>>(
-      MonoidInfo{.name = std::move(name),
-                 .traits = {.invertible = true},
-                 .accepts = kNumberKinds,
-                 .approximation = "relative error " + PercentText(std::ldexp(1.0, -sub_bits - 1))},
-      Quantiles{std::move(wanted), sub_bits});
+  Quantiles logic(std::move(wanted), sub_bits);
+  MonoidInfo info{.name = std::move(name),
+                  .traits = {.invertible = true},
+                  .accepts = kNumberKinds,
+                  .approximation = "relative error " + PercentText(logic.accuracy())};
+  return std::make_unique<SimpleMonoid<Quantiles>>(std::move(info), std::move(logic));
 }
 
 }  // namespace

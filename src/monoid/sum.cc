@@ -80,17 +80,12 @@ class Sum final : public SumBase {
     });
   }
 
-  Status Render(std::string_view encoded, int64_t, std::string* json) const override {
+  Result<Value> ValueOf(std::string_view encoded, int64_t) const override {
     EncodedSum sum;
     if (!encoded.empty() && !Read(encoded, &sum)) return Damaged();
-    if (!sum.finite()) {
-      *json += "null";
-    } else if (sum.doubles == 0 && sum.position >= 0) {
-      *json += sum.sum().IntegerText();
-    } else {
-      AppendJsonDouble(sum.sum().ToDouble(), json);
-    }
-    return Status();
+    if (!sum.finite()) return Value::Absent();
+    if (sum.doubles == 0 && sum.position >= 0) return Value::Integer(sum.sum().IntegerText());
+    return Value::Finite(sum.sum().ToDouble());
   }
 };
 
@@ -129,13 +124,10 @@ class DecimalSum final : public SumBase {
     });
   }
 
-  Status Render(std::string_view encoded, int64_t, std::string* json) const override {
+  Result<Value> ValueOf(std::string_view encoded, int64_t) const override {
     EncodedSum sum;
     if (!encoded.empty() && !Read(encoded, &sum)) return Damaged();
-    if (!sum.finite()) {
-      *json += "null";
-      return Status();
-    }
+    if (!sum.finite()) return Value::Absent();
     std::string digits = sum.sum().IntegerText();
     const size_t sign = digits.front() == '-' ? 1 : 0;
     const auto decimals = static_cast<size_t>(decimals_);
@@ -143,8 +135,7 @@ class DecimalSum final : public SumBase {
       digits.insert(sign, decimals + 1 - (digits.size() - sign), '0');
     }
     if (decimals > 0) digits.insert(digits.size() - decimals, 1, '.');
-    (*json += '"').append(digits) += '"';
-    return Status();
+    return Value::Decimal(std::move(digits));
   }
 
  private:

@@ -124,7 +124,7 @@ std::string Aggregate(std::string_view function, const std::vector<Cell>& cells,
   std::string encoded;
   monoid->Encode(memory, &encoded);
   std::string json;
-  EXPECT_TRUE(monoid->Render(encoded, 0, &json).ok());
+  AppendJson(monoid->ValueOf(encoded, 0).value(), &json);
   monoid->Destroy(memory);
   return json;
 }

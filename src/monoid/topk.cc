@@ -92,21 +92,21 @@ struct Topk {
     return state->counts.size() <= capacity && (state->error != 0 || !state->counts.empty());
   }
 
-  void Render(const State& state, std::string* json) const {
+  Value ValueOf(const State& state) const {
     std::vector<Entry> sorted(state.counts.begin(), state.counts.end());
     const auto end = sorted.begin() + static_cast<ptrdiff_t>(std::min(k, sorted.size()));
     std::partial_sort(sorted.begin(), end, sorted.end(), [](const Entry& a, const Entry& b) {
       return a.second != b.second ? a.second > b.second : a.first < b.first;
     });
-    *json += '[';
+    static const Value::Names names = Value::MakeNames({"value", "count", "error"});
+    std::vector<Value> entries;
+    entries.reserve(static_cast<size_t>(end - sorted.begin()));
     for (auto entry = sorted.begin(); entry != end; ++entry) {
-      if (entry != sorted.begin()) *json += ", ";
-      *json += R"({"value": )";
-      AppendValueJson(entry->first, json);
-      *json += R"(, "count": )" + std::to_string(entry->second);
-      *json += R"(, "error": )" + std::to_string(state.error) + '}';
+      entries.push_back(
+          Value::Record(names, {DecodeValue(entry->first), Value::Integer(entry->second),
+                                Value::Integer(Int128{state.error})}));
     }
-    *json += ']';
+    return Value::List(std::move(entries));
   }
 };
 

@@ -7,7 +7,6 @@
 #include <cstdio>
 
 #include "base/decimal.h"
-#include "monoid/numbers.h"
 
 namespace murmur {
 namespace {
@@ -124,20 +123,24 @@ int CompareValues(std::string_view a, std::string_view b) {
   return order != 0 ? order : a.compare(b);
 }
 
-void AppendValueJson(std::string_view value, std::string* json) {
-  const KeyValue decoded = Decode(value);
+Value DecodeValue(std::string_view value) {
+  KeyValue decoded = Decode(value);
   switch (decoded.kind) {
-    case Kind::kBool: *json += decoded.i != 0 ? "true" : "false"; return;
-    case Kind::kInt: *json += std::to_string(decoded.i); return;
-    case Kind::kDouble:
-      if (std::isfinite(decoded.d)) return AppendJsonDouble(decoded.d, json);
-      *json += std::isnan(decoded.d) ? "\"NaN\"" : decoded.d > 0 ? "\"Infinity\"" : "\"-Infinity\"";
-      return;
-    case Kind::kDecimal:
-    case Kind::kString: return AppendJsonString(decoded.text, json);
-    case Kind::kTime: return AppendJsonString(FormatTime(decoded.i), json);
-    default: *json += "null";
+    case Kind::kBool: return Value::Bool(decoded.i != 0);
+    case Kind::kInt: return Value::Integer(decoded.i);
+    case Kind::kDouble: return Value::Double(decoded.d);
+    case Kind::kDecimal: return Value::Decimal(std::move(decoded.text));
+    case Kind::kString: return Value::Text(std::move(decoded.text));
+    case Kind::kTime: return Value::Time(decoded.i);
+    case Kind::kNull:
+    case Kind::kJson: break;
   }
+  return Value::Absent();
+}
+
+Value OverflowValue(size_t limit) {
+  static const Value::Names names = Value::MakeNames({"overflow", "limit"});
+  return Value::Record(names, {Value::Bool(true), Value::Integer(Int128{limit})});
 }
 
 }  // namespace murmur

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "murmur/key.h"
+#include "murmur/value.h"
 
 namespace murmur {
 
@@ -20,8 +21,10 @@ bool ReadValue(std::string_view* in, std::string_view* value);
 // REQUIRES: both as ReadValue returns them
 int CompareValues(std::string_view a, std::string_view b);
 
-// Strings escaped, times as RFC 3339, decimals as strings, NaN and infinities as "NaN", "Infinity"
-// and "-Infinity". REQUIRES: as ReadValue returns it
-void AppendValueJson(std::string_view value, std::string* json);
+// REQUIRES: as ReadValue returns it
+Value DecodeValue(std::string_view value);
+
+// What a set of more than `limit` values answers: {"overflow": true, "limit": 1000}.
+Value OverflowValue(size_t limit);
 
 }  // namespace murmur

@@ -85,22 +85,13 @@ struct ValueSet {
     return !state->overflow;
   }
 
-  void Render(const State& state, std::string* json) const {
-    if (state.overflow) {
-      *json += R"({"overflow": true, "limit": )" + std::to_string(limit) + '}';
-    } else if (shown == Shown::kCount) {
-      *json += std::to_string(state.values.size());
-    } else {
-      AppendList(Sorted(state), json);
-    }
-  }
-  static void AppendList(const std::vector<std::string_view>& values, std::string* json) {
-    *json += '[';
-    for (const std::string_view value : values) {
-      if (json->back() != '[') *json += ", ";
-      AppendValueJson(value, json);
-    }
-    *json += ']';
+  Value ValueOf(const State& state) const {
+    if (state.overflow) return OverflowValue(limit);
+    if (shown == Shown::kCount) return Value::Integer(Int128{state.values.size()});
+    std::vector<Value> values;
+    values.reserve(state.values.size());
+    for (const std::string_view value : Sorted(state)) values.push_back(DecodeValue(value));
+    return Value::List(std::move(values));
   }
 };
 

@@ -16,7 +16,7 @@
 #include <thread>
 
 #include "murmur/key.h"
-#include "murmur/value.h"
+#include "murmur/state_value.h"
 #include "state/rocksdb/rocksdb_table.h"
 
 namespace murmur {
@@ -44,7 +44,7 @@ class BenchSum final : public Monoid {
     return true;
   }
   void Encode(const char* state, std::string* out) const override { out->append(state, 16); }
-  Status Render(std::string_view, int64_t, std::string*) const override { return Status(); }
+  Result<Value> ValueOf(std::string_view, int64_t) const override { return Value::Absent(); }
 };
 
 const BenchSum kSum;

@@ -16,6 +16,9 @@ class MemoryHarness final : public StateTableHarness {
   Result<std::unique_ptr<StateTable>> Open(const StateSchema& schema) override {
     return OpenMemoryTable(store_, schema);
   }
+  Result<std::unique_ptr<StateTable>> OpenReader(const StateSchema& schema) override {
+    return OpenMemoryTable(store_, schema, Access::kRead);
+  }
 
  private:
   std::shared_ptr<MemoryStore> store_;
@@ -32,6 +35,10 @@ class RocksDbHarness final : public StateTableHarness {
   }
   Result<std::unique_ptr<StateTable>> Open(const StateSchema& schema) override {
     MURMUR_ASSIGN(auto table, RocksDbTable::Open({.path = path_}, schema));
+    return std::unique_ptr<StateTable>(std::move(table));
+  }
+  Result<std::unique_ptr<StateTable>> OpenReader(const StateSchema& schema) override {
+    MURMUR_ASSIGN(auto table, RocksDbTable::Open({.path = path_, .access = Access::kRead}, schema));
     return std::unique_ptr<StateTable>(std::move(table));
   }
 

@@ -1,4 +1,4 @@
-#include "murmur/value.h"
+#include "murmur/state_value.h"
 
 #include <cstring>
 #include <vector>

@@ -20,7 +20,7 @@
 
 #include "murmur/definition.h"
 #include "murmur/key.h"
-#include "murmur/value.h"
+#include "murmur/state_value.h"
 #include "runtime/loop/delta_cursors.h"
 #include "runtime/table/ledger/ledger_entry.h"
 #include "runtime/table/ledger/ledger_fold.h"

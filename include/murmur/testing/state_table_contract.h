@@ -9,12 +9,14 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <ostream>
 #include <set>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
@@ -23,12 +25,14 @@
 
 namespace murmur {
 
-// Makes one version and opens it for writing as often as a test wants.
+// Makes one version and opens it as often as a test wants: for writing, and any
+// number for reading beside it.
 class StateTableHarness {
  public:
   virtual ~StateTableHarness() = default;
   virtual Status Create(const VersionInfo& info, const StateSchema& schema) = 0;
   virtual Result<std::unique_ptr<StateTable>> Open(const StateSchema& schema) = 0;
+  virtual Result<std::unique_ptr<StateTable>> OpenReader(const StateSchema& schema) = 0;
 };
 
 struct StateTableCase {
@@ -819,6 +823,128 @@ TEST_P(StateTableContract, EverySnapshotHoldsDeltasAndPositionsOfTheSameCommits)
   reader.join();
 }
 
+TEST_P(StateTableContract, AScanEndsWhenItIsStoppedOrItsTimeIsOver) {
+  TestCommit commit{.from = "", .to = "1"};
+  constexpr auto kKeys = static_cast<int64_t>(3 * kScanLimitKeys);
+  for (int64_t key = 0; key < kKeys; ++key) commit.deltas[TestKey(key)] = TestValue(1, 1, 1);
+  Apply(commit);
+  const auto snapshot = *table_->Snapshot();
+  uint64_t visited = 0;
+  const auto visit = [&visited](auto, auto) { return ++visited > 0; };
+  using std::chrono::steady_clock;
+
+  EXPECT_EQ(snapshot->Scan("", "", visit, {.deadline = steady_clock::now()}).code(),
+            Code::kDeadlineExceeded);
+  std::stop_source stopped;
+  stopped.request_stop();
+  EXPECT_EQ(snapshot->Scan("", "", visit, {.stop = stopped.get_token()}).code(), Code::kCancelled);
+  EXPECT_EQ(visited, 0u) << "over before it began";
+
+  std::stop_source stop;
+  const auto stop_at_once = [&](auto, auto) { return stop.request_stop() || ++visited > 0; };
+  EXPECT_EQ(snapshot->Scan("", "", stop_at_once, {.stop = stop.get_token()}).code(),
+            Code::kCancelled);
+  EXPECT_LE(visited, kScanLimitKeys);
+
+  visited = 0;
+  const auto later = steady_clock::now() + std::chrono::minutes(10);
+  EXPECT_EQ(snapshot->Scan("", "", visit, {.deadline = later}), Status());
+  EXPECT_EQ(visited, static_cast<uint64_t>(kKeys));
+}
+
+TEST_P(StateTableContract, AnOpenReaderSeesLaterCommitsWhenItIsRefreshedNotBefore) {
+  std::vector<TestCommit> commits = {NumberedCommit(1, 40)};
+  Apply(commits[0]);
+  const auto reader = *harness_->OpenReader(TestSchema());
+  for (int64_t n = 2; n <= 16; ++n) {
+    const Contents before = Dump(*reader);
+    EXPECT_EQ(before, Folded(commits));
+    if (n % 5 == 0) Reopen();  // a store may then write anew what it had in a log
+    commits.push_back(NumberedCommit(n, n % 3 == 0 ? kManyKeys : 40));
+    Apply(commits.back());
+    EXPECT_EQ(Dump(*reader), before) << "before the refresh";
+    ASSERT_EQ(reader->Refresh(), Status());
+    EXPECT_EQ(Dump(*reader), Folded(commits)) << "after the refresh";
+    EXPECT_EQ((*reader->Snapshot())->Progress()->at("a").position, std::to_string(n));
+  }
+  ASSERT_EQ(table_->SetStatus(VersionStatus::kComplete, ""), Status());
+  ASSERT_EQ(reader->Refresh(), Status());
+  EXPECT_EQ(reader->Info()->status, VersionStatus::kComplete);
+  EXPECT_EQ(NumberedCommit(17, 1).ApplyTo(reader.get()).code(), Code::kFailedPrecondition);
+  EXPECT_EQ(table_->Refresh(), Status()) << "nothing to do for a writer";
+}
+
+TEST_P(StateTableContract, ARefreshMovesNoSnapshotThatWasTakenBefore) {
+  Apply(NumberedCommit(1, 40));
+  const auto reader = *harness_->OpenReader(TestSchema());
+  const auto snapshot = *reader->Snapshot();
+  const Contents before = Dump(*snapshot);
+  Apply(NumberedCommit(2, 40));
+  Apply(NumberedCommit(3, kManyKeys));
+  ASSERT_EQ(reader->Refresh(), Status());
+  EXPECT_EQ(Dump(*snapshot), before);
+  EXPECT_EQ(snapshot->Progress()->at("a").position, "1");
+  EXPECT_EQ(Dump(*reader), Dump(*table_));
+}
+
+TEST_P(StateTableContract, ARefreshShowsWhatHasExpiredSince) {
+  const StateSchema schema =
+      TestSchema({.every = 10, .offset = 0, .keep = TimeLength{.rest = std::chrono::seconds(20)}});
+  Start(schema);
+  TestCommit commit{.from = "", .to = "1", .newest_time = 5 * kSecond};
+  commit.deltas[TestKey(1, 0)] = TestValue(1, 1, 1);
+  Apply(commit);
+  const auto reader = *harness_->OpenReader(schema);
+  EXPECT_EQ(Dump(*reader).size(), 1u);
+  commit = {.from = "1", .to = "2", .newest_time = 100 * kSecond};
+  Apply(commit);
+  ASSERT_EQ(reader->Refresh(), Status());
+  EXPECT_TRUE(Dump(*reader).empty());
+}
+
+// Small and large commits take different ways through a store.
+TEST_P(StateTableContract, ARefreshedReaderNeverSeesHalfACommitAndNeverGoesBack) {
+  std::atomic<bool> stop{false};
+  std::atomic<int64_t> committed{0};
+  const auto reader = *harness_->OpenReader(TestSchema());
+  int64_t refreshes = 0;
+  std::thread reading([&] {
+    int64_t seen = 0;
+    for (bool last = false; !last; ++refreshes) {
+      last = stop;
+      const int64_t at_least = committed;
+      const Status refreshed = reader->Refresh();
+      ASSERT_TRUE(refreshed.ok()) << refreshed.ToString();
+      const auto snapshot = *reader->Snapshot();
+      const auto progress = *snapshot->Progress();
+      const int64_t position = progress.empty() ? 0 : std::stoll(progress.at("a").position);
+      for (const int64_t key : {int64_t{1}, kManyKeys - 1}) {
+        const auto value = *snapshot->Get(TestKey(key));
+        EXPECT_EQ(value.has_value() ? RecordsOfValue(*value) : 0, position);
+      }
+      EXPECT_GE(position, at_least);
+      EXPECT_GE(position, seen);
+      seen = position;
+    }
+    EXPECT_EQ(seen, committed);
+  });
+  TestCommit large;
+  for (int64_t key = 0; key < kManyKeys; ++key) large.deltas[TestKey(key)] = TestValue(1, 1, 0);
+  TestCommit small;
+  for (const int64_t key : {int64_t{1}, kManyKeys - 1}) {
+    small.deltas[TestKey(key)] = TestValue(1, 1, 0);
+  }
+  for (int64_t n = 1; n <= 60; ++n) {
+    TestCommit& commit = n % 3 == 0 ? large : small;
+    commit.from = n == 1 ? "" : std::to_string(n - 1);
+    commit.to = std::to_string(n);
+    EXPECT_EQ(commit.ApplyTo(table_.get()), Status());
+    committed = n;
+  }
+  stop = true;
+  reading.join();
+}
+
 TEST_P(StateTableContract, CommitsOfDifferentSplitsAtOnceAllCount) {
   constexpr int kThreads = 4;
   constexpr int64_t kCommits = 8;
@@ -874,6 +1000,7 @@ TEST_P(StateTableContract, AClosedTableRefusesEverything) {
   EXPECT_EQ(NumberedCommit(1, 1).ApplyTo(table_.get()).code(), Code::kFailedPrecondition);
   EXPECT_EQ(table_->Info().status().code(), Code::kFailedPrecondition);
   EXPECT_EQ(table_->Snapshot().status().code(), Code::kFailedPrecondition);
+  EXPECT_EQ(table_->Refresh().code(), Code::kFailedPrecondition);
 }
 
 }  // namespace murmur

@@ -13,7 +13,7 @@
 
 #include "murmur/key.h"
 #include "murmur/state_store.h"
-#include "murmur/value.h"
+#include "murmur/state_value.h"
 
 namespace murmur {
 
@@ -39,10 +39,7 @@ class TestSum : public Monoid {
   void Encode(const char* state, std::string* out) const override {
     if (Number(state) != 0) out->append(state, 8);
   }
-  Status Render(std::string_view, int64_t, std::string* json) const override {
-    json->append("0");
-    return Status();
-  }
+  Result<Value> ValueOf(std::string_view, int64_t) const override { return Value::Absent(); }
   static int64_t Number(const char* bytes) {
     int64_t number;
     std::memcpy(&number, bytes, 8);

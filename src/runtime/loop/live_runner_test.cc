@@ -239,6 +239,7 @@ TEST_F(LiveRunnerTest, WhatWasReadIsCommittedInTimeWhileNothingComes) {
     while (records < 3u * static_cast<uint64_t>(round)) {
       ASSERT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
       records = 0;
+      ASSERT_EQ(table->Refresh(), Status());
       const auto progress = table->Snapshot().value()->Progress().value();
       for (const auto& [split, one] : progress) records += one.records;
       std::this_thread::sleep_for(std::chrono::milliseconds(1));

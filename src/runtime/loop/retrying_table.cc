@@ -145,4 +145,8 @@ Result<std::unique_ptr<StateSnapshot>> RetryingTable::Snapshot() const {
   return Retry("reading the state", [&] { return table_.Snapshot(); });
 }
 
+Status RetryingTable::Refresh() {
+  return Retry("reading the state", [&] { return table_.Refresh(); });
+}
+
 }  // namespace murmur

@@ -53,6 +53,7 @@ class RetryingTable final : public StateTable {
   Result<std::vector<std::optional<std::string>>> LedgerEntries(
       std::span<const std::string_view> keys) const override;
   Result<std::unique_ptr<StateSnapshot>> Snapshot() const override;
+  Status Refresh() override;
   Status Undamaged() const override { return table_.Undamaged(); }
   Status Close() override { return table_.Close(); }
 

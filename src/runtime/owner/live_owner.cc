@@ -12,7 +12,7 @@
 #include "runtime/loop/summary.h"
 #include "runtime/loop/usable.h"
 #include "runtime/owner/owner_socket.h"
-#include "runtime/owner/reader.h"
+#include "runtime/owner/read_service.h"
 #include "runtime/owner/switch_version.h"
 #include "runtime/table/row_fold.h"
 #include "runtime/versions/state_access.h"
@@ -164,13 +164,14 @@ class FollowedVersion {
   }
 
   Status Read(const OwnerRequest& request, const WriteText& write) const {
+    const ReadService service(opened_.pipeline, opened_.table.get());
     if (request.verb != OwnerVerb::kStatus) {
-      return RunRead(request, *opened_.pipeline, *opened_.table, write);
+      return AnswerInText(request, service, nlohmann::ordered_json::object(), write);
     }
     const LiveLag lag = runner()->Lag();
     nlohmann::ordered_json live = LagAsJson(lag);
     if (lag.last_commit != 0) live["last_commit"] = FormatTime(lag.last_commit);
-    return RunStatus(*opened_.pipeline, *opened_.table, {{"mode", "live"}, {"live", live}}, write);
+    return AnswerInText(request, service, {{"mode", "live"}, {"live", live}}, write);
   }
 
  private:

@@ -14,7 +14,7 @@
 #include "murmur/state_store.h"
 #include "murmur/status.h"
 #include "murmur/versions.h"
-#include "runtime/owner/reader.h"
+#include "runtime/owner/owner_request.h"
 
 namespace murmur {
 

@@ -15,7 +15,7 @@
 #include <thread>
 
 #include "murmur/status.h"
-#include "runtime/owner/reader.h"
+#include "runtime/owner/owner_request.h"
 
 namespace murmur {
 

@@ -11,7 +11,7 @@
 #include "runtime/loop/summary.h"
 #include "runtime/owner/live_owner.h"
 #include "runtime/owner/owner_socket.h"
-#include "runtime/owner/reader.h"
+#include "runtime/owner/read_service.h"
 #include "runtime/owner/switch_version.h"
 #include "runtime/table/table_runner.h"
 #include "runtime/versions/state_access.h"
@@ -151,11 +151,11 @@ Status RunScan(const std::shared_ptr<const Pipeline>& pipeline, const RunOptions
 }
 
 // Answers other processes: from the state; for a status, also with what only the run knows.
-Status Answer(const OwnerRequest& request, const Pipeline& pipeline, const StateTable& table,
-              const RunningTable& running, const WriteText& write) {
-  const auto log = running.Log();
-  if (request.verb != OwnerVerb::kStatus || !log) return RunRead(request, pipeline, table, write);
-  return RunStatus(pipeline, table, {{"log", log->ToJson()}}, write);
+Status Answer(const OwnerRequest& request, const ReadService& service, const RunningTable& running,
+              const WriteText& write) {
+  auto more = nlohmann::ordered_json::object();
+  if (const auto log = running.Log()) more["log"] = log->ToJson();
+  return AnswerInText(request, service, more, write);
 }
 
 Status ScanInto(const OpenedVersion& version, const RunOptions& options, const Build& build,
@@ -171,10 +171,11 @@ Status ScanInto(const OpenedVersion& version, const RunOptions& options, const B
   if (summary->already_complete) {
     status = table->Undamaged();
   } else {
+    const ReadService service(pipeline, table);
     // Without the socket other processes read what is committed; the run goes on.
     const auto socket = OwnerSocket::Listen(
         store.OwnerAddress(info.number), [&](const OwnerRequest& request, const WriteText& write) {
-          return Answer(request, *pipeline, *table, running, write);
+          return Answer(request, service, running, write);
         });
     status = RunScan(pipeline, options, build, source, table, &running, summary);
   }

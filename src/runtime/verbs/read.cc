@@ -1,11 +1,12 @@
 // query, dump and status: from the process that writes the serving version if there is one, else
 // from the files.
 #include <chrono>
+#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "murmur/run.h"
 #include "runtime/owner/owner_socket.h"
-#include "runtime/owner/reader.h"
+#include "runtime/owner/state_reader.h"
 #include "runtime/versions/state_access.h"
 
 namespace murmur {
@@ -15,31 +16,29 @@ namespace {
 // While the alias keeps moving, another try makes sense.
 constexpr std::chrono::seconds kKeepTrying{20};
 
-Status ReadServing(const Definition& definition, const StateStore& store,
-                   std::optional<uint64_t> current, const OwnerRequest& request,
-                   const WriteText& write, bool* wrote) {
-  if (!current) {
-    return Status(Code::kUnavailable,
-                  "the state at " + store.Name() + " has no version yet; try again");
-  }
+Status ReadServing(const StateStore& store, std::optional<uint64_t> current,
+                   const ReadService& files, const OwnerRequest& request, const WriteText& write,
+                   bool* wrote) {
   const auto pass_on = [&](std::string_view text) {
     *wrote = true;
     return write(text);
   };
-  const Status asked = AskOwner(store.OwnerAddress(*current), request, pass_on);
-  if (asked.code() != Code::kUnavailable || *wrote) return asked;
-  MURMUR_ASSIGN(const auto opened, OpenVersion(definition, store, *current, Access::kRead));
-  MURMUR_TRY(RunRead(request, *opened.pipeline, *opened.table, pass_on));
-  return opened.table->Close();
+  if (current) {
+    const Status asked = AskOwner(store.OwnerAddress(*current), request, pass_on);
+    if (asked.code() != Code::kUnavailable || *wrote) return asked;
+  }
+  return AnswerInText(request, files, nlohmann::ordered_json::object(), pass_on);
 }
 
 Status Read(const Definition& definition, const OwnerRequest& request, const WriteText& write) {
   MURMUR_ASSIGN(const auto store, OpenStateForReading(definition));
+  StateReader reader(&definition, store.get());
+  const ReadService files([&reader] { return reader.Serving(); });
   const auto deadline = std::chrono::steady_clock::now() + kKeepTrying;
   for (;;) {
     MURMUR_ASSIGN(const auto before, store->Current());
     bool wrote = false;
-    const Status status = ReadServing(definition, *store, before, request, write, &wrote);
+    const Status status = ReadServing(*store, before, files, request, write, &wrote);
     MURMUR_ASSIGN(const auto after, store->Current());
     const bool final = status.ok() || wrote || before == after;
     if (final || std::chrono::steady_clock::now() > deadline) return status;
@@ -54,7 +53,7 @@ Status Query(const Definition& definition, const QueryRequest& request, RowForma
 }
 
 Status Dump(const Definition& definition, RowFormat format, const WriteText& write) {
-  return Read(definition, {.verb = OwnerVerb::kDump, .query = {}, .format = format}, write);
+  return Read(definition, {.verb = OwnerVerb::kDump, .format = format}, write);
 }
 
 Result<std::string> StateStatus(const Definition& definition) {

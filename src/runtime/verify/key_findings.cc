@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "query/json_format.h"
 #include "query/row.h"
 #include "runtime/loop/delta_cursors.h"
 #include "state/progress.h"
@@ -24,9 +25,10 @@ FindingKind KindOf(const KeyDifference& difference) {
 
 Result<std::vector<std::string>> ShowValues(const Pipeline& pipeline, const KeyValues& values) {
   std::vector<std::string> shown;
+  const AnswerSchema schema = SchemaOfAnswer(pipeline, VersionInfo());
   for (const auto& [key, value] : values) {
-    MURMUR_ASSIGN(const Row row, RenderRow(pipeline, key, value));
-    shown.push_back(RowAsJson(pipeline, row, ""));
+    MURMUR_ASSIGN(const Row row, DecodeRow(pipeline, key, value));
+    AppendRowJson(schema, row, /*with_exactness=*/false, &shown.emplace_back());
   }
   return shown;
 }

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <array>
 
-#include "murmur/value.h"
+#include "murmur/state_value.h"
 #include "runtime/table/capture_behind.h"
 #include "runtime/table/ledger/key_rebuild.h"
 #include "runtime/table/ledger/ledger_entry.h"

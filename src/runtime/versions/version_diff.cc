@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <queue>
 
 #include "base/shown.h"
+#include "query/json_format.h"
 #include "query/row.h"
 #include "runtime/versions/paged_cursor.h"
 
@@ -24,26 +26,34 @@ struct Shared {
 
 // A key whose values differ. A side that lacks the key has no values.
 struct Difference {
-  double weight = 0;  // the largest absolute difference of its numbers
-  std::string key;    // as JSON
-  std::string window;
-  std::vector<std::string> before;  // by shared aggregate, as JSON
-  std::vector<std::string> after;
+  double weight = 0;          // the largest absolute difference of its numbers
+  std::string key;            // as JSON
+  std::string window;         // as JSON
+  std::vector<Value> before;  // by shared aggregate
+  std::vector<Value> after;
   bool operator>(const Difference& other) const { return weight > other.weight; }
 };
 
-// The number that JSON text is; decimals are text. False: it is none.
-bool Number(const std::string& json, double* value) {
-  const auto parsed = ordered_json::parse(json, nullptr, false);
-  if (parsed.is_number()) {
-    *value = parsed.get<double>();
-    return true;
+// The nearest double of a number, or of a text that is one. Empty: it is none.
+std::optional<double> NumberOf(const Value& value) {
+  switch (value.kind) {
+    case ValueKind::kInteger: return static_cast<double>(value.i);
+    case ValueKind::kDouble: return value.d;
+    case ValueKind::kWideInteger:
+    case ValueKind::kDecimal:
+    case ValueKind::kText:
+    case ValueKind::kJson: break;
+    default: return std::nullopt;
   }
-  if (!parsed.is_string()) return false;
-  const std::string text = parsed.get<std::string>();
   char* end = nullptr;
-  *value = std::strtod(text.c_str(), &end);
-  return !text.empty() && *end == '\0';
+  const double number = std::strtod(value.text.c_str(), &end);
+  return !value.text.empty() && *end == '\0' ? std::optional(number) : std::nullopt;
+}
+
+std::string JsonOf(const Value& value) {
+  std::string json;
+  AppendJson(value, &json);
+  return json;
 }
 
 std::string Signed(double difference) {
@@ -105,41 +115,50 @@ class Diff {
     Row old_row;
     Row new_row;
     if (old_one != nullptr) {
-      MURMUR_ASSIGN(old_row, RenderRow(*before_.pipeline, old_one->first, old_one->second));
+      MURMUR_ASSIGN(old_row, DecodeRow(*before_.pipeline, old_one->first, old_one->second));
     }
     if (new_one != nullptr) {
-      MURMUR_ASSIGN(new_row, RenderRow(*after_.pipeline, new_one->first, new_one->second));
+      MURMUR_ASSIGN(new_row, DecodeRow(*after_.pipeline, new_one->first, new_one->second));
     }
     Difference difference;
     bool differs = old_one == nullptr || new_one == nullptr;
     for (size_t i = 0; i < shared_.size(); ++i) {
-      if (old_one != nullptr) difference.before.push_back(old_row.aggregates[shared_[i].before]);
-      if (new_one != nullptr) difference.after.push_back(new_row.aggregates[shared_[i].after]);
       double old_number = 0;
       double new_number = 0;
-      if (old_one != nullptr && Number(difference.before[i], &old_number)) {
+      if (old_one != nullptr) {
+        difference.before.push_back(std::move(old_row.values[shared_[i].before]));
+        old_number = NumberOf(difference.before[i]).value_or(0);
         totals_[i].first += old_number;
       }
-      if (new_one != nullptr && Number(difference.after[i], &new_number)) {
+      if (new_one != nullptr) {
+        difference.after.push_back(std::move(new_row.values[shared_[i].after]));
+        new_number = NumberOf(difference.after[i]).value_or(0);
         totals_[i].second += new_number;
       }
       difference.weight = std::max(difference.weight, std::fabs(new_number - old_number));
-      differs = differs || difference.before[i] != difference.after[i];
+      differs = differs || JsonOf(difference.before[i]) != JsonOf(difference.after[i]);
     }
     ++(old_one == nullptr ? only_after_ : new_one == nullptr ? only_before_ : both_);
     if (old_one != nullptr && new_one != nullptr && differs) ++changed_;
-    if (differs) Keep(std::move(difference), old_one == nullptr ? new_row : old_row);
+    if (!differs) return {};
+    if (old_one == nullptr) {
+      Keep(std::move(difference), after_schema_, new_row);
+    } else {
+      Keep(std::move(difference), before_schema_, old_row);
+    }
     return {};
   }
 
-  void Keep(Difference difference, const Row& row) {
+  void Keep(Difference difference, const AnswerSchema& schema, const Row& row) {
     if (top_ == 0 || (most_.size() == top_ && !(difference > most_.top()))) return;
     ordered_json key = ordered_json::object();
     for (size_t i = 0; i < row.key.size(); ++i) {
-      key[row.rollup->parts[i].name] = ordered_json::parse(row.key[i]);
+      std::string part;
+      AppendKeyJson(row.key[i], &part);
+      key[schema.rollups[row.rollup][i]] = ordered_json::parse(part);
     }
     difference.key = JsonText(key);
-    difference.window = row.window;
+    AppendWindowJson(schema, row, &difference.window);
     most_.push(std::move(difference));
     if (most_.size() > top_) most_.pop();
   }
@@ -154,6 +173,8 @@ class Diff {
   const OpenedVersion& before_;
   const OpenedVersion& after_;
   const uint64_t top_;
+  const AnswerSchema before_schema_ = SchemaOfAnswer(*before_.pipeline, before_.info);
+  const AnswerSchema after_schema_ = SchemaOfAnswer(*after_.pipeline, after_.info);
   std::vector<Shared> shared_;
   std::vector<std::pair<double, double>> totals_;  // of the numbers, by shared aggregate
   uint64_t both_ = 0;
@@ -175,8 +196,8 @@ std::string Diff::AsJson() {
     ordered_json entry = {{"key", ordered_json::parse(difference.key)},
                           {"window", ordered_json::parse(difference.window)}};
     for (size_t i = 0; i < shared_.size(); ++i) {
-      const auto side = [i](const std::vector<std::string>& values) {
-        return values.empty() ? ordered_json() : ordered_json::parse(values[i]);
+      const auto side = [i](const std::vector<Value>& values) {
+        return values.empty() ? ordered_json() : ordered_json::parse(JsonOf(values[i]));
       };
       entry[shared_[i].name] = {{"before", side(difference.before)},
                                 {"after", side(difference.after)}};
@@ -208,15 +229,16 @@ std::string Diff::AsText() {
     out += fmt::format("{} {}\n", difference.key,
                        difference.window == "null" ? "" : difference.window);
     for (size_t i = 0; i < shared_.size(); ++i) {
-      const std::string old_one = difference.before.empty() ? "—" : difference.before[i];
-      const std::string new_one = difference.after.empty() ? "—" : difference.after[i];
+      const std::string old_one = difference.before.empty() ? "—" : JsonOf(difference.before[i]);
+      const std::string new_one = difference.after.empty() ? "—" : JsonOf(difference.after[i]);
       if (old_one == new_one) continue;
-      double old_number = 0;
-      double new_number = 0;
-      const bool numbers = (difference.before.empty() || Number(old_one, &old_number)) &&
-                           (difference.after.empty() || Number(new_one, &new_number));
+      const auto number = [i](const std::vector<Value>& values) {
+        return values.empty() ? std::optional(0.0) : NumberOf(values[i]);
+      };
+      const auto before = number(difference.before);
+      const auto after = number(difference.after);
       out += fmt::format("  {}: {} → {}{}\n", shared_[i].name, old_one, new_one,
-                         numbers ? fmt::format(" ({})", Signed(new_number - old_number)) : "");
+                         before && after ? fmt::format(" ({})", Signed(*after - *before)) : "");
     }
   }
   return out;

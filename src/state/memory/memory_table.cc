@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "murmur/key.h"
-#include "murmur/value.h"
+#include "murmur/state_value.h"
 
 namespace murmur {
 namespace {
@@ -29,10 +29,14 @@ class MemorySnapshot final : public StateSnapshot {
     return std::optional<std::string>(found->second);
   }
 
-  Status Scan(std::string_view from, std::string_view until, const Visitor& visit) const override {
+  Status Scan(std::string_view from, std::string_view until, const Visitor& visit,
+              const ScanLimit& limit) const override {
+    MURMUR_TRY(limit.Check());
+    uint64_t keys = 0;
     for (auto it = store_.values.lower_bound(std::string(from)); it != store_.values.end(); ++it) {
       const auto& [key, value] = *it;
       if (!until.empty() && key >= until) break;
+      if (++keys % kScanLimitKeys == 0) MURMUR_TRY(limit.Check());
       if (Visible(key, value) && !visit(key, value)) break;
     }
     return Status();
@@ -86,11 +90,22 @@ class MemorySnapshot final : public StateSnapshot {
   const int64_t first_visible_;
 };
 
+// *view := what `store` holds, as a reader with this schema shows it. `view` keeps its mutex.
+// REQUIRES: the mutex of `view` is held, or nobody else uses it
+void CopyStore(const MemoryStore& store, const StateSchema& schema, MemoryStore* view) {
+  const auto mutex = view->mutex;
+  const std::lock_guard lock(*store.mutex);
+  *view = store;
+  view->mutex = mutex;
+  view->retention = Reopened(view->retention, schema.buckets, Newest(view->progress));
+}
+
 class MemoryTable final : public StateTable {
  public:
-  // `epoch` 0: for reading.
-  MemoryTable(std::shared_ptr<MemoryStore> store, const StateSchema& schema, uint64_t epoch)
-      : store_(std::move(store)), schema_(schema), epoch_(epoch) {
+  // `epoch` 0: for reading; `store` is then its own copy of `origin`.
+  MemoryTable(std::shared_ptr<MemoryStore> store, std::shared_ptr<const MemoryStore> origin,
+              const StateSchema& schema, uint64_t epoch)
+      : store_(std::move(store)), origin_(std::move(origin)), schema_(schema), epoch_(epoch) {
     if (epoch_ != 0) ++*store_->writers;
   }
   ~MemoryTable() override { (void)Close(); }
@@ -107,6 +122,14 @@ class MemoryTable final : public StateTable {
   Result<std::unique_ptr<StateSnapshot>> Snapshot() const override {
     return Locked<std::unique_ptr<StateSnapshot>>(
         [&] { return std::make_unique<MemorySnapshot>(*store_); });
+  }
+
+  Status Refresh() override {
+    const std::lock_guard lock(*store_->mutex);
+    MURMUR_TRY(Ready());
+    if (origin_ == nullptr) return {};
+    CopyStore(*origin_, schema_, store_.get());
+    return {};
   }
 
   Status SetStatus(VersionStatus status, std::string failure) override {
@@ -273,6 +296,7 @@ class MemoryTable final : public StateTable {
   }
 
   const std::shared_ptr<MemoryStore> store_;
+  const std::shared_ptr<const MemoryStore> origin_;  // of a reader; null: a writer
   const StateSchema schema_;
   const uint64_t epoch_;
   bool closed_ = false;
@@ -291,12 +315,19 @@ std::shared_ptr<MemoryStore> MakeMemoryStore(VersionInfo info, const StateSchema
 Result<std::unique_ptr<StateTable>> OpenMemoryTable(std::shared_ptr<MemoryStore> store,
                                                     const StateSchema& schema, Access access) {
   const auto mutex = store->mutex;
-  const std::lock_guard lock(*mutex);
+  std::unique_lock lock(*mutex);
   MURMUR_TRY(CheckSchema(schema, store->info, store->retention));
+  if (access == Access::kRead) {
+    lock.unlock();
+    auto view = std::make_shared<MemoryStore>();
+    CopyStore(*store, schema, view.get());
+    return std::unique_ptr<StateTable>(
+        std::make_unique<MemoryTable>(std::move(view), std::move(store), schema, /*epoch=*/0));
+  }
   store->retention = Reopened(store->retention, schema.buckets, Newest(store->progress));
-  const uint64_t epoch = access == Access::kWrite ? ++store->epoch : 0;
+  const uint64_t epoch = ++store->epoch;
   return std::unique_ptr<StateTable>(
-      std::make_unique<MemoryTable>(std::move(store), schema, epoch));
+      std::make_unique<MemoryTable>(std::move(store), nullptr, schema, epoch));
 }
 
 }  // namespace murmur

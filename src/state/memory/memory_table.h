@@ -37,7 +37,8 @@ struct MemoryStore {
 // A new version. info.monoids is filled in.
 std::shared_ptr<MemoryStore> MakeMemoryStore(VersionInfo info, const StateSchema& schema);
 
-// kWrite begins a new epoch. Errors: kFailedPrecondition (other monoids or windows).
+// kWrite begins a new epoch. kRead shows what was committed when it was opened, or refreshed last.
+// Errors: kFailedPrecondition (other monoids or windows).
 Result<std::unique_ptr<StateTable>> OpenMemoryTable(std::shared_ptr<MemoryStore> store,
                                                     const StateSchema& schema,
                                                     Access access = Access::kWrite);

@@ -35,7 +35,9 @@ constexpr std::chrono::milliseconds kBackPressureStep{5};
 // A wait ends after this time in any case: slow is better than stuck.
 constexpr std::chrono::seconds kBackPressureMax{60};
 constexpr int kOneRecordFiles = 16;
+constexpr int kManifestAttempts = 5;
 constexpr int kSecondaryOpenAttempts = 20;  // the writer may delete a table while a reader opens
+constexpr std::chrono::seconds kSecondarySettlesWithin{2};  // or add one
 
 rocksdb::Options MakeOptions(const DatabaseOptions& from) {
   rocksdb::Options to;
@@ -184,17 +186,57 @@ Status Database::OpenSecondary() {
                                           std::strerror(errno) + "; set TMPDIR to a writable one");
   }
   secondary_path_ = folder;
-  rocksdb::Status opened;
-  for (int attempt = 0; attempt < kSecondaryOpenAttempts; ++attempt) {
+  const auto give_up = std::chrono::steady_clock::now() + kSecondarySettlesWithin;
+  for (int failed = 0;;) {
+    const auto before = Manifest();
     rocksdb::DB* db = nullptr;
-    opened = rocksdb::DB::OpenAsSecondary(rocks_, path(), secondary_path_, &db);
-    if (opened.ok()) {
-      db_.reset(db);
+    const auto opened = rocksdb::DB::OpenAsSecondary(rocks_, path(), secondary_path_, &db);
+    db_.reset(opened.ok() ? db : nullptr);
+    const auto after = Manifest();
+    const bool whole = before.ok() && after.ok() && *before == *after;
+    // RocksDB reads the list of tables first and the log afterwards. If a table comes in between,
+    // the log may hold later commits than the tables. The records about the version are in no
+    // table of their own, so it does not matter to them.
+    if (opened.ok() && (whole || options_.one_record)) {
+      if (after.ok()) manifest_ = *after;
       return Status();
+    }
+    if (!opened.ok() && ++failed == kSecondaryOpenAttempts) {
+      return FromRocks(opened, "reading " + path());
+    }
+    if (opened.ok() && std::chrono::steady_clock::now() >= give_up) {
+      MURMUR_TRY(after.status());
+      return Status(Code::kUnavailable, "reading " + path() +
+                                            ": its writer changes its files all the time; "
+                                            "try again");
     }
     std::this_thread::sleep_for(kBackPressureStep);
   }
-  return FromRocks(opened, "reading " + path());
+}
+
+// The name and the size of the file that lists the tables. It grows whenever tables come or go.
+Result<std::string> Database::Manifest() const {
+  rocksdb::Status read;
+  for (int attempt = 0; attempt < kManifestAttempts; ++attempt) {  // it may just be replaced
+    std::string name;
+    uint64_t size = 0;
+    read = rocksdb::ReadFileToString(rocks_.env, path() + "/CURRENT", &name);
+    while (!name.empty() && name.back() == '\n') name.pop_back();
+    if (read.ok()) read = rocks_.env->GetFileSize(path() + "/" + name, &size);
+    if (read.ok()) return name + " " + std::to_string(size);
+  }
+  return FromRocks(read, "reading " + path());
+}
+
+// While no table has come or gone, all that is new is at the end of the log. Else the same deltas
+// may be in a new table and in the memory of this reader, which has them from the log: RocksDB 7.8
+// would combine them twice.
+bool Database::CatchUp() {
+  const auto unmoved = [this] {
+    const auto now = Manifest();
+    return now.ok() && *now == manifest_;
+  };
+  return unmoved() && db_->TryCatchUpWithPrimary().ok() && unmoved();
 }
 
 Database::~Database() {

@@ -64,7 +64,7 @@ struct WriteSet {
 
 class Database {
  public:
-  // kRead opens it beside a writer, and sees what was committed when it was opened.
+  // kRead opens it beside a writer, and sees what was committed when it was opened or caught up.
   static Result<std::shared_ptr<Database>> Open(DatabaseOptions options);
   ~Database();
   Database(const Database&) = delete;
@@ -75,7 +75,12 @@ class Database {
   const Damage& damage() const noexcept { return *options_.damage; }
   void NoteDamage() const noexcept { options_.damage->fetch_add(1, std::memory_order_relaxed); }
 
-  // Null for a reader, whose view never changes. Must be released to db().
+  // Of a reader: true: it sees what has been committed until now. False: only a database that is
+  // opened again can; this one may see parts of commits, and must not be read any more.
+  // REQUIRES: nobody reads it meanwhile, and no iterator or snapshot of it lives.
+  bool CatchUp();
+
+  // Null for a reader, whose view changes by CatchUp only. Must be released to db().
   const rocksdb::Snapshot* TakeSnapshot() const {
     return options_.access == Access::kRead ? nullptr : db_->GetSnapshot();
   }
@@ -111,11 +116,13 @@ class Database {
   Status FillTable(const WriteSet& what, rocksdb::SstFileWriter* writer) const;
   Status PublishTable(const std::string& file, const WriteSet& what, rocksdb::SstFileWriter* writer,
                       bool* in_doubt, uint64_t* number);
+  Result<std::string> Manifest() const;
 
   DatabaseOptions options_;
   rocksdb::Options rocks_;
   std::unique_ptr<rocksdb::DB> db_;
   std::string secondary_path_;  // private folder of a reader, removed with it
+  std::string manifest_;        // of a reader: what Manifest() said when it was opened
   std::string staging_prefix_;  // differs each time it is opened: no file name is used twice
   std::atomic<uint64_t> staged_{0};
   mutable std::mutex publish_;  // held while a commit gets its number and becomes visible

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "murmur/key.h"
-#include "murmur/value.h"
+#include "murmur/state_value.h"
 #include "state/records.h"
 
 namespace murmur {
@@ -62,19 +62,25 @@ Result<std::optional<std::string>> RocksDbSnapshot::Get(std::string_view key) co
   return value;
 }
 
-Status RocksDbSnapshot::Scan(std::string_view from, std::string_view until,
-                             const Visitor& visit) const {
+Status RocksDbSnapshot::Scan(std::string_view from, std::string_view until, const Visitor& visit,
+                             const ScanLimit& limit) const {
+  MURMUR_TRY(limit.Check());
   static constexpr char kEnd = static_cast<char>(kStoreKeyBase);
   const std::string_view data_end(&kEnd, 1);
   if (until.empty() || until > data_end) until = data_end;
   if (from >= until) return Status();
   MURMUR_TRY(Undamaged());
+  uint64_t keys = 0;
+  Status limited;
   MURMUR_TRY(database_->Scan(from, until, snapshot_, [&](auto key, auto value) {
+    if (++keys % kScanLimitKeys == 0) limited = limit.Check();
+    if (!limited.ok()) return false;
     if (!Visible(key, value)) return true;
     if (!IsDamaged(value)) return visit(key, value);
     database_->NoteDamage();
     return false;
   }));
+  MURMUR_TRY(limited);
   return Undamaged();
 }
 

@@ -1,4 +1,5 @@
-// Reads one consistent state of a RocksDbTable: a RocksDB snapshot, or a reader's whole view.
+// Reads one consistent state of a RocksDbTable: a RocksDB snapshot, or a reader's whole view, which
+// does not change while the snapshot lives.
 #pragma once
 
 #include <memory>
@@ -17,7 +18,8 @@ class RocksDbSnapshot final : public StateSnapshot {
   ~RocksDbSnapshot() override;
 
   Result<std::optional<std::string>> Get(std::string_view key) const override;
-  Status Scan(std::string_view from, std::string_view until, const Visitor& visit) const override;
+  Status Scan(std::string_view from, std::string_view until, const Visitor& visit,
+              const ScanLimit& limit) const override;
   Result<std::map<std::string, SplitProgress>> Progress() const override;
   Result<int64_t> NewestTime() const override;
   int64_t FirstBucket() const override { return first_visible_; }
@@ -38,7 +40,7 @@ class RocksDbSnapshot final : public StateSnapshot {
   const std::shared_ptr<Database> database_;
   const std::shared_ptr<VisibleBuckets> visible_;
   int64_t pinned_;
-  const rocksdb::Snapshot* snapshot_;  // null for a reader, whose view never changes
+  const rocksdb::Snapshot* snapshot_;  // null for a reader
   int64_t first_visible_ = INT64_MIN;
 };
 

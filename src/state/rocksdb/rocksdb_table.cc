@@ -121,6 +121,10 @@ RocksDbTable::~RocksDbTable() { (void)Close(); }
 
 Status RocksDbTable::Load() {
   MURMUR_ASSIGN(database_, Database::Open(database_options_));
+  return LoadRecords();
+}
+
+Status RocksDbTable::LoadRecords() {
   MURMUR_ASSIGN(const VersionInfo info, Required(*database_, kInfoKey, DecodeInfo));
   MURMUR_ASSIGN(const RetentionRecord stored, Required(*database_, kRetentionKey, DecodeRetention));
   MURMUR_TRY(CheckSchema(schema_, info, stored));
@@ -369,6 +373,25 @@ Result<std::unique_ptr<StateSnapshot>> RocksDbTable::Snapshot() const {
   Lock lock(mutex_);
   MURMUR_ASSIGN(auto database, Ready(&lock));
   return RocksDbSnapshot::Take(std::move(database), database_options_.visible, retention_);
+}
+
+// A reader's snapshots show its whole database, so one that is in use is left to them.
+Status RocksDbTable::Refresh() {
+  Lock lock(mutex_);
+  if (closed_) return Status(Code::kFailedPrecondition, database_options_.path + " is closed");
+  if (database_options_.access == Access::kWrite) return {};
+  const bool alone = database_ != nullptr && database_.use_count() == 1;
+  Status refreshed;
+  if (!alone || !database_->CatchUp()) {
+    database_.reset();
+    auto fresh = Database::Open(database_options_);
+    refreshed = fresh.status();
+    if (fresh.ok()) database_ = *std::move(fresh);
+  }
+  if (refreshed.ok()) refreshed = LoadRecords();
+  in_doubt_ = !refreshed.ok();
+  if (in_doubt_) database_.reset();
+  return refreshed;
 }
 
 Status RocksDbTable::Undamaged() const {

@@ -60,6 +60,7 @@ class RocksDbTable final : public StateTable {
   Result<std::vector<std::optional<std::string>>> LedgerEntries(
       std::span<const std::string_view> keys) const override;
   Result<std::unique_ptr<StateSnapshot>> Snapshot() const override;
+  Status Refresh() override;
   Status Undamaged() const override;
   Status Close() override;
 
@@ -68,6 +69,7 @@ class RocksDbTable final : public StateTable {
 
   RocksDbTable(const RocksDbTableOptions& options, const StateSchema& schema);
   Status Load();
+  Status LoadRecords();
   Status LoadProgress() const;
   Status ProjectDeadLetters();
 
@@ -84,9 +86,9 @@ class RocksDbTable final : public StateTable {
   DatabaseOptions database_options_;
   std::optional<WriterLock> writer_lock_;
   std::optional<DeadLetterFile> dead_letters_;
-  RetentionRecord retention_;
 
   mutable std::mutex mutex_;  // guards all below
+  RetentionRecord retention_;
   mutable std::condition_variable idle_;
   mutable std::shared_ptr<Database> database_;
   mutable std::map<std::string, SplitProgress, std::less<>> progress_;

@@ -16,7 +16,7 @@
 #include <string>
 #include <vector>
 
-#include "murmur/value.h"
+#include "murmur/state_value.h"
 
 namespace murmur {
 

@@ -45,7 +45,7 @@ struct BitOr {
     }
     return true;
   }
-  void Render(const State& state, std::string* json) const { *json += std::to_string(state.bits); }
+  murmur::Value ValueOf(const State& state) const { return murmur::Value::Integer(state.bits); }
 };
 
 Status RegisterBitOr() {

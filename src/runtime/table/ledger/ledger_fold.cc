@@ -6,7 +6,7 @@
 #include "fold/folder.h"
 #include "fold/row_codec.h"
 #include "murmur/arena.h"
-#include "murmur/value.h"
+#include "murmur/state_value.h"
 #include "runtime/loop/delta_cursors.h"
 #include "runtime/table/ledger/key_rebuild.h"
 #include "runtime/table/ledger/ledger_entry.h"
