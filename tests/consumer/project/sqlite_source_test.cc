@@ -6,6 +6,7 @@
 #include <sqlite3.h>
 #include <stdlib.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -154,13 +155,16 @@ TEST_F(SqlitePipeline, GivesTheAnswerOfSqlitesOwnGroupBy) {
   ASSERT_EQ(murmur::Bootstrap(*definition, {.run = {.threads = 3}}, &summary), Status());
   EXPECT_GT(summary.progress.splits_total, 3u);
   const auto group_by = [](const std::string& key, const std::string& columns) {
-    return "SELECT format('{\"key\": {" + key +
-           "}, \"window\": \"%s-01T00:00:00Z\", \"orders\": " + "%d, \"cents\": %d}', " + columns +
-           "strftime('%Y-%m', placed) AS month, count(*), " + "sum(cents)) FROM orders GROUP BY " +
-           columns + "month ORDER BY " + columns + "month";
+    return "SELECT format('{\"key\": {" + key + "}, \"window\": \"%sT00:00:00Z\", " +
+           "\"window_end\": \"%sT00:00:00Z\", \"orders\": %d, \"cents\": %d}', " + columns +
+           "month, date(month, '+1 month'), count(*), sum(cents)) FROM " +
+           "(SELECT customer, cents, date(placed, 'start of month') AS month FROM orders) " +
+           "GROUP BY " + columns + "month ORDER BY " + columns + "month";
   };
-  EXPECT_EQ(Dump(*definition), shop_.Query(group_by("\"customer\": \"%s\"", "customer, ")) +
-                                   shop_.Query(group_by("", "")));
+  const std::string expected =
+      shop_.Query(group_by("\"customer\": \"%s\"", "customer, ")) + shop_.Query(group_by("", ""));
+  EXPECT_GT(std::count(expected.begin(), expected.end(), '\n'), 100);
+  EXPECT_EQ(Dump(*definition), expected);
 }
 
 TEST_F(SqlitePipeline, WhatCannotBeCountedIsADeadLetterAndNothingElseIsLost) {
@@ -173,10 +177,11 @@ TEST_F(SqlitePipeline, WhatCannotBeCountedIsADeadLetterAndNothingElseIsLost) {
   murmur::RunSummary summary;
   ASSERT_EQ(murmur::Bootstrap(*definition, {}, &summary), Status());
   EXPECT_EQ(summary.progress.dead_letters, 3u);
+  const std::string rest =
+      "\"window\": \"2026-01-01T00:00:00Z\", \"window_end\": \"2026-02-01T00:00:00Z\", "
+      "\"orders\": 2, \"cents\": 3}\n";
   EXPECT_EQ(Dump(*definition),
-            "{\"key\": {\"customer\": \"a\"}, \"window\": \"2026-01-01T00:00:00Z\", "
-            "\"orders\": 2, \"cents\": 3}\n"
-            "{\"key\": {}, \"window\": \"2026-01-01T00:00:00Z\", \"orders\": 2, \"cents\": 3}\n");
+            "{\"key\": {\"customer\": \"a\"}, " + rest + "{\"key\": {}, " + rest);
 }
 
 TEST_F(SqlitePipeline, WrongOptionsAreRefusedWithTheDefinition) {
