@@ -159,6 +159,21 @@ TEST_F(LiveRunnerTest, ACrashAtAnyCommitLeavesNoTrace) {
   }
 }
 
+TEST(HasLivePositionsTest, OnlyWhatLiveHasReadSaysWhereItGoesOn) {
+  const auto has = [](SplitProgress progress, const std::optional<ScanPlan>& plan = {}) {
+    progress.position = "1";
+    return HasLivePositions({{"s", progress}}, plan);
+  };
+  EXPECT_TRUE(has({.role = SplitRole::kLive}));
+  EXPECT_FALSE(has({.role = SplitRole::kScan}));
+  EXPECT_FALSE(has({.role = SplitRole::kMark, .done = true})) << "live had not begun";
+  EXPECT_FALSE(has({.role = SplitRole::kMark}));
+  // Of an earlier release, which did not store the role.
+  EXPECT_TRUE(has({}));
+  EXPECT_FALSE(has({.done = true}));
+  EXPECT_FALSE(has({}, ScanPlan{.splits = {{.id = "s"}}}));
+}
+
 // Topics by a pattern may all be others by now: what is new is read from its start.
 TEST_F(LiveRunnerTest, WhereEverySplitIsNewItGoesOnAndDoesNotBeginAgain) {
   Publish(90);

@@ -90,6 +90,24 @@ TEST_F(RetryingTableTest, WhatSomebodyElseMovedIsStillFenced) {
   EXPECT_TRUE(store_->values.empty());
 }
 
+// The end of a split moves no position, so its fence does not keep out what is sent again.
+TEST_F(RetryingTableTest, ACommitThatOnlyEndsASplitCountsOnce) {
+  const TestCommit first{.from = "", .to = "1", .deltas = {{TestKey(1), TestValue(1, 10, 7)}}};
+  ASSERT_EQ(first.ApplyTo(&retrying_), Status());
+  MapCursor cursor(first.deltas);
+  Commit end;
+  SplitMove& move = end.moves.emplace_back();
+  move.split = first.split;
+  move.from = "1";
+  move.to = first.Progress();
+  move.to.done = true;
+  end.deltas = &cursor;
+  end.delta_count = 1;
+  faults_ = {Fault::kAfter};
+  EXPECT_EQ(retrying_.Apply(end), Status());
+  EXPECT_EQ(store_->values, (Contents{{TestKey(1), TestValue(2, 20, 7)}}));
+}
+
 TEST_F(RetryingTableTest, PatienceEnds) {
   RetryingTable impatient(&faulty_, {.patience = milliseconds(60),
                                      .first_pause = milliseconds(10),
