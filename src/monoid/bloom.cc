@@ -13,6 +13,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "base/base64.h"
 #include "monoid/aggregate.h"
 #include "monoid/hash.h"
 #include "monoid/parameters.h"
@@ -22,20 +23,6 @@ namespace {
 
 constexpr int64_t kCapacityDefault = 1000;
 constexpr int64_t kCapacityMax = 1'000'000;
-
-void AppendBase64(std::string_view bytes, std::string* out) {
-  constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  for (size_t i = 0; i < bytes.size(); i += 3) {
-    uint32_t word = 0;
-    for (size_t k = 0; k < 3; ++k) {
-      word = word << 8 | (i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0);
-    }
-    const size_t digits = std::min<size_t>(bytes.size() - i, 3) + 1;
-    for (size_t k = 0; k < 4; ++k) {
-      out->push_back(k < digits ? kDigits[word >> (18 - 6 * k) & 63] : '=');
-    }
-  }
-}
 
 class Bloom final : public NamedMonoid {
  public:
@@ -79,11 +66,9 @@ class Bloom final : public NamedMonoid {
     const std::string bytes = encoded.empty() ? std::string(bits_ / 8, '\0') : std::string(encoded);
     int set = 0;
     for (const char byte : bytes) set += std::popcount(static_cast<unsigned char>(byte));
-    std::string data;
-    AppendBase64(bytes, &data);
     static const Value::Names names = Value::MakeNames({"bits", "hashes", "set", "data"});
     return Value::Record(names, {Value::Integer(Int128{bits_}), Value::Integer(Int128{hashes_}),
-                                 Value::Integer(set), Value::Text(std::move(data))});
+                                 Value::Integer(set), Value::Text(ToBase64(bytes))});
   }
 
  private:

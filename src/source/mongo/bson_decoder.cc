@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 
+#include "base/base64.h"
 #include "base/civil_time.h"
 #include "base/decimal.h"
 #include "decode/json_number.h"
@@ -37,20 +38,11 @@ double NotFinite(const DecimalParts& parts) {
   return parts.negative ? -infinity : infinity;
 }
 
-std::string_view AsBase64(const uint8_t* bytes, size_t size, TextArena* arena) {
-  static constexpr char kDigits[] =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  const size_t text_size = (size + 2) / 3 * 4;
-  char* const text = arena->Allocate(text_size);
-  char* out = text;
-  for (size_t i = 0; i < size; i += 3) {
-    uint32_t group = 0;
-    for (size_t j = 0; j < 3; ++j) group = group << 8 | (i + j < size ? bytes[i + j] : 0u);
-    for (size_t j = 0; j < 4; ++j) {
-      *out++ = i + j <= size ? kDigits[group >> (18 - 6 * j) & 63] : '=';
-    }
-  }
-  return {text, text_size};
+std::string_view AsBase64(std::string_view bytes, TextArena* arena) {
+  const size_t size = Base64Size(bytes.size());
+  char* const text = arena->Allocate(size);
+  WriteBase64(bytes, text);
+  return {text, size};
 }
 
 bool IsWellFormed(std::string_view text) {
@@ -238,7 +230,7 @@ void BsonDecoder::ReadBinary(const bson_iter_t* value, Cell* cell) {
     parquet_source::FormatUuid(data, text);
     *cell = Cell::String({text, parquet_source::kUuidTextBytes});
   } else {
-    *cell = Cell::String(AsBase64(data, size, &arena_));
+    *cell = Cell::String(AsBase64({reinterpret_cast<const char*>(data), size}, &arena_));
   }
 }
 

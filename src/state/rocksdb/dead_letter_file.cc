@@ -7,27 +7,12 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "base/base64.h"
 #include "base/shown.h"
 #include "state/rocksdb/writer_lock.h"
 
 namespace murmur {
 namespace {
-
-std::string Base64(std::string_view bytes) {
-  static constexpr char kDigits[] =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  for (size_t i = 0; i < bytes.size(); i += 3) {
-    uint32_t group = 0;
-    for (size_t j = 0; j < 3; ++j) {
-      group = group << 8 | (i + j < bytes.size() ? static_cast<unsigned char>(bytes[i + j]) : 0);
-    }
-    for (size_t j = 0; j < 4; ++j) {
-      out += i + j <= bytes.size() ? kDigits[group >> (18 - 6 * j) & 63] : '=';
-    }
-  }
-  return out;
-}
 
 using Json = nlohmann::ordered_json;
 
@@ -56,7 +41,7 @@ std::string DeadLetterLine(const DeadLetter& letter) {
   if (IsUtf8(raw)) {
     json["raw"] = raw;
   } else {
-    json["raw_base64"] = Base64(letter.raw);
+    json["raw_base64"] = ToBase64(letter.raw);
   }
   return JsonText(json) + "\n";
 }
