@@ -119,6 +119,37 @@ std::vector<KeyRange> ClearedRanges() {
   return {{{&kDataBegin, 1}, {&kDataEnd, 1}}, {kLedgerPrefix, kLedgerEnd}};
 }
 
+// Adds all of `what`, except a commit's number, which comes last, to a WriteBatch or a
+// SstFileWriter. *added: how that went. Errors: kInternal (keys out of order).
+template <class Target>
+Status Fill(const WriteSet& what, Target* to, rocksdb::Status* added) {
+  for (const auto& [from, until] : what.clear ? ClearedRanges() : std::vector<KeyRange>()) {
+    if (added->ok()) *added = to->DeleteRange(ToSlice(from), ToSlice(until));
+  }
+  CheckedDeltas checked(what.deltas);
+  std::string_view key, value;
+  while (added->ok() && checked.Next(&key, &value)) {
+    if (!checked.Replaces()) {
+      *added = to->Merge(ToSlice(key), ToSlice(value));
+    } else {
+      *added = value.empty() ? to->Delete(ToSlice(key)) : to->Put(ToSlice(key), ToSlice(value));
+    }
+  }
+  MURMUR_TRY(checked.status());
+  for (auto it = what.records.begin(); added->ok() && it != what.records.end(); ++it) {
+    *added = to->Put(it->first, it->second);
+  }
+  const auto add_entries = [to, added](std::span<const LedgerRow> rows, const auto& key_of) {
+    for (auto row = rows.begin(); added->ok() && row != rows.end(); ++row) {
+      const std::string entry_key = key_of(row->key);
+      *added = row->entry ? to->Put(entry_key, *row->entry) : to->Delete(entry_key);
+    }
+  };
+  add_entries(what.ledger, LedgerKey);
+  add_entries(what.held, HeldKey);
+  return {};
+}
+
 bool Contains(const std::string& text, std::string_view part) {
   return text.find(part) != std::string::npos;
 }
@@ -149,7 +180,7 @@ Result<std::shared_ptr<Database>> Database::Open(DatabaseOptions options) {
   database->rocks_ = MakeOptions(database->options_);
   const bool read = database->options_.access == Access::kRead;
   MURMUR_TRY(read ? database->OpenSecondary() : database->OpenPrimary());
-  MURMUR_TRY(database->LoadCommitNumber());
+  if (!read) MURMUR_TRY(database->LoadCommitNumber());
   if (!database->options_.one_record && CountStoredDamage(database->db()) > 0) {
     database->NoteDamage();
   }
@@ -320,31 +351,7 @@ Status Database::CheckIds(const WriteSet& what) const {
 Status Database::WriteSmall(const WriteSet& what, bool* in_doubt, uint64_t* number) {
   rocksdb::WriteBatch batch;
   rocksdb::Status added;
-  for (const auto& [from, until] : what.clear ? ClearedRanges() : std::vector<KeyRange>()) {
-    if (added.ok()) added = batch.DeleteRange(ToSlice(from), ToSlice(until));
-  }
-  CheckedDeltas checked(what.deltas);
-  std::string_view key, value;
-  while (added.ok() && checked.Next(&key, &value)) {
-    if (!checked.Replaces()) {
-      added = batch.Merge(ToSlice(key), ToSlice(value));
-    } else {
-      added = value.empty() ? batch.Delete(ToSlice(key)) : batch.Put(ToSlice(key), ToSlice(value));
-    }
-  }
-  MURMUR_TRY(checked.status());
-  for (auto it = what.records.begin(); added.ok() && it != what.records.end(); ++it) {
-    added = batch.Put(it->first, it->second);
-  }
-  const auto add_entry = [&batch](const std::string& entry_key, const LedgerRow& row) {
-    return row.entry ? batch.Put(entry_key, *row.entry) : batch.Delete(entry_key);
-  };
-  for (const LedgerRow& row : what.ledger) {
-    if (added.ok()) added = add_entry(LedgerKey(row.key), row);
-  }
-  for (const LedgerRow& row : what.held) {
-    if (added.ok()) added = add_entry(HeldKey(row.key), row);
-  }
+  MURMUR_TRY(Fill(what, &batch, &added));
   std::unique_lock publish(publish_, std::defer_lock);
   if (number != nullptr) {
     publish.lock();
@@ -359,38 +366,6 @@ Status Database::WriteSmall(const WriteSet& what, bool* in_doubt, uint64_t* numb
   if (!written.ok()) return FromRocks(written, "writing to " + path());
   if (number != nullptr) *number = ++commits_;
   return {};
-}
-
-// Writes everything except the commit's number, which comes last.
-Status Database::FillTable(const WriteSet& what, rocksdb::SstFileWriter* writer) const {
-  rocksdb::Status status;
-  for (const auto& [from, until] : what.clear ? ClearedRanges() : std::vector<KeyRange>()) {
-    if (status.ok()) status = writer->DeleteRange(ToSlice(from), ToSlice(until));
-  }
-  CheckedDeltas checked(what.deltas);
-  std::string_view key, value;
-  while (status.ok() && checked.Next(&key, &value)) {
-    if (!checked.Replaces()) {
-      status = writer->Merge(ToSlice(key), ToSlice(value));
-    } else {
-      status =
-          value.empty() ? writer->Delete(ToSlice(key)) : writer->Put(ToSlice(key), ToSlice(value));
-    }
-  }
-  MURMUR_TRY(checked.status());
-  for (auto it = what.records.begin(); status.ok() && it != what.records.end(); ++it) {
-    status = writer->Put(it->first, it->second);
-  }
-  const auto add_entry = [writer](const std::string& entry_key, const LedgerRow& row) {
-    return row.entry ? writer->Put(entry_key, *row.entry) : writer->Delete(entry_key);
-  };
-  for (auto row = what.ledger.begin(); status.ok() && row != what.ledger.end(); ++row) {
-    status = add_entry(LedgerKey(row->key), *row);
-  }
-  for (auto row = what.held.begin(); status.ok() && row != what.held.end(); ++row) {
-    status = add_entry(HeldKey(row->key), *row);
-  }
-  return status.ok() ? Status() : FromRocks(status, "writing a table file of " + path());
 }
 
 // Tables are filled at the same time, and become visible one after another.
@@ -415,7 +390,9 @@ Status Database::WriteLarge(const WriteSet& what, bool* in_doubt, uint64_t* numb
   const std::string file = staging_prefix_ + std::to_string(++staged_) + ".sst";
   rocksdb::SstFileWriter writer(rocksdb::EnvOptions(), rocks_);
   const auto opened = writer.Open(file);
-  Status written = opened.ok() ? FillTable(what, &writer) : FromRocks(opened, "writing " + file);
+  rocksdb::Status filled = opened;
+  Status written = opened.ok() ? Fill(what, &writer, &filled) : Status();
+  if (!filled.ok()) written = FromRocks(filled, "writing " + file);
   if (written.ok()) written = PublishTable(file, what, &writer, in_doubt, number);
   // Opening empties the folder anyway.
   if (!written.ok()) rocks_.env->DeleteFile(file).PermitUncheckedError();

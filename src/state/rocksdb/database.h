@@ -101,7 +101,7 @@ class Database {
   // reopening the database tells. Errors: kAborted (one of the ids is stored).
   Status WriteSmall(const WriteSet& what, bool* in_doubt, uint64_t* number = nullptr);
   Status WriteLarge(const WriteSet& what, bool* in_doubt, uint64_t* number);
-  uint64_t CommitNumber() const;  // of the last commit; 0: none
+  uint64_t CommitNumber() const;  // of the last commit; 0: none. REQUIRES: open for writing
 
   // Waits, in small steps, while too many table files are not yet compacted: RocksDB does not slow
   // down ingestion itself.
@@ -113,7 +113,6 @@ class Database {
   Status OpenSecondary();
   Status LoadCommitNumber();
   Status CheckIds(const WriteSet& what) const;
-  Status FillTable(const WriteSet& what, rocksdb::SstFileWriter* writer) const;
   Status PublishTable(const std::string& file, const WriteSet& what, rocksdb::SstFileWriter* writer,
                       bool* in_doubt, uint64_t* number);
   Result<std::string> Manifest() const;
