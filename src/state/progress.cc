@@ -45,7 +45,7 @@ TotalProgress TotalOf(const std::map<std::string, SplitProgress>& progress) {
     total.sum.duplicates += p.duplicates;
     for (size_t i = 0; i < kDeadReasonCount; ++i) total.sum.dead[i] += p.dead[i];
     total.sum.newest_time = std::max(total.sum.newest_time, p.newest_time);
-    total.splits_done += p.done && p.role != SplitRole::kMark ? 1 : 0;
+    total.splits_done += IsReadToEnd(p) ? 1 : 0;
     if (!p.absent) continue;
     if (!total.sum.absent) {
       total.sum.absent = p.absent;
@@ -69,17 +69,19 @@ double ShareRead(const ScanPlan& plan, const std::map<std::string, SplitProgress
   return all > 0 ? read / all : 1;
 }
 
+SplitMove MoveOfMark(std::string mark, Position from, Position to) {
+  return {.split = std::move(mark),
+          .from = std::move(from),
+          .to = {.position = std::move(to), .role = SplitRole::kMark, .done = true}};
+}
+
 Result<SplitMove> NextOfMark(std::string_view mark, const StateTable& table) {
   MURMUR_ASSIGN(const auto snapshot, table.Snapshot());
   MURMUR_ASSIGN(const auto progress, snapshot->Progress());
-  SplitMove move;
-  move.split = mark;
-  if (const auto it = progress.find(move.split); it != progress.end()) {
-    move.from = it->second.position;
-  }
-  const uint64_t number = ParseUnsigned(move.from).value_or(0);
-  move.to = {.position = std::to_string(number + 1), .role = SplitRole::kMark, .done = true};
-  return move;
+  const auto it = progress.find(std::string(mark));
+  const Position from = it == progress.end() ? Position() : it->second.position;
+  const uint64_t number = ParseUnsigned(from).value_or(0);
+  return MoveOfMark(std::string(mark), from, std::to_string(number + 1));
 }
 
 }  // namespace murmur

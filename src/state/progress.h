@@ -26,6 +26,12 @@ TotalProgress TotalOf(const std::map<std::string, SplitProgress>& progress);
 // Measured in bytes, if these are known.
 double ShareRead(const ScanPlan& plan, const std::map<std::string, SplitProgress>& progress);
 
+// Whether the progress is that of a part of a source that has been read to its end.
+inline bool IsReadToEnd(const SplitProgress& progress) {
+  return progress.done && progress.role != SplitRole::kMark;
+}
+
+SplitMove MoveOfMark(std::string mark, Position from, Position to);
 // Moves a mark to the next number: for a commit that moves no split of a source, so that it is
 // fenced as every commit is. Errors: those of the table.
 Result<SplitMove> NextOfMark(std::string_view mark, const StateTable& table);

@@ -23,7 +23,7 @@ void FoldRun::AddEarlier(const SplitProgress& earlier) {
   progress.bytes += earlier.bytes;
   progress.records += earlier.records;
   progress.dead += DeadCount(earlier);
-  progress.splits_done += earlier.done && earlier.role != SplitRole::kMark ? 1 : 0;
+  progress.splits_done += IsReadToEnd(earlier) ? 1 : 0;
   newest_time = std::max(newest_time.load(), earlier.newest_time);
 }
 

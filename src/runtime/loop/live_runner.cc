@@ -362,14 +362,10 @@ Status LiveRunner::PublishDeadLettersOf(const std::string& object, std::stop_tok
 Status LiveRunner::MovePublished(const std::string& object, uint64_t next) {
   Position& mark = published_[object];
   Commit commit;
-  SplitMove& move = commit.moves.emplace_back();
-  move.split = std::string(kPublishedPrefix) + object;
-  move.from = mark;
-  move.to.position = std::to_string(next);
-  move.to.role = SplitRole::kMark;
-  move.to.done = true;
+  commit.moves.push_back(
+      MoveOfMark(std::string(kPublishedPrefix) + object, mark, std::to_string(next)));
   MURMUR_TRY(run_.table->Apply(commit));
-  mark = move.to.position;
+  mark = commit.moves[0].to.position;
   return {};
 }
 

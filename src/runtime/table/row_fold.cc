@@ -10,6 +10,7 @@
 #include "runtime/loop/delta_cursors.h"
 #include "runtime/table/choose_method.h"
 #include "runtime/table/ledger/key_rebuild.h"
+#include "state/progress.h"
 
 namespace murmur {
 namespace {
@@ -296,12 +297,8 @@ Status RowFold::BeginCommit() {
   if (moves.empty()) return {};
   for (auto& [topic, place] : snapshots_) {
     if (place.now == place.committed) continue;
-    SplitMove& move = commit.moves.emplace_back();
-    move.split = std::string(kSnapshotPrefix) + topic;
-    move.from = std::exchange(place.committed, place.now);
-    move.to.position = place.now;
-    move.to.role = SplitRole::kMark;
-    move.to.done = true;
+    commit.moves.push_back(MoveOfMark(std::string(kSnapshotPrefix) + topic,
+                                      std::exchange(place.committed, place.now), place.now));
   }
   commit.dead_letters = deltas_.ExchangeDeadLetters();
   method_->BeginCommit();
