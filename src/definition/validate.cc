@@ -239,11 +239,8 @@ class Validator {
     if (!spec) return;
     const SourceKind* kind = FindSourceKind(role, spec->kind);
     if (kind == nullptr) {
-      const std::vector<std::string> names = SourceKindNames(role);
-      Add(std::string(role), spec->kind,
-          fmt::format("is no kind of {} source; expected {}{}", role, fmt::join(names, " or "),
-                      DidYouMean(spec->kind, names)));
-      return;
+      return AddNoKind(std::string(role), spec->kind, fmt::format("{} source", role),
+                       SourceKindNames(role));
     }
     const std::string place = fmt::format("{}.{}", role, kind->name);
     CheckOptions(place, kind->name, kind->options, spec->options);
@@ -334,6 +331,13 @@ class Validator {
     }
   }
 
+  void AddNoKind(std::string where, const std::string& kind, std::string_view of,
+                 const std::vector<std::string>& names) {
+    Add(std::move(where), kind,
+        fmt::format("is no kind of {}; expected {}{}", of, fmt::join(names, " or "),
+                    DidYouMean(kind, names)));
+  }
+
   void CheckOptions(const std::string& place, const std::string& kind,
                     const std::vector<KindOption>& options,
                     const std::map<std::string, std::string>& given) {
@@ -393,11 +397,7 @@ class Validator {
     const StateSpec& state = definition_.state;
     const StoreKind* kind = FindStoreKind(state.kind);
     if (kind == nullptr) {
-      const std::vector<std::string> names = StoreKindNames();
-      Add("state", state.kind,
-          fmt::format("is no kind of state store; expected {}{}", fmt::join(names, " or "),
-                      DidYouMean(state.kind, names)));
-      return;
+      return AddNoKind("state", state.kind, "state store", StoreKindNames());
     }
     std::vector<KindOption> options = kind->options;
     options.push_back({.name = kKeepVersions});

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -20,24 +22,19 @@ namespace murmur {
 namespace {
 
 // Murmur's own kinds; a program may have registered others (murmur/registry.h).
-struct SnapshotMaker {
+template <class Source>
+struct Maker {
   std::string_view role;
   std::string_view kind;
-  Result<std::unique_ptr<SnapshotSource>> (*make)(const Definition& definition);
+  Result<std::unique_ptr<Source>> (*make)(const Definition& definition);
 };
-constexpr SnapshotMaker kSnapshots[] = {
+constexpr Maker<SnapshotSource> kSnapshots[] = {
     {"source", "mongo", MakeMongoSnapshot},
     {"bootstrap", "jsonl", MakeJsonlSource},
     {"bootstrap", "parquet", MakeParquetSource},
     {"bootstrap", "s3", MakeS3Source},
 };
-
-struct LiveMaker {
-  std::string_view role;
-  std::string_view kind;
-  Result<std::unique_ptr<LiveSource>> (*make)(const Definition& definition);
-};
-constexpr LiveMaker kLives[] = {
+constexpr Maker<LiveSource> kLives[] = {
     {"source", "mongo", MakeMongoLive},
     {"live", "kafka", MakeKafkaLive},
 };
@@ -47,40 +44,39 @@ Status NoKind(std::string_view role, std::string_view kind) {
                                                     fmt::join(SourceKindNames(role), ", ")));
 }
 
+// Of a table, or else what `spec` names in `role`. `registered`: SourceKind's function.
+template <class Source, class Registered>
+Result<std::unique_ptr<Source>> MakeSource(const Definition& definition,
+                                           const std::optional<SourceSpec>& spec,
+                                           std::string_view role,
+                                           std::span<const Maker<Source>> own,
+                                           Registered registered) {
+  const SourceSpec* const table = TableOf(definition);
+  const std::string_view as = table != nullptr ? "source" : role;
+  const std::string& name = table != nullptr ? table->kind : spec->kind;
+  for (const Maker<Source>& maker : own) {
+    if (maker.role == as && maker.kind == name) return maker.make(definition);
+  }
+  const SourceKind* const kind = FindSourceKind(as, name);
+  return kind != nullptr && kind->*registered ? (kind->*registered)(definition) : NoKind(as, name);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<SnapshotSource>> MakeSnapshotSource(const Definition& definition) {
-  const SourceSpec* const table = TableOf(definition);
-  const SourceSpec* const spec = table != nullptr       ? table
-                                 : definition.bootstrap ? &*definition.bootstrap
-                                                        : nullptr;
-  if (spec == nullptr) {
+  if (TableOf(definition) == nullptr && !definition.bootstrap) {
     return Status(Code::kInvalidArgument, "the definition has no bootstrap source");
   }
-  const std::string_view role = table != nullptr ? "source" : "bootstrap";
-  for (const SnapshotMaker& maker : kSnapshots) {
-    if (maker.role == role && maker.kind == spec->kind) return maker.make(definition);
-  }
-  const SourceKind* const kind = FindSourceKind(role, spec->kind);
-  if (kind != nullptr && kind->make_snapshot) return kind->make_snapshot(definition);
-  return NoKind(role, spec->kind);
+  return MakeSource<SnapshotSource>(definition, definition.bootstrap, "bootstrap", kSnapshots,
+                                    &SourceKind::make_snapshot);
 }
 
 Result<std::unique_ptr<LiveSource>> MakeLiveSource(const Definition& definition) {
-  const SourceSpec* const table = TableOf(definition);
-  const SourceSpec* const spec = table != nullptr  ? table
-                                 : definition.live ? &*definition.live
-                                                   : nullptr;
-  if (spec == nullptr) {
+  if (TableOf(definition) == nullptr && !definition.live) {
     return Status(Code::kInvalidArgument, "the definition has no `live:` source");
   }
-  const std::string_view role = table != nullptr ? "source" : "live";
-  for (const LiveMaker& maker : kLives) {
-    if (maker.role == role && maker.kind == spec->kind) return maker.make(definition);
-  }
-  const SourceKind* const kind = FindSourceKind(role, spec->kind);
-  if (kind != nullptr && kind->make_live) return kind->make_live(definition);
-  return NoKind(role, spec->kind);
+  return MakeSource<LiveSource>(definition, definition.live, "live", kLives,
+                                &SourceKind::make_live);
 }
 
 Result<std::unique_ptr<SnapshotSource>> MakeReplayDriver(const Definition& definition,
