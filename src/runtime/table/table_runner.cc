@@ -33,7 +33,8 @@ TableRunner::~TableRunner() { (void)StopFollowing(); }
 Status TableRunner::Run(std::stop_token stop) {
   retrying_.UseFor(stop);
   MURMUR_ASSIGN(const VersionInfo info, retrying_.Info());
-  if (!info.log_hold.empty()) changes_->ReadThrough(info.log_hold);
+  log_hold_ = info.log_hold;
+  if (!log_hold_.empty()) changes_->ReadThrough(log_hold_);
   if (as_of_) MURMUR_TRY(StorePositions(*as_of_, &retrying_));  // live goes on from there
   Status status = scan_.Run(stop);
   (void)StopFollowing();
@@ -47,10 +48,9 @@ ScanRunner::TakeHandoff TableRunner::CaptureFor(
       return CaptureBehind(rows_, changes_, *as_of_, std::move(stop));
     };
   }
-  return [this](std::stop_token stop) -> Result<HandoffToken> {
-    MURMUR_ASSIGN(const VersionInfo info, retrying_.Info());
-    if (info.log_hold.empty()) return rows_->HandoffNow(std::move(stop));
-    return changes_->Hold(info.log_hold, std::move(stop));
+  return [this](std::stop_token stop) {
+    return log_hold_.empty() ? rows_->HandoffNow(std::move(stop))
+                             : changes_->Hold(log_hold_, std::move(stop));
   };
 }
 

@@ -66,6 +66,7 @@ class TableRunner final : private ScanRunner::Companion {
   RetryingTable retrying_;  // the fold of both commits to it
   const FoldOptions scan_options_, live_options_;
   const std::optional<LiveSource::PositionMap> as_of_;
+  std::string log_hold_;           // of the version, since Run; empty: none
   std::shared_ptr<RowFold> fold_;  // since Begin
   ScanRunner scan_;
   std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();

@@ -109,8 +109,8 @@ class RunningTable {
 };
 
 Status RunScan(const std::shared_ptr<const Pipeline>& pipeline, const RunOptions& options,
-               const Build& build, SnapshotSource* source, StateTable* table, RunningTable* running,
-               RunSummary* summary) {
+               const Build& build, const std::string& log_hold, SnapshotSource* source,
+               StateTable* table, RunningTable* running, RunSummary* summary) {
   const Definition& definition = pipeline->definition();
   FoldOptions fold = {.threads = options.threads != 0 ? options.threads : ThreadsOf(definition),
                       .delta_bytes = MemoryShare(definition, kDeltaShare),
@@ -138,10 +138,7 @@ Status RunScan(const std::shared_ptr<const Pipeline>& pipeline, const RunOptions
   } else {
     ScanRunner::TakeHandoff capture;
     if (build.capture) {
-      MURMUR_ASSIGN(const VersionInfo info, table->Info());
-      capture = [&build, hold = info.log_hold](std::stop_token stop) {
-        return build.capture(hold, std::move(stop));
-      };
+      capture = [&](std::stop_token stop) { return build.capture(log_hold, std::move(stop)); };
     }
     ScanRunner runner(pipeline, source, table, fold, capture);
     status = RunReporting(&runner, options, summary);
@@ -177,7 +174,7 @@ Status ScanInto(const OpenedVersion& version, const RunOptions& options, const B
         store.OwnerAddress(info.number), [&](const OwnerRequest& request, const WriteText& write) {
           return Answer(request, service, running, write);
         });
-    status = RunScan(pipeline, options, build, source, table, &running, summary);
+    status = RunScan(pipeline, options, build, info.log_hold, source, table, &running, summary);
   }
   const Status filled = FillSummary(*table, summary);
   const Status closed = table->Close();
