@@ -62,21 +62,19 @@ Status CutVerifier::Compare(const std::stop_token& stop, const VisitKeyDifferenc
   MURMUR_ASSIGN(const auto shadow, shadow_->table()->Snapshot());
   PagedCursor stored(snapshot_.get());
   PagedCursor expected(shadow.get());
-  while (!stop.stop_requested()) {
-    MURMUR_ASSIGN(const auto* has, stored.Peek());
-    MURMUR_ASSIGN(const auto* should, expected.Peek());
-    if (has == nullptr && should == nullptr) return {};
-    const bool is_stored = has != nullptr && (should == nullptr || has->first <= should->first);
-    const bool is_expected = should != nullptr && (has == nullptr || should->first <= has->first);
-    KeyDifference difference{.key = is_stored ? has->first : should->first};
-    if (is_stored) difference.stored = has->second;
-    if (is_expected) difference.expected = should->second;
-    if (difference.stored != difference.expected) MURMUR_TRY(visit(difference));
-    *keys += is_stored ? 1 : 0;
-    if (is_stored) stored.Pop();
-    if (is_expected) expected.Pop();
-  }
-  return Status(Code::kCancelled, "stopped");
+  const auto check_stop = [&stop] {
+    return stop.stop_requested() ? Status(Code::kCancelled, "stopped") : Status();
+  };
+  const auto compare = [&](const auto* has, const auto* should) -> Status {
+    MURMUR_TRY(check_stop());
+    KeyDifference difference{.key = has != nullptr ? has->first : should->first};
+    if (has != nullptr) difference.stored = has->second;
+    if (should != nullptr) difference.expected = should->second;
+    *keys += has != nullptr ? 1 : 0;
+    return difference.stored != difference.expected ? visit(difference) : Status();
+  };
+  MURMUR_TRY(VisitBoth(&stored, &expected, compare));
+  return check_stop();
 }
 
 Status CutVerifier::Repair() {

@@ -42,4 +42,20 @@ class PagedCursor {
   bool end_ = false;
 };
 
+// Goes through the keys of both in order. `visit` gets the key's entries, null where a side has
+// none, and returns a Status; the first error ends it.
+template <class Visit>
+Status VisitBoth(PagedCursor* a, PagedCursor* b, const Visit& visit) {
+  for (;;) {
+    MURMUR_ASSIGN(const auto* of_a, a->Peek());
+    MURMUR_ASSIGN(const auto* of_b, b->Peek());
+    if (of_a == nullptr && of_b == nullptr) return {};
+    const bool in_a = of_a != nullptr && (of_b == nullptr || of_a->first <= of_b->first);
+    const bool in_b = of_b != nullptr && (of_a == nullptr || of_b->first <= of_a->first);
+    MURMUR_TRY(visit(in_a ? of_a : nullptr, in_b ? of_b : nullptr));
+    if (in_a) a->Pop();
+    if (in_b) b->Pop();
+  }
+}
+
 }  // namespace murmur

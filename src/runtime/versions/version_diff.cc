@@ -71,18 +71,9 @@ class Diff {
     MURMUR_ASSIGN(const auto new_snapshot, after_.table->Snapshot());
     PagedCursor old_cursor(old_snapshot.get());
     PagedCursor new_cursor(new_snapshot.get());
-    for (;;) {
-      MURMUR_ASSIGN(const auto* old_one, old_cursor.Peek());
-      MURMUR_ASSIGN(const auto* new_one, new_cursor.Peek());
-      if (old_one == nullptr && new_one == nullptr) return {};
-      const bool has_old =
-          old_one != nullptr && (new_one == nullptr || old_one->first <= new_one->first);
-      const bool has_new =
-          new_one != nullptr && (old_one == nullptr || new_one->first <= old_one->first);
-      MURMUR_TRY(CompareKey(has_old ? old_one : nullptr, has_new ? new_one : nullptr));
-      if (has_old) old_cursor.Pop();
-      if (has_new) new_cursor.Pop();
-    }
+    return VisitBoth(&old_cursor, &new_cursor, [this](const auto* old_one, const auto* new_one) {
+      return CompareKey(old_one, new_one);
+    });
   }
 
   std::string AsJson();
