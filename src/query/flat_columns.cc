@@ -63,14 +63,14 @@ std::string FlatValue(const Value& value) {
 }
 
 std::vector<std::string> FlatCells(const AnswerSchema& schema, const FlatColumns& columns,
-                                   const Row& row) {
+                                   const Row& row, std::string (*shown)(const Value& value)) {
   std::vector<std::string> cells(columns.names().size());
   for (size_t i = 0; i < columns.keys(); ++i) {
     if (const KeyValue* value = columns.KeyAt(row, i)) cells[i] = FlatKey(*value);
   }
   if (row.bucket) cells[columns.window()] = schema.buckets.FormatStart(*row.bucket);
   for (size_t i = 0; i < row.values.size(); ++i) {
-    cells[columns.values() + i] = FlatValue(row.values[i]);
+    cells[columns.values() + i] = shown(row.values[i]);
   }
   return cells;
 }

@@ -33,7 +33,9 @@ std::string FlatKey(const KeyValue& value);
 std::string FlatValue(const Value& value);
 
 // One text for each column; "" for a part that the row's rollup lacks, and for absent values.
+// `shown`: how values are written.
 std::vector<std::string> FlatCells(const AnswerSchema& schema, const FlatColumns& columns,
-                                   const Row& row);
+                                   const Row& row,
+                                   std::string (*shown)(const Value& value) = FlatValue);
 
 }  // namespace murmur

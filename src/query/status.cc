@@ -57,15 +57,15 @@ Result<VersionReport> ReadReport(const Pipeline& pipeline, const StateTable& tab
   MURMUR_ASSIGN(report.token, table.Token());
   MURMUR_ASSIGN(const auto snapshot, table.Snapshot());
   MURMUR_ASSIGN(report.progress, snapshot->Progress());
-  MURMUR_ASSIGN(report.newest_time, snapshot->NewestTime());
   report.undamaged = table.Undamaged();
   report.changed_zones = ChangedZones(pipeline);
   return report;
 }
 
 ordered_json ReportAsJson(const VersionReport& report) {
-  const auto& [info, plan, token, progress, newest, undamaged, changed_zones] = report;
+  const auto& [info, plan, token, progress, undamaged, changed_zones] = report;
   const SplitProgress sum = TotalOf(progress).sum;
+  const int64_t newest = sum.newest_time;
   uint64_t bytes_total = 0;
   uint64_t done = 0;
   const auto splits = plan ? plan->splits : std::vector<Split>();

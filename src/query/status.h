@@ -17,7 +17,6 @@ struct VersionReport {
   std::optional<ScanPlan> plan;
   std::optional<HandoffToken> token;
   std::map<std::string, SplitProgress> progress;  // by split
-  int64_t newest_time = INT64_MIN;                // µs
   Status undamaged;
   // The zones whose rules in the version differ from the system's, and how.
   std::map<std::string, std::string> changed_zones;

@@ -80,13 +80,11 @@ class TableSink final : public RowSink {
     return {};
   }
   Status Add(const Row& row) override {
-    std::vector<std::string>& cells = rows_.emplace_back(columns_->names().size());
-    for (size_t i = 0; i < columns_->keys(); ++i) {
-      if (const KeyValue* value = columns_->KeyAt(row, i)) cells[i] = Escaped(FlatKey(*value));
-    }
-    if (row.bucket) cells[columns_->window()] = schema_->buckets.FormatStart(*row.bucket);
-    for (size_t i = 0; i < row.values.size(); ++i) {
-      cells[columns_->values() + i] = Shortened(Escaped(ShownValue(row.values[i])));
+    std::vector<std::string>& cells =
+        rows_.emplace_back(FlatCells(*schema_, *columns_, row, ShownValue));
+    for (size_t i = 0; i < cells.size(); ++i) {
+      cells[i] = Escaped(cells[i]);
+      if (i >= columns_->values()) cells[i] = Shortened(std::move(cells[i]));
     }
     return rows_.size() < kMeasuredRows ? Status() : Flush();
   }

@@ -19,9 +19,9 @@ Status FillProgress(const StateTable& table, VersionRow* row) {
   MURMUR_ASSIGN(const auto plan, table.Plan());
   row->splits_total = plan ? plan->splits.size() : 0;
   MURMUR_ASSIGN(const auto snapshot, table.Snapshot());
-  MURMUR_ASSIGN(row->newest_time, snapshot->NewestTime());
   MURMUR_ASSIGN(const auto progress, snapshot->Progress());
   const TotalProgress total = TotalOf(progress);
+  row->newest_time = total.sum.newest_time;
   row->records = total.sum.records;
   row->dead_letters = DeadCount(total.sum);
   row->splits_done = total.splits_done;
