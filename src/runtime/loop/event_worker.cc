@@ -16,7 +16,7 @@ EventWorker::EventWorker(FoldRun* run)
       folder_(run->pipeline),
       absent_(*run->pipeline),
       spare_(std::make_unique<GroupTable>(run->pipeline->Monoids())),
-      last_commit_(run->options.clock->Steady()) {
+      committer_(run->options.clock) {
   if (run_.pending_ids || run_.options.overlap_until) id_reader_.emplace(run->pipeline);
 }
 
@@ -83,20 +83,20 @@ bool EventWorker::IsCommitDue() const {
   const FoldOptions& options = run_.options;
   return folder_.table().bytes() + id_bytes_ >= options.delta_bytes / options.threads / kTables ||
          dead_bytes_ >= kPendingDeadLetterBytes ||
-         options.clock->Steady() - last_commit_ >= options.commit_every;
+         options.clock->Steady() - committer_.last_start() >= options.commit_every;
 }
 
 Status EventWorker::CommitIfDue() { return IsCommitDue() ? BeginCommit() : Status(); }
 
 std::optional<std::chrono::steady_clock::time_point> EventWorker::CommitDue() const {
   if (moved_.empty()) return std::nullopt;
-  return last_commit_ + run_.options.commit_every;
+  return committer_.last_start() + run_.options.commit_every;
 }
 
-// Starts committing everything since the last commit in a thread, after the commit before it.
+// Starts committing everything since the last commit, after the commit before it.
 Status EventWorker::BeginCommit() {
   MURMUR_TRY(FinishCommit());
-  last_commit_ = run_.options.clock->Steady();
+  committer_.NoteStart();
   if (moved_.empty()) return {};
   Commit commit{.moves = {},
                 .deltas = nullptr,
@@ -114,30 +114,33 @@ Status EventWorker::BeginCommit() {
   ids_.clear();
   id_bytes_ = 0;
   committing_ = folder_.ExchangeTable(std::move(spare_));
-  commit_ = std::async(std::launch::async, [this, commit = std::move(commit)]() mutable {
-    TableCursor cursor(committing_.get());
-    commit.deltas = &cursor;
-    commit.delta_count = committing_->size();
-    MURMUR_TRY(run_.table->Apply(commit));
-    if (run_.pending_ids) run_.pending_ids->Forget(commit.ids);
-    committing_->Clear();
-    run_.progress.commits.fetch_add(1, std::memory_order_relaxed);
-    if (run_.on_commit) run_.on_commit(commit.moves);
-    return Status();
-  });
+  committer_.Start(
+      [this, commit = std::move(commit)]() mutable { return Store(std::move(commit)); });
+  return {};
+}
+
+// In the committer's thread.
+Status EventWorker::Store(Commit commit) {
+  TableCursor cursor(committing_.get());
+  commit.deltas = &cursor;
+  commit.delta_count = committing_->size();
+  MURMUR_TRY(run_.table->Apply(commit));
+  if (run_.pending_ids) run_.pending_ids->Forget(commit.ids);
+  committing_->Clear();
+  run_.progress.commits.fetch_add(1, std::memory_order_relaxed);
+  if (run_.on_commit) run_.on_commit(commit.moves);
   return {};
 }
 
 Status EventWorker::FinishCommit() {
-  if (!commit_.valid()) return {};
-  Status status = commit_.get();
-  commit_failed_ = !status.ok();
+  if (!committer_.HasStarted()) return committer_.failure();
+  MURMUR_TRY(committer_.Finish());
   spare_ = std::move(committing_);
-  return status;
+  return {};
 }
 
 Status EventWorker::CommitAll() {
-  if (commit_failed_) return {};
+  if (!committer_.failure().ok()) return {};  // reported when it failed
   MURMUR_TRY(BeginCommit());
   return FinishCommit();
 }

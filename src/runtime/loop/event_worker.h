@@ -3,7 +3,6 @@
 #pragma once
 
 #include <chrono>
-#include <future>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,6 +11,7 @@
 #include "fold/absent_fields.h"
 #include "fold/folder.h"
 #include "fold/id_reader.h"
+#include "runtime/loop/committer.h"
 #include "runtime/loop/fold_worker.h"
 
 namespace murmur {
@@ -34,6 +34,7 @@ class EventWorker final : public FoldWorker {
   void NoteMoved(SplitWork* work);
   bool IsCommitDue() const;
   Status BeginCommit();
+  Status Store(Commit commit);
   Status TooManyErrors();
 
   static constexpr size_t kTables = 2;
@@ -41,8 +42,8 @@ class EventWorker final : public FoldWorker {
 
   Folder folder_;
   AbsentFields absent_;
-  std::unique_ptr<GroupTable> spare_;       // empty while no commit runs
-  std::unique_ptr<GroupTable> committing_;  // of the running commit
+  std::unique_ptr<GroupTable> spare_;       // empty; null while a commit has it
+  std::unique_ptr<GroupTable> committing_;  // of the commit that has been started
   std::optional<IdReader> id_reader_;
   std::vector<std::string> batch_ids_;
   std::vector<std::string> ids_;  // since the last commit
@@ -50,9 +51,7 @@ class EventWorker final : public FoldWorker {
   std::vector<SplitWork*> moved_;  // since the last commit
   std::vector<DeadLetter> dead_letters_;
   size_t dead_bytes_ = 0;
-  std::chrono::steady_clock::time_point last_commit_;
-  bool commit_failed_ = false;
-  std::future<Status> commit_;  // last: its thread ends before the worker's other members
+  Committer committer_;  // last: its thread ends before the worker's other members
 };
 
 }  // namespace murmur

@@ -51,6 +51,7 @@ struct FoldOptions {
   std::optional<int64_t> overlap_until;
   const Clock* clock = &Clock::System();
   std::shared_ptr<DeadNews> dead_news = nullptr;  // null: dead letters are not reported
+  std::shared_ptr<CommitFeed> feed = nullptr;     // of the version's commits; null: nobody listens
   RetryingTable::Pace store_pace = {};
 };
 
@@ -81,7 +82,7 @@ struct SplitWork {
 struct FoldRun {
   FoldRun(std::shared_ptr<const Pipeline> pipeline_to_run, StateTable* state, FoldOptions how)
       : pipeline(std::move(pipeline_to_run)),
-        retrying(state, how.store_pace),
+        retrying(state, how.store_pace, how.feed.get()),
         table(&retrying),
         options(how) {}
   // Sets the stop of the run. Call it before its threads start.

@@ -78,8 +78,17 @@ Result<bool> RetryingTable::HasLanded(const Commit& commit, uint64_t* number) co
   return true;
 }
 
-// The fence still holds on a retry: if somebody else moved a position, the result is kAborted.
 Status RetryingTable::Apply(const Commit& commit, uint64_t* number) {
+  if (feed_ == nullptr) return ApplyOnce(commit, number);
+  return feed_->Apply(commit, [&](uint64_t* got) -> Status {
+    MURMUR_TRY(ApplyOnce(commit, got));
+    if (number != nullptr) *number = *got;
+    return {};
+  });
+}
+
+// The fence still holds on a retry: if somebody else moved a position, the result is kAborted.
+Status RetryingTable::ApplyOnce(const Commit& commit, uint64_t* number) {
   bool in_doubt = false;
   return Retry("a commit", [&]() -> Status {
     const bool was_tried = std::exchange(in_doubt, true);

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "murmur/state.h"
+#include "runtime/loop/commit_feed.h"
 
 namespace murmur {
 
@@ -30,9 +31,10 @@ class RetryingTable final : public StateTable {
     std::chrono::milliseconds longest_pause{5000};
   };
 
-  // `table` outlives it.
+  // `table` and `feed` outlive it. `feed` tells of its commits; null: nobody listens.
   explicit RetryingTable(StateTable* table) : RetryingTable(table, Pace()) {}
-  RetryingTable(StateTable* table, Pace pace) : table_(*table), pace_(pace) {}
+  RetryingTable(StateTable* table, Pace pace, CommitFeed* feed = nullptr)
+      : table_(*table), pace_(pace), feed_(feed) {}
 
   // After `stop`, a waiting call soon returns kCancelled; a commit may then be stored or not.
   void UseFor(std::stop_token stop) { stop_ = std::move(stop); }
@@ -64,11 +66,13 @@ class RetryingTable final : public StateTable {
   Status Pause(std::string_view what, const Status& failed,
                std::chrono::steady_clock::time_point give_up,
                std::chrono::milliseconds* pause) const;
+  Status ApplyOnce(const Commit& commit, uint64_t* number);
   Result<bool> HasLanded(const Commit& commit, uint64_t* number) const;
   void Note(std::string note) const;
 
   StateTable& table_;
   const Pace pace_;
+  CommitFeed* const feed_;
   std::stop_token stop_;
   mutable std::mutex mutex_;
   mutable std::vector<std::string> notes_;  // under mutex_

@@ -12,6 +12,7 @@
 #include "runtime/loop/live_runner.h"
 #include "runtime/loop/scan_runner.h"
 #include "state/memory/memory_table.h"
+#include "testing/commit_replica.h"
 #include "testing/fake_live_source.h"
 #include "testing/fake_source.h"
 #include "testing/faulty_table.h"
@@ -137,6 +138,32 @@ TEST_F(RetryingTableTest, AStopEndsTheWaiting) {
   EXPECT_LT(steady_clock::now() - begin, std::chrono::seconds(1));
 }
 
+// Every commit is told once, whatever became of its answer; one that failed is not.
+TEST_F(RetryingTableTest, CommitsAreToldInTheirOrder) {
+  CommitReplica replica(TestSchema());
+  CommitFeed feed(&replica);
+  RetryingTable told(&faulty_, kFast, &feed);
+  const Contents two{{TestKey(1), TestValue(1, 10, 7)}, {TestKey(2), TestValue(2, 20, 8)}};
+  const Contents one{{TestKey(1), TestValue(5, 50, 9)}};
+  const std::vector<TestCommit> commits{
+      {.from = "", .to = "1", .deltas = two},
+      {.from = "1", .to = "2", .deltas = two},
+      {.from = "1", .to = "3", .deltas = one},  // refused
+      {.from = "2", .to = "3", .deltas = one, .replaced = {TestKey(1)}},
+      {.from = "3", .to = "4"},
+      {.from = "4", .to = "5", .deltas = one, .clear = true},
+      {.from = "5", .to = "6", .deltas = two}};
+  for (const TestCommit& commit : commits) {
+    faults_ = {commit.to == "2" ? Fault::kAfter : Fault::kBefore};
+    const bool refused = commit.from == "1" && commit.to == "3";
+    uint64_t number = 0;
+    EXPECT_EQ(commit.ApplyTo(&told, &number).code(), refused ? Code::kAborted : Code::kOk);
+    EXPECT_EQ(number, refused ? 0 : replica.last());
+    EXPECT_EQ(replica.values(), store_->values) << "after " << commit.to;
+  }
+  EXPECT_EQ(replica.last(), 6u);
+}
+
 constexpr char kYaml[] =
     "name: test\nkey: [[page], []]\n"
     "aggregates: {n: count, s: sum(x), d: distinct(x)}\n"
@@ -151,20 +178,21 @@ class FaultyRunTest : public testing::TestWithParam<uint64_t> {
   static std::string Row(size_t i) {
     return "{\"page\": " + std::to_string(i % 13) + ", \"x\": " + std::to_string(i) + "}";
   }
-  // The values after `run`, which is given a table.
-  std::map<std::string, std::string> After(bool with_faults,
-                                           const std::function<Status(StateTable*)>& run) {
+  // The values after `run`, which is given a table and how to fold into it.
+  using RunInto = std::function<Status(StateTable*, const FoldOptions&)>;
+  std::map<std::string, std::string> After(bool with_faults, const RunInto& run) {
     const auto store = MakeMemoryStore({}, Schema());
     const auto table = *OpenMemoryTable(store, Schema());
     RandomFaults faults(GetParam());
     FaultyTable faulty(table.get(), [&] { return with_faults ? faults() : Fault::kNone; });
-    EXPECT_EQ(run(&faulty), Status());
+    CommitReplica replica(Schema());
+    FoldOptions options = {.threads = 3, .commit_every = milliseconds(0), .store_pace = kFast};
+    if (with_faults) options.feed = std::make_shared<CommitFeed>(&replica);
+    EXPECT_EQ(run(&faulty, options), Status());
     EXPECT_EQ(faulty.faults() > 0, with_faults);
     EXPECT_EQ(store->info.status, VersionStatus::kComplete);
+    EXPECT_EQ(replica.values(), with_faults ? store->values : decltype(store->values)());
     return store->values;
-  }
-  static FoldOptions Options() {
-    return {.threads = 3, .commit_every = milliseconds(0), .store_pace = kFast};
   }
 
   const std::shared_ptr<const Pipeline> pipeline_;
@@ -174,9 +202,9 @@ class FaultyRunTest : public testing::TestWithParam<uint64_t> {
 TEST_P(FaultyRunTest, AScanCountsEachRecordOnce) {
   FakeTable rows("rows");
   for (size_t i = 0; i < 3500; ++i) rows.Load(Row(i));
-  const auto scan = [&](StateTable* table) {
+  const auto scan = [&](StateTable* table, const FoldOptions& options) {
     FakeTableSource source(&rows, &behaviour_);
-    return ScanRunner(pipeline_, &source, table, Options()).Run({});
+    return ScanRunner(pipeline_, &source, table, options).Run({});
   };
   EXPECT_EQ(After(true, scan), After(false, scan));
 }
@@ -184,10 +212,10 @@ TEST_P(FaultyRunTest, AScanCountsEachRecordOnce) {
 TEST_P(FaultyRunTest, LiveCountsEachRecordOnce) {
   FakeTopic topic("t", 3);
   for (size_t i = 0; i < 3500; ++i) topic.Append(i % 3, {Row(i)});
-  const auto follow = [&](StateTable* table) -> Status {
+  const auto follow = [&](StateTable* table, const FoldOptions& options) -> Status {
     while (!table->Complete({}).ok()) continue;
     FakeLiveSource source(&topic, &behaviour_);
-    LiveRunner runner(pipeline_, &source, table, Options());
+    LiveRunner runner(pipeline_, &source, table, options);
     return runner.Run(LiveRunner::Until::kCaughtUp, {});
   };
   EXPECT_EQ(After(true, follow), After(false, follow));

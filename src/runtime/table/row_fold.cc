@@ -124,8 +124,8 @@ RowFold::RowFold(std::shared_ptr<const Pipeline> pipeline, StateTable* table,
       absent_(*pipeline),
       deltas_(std::move(pipeline), options),
       method_(make_method(&deltas_)),
-      last_commit_(options_.clock->Steady()),
-      spare_(deltas_.NewTables()) {}
+      spare_(deltas_.NewTables()),
+      committer_(options_.clock) {}
 
 std::unique_ptr<FoldWorker> RowFold::MakeWorker(FoldRun* run) {
   return std::make_unique<RowWorker>(run, shared_from_this());
@@ -144,7 +144,7 @@ void RowFold::BeginRead(const SplitWork& work) {
 void RowFold::WaitForRoom(const FoldRun& run) {
   const auto give_up = std::chrono::steady_clock::now() + kRoomPatience;
   std::unique_lock lock(mutex_);
-  while (!method_->HasRoom() && failure_.ok() && !run.stop.stop_requested() &&
+  while (!method_->HasRoom() && committer_.failure().ok() && !run.stop.stop_requested() &&
          !run.abort.stop_requested() && std::chrono::steady_clock::now() < give_up) {
     room_.wait_for(lock, kRoomWait);
   }
@@ -152,21 +152,20 @@ void RowFold::WaitForRoom(const FoldRun& run) {
 
 Status RowFold::Count(FoldRun* run, SplitWork* work, RecordBatch* batch) {
   const std::lock_guard lock(mutex_);
-  MURMUR_TRY(failure_);
+  MURMUR_TRY(committer_.failure());
   batch->numbers.resize(kBatchRows);
   std::iota(batch->numbers.begin(), batch->numbers.begin() + batch->rows, 0);
   batch->row_ids.resize(kBatchRows);
   for (uint32_t row = 0; row < batch->rows; ++row) {
     batch->row_ids[row] = RowId(batch->table->row_keys[row]);
   }
-  failure_ = NoteSnapshots(*batch);
-  MURMUR_TRY(failure_);
+  committer_.Fail(NoteSnapshots(*batch));
+  MURMUR_TRY(committer_.failure());
   const SplitProgress before = work->progress;
   absent_.Note(*batch, &work->progress);
-  // A half-counted batch must not be committed.
-  failure_ = method_->Take(*run, work, batch);
+  committer_.Fail(method_->Take(*run, work, batch));
   if (run->is_scan) room_.notify_all();
-  MURMUR_TRY(failure_);
+  MURMUR_TRY(committer_.failure());
   if (work->read_again) return {};
   work->progress.position = batch->after;
   run->NoteFolded(before, work->progress);
@@ -176,9 +175,9 @@ Status RowFold::Count(FoldRun* run, SplitWork* work, RecordBatch* batch) {
 
 Status RowFold::End(FoldRun* run, SplitWork* work, const RecordBatch& batch) {
   const std::lock_guard lock(mutex_);
-  MURMUR_TRY(failure_);
-  failure_ = method_->TakeEnd(work, batch);
-  MURMUR_TRY(failure_);
+  MURMUR_TRY(committer_.failure());
+  committer_.Fail(method_->TakeEnd(work, batch));
+  MURMUR_TRY(committer_.failure());
   if (work->read_again) return {};
   work->progress.done = true;
   NoteMoved(run, work);
@@ -248,26 +247,21 @@ void RowFold::NoteMoved(FoldRun* run, SplitWork* work) {
   split.pending = work->progress;
 }
 
-bool RowFold::IsCommitting() const {
-  using std::chrono::seconds;
-  return commit_.valid() && commit_.wait_for(seconds(0)) != std::future_status::ready;
-}
-
 std::chrono::steady_clock::time_point RowFold::NextCommit() const {
-  if (PendingBytes() <= kSmallCommitBytes) return last_commit_ + options_.commit_every;
-  return last_commit_ +
+  if (PendingBytes() <= kSmallCommitBytes) return committer_.last_start() + options_.commit_every;
+  return committer_.last_start() +
          std::max<std::chrono::milliseconds>(options_.commit_every, kLargeCommitEvery);
 }
 
 bool RowFold::IsCommitDue() const {
   if (PendingBytes() >= options_.delta_bytes / kTables) return true;
   if (deltas_.dead_bytes() >= kPendingDeadLetterBytes) return true;
-  return options_.clock->Steady() >= NextCommit() && !IsCommitting();
+  return options_.clock->Steady() >= NextCommit() && !committer_.IsStoring();
 }
 
 Status RowFold::CommitIfDue() {
   const std::lock_guard lock(mutex_);
-  MURMUR_TRY(failure_);
+  MURMUR_TRY(committer_.failure());
   return IsCommitDue() ? BeginCommit() : Status();
 }
 
@@ -276,14 +270,14 @@ std::optional<std::chrono::steady_clock::time_point> RowFold::CommitDue() const 
   const bool pending = std::any_of(splits_.begin(), splits_.end(),
                                    [](const auto& split) { return split.second.pending; });
   if (!pending) return std::nullopt;
-  if (!IsCommitting()) return NextCommit();
+  if (!committer_.IsStoring()) return NextCommit();
   return std::max(NextCommit(), options_.clock->Steady() + kCommittingWait);
 }
 
-// Starts committing everything since the last commit in a thread, after the commit before it.
+// Starts committing everything since the last commit, after the commit before it.
 Status RowFold::BeginCommit() {
   MURMUR_TRY(FinishCommitUnderLock());
-  last_commit_ = options_.clock->Steady();
+  committer_.NoteStart();
   Commit commit;
   Moves moves;
   for (auto& [id, split] : splits_) {
@@ -303,15 +297,14 @@ Status RowFold::BeginCommit() {
   commit.dead_letters = deltas_.ExchangeDeadLetters();
   method_->BeginCommit();
   committing_ = deltas_.Exchange(std::move(spare_));
-  commit_ = std::async(std::launch::async,
-                       [this, commit = std::move(commit), moves = std::move(moves)]() mutable {
-                         return Apply(std::move(commit), moves);
-                       });
+  committer_.Start([this, commit = std::move(commit), moves = std::move(moves)]() mutable {
+    return Store(std::move(commit), moves);
+  });
   return {};
 }
 
-// Runs in a separate thread; its data change only after it has ended.
-Status RowFold::Apply(Commit commit, const Moves& moves) {
+// In the committer's thread, without the mutex: nobody else touches its data before it has ended.
+Status RowFold::Store(Commit commit, const Moves& moves) {
   MURMUR_ASSIGN(const auto replaced, method_->FillCommit(&committing_, &commit));
   ReplacingCursor cursor(committing_.added.get(), &replaced);
   commit.deltas = &cursor;
@@ -336,23 +329,23 @@ Status RowFold::FinishCommit() {
 }
 
 Status RowFold::FinishCommitUnderLock() {
-  if (!commit_.valid()) return failure_;
-  failure_ = commit_.get();
+  if (!committer_.HasStarted()) return committer_.failure();
+  const Status status = committer_.Finish();
   spare_ = std::move(committing_);
   method_->EndCommit();
-  return failure_;
+  return status;
 }
 
 Status RowFold::CommitAll() {
   const std::lock_guard lock(mutex_);
-  if (!failure_.ok()) return {};  // reported when it failed
+  if (!committer_.failure().ok()) return {};  // reported when it failed
   MURMUR_TRY(BeginCommit());
   return FinishCommitUnderLock();
 }
 
 void RowFold::Detach(const FoldRun* run) {
   const std::lock_guard lock(mutex_);
-  if (commit_.valid()) commit_.wait();
+  committer_.Wait();
   for (auto& [id, split] : splits_) {
     if (split.run == run) split.run = nullptr;
   }

@@ -10,7 +10,6 @@
 #include <chrono>
 #include <condition_variable>
 #include <functional>
-#include <future>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -21,6 +20,7 @@
 #include <vector>
 
 #include "fold/absent_fields.h"
+#include "runtime/loop/committer.h"
 #include "runtime/loop/fold_worker.h"
 #include "runtime/table/cuts/cut_map.h"
 #include "runtime/table/cuts/cut_method.h"
@@ -97,12 +97,11 @@ class RowFold final : public WorkerFactory, public std::enable_shared_from_this<
   static Result<std::shared_ptr<RowFold>> AtNewestTime(std::shared_ptr<RowFold> fold);
   void NoteMoved(FoldRun* run, SplitWork* work);
   size_t PendingBytes() const { return deltas_.bytes() + method_->PendingBytes(); }
-  bool IsCommitting() const;
   std::chrono::steady_clock::time_point NextCommit() const;
   bool IsCommitDue() const;
   Status BeginCommit();
   Status FinishCommitUnderLock();
-  Status Apply(Commit commit, const Moves& moves);
+  Status Store(Commit commit, const Moves& moves);
 
   StateTable* const table_;
   const FoldOptions options_;
@@ -121,13 +120,11 @@ class RowFold final : public WorkerFactory, public std::enable_shared_from_this<
   std::map<std::string, SnapshotPlace> snapshots_;
   std::set<std::string> told_;  // topics for which a second snapshot was reported
   std::vector<std::string> notes_;
-  std::chrono::steady_clock::time_point last_commit_;
-
-  // For the running commit.
-  RowDeltas::Tables spare_;  // empty while a commit runs
-  RowDeltas::Tables committing_;
-  Status failure_;              // of an earlier commit: nothing is committed after it
-  std::future<Status> commit_;  // last: its thread ends before the other members are destroyed
+  RowDeltas::Tables spare_;       // empty; null while a commit has them
+  RowDeltas::Tables committing_;  // of the commit that has been started
+  // Last: its thread ends before the other members are destroyed. It fails with the first batch
+  // that could not be counted whole: nothing of it may be stored.
+  Committer committer_;
 };
 
 // Passes its batches to the RowFold of its run.

@@ -22,7 +22,7 @@ TableRunner::TableRunner(std::shared_ptr<const Pipeline> pipeline, SnapshotSourc
       rows_(rows),
       changes_(changes),
       table_(table),
-      retrying_(table, scan.store_pace),
+      retrying_(table, scan.store_pace, scan.feed.get()),
       scan_options_(scan),
       live_options_(live),
       as_of_(std::move(as_of)),
