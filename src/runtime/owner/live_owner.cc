@@ -15,6 +15,7 @@
 #include "runtime/owner/read_service.h"
 #include "runtime/owner/switch_version.h"
 #include "runtime/table/row_fold.h"
+#include "runtime/versions/fold_options.h"
 #include "runtime/versions/state_access.h"
 #include "source/source_registry.h"
 
@@ -23,25 +24,12 @@ namespace {
 
 using std::chrono::steady_clock;
 
-constexpr double kDeltaShare = 0.25;  // of the memory limit; fetched messages take from it too
-constexpr std::chrono::milliseconds kLiveCommitEvery{100};
+constexpr FoldDefaults kLive{.delta_share = 0.25,  // fetched messages take from the memory too
+                             .commit_every = std::chrono::milliseconds(100),
+                             .max_errors = kUnlimited};
 constexpr std::chrono::milliseconds kReportEvery{200};
 // Whoever waits for a swap gets a sign of life before its timeout.
 constexpr std::chrono::seconds kStillThereEvery{5};
-
-FoldOptions FoldOptionsOf(const Definition& definition, const RunOptions& options) {
-  FoldOptions fold = {
-      .threads = options.threads != 0 ? options.threads : ThreadsOf(definition),
-      .delta_bytes = MemoryShare(definition, kDeltaShare),
-      .max_errors = options.max_errors.value_or(definition.max_errors.value_or(kUnlimited)),
-      .commit_every = definition.commit_every.value_or(kLiveCommitEvery),
-      .max_ahead = definition.max_ahead,
-      .overlap_until = definition.overlap_until};
-  if (options.on_note && fold.max_errors > 0) {
-    fold.dead_news = std::make_shared<DeadNews>(options.on_note, StatePlace(definition));
-  }
-  return fold;
-}
 
 nlohmann::ordered_json LagAsJson(const LiveLag& lag) {
   nlohmann::ordered_json splits = nlohmann::ordered_json::object();
@@ -99,7 +87,7 @@ class FollowedVersion {
     }
     MURMUR_TRY(CheckFollowed(definition, followed->opened_.info));
     MURMUR_ASSIGN(followed->source_, MakeLiveSource(definition));
-    followed->fold_ = FoldOptionsOf(definition, options);
+    followed->fold_ = FoldOptionsOf(definition, options, kLive);
     followed->NewRunner();
     return followed;
   }

@@ -14,13 +14,15 @@
 #include "runtime/owner/read_service.h"
 #include "runtime/owner/switch_version.h"
 #include "runtime/table/table_runner.h"
+#include "runtime/versions/fold_options.h"
 #include "runtime/versions/state_access.h"
 
 namespace murmur {
 namespace {
 
-constexpr double kDeltaShare = 0.35;  // of the memory limit
-constexpr std::chrono::milliseconds kCommitEvery{1000};
+constexpr FoldDefaults kScan{.delta_share = 0.35};
+// For a table: live beside the scan, into the same deltas.
+constexpr FoldDefaults kLiveBeside{.delta_share = kScan.delta_share, .max_errors = kUnlimited};
 
 // An unfinished build of the same kind, or a finished one that was killed before its swap.
 Result<std::optional<uint64_t>> FindUnfinished(const StateStore& store,
@@ -112,25 +114,14 @@ Status RunScan(const std::shared_ptr<const Pipeline>& pipeline, const RunOptions
                const Build& build, const std::string& log_hold, SnapshotSource* source,
                StateTable* table, RunningTable* running, RunSummary* summary) {
   const Definition& definition = pipeline->definition();
-  FoldOptions fold = {.threads = options.threads != 0 ? options.threads : ThreadsOf(definition),
-                      .delta_bytes = MemoryShare(definition, kDeltaShare),
-                      .max_errors = options.max_errors.value_or(definition.max_errors.value_or(0)),
-                      .commit_every = definition.commit_every.value_or(kCommitEvery),
-                      .max_ahead = definition.max_ahead,
-                      .times = build.times,
-                      .overlap_until = definition.overlap_until};
-  // If none are allowed, the error reports the first one.
-  if (options.on_note && fold.max_errors > 0) {
-    fold.dead_news = std::make_shared<DeadNews>(options.on_note, StatePlace(definition));
-  }
+  FoldOptions fold = FoldOptionsOf(definition, options, kScan);
+  fold.times = build.times;
   Status status;
   if (build.changes != nullptr) {
-    FoldOptions live = fold;
+    FoldOptions live = FoldOptionsOf(definition, options, kLiveBeside);
     live.threads = 1;
-    live.max_errors = options.max_errors.value_or(definition.max_errors.value_or(kUnlimited));
-    if (options.on_note && live.max_errors > 0 && !live.dead_news) {
-      live.dead_news = std::make_shared<DeadNews>(options.on_note, StatePlace(definition));
-    }
+    live.times = fold.times;
+    if (fold.dead_news) live.dead_news = fold.dead_news;  // a kind of dead letter is told once
     TableRunner runner(pipeline, source, build.changes, table, fold, live);
     running->Set(&runner);
     status = RunReporting(&runner, options, summary);

@@ -10,6 +10,7 @@
 #include "runtime/table/capture_behind.h"
 #include "runtime/verify/cut_verifier.h"
 #include "runtime/verify/verifier.h"
+#include "runtime/versions/fold_options.h"
 #include "runtime/versions/state_access.h"
 #include "source/source_registry.h"
 
@@ -181,9 +182,9 @@ CutVerifierOptions CutOptionsOf(const Definition& definition, const VerifyOption
   half.memory_bytes =
       static_cast<uint64_t>(static_cast<double>(definition.memory_bytes) * kShadowMemory);
   CutVerifierOptions to;
-  to.scan = {.threads = options.run.threads != 0 ? options.run.threads : ThreadsOf(definition),
-             .delta_bytes = MemoryShare(half, kDeltaShare),
-             .max_errors = kUnlimited};
+  to.scan = FoldOptionsOf(half, options.run, {.delta_share = kDeltaShare});
+  to.scan.max_errors = kUnlimited;  // the version has its own dead letters, and has told of them
+  to.scan.dead_news = nullptr;
   to.live = to.scan;
   to.live.threads = 1;
   to.repair_bytes = MemoryShare(definition, kRepairShare);

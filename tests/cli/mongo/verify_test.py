@@ -84,6 +84,14 @@ class VerifyTests:
                                      {"_id": "no time", "group": "g", "amount": 500}])
         self.verify(file)
 
+    def test_documents_ahead_of_the_clock_agree(self):
+        ahead = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=10)
+        file = self.prepare(300, max_ahead="30d")
+        self.collection.insert_many([document(self.random, number) | {"at": ahead, "amount": 500}
+                                     for number in range(1000, 1020)])
+        self.verify(file)
+        self.check(file)
+
     def test_keys(self):
         file = self.prepare()
         actions = {"lose-key": "missing_key", "double-key": "wrong_key",
