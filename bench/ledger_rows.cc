@@ -107,7 +107,7 @@ void Fill(const murmur::Pipeline& pipeline, const std::vector<Row>& rows, bool a
     batch->table->row_keys.emplace_back(row.key, kKeyBytes);
     batch->table->changes.push_back(murmur::RowChange::kPut);
   }
-  for (murmur::Column& column : batch->columns) column.SetKindsFromCells(batch->rows);
+  for (murmur::Column& column : batch->columns) column.SetTypeFromCells(batch->rows);
   batch->after = std::to_string(*next);
 }
 

@@ -141,7 +141,7 @@ class FakeStream final : public RecordStream {
     if (texts_.empty()) return end_ ? ReadState::kEnd : ReadState::kIdle;
     decoder_->BeginBatch();
     for (const std::string& text : texts_) Decode(text, batch);
-    for (Column& column : batch->columns) column.SetKindsFromCells(batch->rows);
+    for (Column& column : batch->columns) column.SetTypeFromCells(batch->rows);
     batch->after = "n=" + std::to_string(next_);
     return ReadState::kRecords;
   }

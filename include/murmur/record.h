@@ -201,7 +201,12 @@ struct Projection {
 // Dictionary-coded: dictionary[indices[row]]; cells is stale until Materialize().
 struct Column {
   std::vector<Cell> cells;  // kBatchRows long
-  KindSet kinds = 0;        // a superset of the kinds in the batch's rows
+
+  // The column's type in this batch. Loops for one kind without nulls, and for decimals of one
+  // scale, only make things faster: a column may mix kinds, and no result depends on its type.
+  static constexpr uint8_t kMixedScale = 0xFF;
+  KindSet kinds = 0;            // a superset of the kinds in the batch's rows, kNull among them
+  uint8_t scale = kMixedScale;  // of every decimal, none of which is kWide; or kMixedScale: unknown
 
   uint64_t dictionary_id = 0;        // differs between the dictionaries of one stream; 0: plain
   const Cell* dictionary = nullptr;  // borrowed from the stream
@@ -215,9 +220,26 @@ struct Column {
     for (uint32_t row = 0; row < rows; ++row) cells[row] = dictionary[indices[row]];
     dictionary_id = 0;
   }
-  void SetKindsFromCells(uint32_t rows) {
+  void SetTypeFromCells(uint32_t rows) {
     kinds = 0;
     for (uint32_t row = 0; row < rows; ++row) kinds |= KindBit(cells[row].kind);
+    scale = kMixedScale;
+    if (kinds & KindBit(Kind::kDecimal)) SetScaleFromCells(rows);
+  }
+  // Whether all rows are of this kind.
+  bool Is(Kind kind) const noexcept { return kinds == KindBit(kind); }
+
+ private:
+  void SetScaleFromCells(uint32_t rows) {
+    for (uint32_t row = 0; row < rows; ++row) {
+      const Cell& cell = cells[row];
+      if (cell.kind != Kind::kDecimal) continue;
+      const bool fits = scale == kMixedScale || scale == cell.scale;
+      scale = cell.scale;
+      if (fits && (cell.flags & Cell::kWide) == 0) continue;
+      scale = kMixedScale;
+      return;
+    }
   }
 };
 
@@ -321,6 +343,7 @@ struct RecordBatch {
     field_names = nullptr;
     for (Column& column : columns) {
       column.kinds = 0;
+      column.scale = Column::kMixedScale;
       column.dictionary_id = 0;
     }
   }

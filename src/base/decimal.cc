@@ -109,39 +109,90 @@ std::pair<Wide, Wide> Align(Decimal a, Decimal b) {
           Wide::Product(b.unscaled, PowerOfTen(scale - b.scale))};
 }
 
-// The same in 128 bits; false: they can't hold it.
+constexpr int kExactPowers = 22;  // 10^22 is the largest power of ten that a double holds exactly
+constexpr auto kExactPowersOfTen = [] {
+  std::array<double, kExactPowers + 1> powers{1};
+  for (size_t i = 1; i < powers.size(); ++i) powers[i] = powers[i - 1] * 10;
+  return powers;
+}();
+constexpr bool IsExactDouble(Int128 v) {
+  constexpr Int128 kMost = Int128{1} << 53;
+  return v <= kMost && v >= -kMost;
+}
+
+constexpr int kPowerDigits64 = 18;  // 10^18 is the largest power of ten in an int64_t
+
+// v * 10^digits, `digits` 0 or more; false: 128 bits can't hold it.
+bool ScaleUp(Int128 v, int digits, Int128* out) {
+  if (digits <= kPowerDigits64 && FitsInt64(v)) [[likely]] {
+    *out = Int128{static_cast<int64_t>(v)} * static_cast<int64_t>(PowerOfTen(digits));
+    return true;
+  }
+  return !__builtin_mul_overflow(v, PowerOfTen(digits), out);
+}
+
+// v / 10^digits; false: there is a remainder.
+bool DivideExactly(Int128 v, int digits, Int128* out) {
+  if (digits > kPowerDigits64 || !FitsInt64(v)) {
+    *out = v / PowerOfTen(digits);
+    return v % PowerOfTen(digits) == 0;
+  }
+  const auto narrow = static_cast<int64_t>(v);
+  const auto power = static_cast<int64_t>(PowerOfTen(digits));
+  *out = narrow / power;
+  return narrow % power == 0;
+}
+
+// Both at the larger of the two scales, in 128 bits; false: they can't hold it.
 bool AlignNarrow(Decimal* a, Decimal* b) {
+  if (a->scale == b->scale) return true;
   Decimal* coarse = a->scale < b->scale ? a : b;
   const int scale = std::max(a->scale, b->scale);
-  const Int128 power = PowerOfTen(scale - coarse->scale);
+  const int digits = scale - coarse->scale;
   coarse->scale = scale;
-  return !__builtin_mul_overflow(coarse->unscaled, power, &coarse->unscaled);
+  return ScaleUp(coarse->unscaled, digits, &coarse->unscaled);
+}
+
+// Removes zeros at the end of `v`, at most `most`; returns how many.
+template <class Number>
+int DropZeros(Number* v, int most) {
+  int dropped = 0;
+  for (; dropped < most && *v % 10 == 0; ++dropped) *v /= 10;
+  return dropped;
 }
 
 }  // namespace
 
 void StripTrailingZeros(Int128* unscaled, int* scale) {
   if (*unscaled == 0) *scale = 0;
-  while (*scale > 0 && *unscaled % 10 == 0) {
-    *unscaled /= 10;
-    --*scale;
+  if (!FitsInt64(*unscaled)) {
+    *scale -= DropZeros(unscaled, *scale);
+    return;
   }
+  auto narrow = static_cast<int64_t>(*unscaled);
+  *scale -= DropZeros(&narrow, *scale);
+  *unscaled = narrow;
 }
 
 std::string FormatInt128(Int128 v) { return FormatDecimal(v, 0); }
 
 std::string FormatDecimal(Int128 unscaled, int scale) {
-  const bool negative = unscaled < 0;
+  std::array<char, 48> text;  // 39 digits, a point, a sign
+  char* const end = text.data() + text.size();
+  char* begin = end;
+  int written = 0;
+  const auto put = [&](int digit) {
+    if (scale > 0 && written == scale) *--begin = '.';
+    *--begin = static_cast<char>('0' + digit);
+    ++written;
+  };
   UInt128 rest = Magnitude(unscaled);
-  std::string digits;
-  for (int written = 0; rest != 0 || written <= scale; ++written) {
-    if (scale > 0 && written == scale) digits += '.';
-    digits += static_cast<char>('0' + static_cast<int>(rest % 10));
-    rest /= 10;
+  for (; rest > UINT64_MAX; rest /= 10) put(static_cast<int>(rest % 10));
+  for (auto low = static_cast<uint64_t>(rest); low != 0 || written <= scale; low /= 10) {
+    put(static_cast<int>(low % 10));
   }
-  if (negative) digits += '-';
-  std::reverse(digits.begin(), digits.end());
-  return digits;
+  if (unscaled < 0) *--begin = '-';
+  return std::string(begin, end);
 }
 
 bool ParseDecimal(std::string_view text, Int128* unscaled, int* scale) {
@@ -206,6 +257,11 @@ bool ParseDecimal(std::string_view text, Int128* unscaled, int* scale) {
 
 bool DecimalEqualsDouble(Int128 unscaled, int scale, double d) {
   if (!std::isfinite(d)) return false;
+  if (IsExactDouble(unscaled) && scale <= kExactPowers) {
+    // The difference, rounded once: zero only if it is.
+    return std::fma(d, kExactPowersOfTen[static_cast<size_t>(scale)],
+                    -static_cast<double>(static_cast<int64_t>(unscaled))) == 0;
+  }
   // d * 10^scale == unscaled, in integers: d = m * 2^e.
   int e = 0;
   auto m = static_cast<Int128>(std::ldexp(std::frexp(d, &e), 53));
@@ -223,15 +279,19 @@ bool DecimalEqualsDouble(Int128 unscaled, int scale, double d) {
 }
 
 bool Rescale(Int128 unscaled, int from, int to, Int128* out) {
-  for (; from > to; --from) {
-    if (unscaled % 10 != 0) return false;
-    unscaled /= 10;
+  const int digits = std::abs(to - from);
+  if (digits > kDecimalDigitsMax) {
+    *out = 0;
+    return unscaled == 0;
   }
-  for (; from < to; ++from) {
-    if (__builtin_mul_overflow(unscaled, Int128{10}, &unscaled)) return false;
+  Int128 result;
+  if (from < to) {
+    if (!ScaleUp(unscaled, digits, &result)) return false;
+  } else if (!DivideExactly(unscaled, digits, &result)) {
+    return false;
   }
-  *out = unscaled;
-  return FitsDecimal(unscaled);
+  *out = result;
+  return FitsDecimal(result);
 }
 
 DecimalResult AddDecimals(Decimal a, Decimal b) {
@@ -249,6 +309,10 @@ DecimalResult AddDecimals(Decimal a, Decimal b) {
 DecimalResult MultiplyDecimals(Decimal a, Decimal b) {
   const int scale = a.scale + b.scale;
   Int128 product;
+  if (scale <= kDecimalDigitsMax && FitsInt64(a.unscaled) && FitsInt64(b.unscaled)) [[likely]] {
+    product = Int128{static_cast<int64_t>(a.unscaled)} * static_cast<int64_t>(b.unscaled);
+    return {.value = {product, scale}};
+  }
   if (scale <= kDecimalDigitsMax && !__builtin_mul_overflow(a.unscaled, b.unscaled, &product) &&
       FitsDecimal(product)) {
     return {.value = {product, scale}};
@@ -316,11 +380,9 @@ bool RoundDecimal(Decimal v, int64_t digits, Rounding rounding, Decimal* out) {
 double NearestDouble(Int128 unscaled, int scale) {
   // Source: W. D. Clinger, "How to Read Floating Point Numbers Accurately": a quotient of two exact
   // doubles is correctly rounded.
-  constexpr Int128 kExact = Int128{1} << 53;
-  constexpr int kExactPowers = 22;
-  if (unscaled <= kExact && unscaled >= -kExact && scale <= kExactPowers) {
+  if (IsExactDouble(unscaled) && scale <= kExactPowers) {
     return static_cast<double>(static_cast<int64_t>(unscaled)) /
-           static_cast<double>(PowerOfTen(scale));
+           kExactPowersOfTen[static_cast<size_t>(scale)];
   }
   const std::string text = FormatDecimal(unscaled, scale);
   double v = 0;

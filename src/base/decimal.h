@@ -35,6 +35,8 @@ constexpr UInt128 Magnitude(Int128 v) noexcept {
   return v < 0 ? 0 - static_cast<UInt128>(v) : static_cast<UInt128>(v);
 }
 
+constexpr bool FitsInt64(Int128 v) noexcept { return v == static_cast<int64_t>(v); }
+
 // 1250, scale 2 → 125, scale 1. Zero gets scale 0.
 void StripTrailingZeros(Int128* unscaled, int* scale);
 // "-12.5"; no exponent, `scale` digits after the point.

@@ -108,6 +108,60 @@ TEST(DecimalTest, RescalingLosesNoDigitSilently) {
   EXPECT_TRUE(Rescale(0, 0, 38, &out));
 }
 
+// Of any length: 64 bits have ways of their own.
+Int128 RandomDigits(std::mt19937_64* random) {
+  const auto digits = (*random)() % 39;
+  auto v = static_cast<Int128>((static_cast<UInt128>((*random)()) << 64) | (*random)());
+  v = v % PowerOfTen(static_cast<int64_t>(digits));
+  const auto zeros = (*random)() % 6;
+  return zeros < 4 ? v : v / PowerOfTen(static_cast<int64_t>(zeros)) * PowerOfTen(zeros);
+}
+
+// The digits that C's printf gives a double, which are exact, beside those of the decimal.
+TEST(DecimalTest, EqualsWhatHasTheSameDigits) {
+  const auto seed = std::random_device()();
+  std::cout << "seed " << seed << "\n";
+  std::mt19937_64 random(seed);
+  for (int i = 0; i < 20000; ++i) {
+    const Int128 unscaled = RandomDigits(&random);
+    const int scale = static_cast<int>(random() % 39);
+    const std::string text = FormatDecimal(unscaled, scale);
+    const double near = std::strtod(text.c_str(), nullptr);
+    EXPECT_EQ(NearestDouble(unscaled, scale), near) << text;
+    char digits[1500];
+    std::snprintf(digits, sizeof(digits), "%.1074f", near);
+    std::string padded = text + (scale == 0 ? "." : "");
+    padded.resize(std::string_view(digits).size(), '0');
+    EXPECT_EQ(DecimalEqualsDouble(unscaled, scale, near), padded == digits) << text;
+    EXPECT_FALSE(DecimalEqualsDouble(unscaled, scale, std::nextafter(near, 1e300))) << text;
+  }
+}
+
+// Zeros at the end of the text are all that rescaling may add or remove.
+TEST(DecimalTest, RescalingIsThatOfTheText) {
+  const auto seed = std::random_device()();
+  std::cout << "seed " << seed << "\n";
+  std::mt19937_64 random(seed);
+  for (int i = 0; i < 20000; ++i) {
+    const Int128 unscaled = RandomDigits(&random);
+    const int from = static_cast<int>(random() % 39);
+    const int to = static_cast<int>(random() % 39);
+    std::string digits = FormatInt128(unscaled);
+    bool fits = true;
+    if (unscaled != 0) {
+      for (int at = from; at > to && fits; --at) {
+        fits = digits.back() == '0';
+        digits.pop_back();
+      }
+      if (to > from) digits.append(static_cast<size_t>(to - from), '0');
+      fits = fits && digits.size() - (unscaled < 0 ? 1 : 0) <= kDecimalDigitsMax;
+    }
+    Int128 out = 77;
+    ASSERT_EQ(Rescale(unscaled, from, to, &out), fits) << digits << " " << from << " " << to;
+    ASSERT_EQ(FormatInt128(fits ? out : unscaled), fits ? digits : FormatInt128(unscaled));
+  }
+}
+
 TEST(DecimalTest, ThirtyEightDigitsFit) {
   EXPECT_EQ(PowerOfTen(0), 1);
   EXPECT_EQ(PowerOfTen(kDecimalDigitsMax) - 1, kMax38);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <bit>
 #include <cmath>
 #include <cstdlib>
@@ -66,13 +67,18 @@ bool ReadEscaped(std::string_view* in, std::string* out) {
 }
 
 void AppendNumber(double nearest, int residual, std::string* out) {
-  out->push_back('\4');
-  AppendBigEndian(OrderedBits(nearest), 8, out);
-  AppendBigEndian(static_cast<uint64_t>(residual), 2, out);
+  const uint64_t ordered = __builtin_bswap64(OrderedBits(nearest));
+  const uint16_t low = __builtin_bswap16(static_cast<uint16_t>(residual));
+  std::array<char, 11> bytes{'\4'};
+  std::memcpy(bytes.data() + 1, &ordered, sizeof(ordered));
+  std::memcpy(bytes.data() + 9, &low, sizeof(low));
+  out->append(bytes.data(), bytes.size());
 }
 
 void AppendInt(int64_t v, std::string* out) {
+  constexpr int64_t kExact = int64_t{1} << 53;
   const auto nearest = static_cast<double>(v);
+  if (v <= kExact && v >= -kExact) return AppendNumber(nearest, kResidualZero, out);
   const auto residual = static_cast<int>(Int128{v} - static_cast<Int128>(nearest));
   AppendNumber(nearest, kResidualZero + residual, out);
 }
@@ -90,11 +96,11 @@ void AppendDecimal(const Cell& cell, std::string* out) {
   if (scale == 0 && unscaled >= INT64_MIN && unscaled <= INT64_MAX) {
     return AppendInt(static_cast<int64_t>(unscaled), out);
   }
-  const std::string text = FormatDecimal(unscaled, scale);
-  const double nearest = std::strtod(text.c_str(), nullptr);
+  const double nearest = NearestDouble(unscaled, scale);
   if (DecimalEqualsDouble(unscaled, scale, nearest)) return AppendDouble(nearest, out);
   AppendNumber(nearest, kResidualText, out);
-  AppendEscaped(text, out);
+  out->append(FormatDecimal(unscaled, scale));  // has no bytes to escape
+  out->push_back(kEnd);
 }
 
 bool ReadNumber(std::string_view* in, KeyValue* value) {

@@ -64,7 +64,7 @@ const char* LineDecoder::Decode(const LineBlock& block, RecordBatch* batch) {
     const char* end = TakeLine(line, block, batch);
     line = end < block.end ? end + 1 : end;
   }
-  for (Column& column : batch->columns) column.SetKindsFromCells(batch->rows);
+  for (Column& column : batch->columns) column.SetTypeFromCells(batch->rows);
   return line;
 }
 

@@ -125,6 +125,7 @@ Evaluator::~Evaluator() = default;
 void Evaluator::Evaluate(RecordBatch& batch, Column* out, std::vector<EvaluationError>* errors) {
   Impl& impl = *impl_;
   out->kinds = 0;
+  out->scale = Column::kMixedScale;
   out->dictionary_id = 0;
   if (batch.rows == 0) return;
   for (const size_t index : impl.columns) batch.columns[index].Materialize(batch.rows);
@@ -135,6 +136,7 @@ void Evaluator::Evaluate(RecordBatch& batch, Column* out, std::vector<Evaluation
   const Column& result = impl.root->Run(frame);
   std::copy_n(result.cells.begin(), batch.rows, out->cells.begin());
   out->kinds = result.kinds;
+  out->scale = result.scale;
   if (!impl.failures.any()) return;
   for (auto error = errors->begin() + static_cast<ptrdiff_t>(errors_before); error != errors->end();
        ++error) {

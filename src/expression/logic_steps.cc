@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <functional>
 #include <unordered_set>
 
 #include "base/time_text.h"
@@ -92,6 +94,7 @@ class CompareStep final : public ComparingStep {
  public:
   CompareStep(const Node& node, Steps args)
       : args_(std::move(args)),
+        times_{TimesOf(node.args[0]), TimesOf(node.args[1])},
         when_less_(node.function[0] == '<' || node.function == "!="),
         when_equal_(node.function.ends_with('=') && node.function != "!="),
         when_greater_(node.function[0] == '>' || node.function == "!="),
@@ -99,34 +102,101 @@ class CompareStep final : public ComparingStep {
 
  private:
   void Fill(Frame& frame) override {
-    const Column& left = args_[0]->Run(frame);
-    const Column& right = args_[1]->Run(frame);
-    const bool integers = left.kinds == KindBit(Kind::kInt) && right.kinds == left.kinds;
-    if (integers) return OfIntegers(frame.batch.rows, left, right);
+    const Column* left = &args_[0]->Run(frame);
+    const Column* right = &args_[1]->Run(frame);
+    if (times_[0] && HasOnly(*right, Kind::kTime)) left = times_[0].get();
+    if (times_[1] && HasOnly(*left, Kind::kTime)) right = times_[1].get();
+    if (FillTyped(frame.batch.rows, *left, *right)) return;
     for (uint32_t row = 0; row < frame.batch.rows; ++row) {
-      Outcome outcome;
-      int order = 0;
-      if (!Compare(row, left.cells[row], right.cells[row], &outcome, &order)) continue;
-      if (outcome == Outcome::kNull) {
-        PutNull(row);
-      } else {
-        Put(row, Cell::Bool(outcome == Outcome::kUnordered ? when_unordered_ : Holds(order)));
-      }
+      FillRow(row, left->cells[row], right->cells[row]);
     }
   }
-  void OfIntegers(uint32_t rows, const Column& left, const Column& right) {
-    for (uint32_t row = 0; row < rows; ++row) {
-      const int64_t a = left.cells[row].i;
-      const int64_t b = right.cells[row].i;
-      out_.cells[row] = Cell::Bool(Holds((a > b) - (a < b)));
+
+  void FillRow(uint32_t row, const Cell& a, const Cell& b) {
+    Outcome outcome;
+    int order = 0;
+    if (!Compare(row, a, b, &outcome, &order)) return;
+    if (outcome == Outcome::kNull) {
+      PutNull(row);
+    } else {
+      Put(row, Cell::Bool(outcome == Outcome::kUnordered ? when_unordered_ : Holds(order)));
     }
-    out_.kinds = KindBit(Kind::kBool);
+  }
+
+  // Columns of one kind each. False: these are others.
+  bool FillTyped(uint32_t rows, const Column& left, const Column& right) {
+    const auto integers = [this](const Cell& a, const Cell& b) {
+      return Holds((a.i > b.i) - (a.i < b.i));
+    };
+    if (HasOnly(left, Kind::kTime) && HasOnly(right, Kind::kTime)) {
+      return FillWhere(rows, left, right, integers);
+    }
+    if (HasOnly(left, Kind::kString) && HasOnly(right, Kind::kString)) {
+      return FillWhere(rows, left, right, [this](const Cell& a, const Cell& b) {
+        return Holds(a.text().compare(b.text()));
+      });
+    }
+    if (HasOnly(left, Kind::kDouble) || HasOnly(right, Kind::kDouble)) {
+      return FillDoubles(rows, left, right);
+    }
+    const auto a = NarrowScale(left);
+    const auto b = NarrowScale(right);
+    if (!a || !b) return false;
+    if (*a == *b) return FillWhere(rows, left, right, integers);
+    const int64_t up_a = NarrowPower(*a, std::max(*a, *b));
+    const int64_t up_b = NarrowPower(*b, std::max(*a, *b));
+    if (up_a == 0 || up_b == 0) return false;
+    return FillWhere(rows, left, right, [this, up_a, up_b](const Cell& x, const Cell& y) {
+      const Int128 p = Int128{x.i} * up_a;
+      const Int128 q = Int128{y.i} * up_b;
+      return Holds((p > q) - (p < q));
+    });
+  }
+  bool FillDoubles(uint32_t rows, const Column& left, const Column& right) {
+    if (((left.kinds | right.kinds) & ~(kNumberKinds | KindBit(Kind::kNull))) != 0) return false;
+    return FillWhere(rows, left, right, [this](const Cell& a, const Cell& b) {
+      const double x = ToDouble(a);
+      const double y = ToDouble(b);
+      if (x != x || y != y) return when_unordered_;
+      return Holds((x > y) - (x < y));
+    });
+  }
+  template <class Of>
+  bool FillWhere(uint32_t rows, const Column& left, const Column& right, const Of& of) {
+    for (uint32_t row = 0; row < rows; ++row) {
+      const Cell& a = left.cells[row];
+      const Cell& b = right.cells[row];
+      if (a.is_null() || b.is_null()) {
+        PutNull(row);
+      } else {
+        out_.cells[row] = Cell::Bool(of(a, b));
+      }
+    }
+    out_.kinds |= KindBit(Kind::kBool);
+    return true;
+  }
+  static bool HasOnly(const Column& column, Kind kind) {
+    return (column.kinds & ~KindBit(Kind::kNull)) == KindBit(kind);
   }
   bool Holds(int order) const {
     return order < 0 ? when_less_ : order == 0 ? when_equal_ : when_greater_;
   }
 
+  // A text that is a time, as that time; null: it is something else.
+  static std::unique_ptr<Column> TimesOf(const Node& node) {
+    const auto* text = std::get_if<std::string>(&node.literal);
+    int64_t micros;
+    if (node.type != NodeType::kLiteral || text == nullptr || !TimeParser().Parse(*text, &micros)) {
+      return nullptr;
+    }
+    auto column = std::make_unique<Column>();
+    std::fill(column->cells.begin(), column->cells.end(), Cell::Time(micros));
+    column->SetTypeFromCells(1);
+    return column;
+  }
+
   const Steps args_;
+  const std::array<std::unique_ptr<Column>, 2> times_;  // of literals: what they are beside times
   const bool when_less_;
   const bool when_equal_;
   const bool when_greater_;
@@ -162,8 +232,7 @@ class InStep final : public ComparingStep {
       if (value.is_null()) {
         PutNull(row);
       } else if (all_texts_ && IsText(value)) {
-        key_.assign(value.text());
-        Put(row, Cell::Bool(texts_.contains(key_)));
+        Put(row, Cell::Bool(texts_.contains(value.text())));
       } else if (all_integers_ && value.kind == Kind::kInt) {
         Put(row, Cell::Bool(integers_.contains(value.i)));
       } else {
@@ -186,9 +255,12 @@ class InStep final : public ComparingStep {
   }
 
   const Steps args_;
-  std::unordered_set<std::string> texts_;
+  struct TextHash {
+    using is_transparent = void;
+    size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
+  };
+  std::unordered_set<std::string, TextHash, std::equal_to<>> texts_;
   std::unordered_set<int64_t> integers_;
-  std::string key_;
   size_t literals_ = 0;
   bool all_texts_ = false;
   bool all_integers_ = false;
@@ -204,7 +276,20 @@ class AndOrStep final : public ColumnStep {
   void Fill(Frame& frame) override {
     std::vector<const Column*> columns;
     for (const StepPtr& arg : args_) columns.push_back(&arg->Run(frame));
+    const bool all_bool = std::all_of(columns.begin(), columns.end(),
+                                      [](const Column* column) { return column->Is(Kind::kBool); });
+    if (all_bool) return FillBools(frame.batch.rows, columns);
     for (uint32_t row = 0; row < frame.batch.rows; ++row) Put(row, columns);
+  }
+  void FillBools(uint32_t rows, const std::vector<const Column*>& columns) {
+    Copy(*columns[0], rows);
+    for (size_t i = 1; i < columns.size(); ++i) {
+      const Cell* cells = columns[i]->cells.data();
+      for (uint32_t row = 0; row < rows; ++row) {
+        int64_t& value = out_.cells[row].i;
+        value = decides_ ? value | cells[row].i : value & cells[row].i;
+      }
+    }
   }
   void Put(uint32_t row, const std::vector<const Column*>& columns) {
     bool decided = false;

@@ -2,6 +2,7 @@
 // how its field or literal is read (Numbers), never on other rows.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/shown.h"
@@ -60,20 +61,77 @@ class ArithmeticStep final : public NumberStep {
   void Fill(Frame& frame) override {
     const Column& left = args_[0]->Run(frame);
     const Column& right = args_[1]->Run(frame);
+    if (FillNarrow(frame.batch.rows, left, right)) return;
     for (uint32_t row = 0; row < frame.batch.rows; ++row) {
+      FillRow(row, left.cells[row], right.cells[row]);
+    }
+  }
+
+  void FillRow(uint32_t row, const Cell& a, const Cell& b) {
+    if (!TakesNumbers(row, a, b)) return;
+    if (symbol_ == '/') {
+      Put(row, Cell::Double(ToDouble(a) / ToDouble(b)));
+    } else if (a.kind == Kind::kDouble || b.kind == Kind::kDouble) {
+      Put(row, Cell::Double(OfDoubles(ToDouble(a), ToDouble(b))));
+    } else if (a.kind == Kind::kInt && b.kind == Kind::kInt) {
+      OfIntegers(row, a.i, b.i);
+    } else {
+      OfDecimals(row, a, b);
+    }
+  }
+
+  // Integers and decimals of one scale a column, in 64 bits. False: these are other columns.
+  bool FillNarrow(uint32_t rows, const Column& left, const Column& right) {
+    const auto a = NarrowScale(left);
+    const auto b = NarrowScale(right);
+    if (!a || !b) return false;
+    const int scale = std::max(*a, *b);
+    switch (symbol_) {
+      case '+':
+      case '-': {
+        const int64_t up_a = NarrowPower(*a, scale);
+        const int64_t up_b = NarrowPower(*b, scale);
+        if (up_a == 0 || up_b == 0) return false;
+        FillNarrow(
+            rows, left, right, scale, [=, add = symbol_ == '+'](int64_t x, int64_t y, auto z) {
+              const bool overflow =
+                  __builtin_mul_overflow(x, up_a, &x) | __builtin_mul_overflow(y, up_b, &y);
+              return overflow |
+                     (add ? __builtin_add_overflow(x, y, z) : __builtin_sub_overflow(x, y, z));
+            });
+        return true;
+      }
+      case '*':
+        if (*a + *b > kDecimalDigitsMax) return false;
+        FillNarrow(rows, left, right, *a + *b,
+                   [](int64_t x, int64_t y, auto z) { return __builtin_mul_overflow(x, y, z); });
+        return true;
+      default: return false;
+    }
+  }
+  // `of(x, y, &z)` is true where 64 bits can't hold the result.
+  template <class Of>
+  void FillNarrow(uint32_t rows, const Column& left, const Column& right, int scale, const Of& of) {
+    const KindSet kinds = left.kinds | right.kinds;
+    const bool integers = (kinds & KindBit(Kind::kDecimal)) == 0;
+    const Cell made = integers ? Cell::Int(0) : Cell::SmallDecimal(0, static_cast<uint8_t>(scale));
+    bool all = true;
+    for (uint32_t row = 0; row < rows; ++row) {
       const Cell& a = left.cells[row];
       const Cell& b = right.cells[row];
-      if (!TakesNumbers(row, a, b)) continue;
-      if (symbol_ == '/') {
-        Put(row, Cell::Double(ToDouble(a) / ToDouble(b)));
-      } else if (a.kind == Kind::kDouble || b.kind == Kind::kDouble) {
-        Put(row, Cell::Double(OfDoubles(ToDouble(a), ToDouble(b))));
-      } else if (a.kind == Kind::kInt && b.kind == Kind::kInt) {
-        OfIntegers(row, a.i, b.i);
+      int64_t result;
+      if (a.is_null() || b.is_null()) {
+        PutNull(row);
+      } else if (of(a.i, b.i, &result)) {
+        FillRow(row, a, b);
+        all = false;
       } else {
-        OfDecimals(row, a, b);
+        out_.cells[row] = made;
+        out_.cells[row].i = result;
       }
     }
+    out_.kinds |= KindBit(made.kind);
+    if (all && !integers) out_.scale = made.scale;
   }
 
   double OfDoubles(double a, double b) const {

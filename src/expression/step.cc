@@ -29,6 +29,7 @@ class DecimalFieldStep final : public ColumnStep {
  private:
   void Fill(Frame& frame) override {
     const Column& column = frame.batch.columns[column_];
+    if ((column.kinds & KindBit(Kind::kDouble)) == 0) return Copy(column, frame.batch.rows);
     for (uint32_t row = 0; row < frame.batch.rows; ++row) {
       const Cell& cell = column.cells[row];
       Decimal decimal;
@@ -50,7 +51,7 @@ class LiteralStep final : public Step {
  public:
   explicit LiteralStep(const Literal& literal, Numbers numbers) : literal_(literal) {
     std::fill(column_.cells.begin(), column_.cells.end(), MakeCell(numbers));
-    column_.kinds = KindBit(column_.cells[0].kind);
+    column_.SetTypeFromCells(1);
   }
   const Column& Run(Frame& /*frame*/) override { return column_; }
 
@@ -63,6 +64,10 @@ class LiteralStep final : public Step {
     if (fraction == nullptr) return Cell();
     if (numbers == Numbers::kNearest || !fraction->decimal) return Cell::Double(fraction->nearest);
     wide_ = fraction->decimal->unscaled;
+    if (FitsInt64(wide_)) {
+      return Cell::SmallDecimal(static_cast<int64_t>(wide_),
+                                static_cast<uint8_t>(fraction->decimal->scale));
+    }
     return Cell::Decimal(&wide_, static_cast<uint8_t>(fraction->decimal->scale));
   }
 

@@ -5,7 +5,9 @@
 // per column; loops for that kind only make it faster.
 #pragma once
 
+#include <algorithm>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -63,6 +65,7 @@ class ColumnStep : public Step {
  public:
   const Column& Run(Frame& frame) final {
     out_.kinds = 0;
+    out_.scale = Column::kMixedScale;
     frame_ = &frame;
     Fill(frame);
     return out_;
@@ -77,6 +80,11 @@ class ColumnStep : public Step {
     out_.kinds |= KindBit(cell.kind);
   }
   void PutDecimal(uint32_t row, const Decimal& value);
+  void Copy(const Column& column, uint32_t rows) {
+    std::copy_n(column.cells.begin(), rows, out_.cells.begin());
+    out_.kinds = column.kinds;
+    out_.scale = column.scale;
+  }
   void PutNull(uint32_t row) { Put(row, Cell()); }
   void Fail(uint32_t row, DeadReason reason, std::string_view what) {
     frame_->failures.Add(row, reason, what);
@@ -90,6 +98,20 @@ class ColumnStep : public Step {
   std::vector<Int128> wide_;  // decimals beyond 64 bits; made when first needed
   Frame* frame_ = nullptr;
 };
+
+// The scale of a column of integers, or of decimals of one scale in 64 bits; nulls may be among
+// them. Empty: it is not such a column.
+inline std::optional<int> NarrowScale(const Column& column) {
+  const KindSet kinds = column.kinds & ~KindBit(Kind::kNull);
+  if (kinds == KindBit(Kind::kInt)) return 0;
+  if (kinds != KindBit(Kind::kDecimal) || column.scale == Column::kMixedScale) return {};
+  return column.scale;
+}
+// What brings digits of scale `from` to scale `to`, which is not smaller; 0: 64 bits can't hold it.
+inline int64_t NarrowPower(int from, int to) {
+  constexpr int kDigitsMax = 18;
+  return to - from > kDigitsMax ? 0 : static_cast<int64_t>(PowerOfTen(to - from));
+}
 
 inline bool IsNumber(Kind kind) { return (KindBit(kind) & kNumberKinds) != 0; }
 

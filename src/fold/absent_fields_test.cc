@@ -29,7 +29,7 @@ class AbsentFieldsTest : public testing::Test {
     batch_.raw[0] = raw_;
     for (size_t i = 0; i < values.size(); ++i) {
       batch_.columns[i].cells[0] = values[i];
-      batch_.columns[i].SetKindsFromCells(1);
+      batch_.columns[i].SetTypeFromCells(1);
     }
     absent_.Note(batch_, &progress_);
   }

@@ -77,7 +77,7 @@ void DeclaredColumns::Apply(RecordBatch* batch, const Refuse& refuse) {
       refuse(row, Describe(field, cell));
       cell = Cell();
     }
-    column.SetKindsFromCells(batch->rows);
+    column.SetTypeFromCells(batch->rows);
   }
 }
 

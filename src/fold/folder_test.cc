@@ -44,7 +44,7 @@ class Fixture {
         batch.raw[batch.rows] = records[i];
         batch.offsets[batch.rows++] = offset_++;
       }
-      for (Column& column : batch.columns) column.SetKindsFromCells(batch.rows);
+      for (Column& column : batch.columns) column.SetTypeFromCells(batch.rows);
       if (dictionaries) Code(&batch);
       folder.Fold(context, &batch, &progress, &dead);
     }

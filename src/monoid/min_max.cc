@@ -22,9 +22,11 @@ class MinMax final : public ExtremeMonoid {
     for (uint32_t row = 0; row < input.rows; ++row) {
       const Cell& cell = CellAt(*input.args[0], row);
       if (cell.is_null() || (cell.kind == Kind::kDouble && std::isnan(cell.d))) continue;
+      char* const state = states.at(input.groups[row]);
+      if (IsWorse(cell, Kept(state))) continue;
       value.clear();
       AppendValue(cell, &value);
-      Offer(states.at(input.groups[row]), value, states.arena);
+      Offer(state, value, states.arena);
     }
   }
   Result<Value> ValueOf(std::string_view encoded, int64_t) const override {
@@ -34,6 +36,11 @@ class MinMax final : public ExtremeMonoid {
   }
 
  private:
+  // Whether the cell certainly is no better than the value, without its bytes. Most cells are not.
+  bool IsWorse(const Cell& cell, std::string_view kept) const {
+    const int order = CompareRoughly(cell, kept);
+    return keep() == Keep::kLeast ? order > 0 : order < 0;
+  }
   int Compare(std::string_view a, std::string_view b) const override { return CompareValues(a, b); }
   bool Valid(std::string_view encoded) const override {
     static const std::string nan = [] {

@@ -72,7 +72,7 @@ class Bench {
       batch.times.push_back(static_cast<int64_t>(random_() % 2'592'000) * 1'000'000);
       batch.offsets.push_back(row);
     }
-    batch.column.SetKindsFromCells(kBatchRows);
+    batch.column.SetTypeFromCells(kBatchRows);
   }
 
   std::unique_ptr<Monoid> monoid_;

@@ -34,7 +34,7 @@ std::string Aggregate(std::string_view function, const MonoidParams& params,
       times.push_back(static_cast<int64_t>(i) * time_step);
       offsets.push_back(i);
     }
-    column.SetKindsFromCells(static_cast<uint32_t>(rows));
+    column.SetTypeFromCells(static_cast<uint32_t>(rows));
     const Column* argument = &column;
     monoid->AddBatch({static_cast<uint32_t>(rows),
                       groups.data(),

@@ -101,7 +101,7 @@ class DecimalSum final : public SumBase {
   bool ExactDecimals() const noexcept override { return true; }
   void Check(const LiftInput& input, std::vector<BadRow>* bad) const override {
     const Column& column = *input.args[0];
-    if ((column.kinds & ~(KindBit(Kind::kInt) | KindBit(Kind::kNull))) == 0) return;
+    if (AllFit(column)) return;
     Int128 units;
     for (uint32_t row = 0; row < input.rows; ++row) {
       const Cell& cell = CellAt(column, row);
@@ -116,6 +116,8 @@ class DecimalSum final : public SumBase {
   }
 
   void AddBatch(const LiftInput& input, const StateSpan& states, Scratch*) const override {
+    const Column& column = *input.args[0];
+    if (column.dictionary_id == 0 && AllFit(column)) return AddNarrow(column, input, states);
     ForEachValue<ExactSum>(input, states, [&](ExactSum& sum, const Cell& cell) {
       Int128 units;
       if (IsNotFinite(cell)) return sum.AddDouble(cell.d, states.arena);
@@ -145,6 +147,30 @@ class DecimalSum final : public SumBase {
   static std::string Text(const Cell& cell) {
     return cell.kind == Kind::kDecimal ? FormatDecimal(cell.decimal(), cell.scale)
                                        : NumberText(cell.d);
+  }
+
+  // Whether no value can have too many digits: integers, and decimals of one scale in 64 bits.
+  bool AllFit(const Column& column) const {
+    const KindSet kinds = column.kinds & ~KindBit(Kind::kNull);
+    if (kinds == KindBit(Kind::kDecimal)) return column.scale <= decimals_;
+    return (kinds & ~KindBit(Kind::kInt)) == 0;
+  }
+  // REQUIRES: AllFit(column)
+  void AddNarrow(const Column& column, const LiftInput& input, const StateSpan& states) const {
+    const bool integers = (column.kinds & KindBit(Kind::kDecimal)) == 0;
+    const auto power = static_cast<int64_t>(PowerOfTen(decimals_ - (integers ? 0 : column.scale)));
+    for (uint32_t row = 0; row < input.rows; ++row) {
+      const Cell& cell = column.cells[row];
+      if (cell.is_null()) continue;
+      auto& sum = *reinterpret_cast<ExactSum*>(states.at(input.groups[row]));
+      int64_t units;
+      if (!__builtin_mul_overflow(cell.i, power, &units)) [[likely]] {
+        sum.AddInt(units, states.arena);
+      } else {
+        const Int128 wide = Int128{cell.i} * power;
+        sum.AddScaled(Magnitude(wide), 0, wide < 0, states.arena);
+      }
+    }
   }
 
   bool ToUnits(const Cell& cell, Int128* units) const {

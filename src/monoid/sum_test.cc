@@ -113,7 +113,7 @@ std::string Aggregate(std::string_view function, const std::vector<Cell>& cells,
     const auto rows = static_cast<uint32_t>(std::min<size_t>(kBatchRows, cells.size() - from));
     Column column;
     std::copy_n(cells.begin() + static_cast<ptrdiff_t>(from), rows, column.cells.begin());
-    column.SetKindsFromCells(rows);
+    column.SetTypeFromCells(rows);
     const Column* argument = &column;
     LiftInput input;
     input.rows = rows;
@@ -220,7 +220,7 @@ TEST(SumTest, ADoubleWithTooManyDecimalsIsRefused) {
                   Cell::Decimal(&wide, 0),
                   Cell::Int(INT64_MIN),
                   Cell::Null()};
-  column.SetKindsFromCells(7);
+  column.SetTypeFromCells(7);
   const Column* argument = &column;
   LiftInput input;
   input.rows = 7;
@@ -245,7 +245,7 @@ TEST(SumTest, ANumberOfMoreThan38DigitsIsNotSummedAsItsNearestDouble) {
   Column column;
   column.cells = {Cell::Double(0.125), Cell::Double(0.125)};
   column.cells[1].flags = Cell::kRounded;
-  column.SetKindsFromCells(2);
+  column.SetTypeFromCells(2);
   const Column* argument = &column;
   LiftInput input;
   input.rows = 2;

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
+#include <cstring>
 
 #include "base/decimal.h"
 
@@ -20,6 +22,16 @@ constexpr size_t kNumberBytes = 11;  // tag, ordered double, residual
 constexpr size_t kDoubleEnd = 9;
 constexpr size_t kTimeBytes = 9;
 constexpr char kDecimalResidual = '\x80';
+
+// As murmur/key.h stores them: their order is that of the numbers.
+uint64_t OrderedBits(int64_t v) {
+  return static_cast<uint64_t>(v) ^ uint64_t { 1 } << 63;
+}
+uint64_t OrderedBits(double v) {
+  if (v == 0) v = 0;  // -0.0 is 0
+  const auto bits = std::bit_cast<int64_t>(v);
+  return bits < 0 ? ~static_cast<uint64_t>(bits) : OrderedBits(bits);
+}
 
 // The size of the escaped text at the front of `in`, its end included; 0 if it is damaged.
 size_t EscapedBytes(std::string_view in) {
@@ -121,6 +133,17 @@ int CompareValues(std::string_view a, std::string_view b) {
   if (!near || a == b) return a.compare(b);
   const int order = CompareDecimalTexts(ExactText(a), ExactText(b));
   return order != 0 ? order : a.compare(b);
+}
+
+int CompareRoughly(const Cell& cell, std::string_view value) noexcept {
+  const bool number = (KindBit(cell.kind) & kNumberKinds) != 0;
+  if (value.size() < kDoubleEnd || value[0] != (number ? kNumber : kTime)) return 0;
+  if (!number && cell.kind != Kind::kTime) return 0;
+  uint64_t stored;
+  std::memcpy(&stored, value.data() + 1, sizeof(stored));
+  stored = __builtin_bswap64(stored);
+  const uint64_t own = number ? OrderedBits(ToDouble(cell)) : OrderedBits(cell.i);
+  return (own > stored) - (own < stored);
 }
 
 Value DecodeValue(std::string_view value) {

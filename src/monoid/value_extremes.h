@@ -58,6 +58,10 @@ class ExtremeMonoid : public NamedMonoid {
     }
     kept.Assign(bytes, arena);
   }
+  static std::string_view Kept(const char* state) {
+    return reinterpret_cast<const ArenaBytes*>(state)->view();
+  }
+  Keep keep() const noexcept { return keep_; }
   virtual int Compare(std::string_view a, std::string_view b) const = 0;
   virtual bool Valid(std::string_view encoded) const = 0;
 

@@ -54,7 +54,7 @@ class HiveStream final : public RecordStream {
       for (uint32_t row = 0; row < batch->rows; ++row) {
         if (column.cells[row].is_null()) column.cells[row] = cell;
       }
-      column.SetKindsFromCells(batch->rows);
+      column.SetTypeFromCells(batch->rows);
     }
     return state;
   }

@@ -39,6 +39,8 @@ struct OwnedCell {
     return {Cell::String(*text), text, nullptr};
   }
   static OwnedCell Decimal(Int128 unscaled, uint8_t scale) {
+    const auto small = static_cast<int64_t>(unscaled);
+    if (unscaled == small) return Of(Cell::SmallDecimal(small, scale));
     auto decimal = std::make_shared<const Int128>(unscaled);
     return {Cell::Decimal(decimal.get(), scale), nullptr, decimal};
   }
@@ -140,7 +142,7 @@ class LawStates {
     const auto flush = [&](std::string_view object) {
       const auto size = static_cast<uint32_t>(times.size());
       if (size == 0) return;
-      column.SetKindsFromCells(size);
+      column.SetTypeFromCells(size);
       std::vector<Cell> values;
       if (dictionary) MakeDictionary(&column, size, &values);
       const Column* argument = &column;

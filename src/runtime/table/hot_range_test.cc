@@ -94,7 +94,7 @@ class HotStream final : public RecordStream {
     for (; next_ < end; ++next_) {
       FillRow(batch, &keys_, next_, HotTable::ValueAt(next_, seen_), RowChange::kPut);
     }
-    for (Column& column : batch->columns) column.SetKindsFromCells(batch->rows);
+    for (Column& column : batch->columns) column.SetTypeFromCells(batch->rows);
     batch->after = std::to_string(next_);
     return ReadState::kRecords;
   }
@@ -147,7 +147,7 @@ class HotLog final : public RecordStream {
       FillRow(batch, &keys_, row, static_cast<int64_t>(next_ + 1), RowChange::kPut);
       batch->table->places.insert(batch->table->places.end(), 2, Place(next_ + 1));
     }
-    for (Column& column : batch->columns) column.SetKindsFromCells(batch->rows);
+    for (Column& column : batch->columns) column.SetTypeFromCells(batch->rows);
     batch->table->watermark = batch->after = Place(next_);
     return ReadState::kRecords;
   }

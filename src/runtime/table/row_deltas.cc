@@ -75,7 +75,7 @@ void RowDeltas::EndTakingWhatCounted() { (void)FoldTaken({}); }
 std::vector<DeadLetter> RowDeltas::FoldTaken(OnCounted on_counted) {
   std::vector<DeadLetter> dead;
   if (taking_.rows == 0) return dead;
-  for (Column& column : taking_.columns) column.SetKindsFromCells(taking_.rows);
+  for (Column& column : taking_.columns) column.SetTypeFromCells(taking_.rows);
   SplitProgress ignored;
   taken_ = folder_.ExchangeTable(std::move(taken_));
   // A row that counted when it arrived counts now, whatever the clock says.

@@ -150,7 +150,7 @@ class Rows {
       }
     }
     batch->rows = static_cast<uint32_t>(rows_.size());
-    for (Column& column : batch->columns) column.SetKindsFromCells(batch->rows);
+    for (Column& column : batch->columns) column.SetTypeFromCells(batch->rows);
   }
 
  private:

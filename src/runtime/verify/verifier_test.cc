@@ -73,7 +73,7 @@ class Batch {
         batch->columns[c].cells[at] = row ? CellOf(c, *row) : Cell::Null();
       }
     }
-    for (Column& column : batch->columns) column.SetKindsFromCells(batch->rows);
+    for (Column& column : batch->columns) column.SetTypeFromCells(batch->rows);
     changes_.clear();
   }
 

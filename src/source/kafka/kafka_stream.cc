@@ -87,7 +87,7 @@ Result<ReadState> KafkaStream::Read(std::stop_token stop, RecordBatch* batch) {
     MURMUR_TRY(unreadable_);
     return ReadState::kIdle;
   }
-  for (Column& column : batch->columns) column.SetKindsFromCells(batch->rows);
+  for (Column& column : batch->columns) column.SetTypeFromCells(batch->rows);
   if (last_ != nullptr) position_.last = MarkOf(*last_);
   batch->after = position_.ToString();
   return ReadState::kRecords;

@@ -102,7 +102,7 @@ Status MongoRows::Add(BsonBytes document, RowChange change) {
 }
 
 void MongoRows::Finish() {
-  for (Column& column : batch_->columns) column.SetKindsFromCells(batch_->rows);
+  for (Column& column : batch_->columns) column.SetTypeFromCells(batch_->rows);
   size_t begin = 0;
   for (const size_t end : key_ends_) {
     batch_->table->row_keys.push_back(std::string_view(keys_).substr(begin, end - begin));

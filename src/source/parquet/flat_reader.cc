@@ -152,12 +152,11 @@ struct DecimalValue {
   uint32_t fixed_size = 0;
   std::vector<Int128> digits = std::vector<Int128>(kBatchRows);
 
-  const Refusal* operator()(int64_t value, uint32_t row, Cell* cell) {
-    std::array<uint8_t, sizeof(value)> bytes;
-    for (size_t i = 0; i < bytes.size(); ++i) {
-      bytes[i] = static_cast<uint8_t>(static_cast<uint64_t>(value) >> (56 - 8 * i));
-    }
-    return DecimalCell(bytes.data(), bytes.size(), scale, &digits[row], cell);
+  // Whether all values in bytes fit into 64 bits.
+  bool IsNarrow() const { return fixed_size > 0 && fixed_size <= sizeof(int64_t); }
+
+  const Refusal* operator()(int64_t value, uint32_t, Cell* cell) const {
+    return SmallDecimalCell(value, scale, cell);
   }
   const Refusal* operator()(const parquet::ByteArray& value, uint32_t row, Cell* cell) {
     return DecimalCell(value.ptr, value.len, scale, &digits[row], cell);
@@ -196,6 +195,10 @@ class FlatReader final : public FieldReader {
       PutWithNulls(found, at, rows, column, bad);
     }
     column->kinds |= KindBit(Convert::kKind);
+    if constexpr (Convert::kKind == Kind::kDecimal) {
+      const bool narrow = !kIsBytes<Stored> || convert_.IsNarrow();
+      column->scale = narrow ? static_cast<uint8_t>(convert_.scale) : Column::kMixedScale;
+    }
     if constexpr (kIsBytes<Stored> && Convert::kKind == Kind::kString) {
       // The next read may leave the page that these strings point into.
       if (rows < want) CopyTexts(column->cells.data() + at, rows);

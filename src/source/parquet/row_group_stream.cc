@@ -236,7 +236,7 @@ void RowGroupStream::ConvertTimes(size_t field, uint32_t rows, Column* column) {
   if ((column->kinds & ~(KindBit(Kind::kTime) | KindBit(Kind::kNull))) == 0) return;
   const TimeUnit unit = projection_.fields[field].unit;
   for (uint32_t i = 0; i < rows; ++i) ConvertToTime(unit, &time_parser_, &column->cells[i]);
-  column->SetKindsFromCells(rows);
+  column->SetTypeFromCells(rows);
 }
 
 // One dead letter per row, for the first field that refused it.

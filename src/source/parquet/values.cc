@@ -75,6 +75,12 @@ const Refusal* UnsignedCell(uint64_t value, Cell* cell) {
   return nullptr;
 }
 
+const Refusal* SmallDecimalCell(int64_t unscaled, int scale, Cell* cell) {
+  if (scale < 0 || scale > kDecimalDigitsMax) return &kLargeDecimal;
+  *cell = Cell::SmallDecimal(unscaled, static_cast<uint8_t>(scale));
+  return nullptr;
+}
+
 const Refusal* DecimalCell(const uint8_t* bytes, uint32_t size, int scale, Int128* store,
                            Cell* cell) {
   if (scale < 0 || scale > kDecimalDigitsMax) return &kLargeDecimal;
@@ -86,7 +92,9 @@ const Refusal* DecimalCell(const uint8_t* bytes, uint32_t size, int scale, Int12
   for (uint32_t i = 0; i < size; ++i) value = value << 8 | bytes[i];
   *store = static_cast<Int128>(value);
   if ((*store < 0) != (sign != 0) || !FitsDecimal(*store)) return &kLargeDecimal;
-  *cell = Cell::Decimal(store, static_cast<uint8_t>(scale));
+  *cell = FitsInt64(*store)
+              ? Cell::SmallDecimal(static_cast<int64_t>(*store), static_cast<uint8_t>(scale))
+              : Cell::Decimal(store, static_cast<uint8_t>(scale));
   return nullptr;
 }
 

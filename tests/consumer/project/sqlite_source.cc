@@ -77,7 +77,7 @@ class RowStream final : public murmur::RecordStream {
       ++read;
     }
     if (read == 0) return ReadState::kEnd;
-    for (murmur::Column& column : batch->columns) column.SetKindsFromCells(batch->rows);
+    for (murmur::Column& column : batch->columns) column.SetTypeFromCells(batch->rows);
     batch->object = object_;
     batch->field_names = [this] { return columns_; };
     batch->after = std::to_string(rowid_);

@@ -121,7 +121,7 @@ Status CutMethod::AddMissed(const RecordBatch& batch, SplitProgress* progress) {
     arena_.Reset();
   };
   const auto add = [this, progress] {
-    for (Column& column : missed_rows_.columns) column.SetKindsFromCells(missed_rows_.rows);
+    for (Column& column : missed_rows_.columns) column.SetTypeFromCells(missed_rows_.rows);
     const uint64_t records = progress->records;  // counted when live brought them
     deltas_.Add(INT64_MAX, &missed_rows_, progress);
     progress->records = records;

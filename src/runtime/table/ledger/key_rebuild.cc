@@ -90,7 +90,7 @@ Status KeyRebuild::FoldRows(const std::vector<std::string>& rows, const StateTab
 
 Status KeyRebuild::FoldBatch() {
   if (batch_.rows == 0) return {};
-  for (Column& column : batch_.columns) column.SetKindsFromCells(batch_.rows);
+  for (Column& column : batch_.columns) column.SetTypeFromCells(batch_.rows);
   SplitProgress ignored;
   std::vector<DeadLetter> dead;
   folder_.Fold({}, &batch_, &ignored, &dead);

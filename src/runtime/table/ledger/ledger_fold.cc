@@ -35,7 +35,7 @@ class CellsFolder {
   // Rows that counted when they arrived count now, whatever the clock says; rows that are refused
   // here were never counted.
   void Fold() {
-    for (Column& column : batch_.columns) column.SetKindsFromCells(batch_.rows);
+    for (Column& column : batch_.columns) column.SetTypeFromCells(batch_.rows);
     SplitProgress ignored;
     std::vector<DeadLetter> dead;
     folder_.Fold({}, &batch_, &ignored, &dead);

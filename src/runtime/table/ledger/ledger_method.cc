@@ -154,7 +154,7 @@ void LedgerMethod::CheckSuperseded(const RecordBatch& batch, SplitProgress* prog
     checking_.numbers[to] = row;
   }
   if (checking_.rows == 0) return;
-  for (Column& column : checking_.columns) column.SetKindsFromCells(checking_.rows);
+  for (Column& column : checking_.columns) column.SetTypeFromCells(checking_.rows);
   deltas_.Check(&checking_, progress);
 }
 
@@ -472,7 +472,7 @@ void LedgerMethod::AddMoves(const RecordBatch& batch, SplitProgress* progress) {
     rows.numbers[row] = i;
     rows.row_ids[row] = RowId(moves_[i].key);
   }
-  for (Column& column : rows.columns) column.SetKindsFromCells(rows.rows);
+  for (Column& column : rows.columns) column.SetTypeFromCells(rows.rows);
   SplitProgress folded = *progress;  // they were counted as records when they arrived
   deltas_.Add(deltas_.LatestTime(), &rows, &folded, [&](uint32_t number, std::string_view key) {
     if (rebuilds_) joined_.insert(ContributorKey(key, moves_[number].key));
