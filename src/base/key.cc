@@ -10,13 +10,13 @@
 
 #include "base/civil_time.h"
 #include "base/decimal.h"
+#include "base/key_number.h"
 
 namespace murmur {
 namespace {
 
 constexpr uint64_t kSignBit = uint64_t{1} << 63;
 constexpr char kEnd = '\0';
-constexpr int kResidualZero = 0x4000;
 constexpr int kResidualText = 0x8000;
 
 void AppendBigEndian(uint64_t v, size_t bytes, std::string* out) {
@@ -27,12 +27,6 @@ uint64_t ReadBigEndian(const char* p, size_t bytes) {
   uint64_t v = 0;
   for (size_t i = 0; i < bytes; ++i) v = v << 8 | static_cast<unsigned char>(p[i]);
   return v;
-}
-
-uint64_t OrderedBits(double d) {
-  if (std::isnan(d)) d = std::numeric_limits<double>::quiet_NaN();
-  const auto bits = std::bit_cast<uint64_t>(d);
-  return bits & kSignBit ? ~bits : bits | kSignBit;
 }
 
 double FromOrderedBits(uint64_t ordered) {
@@ -67,20 +61,15 @@ bool ReadEscaped(std::string_view* in, std::string* out) {
 }
 
 void AppendNumber(double nearest, int residual, std::string* out) {
-  const uint64_t ordered = __builtin_bswap64(OrderedBits(nearest));
-  const uint16_t low = __builtin_bswap16(static_cast<uint16_t>(residual));
-  std::array<char, 11> bytes{'\4'};
-  std::memcpy(bytes.data() + 1, &ordered, sizeof(ordered));
-  std::memcpy(bytes.data() + 9, &low, sizeof(low));
+  std::array<char, kKeyNumberBytes> bytes;
+  WriteKeyNumber(nearest, residual, bytes.data());
   out->append(bytes.data(), bytes.size());
 }
 
 void AppendInt(int64_t v, std::string* out) {
-  constexpr int64_t kExact = int64_t{1} << 53;
-  const auto nearest = static_cast<double>(v);
-  if (v <= kExact && v >= -kExact) return AppendNumber(nearest, kResidualZero, out);
-  const auto residual = static_cast<int>(Int128{v} - static_cast<Int128>(nearest));
-  AppendNumber(nearest, kResidualZero + residual, out);
+  std::array<char, kKeyNumberBytes> bytes;
+  WriteKeyInt(v, bytes.data());
+  out->append(bytes.data(), bytes.size());
 }
 
 void AppendDouble(double v, std::string* out) {

@@ -45,6 +45,7 @@ Folder::Folder(std::shared_ptr<const Pipeline> pipeline)
       times_(kBatchRows),
       buckets_(kBatchRows),
       groups_(kBatchRows),
+      combined_(kBatchRows),
       memos_(pipeline_->rollups().size()),
       finder_(&pipeline_->buckets()) {
   for (const ComputedColumn& column : pipeline_->computed()) {
@@ -319,50 +320,83 @@ void Folder::GroupsByKey(const RecordBatch& batch, size_t rollup) {
   }
 }
 
-// A dictionary entry is looked up once per bucket and table, not once per row.
+// A combination of dictionary entries is looked up once per bucket and table, not once per row.
 bool Folder::GroupsByDictionary(const RecordBatch& batch, size_t rollup) {
-  const auto& parts = pipeline_->rollups()[rollup].parts;
-  if (parts.size() != 1) return false;
-  const Column& column = ColumnOf(batch, parts[0].operand);
-  // Filling the memo for a dictionary much larger than the batch would not pay.
-  if (column.dictionary_id == 0 || column.dictionary_size > 32 * kBatchRows) return false;
   DictionaryMemo& memo = memos_[rollup];
-  if (memo.dictionary_id != column.dictionary_id || memo.generation != table_->generation()) {
-    memo.dictionary_id = column.dictionary_id;
-    memo.generation = table_->generation();
-    for (auto& of_bucket : memo.of_bucket) of_bucket.used = 0;
-  }
-  DictionaryMemo::OfBucket* current = nullptr;
+  if (!CombineIndices(batch, rollup, &memo)) return false;
   const bool windowed = pipeline_->buckets().windowed();
-  std::string key;
+  DictionaryMemo::OfBucket* current = nullptr;
   for (uint32_t row = 0; row < batch.rows; ++row) {
     const int64_t bucket = windowed ? buckets_[row] : 0;
-    if (current == nullptr || current->bucket != bucket) {
-      auto* const end = memo.of_bucket + DictionaryMemo::kBuckets;
-      current = std::find_if(memo.of_bucket, end, [bucket](const auto& candidate) {
-        return candidate.used != 0 && candidate.bucket == bucket;
-      });
-      if (current == end) {
-        current = std::min_element(memo.of_bucket, end,
-                                   [](const auto& a, const auto& b) { return a.used < b.used; });
-        current->bucket = bucket;
-        current->groups.assign(column.dictionary_size, GroupTable::kNoGroup);
-      }
-      current->used = ++memo.clock;
-    }
-    uint32_t& group = current->groups[column.indices[row]];
-    if (group == GroupTable::kNoGroup) {
-      key.assign(1, static_cast<char>(kKeyBase + rollup));
-      AppendKeyPart(column.dictionary[column.indices[row]], &key);
-      if (windowed) AppendBucket(bucket, &key);
-      const size_t size = key.size();
-      if (size < kHashedBytes) key.resize(kHashedBytes, '\0');
-      const std::string_view padded(key.data(), size);
-      group = table_->Find(padded, HashKey(padded));
-    }
+    if (current == nullptr || current->bucket != bucket) current = memo.Of(bucket);
+    uint32_t& group = current->groups[combined_[row]];
+    if (group == GroupTable::kNoGroup) group = FindGroup(batch, rollup, row);
     groups_[row] = group;
   }
   return true;
+}
+
+// Fills combined_ with a number for each row's combination of the key's dictionary entries. False:
+// a part of the key is not dictionary-coded, or there are too many combinations.
+bool Folder::CombineIndices(const RecordBatch& batch, size_t rollup, DictionaryMemo* memo) {
+  // Filling the memo for many more combinations than a batch has rows would not pay.
+  constexpr uint64_t kCombinationsMax = 32 * uint64_t{kBatchRows};
+  const auto& parts = pipeline_->rollups()[rollup].parts;
+  uint64_t combinations = 1;
+  dictionary_ids_.clear();
+  for (const Pipeline::KeyColumn& part : parts) {
+    const Column& column = ColumnOf(batch, part.operand);
+    if (column.dictionary_id == 0) return false;
+    combinations *= column.dictionary_size;
+    if (combinations > kCombinationsMax) return false;
+    dictionary_ids_.push_back(column.dictionary_id);
+  }
+  if (parts.empty()) return false;
+  memo->UseFor(dictionary_ids_, static_cast<uint32_t>(combinations), table_->generation());
+  std::copy_n(ColumnOf(batch, parts[0].operand).indices.begin(), batch.rows, combined_.begin());
+  for (size_t i = 1; i < parts.size(); ++i) {
+    const Column& column = ColumnOf(batch, parts[i].operand);
+    for (uint32_t row = 0; row < batch.rows; ++row) {
+      combined_[row] = combined_[row] * column.dictionary_size + column.indices[row];
+    }
+  }
+  return true;
+}
+
+uint32_t Folder::FindGroup(const RecordBatch& batch, size_t rollup, uint32_t row) {
+  std::string key(1, static_cast<char>(kKeyBase + rollup));
+  for (const Pipeline::KeyColumn& part : pipeline_->rollups()[rollup].parts) {
+    AppendKeyPart(CellAt(ColumnOf(batch, part.operand), row), &key);
+  }
+  if (pipeline_->buckets().windowed()) AppendBucket(buckets_[row], &key);
+  const size_t size = key.size();
+  if (size < kHashedBytes) key.resize(kHashedBytes, '\0');
+  const std::string_view padded(key.data(), size);
+  return table_->Find(padded, HashKey(padded));
+}
+
+void Folder::DictionaryMemo::UseFor(const std::vector<uint64_t>& ids, uint32_t combinations,
+                                    uint64_t table) {
+  if (dictionary_ids == ids && generation == table) return;
+  dictionary_ids = ids;
+  generation = table;
+  size = combinations;
+  for (OfBucket& one : of_bucket) one.used = 0;
+}
+
+Folder::DictionaryMemo::OfBucket* Folder::DictionaryMemo::Of(int64_t bucket) {
+  OfBucket* const end = of_bucket + kBuckets;
+  OfBucket* found = std::find_if(of_bucket, end, [bucket](const OfBucket& candidate) {
+    return candidate.used != 0 && candidate.bucket == bucket;
+  });
+  if (found == end) {
+    found = std::min_element(of_bucket, end,
+                             [](const auto& a, const auto& b) { return a.used < b.used; });
+    found->bucket = bucket;
+    found->groups.assign(size, GroupTable::kNoGroup);
+  }
+  found->used = ++clock;
+  return found;
 }
 
 }  // namespace murmur

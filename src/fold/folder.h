@@ -69,17 +69,25 @@ class Folder {
   void CountRollup(const RecordBatch& batch, size_t rollup);
   bool GroupsByDictionary(const RecordBatch& batch, size_t rollup);
   void GroupsByKey(const RecordBatch& batch, size_t rollup);
+  struct DictionaryMemo;
+  bool CombineIndices(const RecordBatch& batch, size_t rollup, DictionaryMemo* memo);
+  uint32_t FindGroup(const RecordBatch& batch, size_t rollup, uint32_t row);
   LiftInput InputOf(const RecordBatch& batch, const Pipeline::Aggregate& aggregate);
 
-  // (dictionary entry, bucket) → group, for one rollup whose key is one dictionary-coded column.
+  // (combination of dictionary entries, bucket) → group, for one rollup whose key is
+  // dictionary-coded columns.
   struct DictionaryMemo {
+    // Forgets what is of other dictionaries, or of another table.
+    void UseFor(const std::vector<uint64_t>& ids, uint32_t combinations, uint64_t table);
     struct OfBucket {
       int64_t bucket = 0;
       uint64_t used = 0;  // time of last use, for eviction; 0: never
       std::vector<uint32_t> groups;
     };
     static constexpr size_t kBuckets = 4;  // event times around midnight alternate
-    uint64_t dictionary_id = 0;
+    OfBucket* Of(int64_t bucket);
+    std::vector<uint64_t> dictionary_ids;  // of the key's parts
+    uint32_t size = 0;                     // combinations
     uint64_t clock = 0;
     uint64_t generation = 0;
     OfBucket of_bucket[kBuckets];
@@ -96,6 +104,8 @@ class Folder {
   std::vector<int64_t> times_;
   std::vector<int64_t> buckets_;
   std::vector<uint32_t> groups_;
+  std::vector<uint32_t> combined_;        // of the rows, see CombineIndices
+  std::vector<uint64_t> dictionary_ids_;  // of one rollup's key
   std::vector<DictionaryMemo> memos_;
   BucketFinder finder_;
   std::vector<const Column*> args_;

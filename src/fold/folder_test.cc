@@ -104,6 +104,11 @@ constexpr char kDaily[] =
     "key: [page]\ntime: ts\nwindow: {every: 1d}\n"
     "aggregates: {n: count, s: sum(amount), d: distinct(user)}\n";
 
+const std::string kRollups =
+    "key: [[page], [page, user], [user, page], [user, amount], []]\n"
+    "where: page != '/p4'\n"
+    "aggregates: {n: count, u: min(user), p: set(page)}\n";
+
 std::vector<std::string> Events(size_t count) {
   std::vector<std::string> events;
   for (size_t i = 0; i < count; ++i) {
@@ -117,14 +122,18 @@ std::vector<std::string> Events(size_t count) {
 
 TEST(FolderTest, TheResultDependsNeitherOnBatchSizeNorOnDictionaries) {
   const auto events = Events(5000);
-  Fixture whole(kDaily);
-  whole.Fold(events);
-  for (const uint32_t rows : {1u, 7u, 2048u}) {
-    for (const bool dictionaries : {false, true}) {
-      Fixture parts(kDaily);
-      parts.dictionaries = dictionaries;
-      parts.Fold(events, rows);
-      EXPECT_EQ(parts.Deltas(), whole.Deltas()) << rows << " rows, dictionaries " << dictionaries;
+  for (const std::string& yaml :
+       {std::string(kDaily), kRollups + "time: ts\nwindow: {every: 1d}\n", std::string(kRollups)}) {
+    Fixture whole(yaml);
+    whole.Fold(events);
+    for (const uint32_t rows : {1u, 7u, 2048u}) {
+      for (const bool dictionaries : {false, true}) {
+        Fixture parts(yaml);
+        parts.dictionaries = dictionaries;
+        parts.Fold(events, rows);
+        EXPECT_EQ(parts.Deltas(), whole.Deltas())
+            << yaml << rows << " rows, dictionaries " << dictionaries;
+      }
     }
   }
 }

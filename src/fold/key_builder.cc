@@ -4,6 +4,7 @@
 
 #include <cstring>
 
+#include "base/key_number.h"
 #include "fold/group_table.h"
 
 namespace murmur {
@@ -62,11 +63,21 @@ inline bool KeyBuilder::AppendShortString(uint32_t row, std::string_view text) {
   return true;
 }
 
+// True if it could: a key in place that has room.
+inline bool KeyBuilder::AppendInt(uint32_t row, int64_t v) {
+  const uint32_t at = lengths_[row];
+  if (at + kKeyNumberBytes > kRowBytes) return false;
+  WriteKeyInt(v, rows_.data() + row * kRowStride + at);
+  lengths_[row] = at + kKeyNumberBytes;
+  return true;
+}
+
 void KeyBuilder::AppendColumn(const Column& column) {
   for (uint32_t row = 0; row < count_; ++row) {
     const Cell& cell =
         column.dictionary_id == 0 ? column.cells[row] : column.dictionary[column.indices[row]];
     if (cell.kind == Kind::kString && AppendShortString(row, cell.text())) continue;
+    if (cell.kind == Kind::kInt && AppendInt(row, cell.i)) continue;
     AppendCell(row, cell);
   }
 }

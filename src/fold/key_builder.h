@@ -36,6 +36,7 @@ class KeyBuilder {
 
   void AppendCell(uint32_t row, const Cell& cell);
   void AppendBytes(uint32_t row, std::string_view bytes);
+  bool AppendInt(uint32_t row, int64_t v);
   bool AppendShortString(uint32_t row, std::string_view text);
 
   uint32_t count_ = 0;

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
 
 #include "base/decimal.h"
+#include "base/key_number.h"
 
 namespace murmur {
 namespace {
@@ -18,20 +18,10 @@ constexpr char kTrue = 3;
 constexpr char kNumber = 4;
 constexpr char kTime = 5;
 constexpr char kText = 6;
-constexpr size_t kNumberBytes = 11;  // tag, ordered double, residual
+constexpr size_t kNumberBytes = kKeyNumberBytes;
 constexpr size_t kDoubleEnd = 9;
 constexpr size_t kTimeBytes = 9;
 constexpr char kDecimalResidual = '\x80';
-
-// As murmur/key.h stores them: their order is that of the numbers.
-uint64_t OrderedBits(int64_t v) {
-  return static_cast<uint64_t>(v) ^ uint64_t { 1 } << 63;
-}
-uint64_t OrderedBits(double v) {
-  if (v == 0) v = 0;  // -0.0 is 0
-  const auto bits = std::bit_cast<int64_t>(v);
-  return bits < 0 ? ~static_cast<uint64_t>(bits) : OrderedBits(bits);
-}
 
 // The size of the escaped text at the front of `in`, its end included; 0 if it is damaged.
 size_t EscapedBytes(std::string_view in) {
