@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 
 #include "expression/expression.h"
 #include "expression/expression_impl.h"
@@ -25,11 +26,30 @@ class Builder {
   StepPtr Build(const Node& node) const {
     if (node.type == NodeType::kLiteral) return MakeLiteralStep(node.literal, node.numbers);
     if (node.type == NodeType::kField) return MakeFieldStep(inputs_[node.field], node.numbers);
-    StepPtr ours = BuildOurs(node);
-    return ours != nullptr ? std::move(ours) : BuildArrow(node);
+    if (StepPtr of_dictionary = BuildOfDictionary(node)) return of_dictionary;
+    return BuildOfValues(node);
+  }
+  // A call of one field only. Null: it is something else, or within such a call.
+  std::unique_ptr<DictionaryStep> BuildOfDictionary(const Node& node) const {
+    std::set<size_t> columns;
+    if (of_one_field_ || node.type != NodeType::kCall) return nullptr;
+    AddColumns(node, &columns);
+    if (columns.size() != 1) return nullptr;
+    Builder within = *this;
+    within.of_one_field_ = true;
+    return std::make_unique<DictionaryStep>(*columns.begin(), within.BuildOfValues(node));
   }
 
  private:
+  StepPtr BuildOfValues(const Node& node) const {
+    StepPtr ours = BuildOurs(node);
+    return ours != nullptr ? std::move(ours) : BuildArrow(node);
+  }
+  void AddColumns(const Node& node, std::set<size_t>* columns) const {
+    if (node.type == NodeType::kField) columns->insert(inputs_[node.field]);
+    for (const Node& arg : node.args) AddColumns(arg, columns);
+  }
+
   // Null: Arrow computes the call.
   StepPtr BuildOurs(const Node& node) const {
     const std::string& name = node.function;
@@ -98,6 +118,7 @@ class Builder {
 
   const std::vector<size_t>& inputs_;
   const ZoneMap& zones_;
+  bool of_one_field_ = false;
 };
 
 }  // namespace
@@ -107,11 +128,14 @@ struct Evaluator::Impl {
   Impl(std::shared_ptr<const Expression> parsed, std::vector<size_t> inputs, const ZoneMap& zones)
       : expression(std::move(parsed)),
         columns(std::move(inputs)),
-        root(expression::Builder(columns, zones).Build(expression->impl_->root)),
+        coded_root(expression::Builder(columns, zones).BuildOfDictionary(expression->impl_->root)),
+        root(coded_root ? nullptr
+                        : expression::Builder(columns, zones).Build(expression->impl_->root)),
         failures(expression->canonical()) {}
 
   const std::shared_ptr<const Expression> expression;
   const std::vector<size_t> columns;
+  const std::unique_ptr<expression::DictionaryStep> coded_root;  // or `root`
   const expression::StepPtr root;
   expression::Failures failures;
 };
@@ -128,12 +152,11 @@ void Evaluator::Evaluate(RecordBatch& batch, Column* out, std::vector<Evaluation
   out->scale = Column::kMixedScale;
   out->dictionary_id = 0;
   if (batch.rows == 0) return;
-  for (const size_t index : impl.columns) batch.columns[index].Materialize(batch.rows);
-
   const size_t errors_before = errors->size();
   impl.failures.Start(batch.rows, errors);
   expression::Frame frame{.batch = batch, .failures = impl.failures};
-  const Column& result = impl.root->Run(frame);
+  if (impl.coded_root && impl.coded_root->RunCoded(frame, out)) return;
+  const Column& result = impl.coded_root ? impl.coded_root->Run(frame) : impl.root->Run(frame);
   std::copy_n(result.cells.begin(), batch.rows, out->cells.begin());
   out->kinds = result.kinds;
   out->scale = result.scale;

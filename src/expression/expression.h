@@ -92,8 +92,9 @@ class Evaluator {
             const ZoneMap& zones = {});
   ~Evaluator();
 
-  // Fills *out (plain cells, kinds set) for rows [0, batch.rows). Strings in *out live until the
-  // next Evaluate. A row that fails is null in *out and has an entry in *errors, ascending by row.
+  // Fills *out (its kinds set; dictionary-coded where the expression is of one such column) for
+  // rows [0, batch.rows). What *out points to lives until the next Evaluate. A row that fails is
+  // null in *out and has an entry in *errors, ascending by row.
   void Evaluate(RecordBatch& batch, Column* out, std::vector<EvaluationError>* errors);
 
  private:

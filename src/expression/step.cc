@@ -15,7 +15,11 @@ constexpr size_t kDetailBytesMax = 500;  // of one failure
 class FieldStep final : public Step {
  public:
   explicit FieldStep(size_t column) : column_(column) {}
-  const Column& Run(Frame& frame) override { return frame.batch.columns[column_]; }
+  const Column& Run(Frame& frame) override {
+    Column& column = frame.Field(column_);
+    column.Materialize(frame.batch.rows);
+    return column;
+  }
 
  private:
   const size_t column_;
@@ -28,7 +32,8 @@ class DecimalFieldStep final : public ColumnStep {
 
  private:
   void Fill(Frame& frame) override {
-    const Column& column = frame.batch.columns[column_];
+    Column& column = frame.Field(column_);
+    column.Materialize(frame.batch.rows);
     if ((column.kinds & KindBit(Kind::kDouble)) == 0) return Copy(column, frame.batch.rows);
     for (uint32_t row = 0; row < frame.batch.rows; ++row) {
       const Cell& cell = column.cells[row];
@@ -85,6 +90,13 @@ void Failures::Add(uint32_t row, DeadReason reason, std::string_view what) {
   errors_->push_back({row, reason,
                       fmt::format("{}: {}", CutAtCharacter(expression_, kDetailBytesMax / 2),
                                   CutAtCharacter(what, kDetailBytesMax / 2))});
+}
+
+void Failures::Repeat(uint32_t row, const EvaluationError& error) {
+  if (failed_[row]) return;
+  failed_[row] = true;
+  any_ = true;
+  errors_->push_back({row, error.reason, error.detail});
 }
 
 void ColumnStep::PutDecimal(uint32_t row, const Decimal& value) {

@@ -16,6 +16,7 @@
 #include "base/zone.h"
 #include "expression/expression.h"
 #include "expression/syntax.h"
+#include "murmur/arena.h"
 #include "murmur/record.h"
 
 namespace murmur::expression {
@@ -34,9 +35,12 @@ class Failures {
   bool any() const noexcept { return any_; }
   bool Has(uint32_t row) const { return failed_[row]; }
   void Add(uint32_t row, DeadReason reason, std::string_view what);
+  // Adds the failure of another row of the same expression.
+  void Repeat(uint32_t row, const EvaluationError& error);
+  const std::string& expression() const noexcept { return expression_; }
 
  private:
-  const std::string expression_;
+  std::string expression_;
   std::vector<bool> failed_;
   std::vector<EvaluationError>* errors_ = nullptr;
   bool any_ = false;
@@ -45,6 +49,9 @@ class Failures {
 struct Frame {
   RecordBatch& batch;
   Failures& failures;
+  Column* field = nullptr;  // stands for every field; null: fields are the batch's columns
+
+  Column& Field(size_t column) const { return field != nullptr ? *field : batch.columns[column]; }
 };
 
 class Step {
@@ -97,6 +104,35 @@ class ColumnStep : public Step {
  private:
   std::vector<Int128> wide_;  // decimals beyond 64 bits; made when first needed
   Frame* frame_ = nullptr;
+};
+
+// An expression over one field. Where that is dictionary-coded, it is computed once for each entry
+// of the dictionary rather than for each row.
+class DictionaryStep final : public Step {
+ public:
+  // `of_values` computes it from the field's values.
+  DictionaryStep(size_t column, StepPtr of_values);
+  const Column& Run(Frame& frame) override;
+  // Fills *out, dictionary-coded as the field is. False: it can't; Run can.
+  bool RunCoded(Frame& frame, Column* out);
+
+ private:
+  const Column* Coded(Frame& frame);
+  void ComputeEntries(const Column& field, const std::string& expression);
+
+  const size_t column_;
+  const StepPtr of_values_;
+  Column out_;
+  uint64_t id_ = 0;  // of the dictionary whose entries are computed; 0: none
+  std::vector<Cell> results_;
+  std::vector<EvaluationError> errors_;
+  std::vector<const EvaluationError*> failed_;  // per entry; empty: none has failed
+  bool any_failed_ = false;
+  KindSet kinds_ = 0;
+  Arena arena_;  // of what results_ point to
+  Column entries_;
+  RecordBatch chunk_;
+  Failures entry_failures_;
 };
 
 // The scale of a column of integers, or of decimals of one scale in 64 bits; nulls may be among

@@ -1,0 +1,97 @@
+// Expressions over one field, computed once for each entry of its dictionary.
+#include <algorithm>
+#include <cstring>
+
+#include "expression/step.h"
+#include "murmur/arena.h"
+
+namespace murmur::expression {
+namespace {
+
+constexpr uint32_t kEntriesMax = 32 * kBatchRows;  // of a larger dictionary most are not met
+
+// A copy that owns what the cell points to.
+Cell Kept(const Cell& cell, Arena* arena) {
+  Cell kept = cell;
+  if (cell.kind == Kind::kString || cell.kind == Kind::kJson) {
+    if (cell.len == 0) return kept;
+    auto* text = static_cast<char*>(arena->Allocate(cell.len));
+    std::memcpy(text, cell.s, cell.len);
+    kept.s = text;
+  } else if (cell.kind == Kind::kDecimal && (cell.flags & Cell::kWide) != 0) {
+    auto* digits = static_cast<Int128*>(arena->Allocate(sizeof(Int128)));
+    *digits = *cell.wide;
+    kept.wide = digits;
+  }
+  return kept;
+}
+
+}  // namespace
+
+DictionaryStep::DictionaryStep(size_t column, StepPtr of_values)
+    : column_(column), of_values_(std::move(of_values)), entry_failures_("") {}
+
+const Column& DictionaryStep::Run(Frame& frame) {
+  const Column* field = Coded(frame);
+  if (field == nullptr) return of_values_->Run(frame);
+  for (uint32_t row = 0; row < frame.batch.rows; ++row) {
+    const uint32_t entry = field->indices[row];
+    out_.cells[row] = results_[entry];
+    if (any_failed_ && failed_[entry] != nullptr) frame.failures.Repeat(row, *failed_[entry]);
+  }
+  out_.kinds = kinds_;
+  return out_;
+}
+
+bool DictionaryStep::RunCoded(Frame& frame, Column* out) {
+  const Column* field = Coded(frame);
+  if (field == nullptr || any_failed_) return false;
+  out->indices.resize(kBatchRows);
+  std::copy_n(field->indices.begin(), frame.batch.rows, out->indices.begin());
+  out->dictionary = results_.data();
+  out->dictionary_size = static_cast<uint32_t>(results_.size());
+  out->dictionary_id = field->dictionary_id;
+  out->kinds = kinds_;
+  return true;
+}
+
+// The field's column, once its entries are computed; null: it is not coded, or has too many.
+const Column* DictionaryStep::Coded(Frame& frame) {
+  const Column& field = frame.Field(column_);
+  if (field.dictionary_id == 0 || field.dictionary_size > kEntriesMax) return nullptr;
+  if (field.dictionary_id != id_) ComputeEntries(field, frame.failures.expression());
+  return &field;
+}
+
+void DictionaryStep::ComputeEntries(const Column& field, const std::string& expression) {
+  id_ = 0;  // until all are computed
+  arena_.Reset();
+  errors_.clear();
+  results_.clear();
+  entry_failures_ = Failures(expression);
+  for (uint32_t from = 0; from < field.dictionary_size; from += kBatchRows) {
+    const uint32_t rows = std::min(kBatchRows, field.dictionary_size - from);
+    std::copy_n(field.dictionary + from, rows, entries_.cells.begin());
+    entries_.SetTypeFromCells(rows);
+    chunk_.rows = rows;
+    const size_t failed_before = errors_.size();
+    entry_failures_.Start(rows, &errors_);
+    Frame frame{.batch = chunk_, .failures = entry_failures_, .field = &entries_};
+    const Column& of_entries = of_values_->Run(frame);
+    for (uint32_t row = 0; row < rows; ++row) {
+      results_.push_back(Kept(of_entries.cells[row], &arena_));
+    }
+    for (size_t i = failed_before; i < errors_.size(); ++i) {
+      errors_[i].row += from;
+      results_[errors_[i].row] = Cell();
+    }
+  }
+  any_failed_ = !errors_.empty();
+  failed_.assign(any_failed_ ? results_.size() : 0, nullptr);
+  for (const EvaluationError& error : errors_) failed_[error.row] = &error;
+  kinds_ = any_failed_ ? KindBit(Kind::kNull) : 0;
+  for (const Cell& cell : results_) kinds_ |= KindBit(cell.kind);
+  id_ = field.dictionary_id;
+}
+
+}  // namespace murmur::expression
