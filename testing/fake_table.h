@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -237,7 +238,8 @@ class ChangingTable {
     ++it->second.readers;
     return std::shared_ptr<void>(nullptr, [this, name](void*) {
       const std::lock_guard inner(mutex_);
-      --holds_.at(name).readers;
+      const auto held = holds_.find(name);
+      if (held != holds_.end()) --held->second.readers;
     });
   }
 

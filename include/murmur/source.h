@@ -1,7 +1,7 @@
 // Where records come from. A source is cut into splits; a worker opens a split at a position and
 // reads batches until it ends. Snapshot sources, replay drivers and live sources give the same kind
 // of stream, so one loop folds them all.
-// Contract, tested for every implementation by murmur/testing/snapshot_source_contract.h:
+// Contract, tested by murmur/testing/snapshot_source_contract.h (tables: table_source_contract.h):
 //  - Every record of the source is in exactly one split, and is read exactly once when each split
 //    is read from its start to its end, in any order of splits, by any number of threads.
 //  - Reading a split again from any position of a batch (`after`) gives exactly the records after
