@@ -145,7 +145,7 @@ class TableSourceContract : public testing::TestWithParam<TableCase> {
   using Values = ContractWriters::Values;
   static constexpr int64_t kRows = 6000;
   static constexpr size_t kPassedBytesMax = 4096;  // of what ReadPoints::Pass makes
-  static constexpr std::chrono::seconds kPatience{60};
+  static constexpr std::chrono::seconds kPatience{30};
 
   void SetUp() override {
     fixture_ = GetParam().make();
@@ -769,6 +769,7 @@ class TableSourceContract : public testing::TestWithParam<TableCase> {
         if (!came.empty()) {
           ASSERT_LT(last.value_or(""), came.begin()->first) << "the rows don't ascend";
           last = came.rbegin()->first;
+          ASSERT_TRUE(!range.until || *last < *range.until) << read.split.id << " ends too late";
         }
         const auto end = range.until ? seen.lower_bound(*range.until) : seen.end();
         const auto until = batch.is_end ? end : seen.upper_bound(last.value_or(""));
