@@ -1,7 +1,7 @@
 // Where records come from. A source is cut into splits; a worker opens a split at a position and
 // reads batches until it ends. Snapshot sources, replay drivers and live sources give the same kind
 // of stream, so one loop folds them all.
-// Contract, tested for every implementation by murmur/testing/snapshot_source_contract.h:
+// Contract, tested by murmur/testing/snapshot_source_contract.h (tables: table_source_contract.h):
 //  - Every record of the source is in exactly one split, and is read exactly once when each split
 //    is read from its start to its end, in any order of splits, by any number of threads.
 //  - Reading a split again from any position of a batch (`after`) gives exactly the records after
@@ -175,10 +175,15 @@ class SnapshotSource {
   virtual Result<std::string> WhyNoBefore(std::stop_token /*stop*/) {
     return std::string("this source does not tell what rows were before a change");
   }
+  // For a table: the reason if the rows of a split don't come in the order of their keys' bytes
+  // (TableRows::row_keys), each split a range of that order. Empty: they do. A server that orders
+  // by a collation doesn't; docs/architecture.md tells what its source can do. Cuts are ranges of
+  // keys, so where there is a reason the ledger is used. Errors: kUnavailable.
+  virtual Result<std::string> WhyNotInKeyOrder(std::stop_token /*stop*/) { return std::string(); }
   // For a table that can: how its read points lie to the places of its live side, which is then one
   // split.
   virtual const ReadPoints& read_points() const { return kReadPointsInOrder; }
-  // The rows of `split`. REQUIRES: as Open, and WhyNoBefore is empty
+  // The rows of `split`. REQUIRES: as Open, and WhyNoBefore and WhyNotInKeyOrder are empty
   virtual Result<RowRange> RowsOf(const Split& split) const {
     return Status(Code::kUnimplemented, split.id + ": has no row keys");
   }

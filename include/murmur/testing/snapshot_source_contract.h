@@ -270,6 +270,7 @@ class SnapshotSourceContract : public testing::TestWithParam<SourceCase> {
         {"Scan", [](auto* s, auto stop) { return s->Scan(stop).status(); }},
         {"Resume", [&](auto* s, auto stop) { return s->Resume(plan, stop); }},
         {"WhyNoBefore", [](auto* s, auto stop) { return s->WhyNoBefore(stop).status(); }},
+        {"WhyNotInKeyOrder", [](auto* s, auto stop) { return s->WhyNotInKeyOrder(stop).status(); }},
         {"Read",
          [&](auto* s, auto stop) -> Status {
            MURMUR_ASSIGN(const auto stream, s->Open(plan.splits.at(0), {}, projection, stop));

@@ -11,7 +11,10 @@ Result<ChosenMethod> ChooseMethod(const Definition& definition, SnapshotSource* 
   if (definition.method == MethodChoice::kLedger) return ChosenMethod{.why = "`method:` says so"};
   std::string why = WhyNotCut(definition);
   if (why.empty()) {
-    MURMUR_ASSIGN(why, source->WhyNoBefore(std::move(stop)));
+    MURMUR_ASSIGN(why, source->WhyNoBefore(stop));
+  }
+  if (why.empty()) {
+    MURMUR_ASSIGN(why, source->WhyNotInKeyOrder(std::move(stop)));
   }
   if (why.empty()) return ChosenMethod{.method = TableMethod::kCut, .why = {}};
   if (definition.method == MethodChoice::kAuto) return ChosenMethod{.why = std::move(why)};

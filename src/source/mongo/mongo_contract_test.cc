@@ -1,5 +1,5 @@
-// MongoDB under the contracts of snapshot and live sources, on the server that MURMUR_TEST_MONGO
-// names by its uri; without one there are no cases.
+// MongoDB under the contracts of snapshot and live sources and of tables, on the server that
+// MURMUR_TEST_MONGO names by its uri; without one there are no cases.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,11 +8,12 @@
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
-#include <random>
+#include <mutex>
 #include <thread>
 
 #include "murmur/testing/live_source_contract.h"
 #include "murmur/testing/snapshot_source_contract.h"
+#include "murmur/testing/table_source_contract.h"
 #include "source/mongo/bson_key.h"
 #include "source/mongo/mongo_client.h"
 #include "source/mongo/mongo_live.h"
@@ -281,6 +282,57 @@ MURMUR_LIVE_CONTRACT_TEST(MongoLiveContract, AStopInsideACallEndsIt)
 MURMUR_LIVE_CONTRACT_TEST(MongoLiveContract, CloseTwiceIsFine)
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(MongoLiveContract);
 INSTANTIATE_TEST_SUITE_P(Mongo, MongoLiveContract, testing::ValuesIn(LiveCases()), LiveCaseName);
+
+// --- the contract of tables
+
+class MongoTableFixture final : public TableFixture {
+ public:
+  explicit MongoTableFixture(bool keeps_images) {
+    if (!keeps_images) return;
+    collection_.Run(R"({"collMod": "$$", "changeStreamPreAndPostImages": {"enabled": true}})");
+  }
+
+  std::unique_ptr<SnapshotSource> MakeRows() override {
+    // Small, so that a scan has several splits of several batches, each at several times.
+    return MakeMongoSnapshot(DefinitionOf(collection_.name()),
+                             {.split = {.rows = 2500}, .pace = {.rows = 600}})
+        .value();
+  }
+  std::unique_ptr<LiveSource> MakeChanges() override {
+    return MakeMongoLive(DefinitionOf(collection_.name())).value();
+  }
+  void Put(const std::vector<ContractRow>& rows) override {
+    std::string json = R"({"update": "$$", "updates": [)";
+    for (size_t i = 0; i < rows.size(); ++i) {
+      json += fmt::format(
+          R"({}{{"q": {{"_id": {}}}, "u": {{"$set": {{"id": {}, "v": {}}}}}, "upsert": true}})",
+          i == 0 ? "" : ", ", rows[i].id, rows[i].id, rows[i].v);
+    }
+    const std::lock_guard lock(mutex_);
+    collection_.Run(json + "]}");
+  }
+  void Delete(int64_t id) override {
+    const std::lock_guard lock(mutex_);
+    collection_.Delete(id);
+  }
+
+ private:
+  std::mutex mutex_;  // a client belongs to one thread
+  TestCollection collection_;
+};
+
+std::vector<TableCase> TableCases() {
+  if (Uri() == nullptr) return {};
+  const auto make = [](bool keeps_images) {
+    return [keeps_images] { return std::make_unique<MongoTableFixture>(keeps_images); };
+  };
+  return {{.name = "with_images", .make = make(true)},
+          {.name = "without_images", .make = make(false)}};
+}
+
+MURMUR_TABLE_SOURCE_CONTRACT(MongoTableContract);
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(MongoTableContract);
+INSTANTIATE_TEST_SUITE_P(Mongo, MongoTableContract, testing::ValuesIn(TableCases()), TableCaseName);
 
 // --- what the contracts don't ask
 
@@ -626,61 +678,6 @@ TEST_P(MongoTest, TheLastChangeBeforeAHandoffDoesNotComeAgain) {
   ASSERT_TRUE(read.ok()) << read.ToString();
   ASSERT_EQ(rows.size(), 1u);
   EXPECT_EQ(rows.begin()->first, KeyOf(2));
-}
-
-TEST_P(MongoTest, RowsThatChangeWhileTheyAreReadEndUpAsTheyAre) {
-  constexpr int64_t kIds = 3000;
-  for (int64_t id = 0; id < kIds; id += 500) {
-    std::vector<std::string> documents;
-    for (int64_t i = id; i < id + 500; ++i) {
-      documents.push_back(fmt::format(R"({{"_id": {}, "v": 0}})", i));
-    }
-    collection_.Insert(documents);
-  }
-  std::jthread writer([this](const std::stop_token& stop) {
-    std::mt19937_64 random(1);
-    for (int64_t v = 1; !stop.stop_requested(); ++v) {
-      const auto id = static_cast<int64_t>(random() % kIds);
-      switch (random() % 4) {
-        case 0: collection_.Delete(id); break;
-        case 1: collection_.Replace(id, v); break;
-        default: collection_.Set(id, v); break;
-      }
-    }
-  });
-  const auto source = Snapshot(/*split_rows=*/200);
-  const auto live = Live();
-  const auto token = source->HandoffNow({});
-  ASSERT_TRUE(token.ok()) << token.status().ToString();
-  const Position begin = live->Begin({LiveSplit()}, *token, {}).value().at(LiveSplit().id);
-  Rows rows;
-  const ScanPlan plan = source->Scan({}).value();
-  for (const Split& split : plan.splits) {
-    const auto stream = source->Open(split, {}, Fields(), {}).value();
-    RecordBatch batch(Fields());
-    for (;;) {
-      const auto state = stream->Read({}, &batch);
-      ASSERT_TRUE(state.ok()) << state.status().ToString();
-      if (*state == ReadState::kEnd) break;
-      if (*state == ReadState::kRecords) Apply(batch, &rows);
-    }
-  }
-  std::this_thread::sleep_for(std::chrono::milliseconds(300));
-  writer.request_stop();
-  writer.join();
-  // What live says of a row comes after what the scan said.
-  const auto stream = OpenLive(live.get(), begin);
-  const Status read = ReadUpTo(stream.get(), *live, begin, Now(), &rows);
-  ASSERT_TRUE(read.ok()) << read.ToString();
-
-  std::erase_if(rows, [](const auto& row) { return row.second.change == RowChange::kDelete; });
-  Rows expected;
-  const auto again = Snapshot();
-  const auto all = again->Open(again->Scan({}).value().splits.at(0), {}, Fields(), {}).value();
-  RecordBatch batch(Fields());
-  while (all->Read({}, &batch).value() != ReadState::kEnd) Apply(batch, &expected);
-  ASSERT_EQ(rows.size(), expected.size());
-  for (const auto& [key, row] : expected) EXPECT_EQ(rows.at(key).v, row.v);
 }
 
 TEST_P(MongoTest, TheEndIsReachedSoonThoughNothingOfTheCollectionComes) {

@@ -90,6 +90,7 @@ Status CutMap::Load(const StateTable& table, const std::vector<Split>& splits,
     if (!is_new) return Status(Code::kInternal, splits[i].id + ": begins where another does");
     Range& range = it->second;
     range.split = splits[i].id;
+    range.from = ranges[i].from;
     range.until = ranges[i].until;
     by_split_[range.split] = &range;
     if (stored[i + 1]) {
@@ -144,6 +145,15 @@ bool CutMap::HasRoom() const {
     return range.reading->bytes > held_bytes_max_ / 2 ||
            (range.overfilled > 0 && !range.reading->brought);
   });
+}
+
+bool CutMap::IsNext(const std::string& split, std::string_view from,
+                    std::string_view through) const {
+  const Range& range = *by_split_.at(split);
+  if (range.until && through >= *range.until) return false;
+  if (range.counted.empty()) return from >= range.from;
+  const auto& last = range.counted.back().through;
+  return last && from > *last;
 }
 
 bool CutMap::Count(const std::string& split, std::optional<std::string_view> through,

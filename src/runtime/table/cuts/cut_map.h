@@ -69,6 +69,8 @@ class CutMap {
   // The number of consecutive reads of the range that held too much before they brought rows.
   uint32_t Overfilled(const std::string& split) const { return by_split_.at(split)->overfilled; }
 
+  // Whether rows from..through, ascending, can be the next of the range.
+  bool IsNext(const std::string& split, std::string_view from, std::string_view through) const;
   // The read has reached the row `through`, or the end of the range. `read_point`: what the read of
   // the new rows saw. False: they can't be counted, read again. True: *missed has the held changes
   // that the new rows do not include.
@@ -104,6 +106,7 @@ class CutMap {
   };
   struct Range {
     std::string split;
+    std::string from;
     std::optional<std::string> until;
     std::vector<Stretch> counted;
     std::unique_ptr<Reading> reading;  // null: none is under way

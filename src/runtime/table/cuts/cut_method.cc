@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <utility>
 
 #include "base/shown.h"
@@ -35,6 +36,7 @@ Status CutMethod::Take(const FoldRun& run, SplitWork* work, RecordBatch* batch) 
 Status CutMethod::TakeRead(SplitWork* work, RecordBatch* batch) {
   missed_.clear();
   if (batch->rows > 0) {
+    MURMUR_TRY(CheckOrder(*work, *batch));
     const std::string_view last = batch->table->row_keys[batch->rows - 1];
     work->read_again = !cuts_.Count(work->split.id, last, batch->table->read_point, &missed_);
     if (work->read_again) return CheckOverfilled(*work);
@@ -52,6 +54,18 @@ Status CutMethod::TakeEnd(SplitWork* work, const RecordBatch& batch) {
   missed_.clear();
   work->read_again = !cuts_.Count(work->split.id, std::nullopt, batch.table->read_point, &missed_);
   return work->read_again ? CheckOverfilled(*work) : TakeMissed(batch, &work->progress);
+}
+
+Status CutMethod::CheckOrder(const SplitWork& work, const RecordBatch& batch) const {
+  const auto begin = batch.table->row_keys.begin();
+  const auto end = begin + batch.rows;
+  const bool ascends = std::adjacent_find(begin, end, std::greater_equal<>()) == end;
+  if (ascends && cuts_.IsNext(work.split.id, *begin, *(end - 1))) return {};
+  return Status(Code::kFailedPrecondition,
+                work.split.id +
+                    ": its rows don't come in the order of their keys, which the source promises, "
+                    "and by which cuts are kept. Set `method: ledger`, and begin anew: murmur "
+                    "bootstrap FILE --fresh");
 }
 
 Status CutMethod::CheckOverfilled(const SplitWork& work) const {

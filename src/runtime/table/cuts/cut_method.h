@@ -45,6 +45,8 @@ class CutMethod final : public RowMethod {
 
  private:
   Status CheckOverfilled(const SplitWork& work) const;
+  // Rows out of order would be counted in the wrong cut, or twice.
+  Status CheckOrder(const SplitWork& work, const RecordBatch& batch) const;
   Status TakeRead(SplitWork* work, RecordBatch* batch);
   Status TakeChanges(SplitWork* work, RecordBatch* batch);
   Status TakeMissed(const RecordBatch& batch, SplitProgress* progress);
