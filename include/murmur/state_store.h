@@ -32,6 +32,8 @@ struct StateSchema {
   }
 };
 
+inline constexpr size_t kStoreIdBytes = 12;
+
 // A state table for one process, which nobody else sees; it is removed with this object.
 class ScratchTable {
  public:
@@ -52,6 +54,11 @@ class StateStore {
   // The store's name in messages, such as its directory.
   virtual const std::string& Name() const noexcept = 0;
 
+  // Tells the store from all others, for what it owns elsewhere: kStoreIdBytes of 0-9 and a-f, made
+  // at random with the store, never changed. Errors: kNotFound (a store of an earlier release,
+  // which gets one when it is first opened for writing), kDataLoss.
+  virtual Result<std::string> Id() const = 0;
+
   // The numbers of all versions, ascending.
   virtual Result<std::vector<uint64_t>> Versions() const = 0;
 
@@ -61,9 +68,14 @@ class StateStore {
   virtual Result<std::optional<uint64_t>> SettledCurrent() const = 0;
   // The versions that were current, the present one first; without dropped ones.
   virtual Result<std::vector<uint64_t>> Served() const = 0;
+  // When another version took over from this one, in µs since the Unix epoch: stored in the step
+  // that moved the alias. Empty: it serves, or never did, or an earlier release moved the alias; of
+  // that, the next SetCurrent stores its own time.
+  virtual Result<std::optional<int64_t>> RetiredAt(uint64_t number) const = 0;
   // OK: readers see `number` from now on; *undurable says why a loss of power may undo that, if it
-  // may. On error the alias is unchanged: kNotFound (no such version); without `beside_writer`,
-  // kFailedPrecondition (the current version has an owner).
+  // may. On error the alias is unchanged: kNotFound (no such version);
+  // kFailedPrecondition (it has let go of its log; without `beside_writer`: the current version has
+  // an owner).
   virtual Status SetCurrent(uint64_t number, bool beside_writer = true,
                             Status* undurable = nullptr) = 0;
 

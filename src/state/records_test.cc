@@ -35,6 +35,20 @@ TEST(RecordsTest, TheBytesOfARetentionStay) {
               "01780000000002");
 }
 
+TEST(RecordsTest, WhatAVersionSaysOfItsHoldStandsAtTheEnd) {
+  VersionInfo info;
+  info.number = 3;
+  const std::string none = EncodeInfo(info);
+  info.log_hold = "hold";
+  const std::string held = EncodeInfo(info);
+  EXPECT_EQ(held, none + "\x04hold");
+  EXPECT_EQ(*DecodeInfo(held), info);
+  info.log_let_go = true;
+  EXPECT_EQ(EncodeInfo(info), held + "\x01");
+  EXPECT_EQ(*DecodeInfo(held + "\x01"), info);
+  EXPECT_EQ(DecodeInfo(held + "\x02").status().code(), Code::kDataLoss);
+}
+
 TEST(RecordsTest, ARetentionOfAnUnknownUnitIsDamaged) {
   for (const char* tail : {"\x07\x02", "\x01", "\x01\x02\x03"}) {
     const std::string bytes = std::string("\x01\0\0\1\0", 5) + tail;

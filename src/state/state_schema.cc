@@ -46,6 +46,16 @@ int64_t FirstVisible(const RetentionRecord& record, int64_t newest) noexcept {
   return std::max(record.floor, record.rule.FirstKept(newest));
 }
 
+Status CheckLogIsHeld(const VersionInfo& info) {
+  if (!info.log_let_go) return {};
+  return Status(Code::kFailedPrecondition,
+                "version " + std::to_string(info.number) +
+                    " can't serve again: it served no more for longer than rollback_for, and let " +
+                    "go of its log, which may lack changes by now. Build what it counts anew, " +
+                    "from its own definition: murmur bootstrap FILE --fresh. A longer " +
+                    "rollback_for keeps the way back open, and the log, for longer");
+}
+
 Status CheckHasMoves(const Commit& commit) {
   if (!commit.moves.empty()) return {};
   return Status(Code::kInvalidArgument, "a commit without a move: nothing would fence it");

@@ -12,6 +12,9 @@ namespace murmur {
 Status CheckSchema(const StateSchema& schema, const VersionInfo& info,
                    const RetentionRecord& stored);
 
+// Whether the version may serve: it can be followed, if it ever could. Errors: kFailedPrecondition.
+Status CheckLogIsHeld(const VersionInfo& info);
+
 // The parts of Apply that every table checks alike. Errors: kInvalidArgument.
 Status CheckHasMoves(const Commit& commit);
 // kAborted: a record with this id counts already.

@@ -80,6 +80,18 @@ TEST_P(StateStoreContract, AnEmptyStoreHasNoVersions) {
   EXPECT_FALSE(store_->Name().empty());
 }
 
+TEST_P(StateStoreContract, ItsIdIsItsOwnAndNeverChanges) {
+  const std::string id = *store_->Id();
+  EXPECT_EQ(id.size(), kStoreIdBytes);
+  EXPECT_EQ(id.find_first_not_of("0123456789abcdef"), std::string::npos) << id;
+  ASSERT_EQ(store_->SetCurrent(NewVersion()), Status());
+  EXPECT_EQ(*store_->Id(), id);
+  Reopen();
+  EXPECT_EQ(*store_->Id(), id);
+  const auto other = GetParam().make();
+  EXPECT_NE(*(*other->Open())->Id(), id);
+}
+
 TEST_P(StateStoreContract, VersionsAreNumberedAndSayWhatTheyAre) {
   const uint64_t first = NewVersion("one");
   const uint64_t second = NewVersion("two");
@@ -107,6 +119,40 @@ TEST_P(StateStoreContract, TheAliasNamesOneVersionAndRemembersTheOthers) {
   }
   ASSERT_EQ(store_->DropVersion(numbers[0]), Status());
   EXPECT_THAT(*store_->Served(), testing::ElementsAre(numbers[2], numbers[1]));
+}
+
+TEST_P(StateStoreContract, TheAliasSaysWhenAVersionRetired) {
+  const uint64_t first = NewVersion();
+  const uint64_t second = NewVersion();
+  ASSERT_EQ(store_->SetCurrent(first), Status());
+  EXPECT_EQ(*store_->RetiredAt(first), std::nullopt);
+  ASSERT_EQ(store_->SetCurrent(second), Status());
+  const auto retired = *store_->RetiredAt(first);
+  ASSERT_TRUE(retired.has_value());
+  EXPECT_EQ(*store_->RetiredAt(second), std::nullopt);
+  Reopen();
+  ASSERT_EQ(store_->SetCurrent(second), Status()) << "again";
+  EXPECT_EQ(*store_->RetiredAt(first), retired);
+  ASSERT_EQ(store_->SetCurrent(first), Status());
+  EXPECT_EQ(*store_->RetiredAt(first), std::nullopt);
+  EXPECT_TRUE(store_->RetiredAt(second)->has_value());
+}
+
+TEST_P(StateStoreContract, AVersionThatHasLetGoOfItsLogDoesNotServe) {
+  const uint64_t serving = NewVersion();
+  VersionInfo info;
+  info.log_hold = "hold";
+  auto table = *store_->CreateVersion(info, TestSchema());
+  const uint64_t number = table->Info()->number;
+  ASSERT_EQ(store_->SetCurrent(serving), Status());
+  ASSERT_EQ(table->SetLogLetGo(true), Status());
+  EXPECT_TRUE(table->Info()->log_let_go);
+  EXPECT_TRUE(store_->ReadInfo(number)->log_let_go);
+  EXPECT_EQ(store_->SetCurrent(number).code(), Code::kFailedPrecondition);
+  EXPECT_EQ(*store_->Current(), serving);
+  ASSERT_EQ(table->SetLogLetGo(false), Status());
+  EXPECT_EQ(store_->ReadInfo(number)->log_hold, "hold");
+  EXPECT_EQ(store_->SetCurrent(number), Status());
 }
 
 TEST_P(StateStoreContract, ANumberIsNeverGivenAgain) {

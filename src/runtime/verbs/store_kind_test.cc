@@ -23,10 +23,14 @@ class SharedStore final : public StateStore {
     return store;
   }
   const std::string& Name() const noexcept override { return Shared().Name(); }
+  Result<std::string> Id() const override { return Shared().Id(); }
   Result<std::vector<uint64_t>> Versions() const override { return Shared().Versions(); }
   Result<std::optional<uint64_t>> Current() const override { return Shared().Current(); }
   Result<std::optional<uint64_t>> SettledCurrent() const override { return Shared().Current(); }
   Result<std::vector<uint64_t>> Served() const override { return Shared().Served(); }
+  Result<std::optional<int64_t>> RetiredAt(uint64_t number) const override {
+    return Shared().RetiredAt(number);
+  }
   Status SetCurrent(uint64_t number, bool beside_writer, Status* undurable) override {
     return Shared().SetCurrent(number, beside_writer, undurable);
   }

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "state/state_schema.h"
+
 namespace murmur {
 namespace {
 
@@ -40,13 +42,25 @@ Result<std::vector<uint64_t>> MemoryStateStore::Served() const {
   return served_;
 }
 
+Result<std::optional<int64_t>> MemoryStateStore::RetiredAt(uint64_t number) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = retired_.find(number);
+  return found == retired_.end() ? std::optional<int64_t>() : found->second;
+}
+
 Status MemoryStateStore::SetCurrent(uint64_t number, bool beside_writer, Status* /*undurable*/) {
   const std::lock_guard lock(mutex_);
-  MURMUR_TRY(Find(number));
+  MURMUR_ASSIGN(const auto version, Find(number));
+  {
+    const std::lock_guard version_lock(*version->mutex);
+    MURMUR_TRY(CheckLogIsHeld(version->info));
+  }
   const bool replaces = !served_.empty() && served_.front() != number;
   if (replaces && !beside_writer && versions_.at(served_.front())->writers->load() > 0) {
     return Status(Code::kFailedPrecondition, "the version that serves has an owner");
   }
+  if (replaces) retired_[served_.front()] = clock_.WallMicros();
+  retired_.erase(number);
   std::erase(served_, number);
   served_.insert(served_.begin(), number);
   return {};
@@ -83,6 +97,7 @@ Status MemoryStateStore::DropVersion(uint64_t number) {
   }
   if (version->writers->load() > 0) return Status(Code::kFailedPrecondition, "it has an owner");
   versions_.erase(number);
+  retired_.erase(number);
   std::erase(served_, number);
   return {};
 }

@@ -8,18 +8,25 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "murmur/state_store.h"
 #include "state/memory/memory_table.h"
+#include "state/store_id.h"
 
 namespace murmur {
 
 class MemoryStateStore final : public StateStore {
  public:
+  // `clock` outlives it.
+  explicit MemoryStateStore(const Clock* clock = &Clock::System()) : clock_(*clock) {}
+
   const std::string& Name() const noexcept override { return name_; }
+  Result<std::string> Id() const override { return id_; }
   Result<std::vector<uint64_t>> Versions() const override;
   Result<std::optional<uint64_t>> Current() const override;
   Result<std::optional<uint64_t>> SettledCurrent() const override { return Current(); }
   Result<std::vector<uint64_t>> Served() const override;
+  Result<std::optional<int64_t>> RetiredAt(uint64_t number) const override;
   Status SetCurrent(uint64_t number, bool beside_writer = true,
                     Status* undurable = nullptr) override;
   Result<VersionInfo> ReadInfo(uint64_t number) const override;
@@ -35,10 +42,13 @@ class MemoryStateStore final : public StateStore {
  private:
   Result<std::shared_ptr<MemoryStore>> Find(uint64_t number) const;
 
+  const Clock& clock_;
   const std::string name_ = "memory";
+  const std::string id_ = NewStoreId();
   mutable std::mutex mutex_;  // guards the members below
   std::map<uint64_t, std::shared_ptr<MemoryStore>> versions_;
-  std::vector<uint64_t> served_;  // the current one first
+  std::vector<uint64_t> served_;         // the current one first
+  std::map<uint64_t, int64_t> retired_;  // of those that served
   uint64_t last_number_ = 0;
 };
 

@@ -8,12 +8,15 @@
 #include <charconv>
 #include <chrono>
 #include <filesystem>
+#include <span>
 #include <thread>
 
 #include "definition/kinds.h"
 #include "state/rocksdb/rocksdb_table.h"
 #include "state/rocksdb/scratch.h"
 #include "state/rocksdb/writer_lock.h"
+#include "state/state_schema.h"
+#include "state/store_id.h"
 
 namespace murmur {
 namespace {
@@ -25,7 +28,8 @@ constexpr std::string_view kDroppedPrefix = "dropped-";
 constexpr std::string_view kDeadLettersPrefix = "dead-letters-v";
 constexpr std::string_view kDeadLettersSuffix = ".jsonl";
 constexpr size_t kServedMax = 32;  // that the alias remembers
-constexpr size_t kAliasBytesMax = 1024;
+constexpr size_t kAliasBytesMax = 4096;
+constexpr std::string_view kRetired = "retired ";
 constexpr std::chrono::seconds kWriterOpensWithin{5};
 constexpr std::chrono::milliseconds kLookAgainEvery{20};
 
@@ -53,6 +57,16 @@ std::optional<uint64_t> ParseNumber(std::string_view text) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc() || end != text.data() + text.size() || number == 0) return std::nullopt;
   return number;
+}
+
+// "1 1789000000000000": a version and when it retired.
+bool ParseRetired(std::string_view text, std::map<uint64_t, int64_t>* retired) {
+  const size_t space = std::min(text.find(' '), text.size());
+  const auto number = ParseNumber(text.substr(0, space));
+  const auto at = ParseNumber(text.substr(std::min(space + 1, text.size())));
+  if (!number || !at) return false;
+  (*retired)[*number] = static_cast<int64_t>(*at);
+  return true;
 }
 
 Status SyncPath(const std::string& path, int flags) {
@@ -128,7 +142,36 @@ Result<std::unique_ptr<RocksDbStore>> RocksDbStore::Open(std::string path, Acces
   } else if (!fs::is_directory(path, error)) {
     return Status(Code::kNotFound, "there is no state at " + path);
   }
-  return std::unique_ptr<RocksDbStore>(new RocksDbStore(std::move(path), std::move(options)));
+  std::unique_ptr<RocksDbStore> store(new RocksDbStore(std::move(path), std::move(options)));
+  if (access == Access::kWrite) MURMUR_TRY(store->MakeId());
+  return store;
+}
+
+Result<std::string> RocksDbStore::Id() const {
+  const std::string file = path_ + "/id";
+  auto text = ReadFile(file);
+  if (!text.ok() && text.status().code() == Code::kNotFound) {
+    return Status(Code::kNotFound, path_ + " has no id yet: it gets one when it is next written");
+  }
+  MURMUR_TRY(text);
+  if (text->ends_with('\n')) text->pop_back();
+  if (IsStoreId(*text)) return text;
+  return Status(Code::kDataLoss,
+                file +
+                    " holds no id of a state: remove the file, and the next run makes another. " +
+                    "What the state holds elsewhere under its old id must then be ended there");
+}
+
+// Durable on return.
+Status RocksDbStore::MakeId() const {
+  const std::string file = path_ + "/id";
+  std::error_code error;
+  if (fs::exists(file, error)) return {};
+  MURMUR_ASSIGN(const auto lock, WriterLock::Wait(path_ + "/lock"));
+  if (fs::exists(file, error)) return {};
+  MURMUR_TRY(WriteFile(file + ".new", NewStoreId() + "\n"));
+  MURMUR_TRY(Rename(file + ".new", file));
+  return SyncFolder();
 }
 
 std::string RocksDbStore::VersionPath(uint64_t number) const {
@@ -157,21 +200,28 @@ Result<std::vector<uint64_t>> RocksDbStore::Versions() const {
 }
 
 // Empty: the alias was never set.
-Result<std::vector<uint64_t>> RocksDbStore::ReadAlias() const {
+Result<RocksDbStore::Alias> RocksDbStore::ReadAlias() const {
   const std::string file = path_ + "/current";
   auto text = ReadFile(file);
-  std::vector<uint64_t> numbers;
-  if (!text.ok() && text.status().code() == Code::kNotFound) return numbers;
+  Alias alias;
+  if (!text.ok() && text.status().code() == Code::kNotFound) return alias;
   MURMUR_TRY(text);
   for (std::string_view rest = *text; !rest.empty();) {
-    const size_t line = std::min(rest.find('\n'), rest.size());
-    const auto number = ParseNumber(rest.substr(0, line));
-    if (!number.has_value()) break;
-    numbers.push_back(*number);
-    rest.remove_prefix(std::min(line + 1, rest.size()));
+    const std::string_view line = rest.substr(0, std::min(rest.find('\n'), rest.size()));
+    const auto number = ParseNumber(line);
+    if (number) alias.numbers.push_back(*number);
+    const bool retired =
+        line.starts_with(kRetired) && ParseRetired(line.substr(kRetired.size()), &alias.retired);
+    if (!number && !retired) break;
+    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
   }
-  if (numbers.empty()) return Status(Code::kDataLoss, file + " holds no version number");
-  return numbers;
+  if (alias.numbers.empty()) return Status(Code::kDataLoss, file + " holds no version number");
+  return alias;
+}
+
+bool RocksDbStore::Exists(uint64_t number) const {
+  std::error_code error;
+  return fs::is_directory(VersionPath(number), error);
 }
 
 Status RocksDbStore::SyncFolder() const {
@@ -196,8 +246,8 @@ Result<uint64_t> RocksDbStore::ReadLastNumber() const {
 // The highest number that a version has, or is known to have had.
 Result<uint64_t> RocksDbStore::LastNumber() const {
   MURMUR_ASSIGN(uint64_t last, ReadLastNumber());
-  MURMUR_ASSIGN(const auto served, ReadAlias());
-  for (const uint64_t number : served) last = std::max(last, number);
+  MURMUR_ASSIGN(const Alias alias, ReadAlias());
+  for (const uint64_t number : alias.numbers) last = std::max(last, number);
   std::error_code error;
   for (fs::directory_iterator it(path_, error), end; !error && it != end; it.increment(error)) {
     last = std::max(last, NumberOfName(it->path().filename().string()));
@@ -217,17 +267,20 @@ Status RocksDbStore::StoreLastNumber(uint64_t number) const {
 }
 
 Result<std::optional<uint64_t>> RocksDbStore::Current() const {
-  MURMUR_ASSIGN(const auto numbers, ReadAlias());
-  return numbers.empty() ? std::optional<uint64_t>() : numbers.front();
+  MURMUR_ASSIGN(const Alias alias, ReadAlias());
+  return alias.numbers.empty() ? std::optional<uint64_t>() : alias.numbers.front();
 }
 
 Result<std::vector<uint64_t>> RocksDbStore::Served() const {
-  MURMUR_ASSIGN(auto numbers, ReadAlias());
-  std::erase_if(numbers, [this](uint64_t number) {
-    std::error_code error;
-    return !fs::is_directory(VersionPath(number), error);
-  });
-  return numbers;
+  MURMUR_ASSIGN(Alias alias, ReadAlias());
+  std::erase_if(alias.numbers, [this](uint64_t number) { return !Exists(number); });
+  return std::move(alias.numbers);
+}
+
+Result<std::optional<int64_t>> RocksDbStore::RetiredAt(uint64_t number) const {
+  MURMUR_ASSIGN(const Alias alias, ReadAlias());
+  const auto found = alias.retired.find(number);
+  return found == alias.retired.end() ? std::optional<int64_t>() : found->second;
 }
 
 Result<std::optional<uint64_t>> RocksDbStore::SettledCurrent() const {
@@ -238,21 +291,29 @@ Result<std::optional<uint64_t>> RocksDbStore::SettledCurrent() const {
 Status RocksDbStore::SetCurrent(uint64_t number, bool beside_writer, Status* undurable) {
   MURMUR_ASSIGN(const auto lock, WriterLock::Wait(path_ + "/lock"));
   std::error_code error;
-  if (!fs::is_directory(VersionPath(number), error)) {
-    return Status(Code::kNotFound, path_ + " has no version " + std::to_string(number));
-  }
+  // Under the lock: who lets go of a log records it first, and then looks at the alias.
+  MURMUR_ASSIGN(const VersionInfo info, ReadInfo(number));
+  MURMUR_TRY(CheckLogIsHeld(info));
   MURMUR_ASSIGN(const auto before, Current());
   if (before && before != number && !beside_writer && HasOwner(*before)) {
     return Status(Code::kFailedPrecondition,
                   VersionPath(*before) + ", which serves, is in use by a process that does not " +
                       "answer; end it, or try again");
   }
-  MURMUR_ASSIGN(auto served, Served());
-  std::erase(served, number);
+  MURMUR_ASSIGN(Alias alias, ReadAlias());
+  auto& served = alias.numbers;
+  std::erase_if(served, [&](uint64_t one) { return one == number || !Exists(one); });
   served.insert(served.begin(), number);
   served.resize(std::min(served.size(), kServedMax));
+  const std::string now = std::to_string(options_.clock->WallMicros());
   std::string lines;
   for (const uint64_t one : served) lines += std::to_string(one) + "\n";
+  for (const uint64_t one : std::span(served).subspan(1)) {
+    const auto at = alias.retired.find(one);
+    const bool known = one != before && at != alias.retired.end();
+    lines += std::string(kRetired) + std::to_string(one) + " " +
+             (known ? std::to_string(at->second) : now) + "\n";
+  }
   const std::string file = path_ + "/current";
   MURMUR_TRY(WriteFile(file + ".new", lines));
   MURMUR_TRY(Rename(file + ".new", file));

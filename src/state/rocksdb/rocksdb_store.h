@@ -3,20 +3,24 @@
 //   <state>/v1/ v2/ …          one version each: a RocksDB that carries its definition, its values,
 //                              its positions and its dead letters; v1/staging, v1/writer
 //   <state>/current            the alias: a version number as text, and below it those that it
-//                              named before, the last one first; replaced by rename
+//                              named before, the last one first; then when those retired, as
+//                              "retired 1 1789000000000000"; replaced by rename
 //   <state>/dead-letters.jsonl the dead letters of the current version, as JSON lines
 //                              (dead-letters-v2.jsonl for a version that is not current)
+//   <state>/id                 Id, as text
 //   <state>/last-version       the highest number that a version ever had: none is given twice
 //   <state>/lock               held while versions are made, dropped or switched
 //   <state>/verify/            a scratch table
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "murmur/registry.h"
 #include "murmur/state_store.h"
 #include "state/rocksdb/database.h"
@@ -27,21 +31,25 @@ struct RocksDbStoreOptions {
   RocksDbResources resources = {};
   // Makes the names in a folder durable; empty: fsync. Tests let it fail.
   std::function<Status(const std::string& folder)> sync_folder = {};
+  const Clock* clock = &Clock::System();  // outlives the store
 };
 
 class RocksDbStore final : public StateStore {
  public:
-  // kWrite makes the directory if there is none. Errors: kNotFound (kRead, no directory).
+  // kWrite makes the directory, and the store's id, if there is none. Errors: kNotFound (kRead, no
+  // directory).
   static Result<std::unique_ptr<RocksDbStore>> Open(std::string path, Access access,
                                                     RocksDbStoreOptions options = {});
 
   const std::string& Name() const noexcept override { return path_; }
+  Result<std::string> Id() const override;
   std::string VersionPath(uint64_t number) const;  // its folder
 
   Result<std::vector<uint64_t>> Versions() const override;
   Result<std::optional<uint64_t>> Current() const override;
   Result<std::optional<uint64_t>> SettledCurrent() const override;
   Result<std::vector<uint64_t>> Served() const override;
+  Result<std::optional<int64_t>> RetiredAt(uint64_t number) const override;
   Status SetCurrent(uint64_t number, bool beside_writer = true,
                     Status* undurable = nullptr) override;
   Result<VersionInfo> ReadInfo(uint64_t number) const override;
@@ -57,10 +65,16 @@ class RocksDbStore final : public StateStore {
  private:
   RocksDbStore(std::string path, RocksDbStoreOptions options)
       : path_(std::move(path)), options_(std::move(options)) {}
-  Result<std::vector<uint64_t>> ReadAlias() const;
+  struct Alias {
+    std::vector<uint64_t> numbers;             // that it names and named, the last one first
+    std::map<uint64_t, int64_t> retired = {};  // µs since the Unix epoch
+  };
+  Result<Alias> ReadAlias() const;
+  bool Exists(uint64_t number) const;
   Result<uint64_t> ReadLastNumber() const;
   Result<uint64_t> LastNumber() const;
   Status StoreLastNumber(uint64_t number) const;
+  Status MakeId() const;
   Status SyncFolder() const;
   std::string DeadLetterPath(uint64_t number, std::optional<uint64_t> current) const;
 

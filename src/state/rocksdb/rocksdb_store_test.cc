@@ -121,6 +121,60 @@ TEST_F(RocksDbStoreTest, AnAliasThatHasMovedIsNoFailure) {
   EXPECT_THAT(*store_->Versions(), testing::ElementsAre(2));
 }
 
+TEST_F(RocksDbStoreTest, AStateOfAnEarlierReleaseGetsItsIdWhenItIsFirstWritten) {
+  ASSERT_TRUE(store_->CreateVersion({.identity = "it"}, TestSchema()).ok());
+  std::filesystem::remove(path_ + "/id");
+  std::ofstream(path_ + "/id.new") << "half";  // of a crash
+  const auto reader = *RocksDbStore::Open(path_, Access::kRead);
+  EXPECT_EQ(reader->Id().status().code(), Code::kNotFound);
+  EXPECT_EQ(reader->ReadInfo(1)->identity, "it");
+  store_ = *RocksDbStore::Open(path_, Access::kWrite);
+  const std::string id = *store_->Id();
+  EXPECT_EQ(*reader->Id(), id);
+  EXPECT_EQ(Read(path_ + "/id"), id + "\n");
+  std::ofstream(path_ + "/id") << "mine\n";
+  store_ = *RocksDbStore::Open(path_, Access::kWrite);
+  EXPECT_EQ(store_->Id().status().code(), Code::kDataLoss);
+}
+
+// A hold of that name could outlive the id by which it is found.
+TEST_F(RocksDbStoreTest, AnIdThatCannotBeRememberedIsNotUsed) {
+  RocksDbStoreOptions options;
+  options.sync_folder = [](const std::string& folder) {
+    return Status(Code::kUnavailable, folder + ": no");
+  };
+  const std::string other = folder_.path() + "/b";
+  EXPECT_EQ(RocksDbStore::Open(other, Access::kWrite, options).status().code(), Code::kUnavailable);
+}
+
+class TestClock final : public Clock {
+ public:
+  int64_t WallMicros() const override { return micros; }
+  std::chrono::steady_clock::time_point Steady() const override { return {}; }
+  int64_t micros = 100;
+};
+
+TEST_F(RocksDbStoreTest, TheAliasSaysWhenAVersionRetired) {
+  TestClock clock;
+  RocksDbStoreOptions options;
+  options.clock = &clock;
+  store_ = *RocksDbStore::Open(path_, Access::kWrite, options);
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(store_->CreateVersion({}, TestSchema()).ok());
+  for (const uint64_t number : {1, 2, 3}) {
+    ++clock.micros;
+    ASSERT_EQ(store_->SetCurrent(number), Status());
+  }
+  EXPECT_EQ(Read(path_ + "/current"), "3\n2\n1\nretired 2 103\nretired 1 102\n");
+  ASSERT_EQ(store_->SetCurrent(3), Status());
+  EXPECT_EQ(store_->RetiredAt(1)->value(), 102);
+  // An earlier release reads the numbers alone, and writes them so.
+  std::ofstream(path_ + "/current") << "2\n3\n1\n";
+  EXPECT_EQ(*store_->RetiredAt(3), std::nullopt);
+  clock.micros = 200;
+  ASSERT_EQ(store_->SetCurrent(3), Status());
+  EXPECT_EQ(Read(path_ + "/current"), "3\n2\n1\nretired 2 200\nretired 1 200\n");
+}
+
 TEST_F(RocksDbStoreTest, WhatACrashLeftOfMakingAVersionIsNoVersion) {
   std::filesystem::create_directories(path_ + "/creating-1/x");
   std::filesystem::create_directories(path_ + "/dropped-4");
