@@ -128,6 +128,7 @@ class FakeLiveSource final : public LiveSource {
 
   bool NeedsHold() const override { return needs_hold; }
   Result<HandoffToken> Hold(const std::string& name, std::stop_token stop) override {
+    if (behaviour_->fail_hold) return Status(Code::kUnavailable, "no holds, as it was told");
     MURMUR_ASSIGN(HandoffToken token, HandoffNow(std::move(stop)));
     if (needs_hold) topic_->AddHold(name);
     return token;
@@ -135,11 +136,14 @@ class FakeLiveSource final : public LiveSource {
   void ReadThrough(const std::string& hold) override { hold_ = hold; }
   Status LetGo(const std::string& hold, std::stop_token stop) override {
     MURMUR_TRY(behaviour_->Answer(stop));
+    if (behaviour_->fail_let_go) return Status(Code::kUnavailable, "not let go, as it was told");
     topic_->EndHold(hold);
     return {};
   }
   Result<std::vector<std::string>> Holds(const std::string& prefix, std::stop_token stop) override {
     MURMUR_TRY(behaviour_->Answer(stop));
+    if (behaviour_->fail_hold) return Status(Code::kUnavailable, "no holds, as it was told");
+    if (behaviour_->before_holds) behaviour_->before_holds();
     std::vector<std::string> names;
     for (const std::string& name : topic_->holds()) {
       if (name.starts_with(prefix)) names.push_back(name);

@@ -84,6 +84,9 @@ struct FakeBehaviour {
   Status failure{Code::kUnavailable, "the fake source failed as it was told"};
   std::atomic<bool> fail_publishing{false};  // of dead letters
   std::function<void()> after_capture;       // a hook for a crash, or for changes
+  std::function<void()> before_holds;        // a hook: LiveSource::Holds is about to answer
+  std::atomic<bool> fail_hold{false};        // LiveSource::Hold and Holds
+  std::atomic<bool> fail_let_go{false};      // LiveSource::LetGo
   // While set, every call waits as if nobody answered, until a stop is asked for.
   std::atomic<bool> hangs{false};
 

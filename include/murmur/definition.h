@@ -132,7 +132,10 @@ struct Definition {
   // How it runs; may change at any time.
   MethodChoice method = MethodChoice::kAuto;  // for versions begun from now on
   StateSpec state;
-  uint32_t keep_versions = 2;          // complete versions, including the serving one
+  uint32_t keep_versions = 2;  // complete versions, including the serving one
+  // How long a version that serves no more keeps its hold of a log (LiveSource::Hold). After that
+  // it can't serve again.
+  std::chrono::seconds rollback_for{3600};
   std::optional<uint64_t> max_errors;  // empty: 0 for bootstrap and replay, kUnlimited for live
   uint32_t threads = 0;                // 0: as many as the machine has
   uint64_t memory_bytes = 512ull << 20;

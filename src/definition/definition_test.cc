@@ -120,15 +120,16 @@ TEST(ParseDefinition, KeysComeInEveryForm) {
 }
 
 TEST(ParseDefinition, ReadsHowItRuns) {
-  const Definition d =
-      MustParse(With("state: {rocksdb: {path: s}}\nmax_errors: unlimited\nthreads: 3\nmemory: 2GB\n"
-                     "max_record: 1MiB\nmax_ahead: 1h30m\ncommit_every: 250ms\nnull_key: keep"));
+  const Definition d = MustParse(With(
+      "state: {rocksdb: {path: s}}\nmax_errors: unlimited\nthreads: 3\nmemory: 2GB\n"
+      "max_record: 1MiB\nmax_ahead: 1h30m\nrollback_for: 1d\ncommit_every: 250ms\nnull_key: keep"));
   EXPECT_EQ(StatePlace(d), "s");
   EXPECT_EQ(d.max_errors, kUnlimited);
   EXPECT_EQ(d.threads, 3u);
   EXPECT_EQ(d.memory_bytes, 2000000000u);
   EXPECT_EQ(d.max_record_bytes, 1u << 20);
   EXPECT_EQ(d.max_ahead, std::chrono::minutes(90));
+  EXPECT_EQ(d.rollback_for, std::chrono::hours(24));
   EXPECT_EQ(d.commit_every, std::chrono::milliseconds(250));
   EXPECT_TRUE(d.keep_null_keys);
 }
@@ -187,7 +188,7 @@ f:15:8: 'kafak': is no kind of live source; expected kafka or mongo; did you mea
 f:16:13: 'many': expected a number or unlimited
 f:17:9: '1MB': expected 64MiB to 1024TiB
 f:18:10: '5000': expected 0 to 1024
-f:19:1: 'serve': is no key of a definition; expected name, key, id, columns, time, window, where, null_key, aggregates, source, on_change, method, bootstrap, live, replay, overlap, state, max_errors, threads, memory, max_record, max_ahead, commit_every)golden");
+f:19:1: 'serve': is no key of a definition; expected name, key, id, columns, time, window, where, null_key, aggregates, source, on_change, method, bootstrap, live, replay, overlap, state, max_errors, threads, memory, max_record, max_ahead, rollback_for, commit_every)golden");
 }
 
 TEST(ParseDefinition, AWindowNeedsTime) {

@@ -19,7 +19,8 @@ inline constexpr uint64_t kMemoryBytesMin = 64ull << 20;
 inline constexpr uint64_t kMemoryBytesMax = 1ull << 50;
 inline constexpr uint64_t kRecordBytesMin = 1ull << 10;
 inline constexpr uint64_t kRecordBytesMax = 1ull << 30;
-inline constexpr std::chrono::seconds kSpanMax{36525ll * 86400};  // windows, keep, max_ahead
+inline constexpr std::chrono::seconds kSpanMax{36525ll *
+                                               86400};  // windows, keep, max_ahead, rollback_for
 inline constexpr std::chrono::milliseconds kCommitEveryMin{10};
 inline constexpr std::chrono::milliseconds kCommitEveryMax{60000};
 

@@ -275,6 +275,7 @@ class Reader {
              value("memory", kSize, ParseBytes, &definition_.memory_bytes),
              value("max_record", kSize, ParseBytes, &definition_.max_record_bytes),
              value("max_ahead", kDuration, ParseSeconds, &definition_.max_ahead),
+             value("rollback_for", kDuration, ParseSeconds, &definition_.rollback_for),
              value("commit_every", "a duration such as 500ms or 1s", ParseDuration,
                    &definition_.commit_every)});
   }

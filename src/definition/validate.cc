@@ -411,6 +411,7 @@ class Validator {
     CheckRange("max_record", definition_.max_record_bytes, kRecordBytesMin, kRecordBytesMax,
                FormatBytes);
     CheckSpan("max_ahead", definition_.max_ahead, std::chrono::seconds(0));
+    CheckSpan("rollback_for", definition_.rollback_for, std::chrono::seconds(0));
     if (definition_.commit_every) {
       CheckRange("commit_every", *definition_.commit_every, kCommitEveryMin, kCommitEveryMax,
                  FormatDuration);

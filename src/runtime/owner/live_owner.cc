@@ -16,8 +16,10 @@
 #include "runtime/owner/switch_version.h"
 #include "runtime/table/row_fold.h"
 #include "runtime/versions/fold_options.h"
+#include "runtime/versions/log_holds.h"
 #include "runtime/versions/state_access.h"
 #include "source/source_registry.h"
+#include "state/state_schema.h"
 
 namespace murmur {
 namespace {
@@ -28,6 +30,7 @@ constexpr FoldDefaults kLive{.delta_share = 0.25,  // fetched messages take from
                              .commit_every = std::chrono::milliseconds(100),
                              .max_errors = kUnlimited};
 constexpr std::chrono::milliseconds kReportEvery{200};
+constexpr std::chrono::minutes kTidyEvery{1};
 // Whoever waits for a swap gets a sign of life before its timeout.
 constexpr std::chrono::seconds kStillThereEvery{5};
 
@@ -85,6 +88,7 @@ class FollowedVersion {
                     "version " + std::to_string(number) +
                         " is not complete: only a complete version can follow live");
     }
+    MURMUR_TRY(CheckLogIsHeld(followed->opened_.info));
     MURMUR_TRY(CheckFollowed(definition, followed->opened_.info));
     MURMUR_ASSIGN(followed->source_, MakeLiveSource(definition));
     followed->fold_ = FoldOptionsOf(definition, options, kLive);
@@ -137,6 +141,7 @@ class FollowedVersion {
   }
 
   uint64_t number() const { return opened_.info.number; }
+  bool has_hold() const { return !opened_.info.log_hold.empty(); }
   const Pipeline& pipeline() const { return *opened_.pipeline; }
   const StateTable& table() const { return *opened_.table; }
   std::shared_ptr<LiveRunner> runner() const {
@@ -207,8 +212,9 @@ Result<bool> HasLivePositions(const Definition& definition, const StateStore& st
   return HasLivePositions(progress, plan);
 }
 
-LiveOwner::LiveOwner(const Definition* definition, StateStore* store, const LiveOptions* options)
-    : definition_(*definition), store_(*store), options_(*options) {}
+LiveOwner::LiveOwner(const Definition* definition, StateStore* store, const LiveOptions* options,
+                     const Clock* clock)
+    : definition_(*definition), store_(*store), options_(*options), clock_(*clock) {}
 
 LiveOwner::~LiveOwner() = default;
 
@@ -316,6 +322,7 @@ Status LiveOwner::Watch(RunSummary* summary) {
     const bool asked = request_ != nullptr;
     lock.unlock();
     if (asked) ServeRequest();
+    TidySometimes();
     summary->version = current_->number();
     Report(summary);
     lock.lock();
@@ -327,6 +334,21 @@ Status LiveOwner::Watch(RunSummary* summary) {
   const Status outcome = current_->Stop();
   Report(summary);
   return ended ? outcome : Status(Code::kCancelled, "stopped");
+}
+
+// The run has tidied when it started.
+void LiveOwner::TidySometimes() {
+  if (!current_->has_hold() || clock_.Steady() - tidied_ < kTidyEvery) return;
+  tidied_ = clock_.Steady();
+  std::vector<std::string> notes;
+  TidyHolds(definition_, store_, /*live=*/nullptr, clock_.WallMicros(), options_.run.stop,
+            [&notes](const std::string& note) { notes.push_back(note); });
+  for (const std::string& note : notes) {
+    const bool is_new =
+        std::find(tidy_notes_.begin(), tidy_notes_.end(), note) == tidy_notes_.end();
+    if (is_new && options_.run.on_note) options_.run.on_note(note);
+  }
+  tidy_notes_ = std::move(notes);
 }
 
 void LiveOwner::ServeRequest() {

@@ -8,7 +8,10 @@
 #include <mutex>
 #include <optional>
 #include <stop_token>
+#include <string>
+#include <vector>
 
+#include "base/clock.h"
 #include "murmur/definition.h"
 #include "murmur/run.h"
 #include "murmur/state_store.h"
@@ -28,7 +31,8 @@ class FollowedVersion;
 class LiveOwner {
  public:
   // All outlive the owner.
-  LiveOwner(const Definition* definition, StateStore* store, const LiveOptions* options);
+  LiveOwner(const Definition* definition, StateStore* store, const LiveOptions* options,
+            const Clock* clock = &Clock::System());
   ~LiveOwner();
 
   // Follows the live source for version `number`, which is complete, until `options.run.stop` or
@@ -51,6 +55,7 @@ class LiveOwner {
   Status CheckUsableNow() const;
   void StartCurrent();
   Status Watch(RunSummary* summary);
+  void TidySometimes();
   void ServeRequest();
   Result<SwapSummary> Swap(uint64_t number, std::unique_ptr<FollowedVersion>* retired);
   void Report(RunSummary* summary) const;
@@ -59,8 +64,11 @@ class LiveOwner {
   const Definition& definition_;
   StateStore& store_;
   const LiveOptions& options_;
+  const Clock& clock_;
   const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   std::unique_ptr<FollowedVersion> current_;
+  std::chrono::steady_clock::time_point tidied_ = clock_.Steady();  // TidyHolds
+  std::vector<std::string> tidy_notes_;                             // of that; told once
 
   std::mutex mutex_;
   std::condition_variable_any changed_;

@@ -9,6 +9,7 @@
 #include "base/shown.h"
 #include "runtime/owner/owner_socket.h"
 #include "runtime/versions/state_access.h"
+#include "state/state_schema.h"
 
 namespace murmur {
 namespace {
@@ -23,7 +24,7 @@ const char* StatusName(VersionStatus status) {
 
 Status CheckComplete(const StateStore& store, uint64_t number) {
   MURMUR_ASSIGN(const VersionInfo info, store.ReadInfo(number));
-  if (info.status == VersionStatus::kComplete) return {};
+  if (info.status == VersionStatus::kComplete) return CheckLogIsHeld(info);
   return Status(Code::kFailedPrecondition,
                 fmt::format("version {} is {}: only a complete version can serve", number,
                             StatusName(info.status)));

@@ -15,6 +15,7 @@
 #include "runtime/owner/switch_version.h"
 #include "runtime/table/table_runner.h"
 #include "runtime/versions/fold_options.h"
+#include "runtime/versions/log_holds.h"
 #include "runtime/versions/state_access.h"
 
 namespace murmur {
@@ -55,7 +56,9 @@ Result<OpenedVersion> CreateVersion(StateStore* store, std::shared_ptr<const Pip
   info.created = Clock::System().WallMicros();
   info.identity = DefinitionIdentity(definition);
   info.definition = StoreDefinition(definition);
-  info.log_hold = build.log_hold;
+  if (build.live != nullptr && build.live->NeedsHold()) {
+    MURMUR_ASSIGN(info.log_hold, NewHoldName(definition, *store));
+  }
   OpenedVersion created{.info = {}, .pipeline = std::move(pipeline), .table = nullptr};
   MURMUR_ASSIGN(created.table, store->CreateVersion(std::move(info), SchemaOf(*created.pipeline)));
   MURMUR_ASSIGN(created.info, created.table->Info());
@@ -207,10 +210,17 @@ Result<SwapSummary> LetServe(const Definition& definition, const RunOptions& opt
 
 }  // namespace
 
+std::function<void(const std::string&)> NoteOf(const RunOptions& options) {
+  if (options.on_note) return options.on_note;
+  return [](const std::string&) {};
+}
+
 Status BuildVersion(const std::shared_ptr<const Pipeline>& pipeline, const RunOptions& options,
                     const Build& build, SnapshotSource* source, RunSummary* summary) {
   const Definition& definition = pipeline->definition();
   MURMUR_ASSIGN(const auto store, OpenStore(definition, Access::kWrite));
+  TidyHolds(definition, *store, build.live, Clock::System().WallMicros(), options.stop,
+            NoteOf(options));
   MURMUR_ASSIGN(const OpenedVersion version,
                 OpenForBuilding(store.get(), pipeline, build, source->Name()));
   if (Status status = ScanInto(version, options, build, source, *store, summary); !status.ok()) {

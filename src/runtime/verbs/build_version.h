@@ -25,9 +25,12 @@ struct Build {
   bool replace = true;  // also if another version serves
   // Asks the live source, through the version's hold of the log, if that is not empty.
   std::function<Result<HandoffToken>(const std::string& hold, std::stop_token stop)> capture = {};
-  std::string log_hold;           // of a new version (LiveSource::Hold); empty: none
+  LiveSource* live = nullptr;     // if the build needs it: a new version has its hold of the log
   LiveSource* changes = nullptr;  // for a table: the changes of its rows meanwhile
 };
+
+// RunOptions::on_note; one that nobody listens to, if it is empty.
+std::function<void(const std::string&)> NoteOf(const RunOptions& options);
 
 // Reads `source` to its end, into the version that `build` describes. If that version is to serve
 // and the definition has a live source, lets it catch up. Then swaps. Errors: as Bootstrap and

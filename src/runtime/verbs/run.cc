@@ -6,6 +6,7 @@
 
 #include "runtime/owner/live_owner.h"
 #include "runtime/verbs/build_version.h"
+#include "runtime/versions/log_holds.h"
 #include "runtime/versions/state_access.h"
 #include "source/replay_range.h"
 #include "source/source_registry.h"
@@ -42,20 +43,22 @@ Result<std::unique_ptr<SnapshotSource>> MakeBootstrapSource(const Definition& de
       std::make_unique<NoSnapshot>("live:" + definition.live->kind));
 }
 
-Status BootstrapUnlessDone(const Definition& definition, const RunOptions& options,
-                           const StateStore& store, RunSummary* summary) {
+// Whether it did something.
+Result<bool> BootstrapUnlessDone(const Definition& definition, const RunOptions& options,
+                                 const StateStore& store, RunSummary* summary) {
   MURMUR_ASSIGN(const auto current, store.Current());
   if (current) {
     MURMUR_ASSIGN(const VersionInfo info, store.ReadInfo(*current));
     MURMUR_TRY(CheckIdentity(definition, info));
-    if (info.status == VersionStatus::kComplete) return {};
+    if (info.status == VersionStatus::kComplete) return false;
   }
   {
     // Shows a wrong topic before a long scan, and without leaving a version for it.
     MURMUR_ASSIGN(const auto live, MakeLiveSource(definition));
     MURMUR_TRY(live->Splits(options.stop).status());
   }
-  return Bootstrap(definition, {.run = options}, summary);
+  MURMUR_TRY(Bootstrap(definition, {.run = options}, summary));
+  return true;
 }
 
 // The threads of one run report different things; this makes it one call at a time.
@@ -92,7 +95,7 @@ Status Bootstrap(const Definition& definition, const BootstrapOptions& given, Ru
   const bool live_alone = definition.live && !definition.bootstrap;
   if (TableOf(definition) != nullptr || HandsOffToLive(definition) || live_alone) {
     MURMUR_ASSIGN(live, MakeLiveSource(definition));
-    if (live->NeedsHold()) build.log_hold = NewHoldName(definition);
+    build.live = live.get();
   }
   if (ScansTable(definition)) build.changes = live.get();
   if (HandsOffToLive(definition)) {
@@ -109,7 +112,11 @@ Status Run(const Definition& definition, const LiveOptions& given, RunSummary* s
     return Bootstrap(definition, {.run = options.run}, summary);
   }
   MURMUR_ASSIGN(const auto store, OpenStore(definition, Access::kWrite));
-  MURMUR_TRY(BootstrapUnlessDone(definition, options.run, *store, summary));
+  MURMUR_ASSIGN(const bool built, BootstrapUnlessDone(definition, options.run, *store, summary));
+  if (!built) {
+    TidyHolds(definition, *store, /*live=*/nullptr, Clock::System().WallMicros(), options.run.stop,
+              NoteOf(options.run));
+  }
   return LiveOwner(&definition, store.get(), &options).RunServing(summary);
 }
 

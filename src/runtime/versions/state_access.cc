@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <random>
 
 #include "definition/stored.h"
 #include "runtime/table/choose_method.h"
+#include "runtime/versions/log_holds.h"
 #include "source/source_registry.h"
 #include "state/store_registry.h"
 
@@ -98,27 +98,20 @@ Status CheckKeep(const Pipeline& pipeline, const StateStore& store, uint64_t num
   return plan && plan->method == TableMethod::kCut ? CheckCut(definition) : Status();
 }
 
-std::string NewHoldName(const Definition& definition) {
-  std::random_device random;
-  const uint64_t number = uint64_t{random()} << 32 | random();
-  return fmt::format("murmur_{}_{:016x}", definition.name, number);
-}
-
 Status DropVersion(const Definition& definition, StateStore* store, uint64_t number) {
   const auto info = store->ReadInfo(number);
   MURMUR_TRY(store->DropVersion(number));
   if (!info.ok() || info->log_hold.empty()) return {};
-  const auto let_go = [&]() -> Status {
-    MURMUR_ASSIGN(const auto live, MakeLiveSource(definition));
-    const Status ended = live->LetGo(info->log_hold, {});
-    MURMUR_TRY(live->Close());
-    return ended;
-  };
-  Status ended = let_go();
-  return ended.ok() ? ended
-                    : ended.Annotated(fmt::format("version {} is dropped, but the hold {} of its "
-                                                  "log is not ended: end it at the origin",
-                                                  number, info->log_hold));
+  // In this order: a crash between leaves a hold without a version, which the next run ends; not a
+  // version without a hold.
+  Status ended = EndHold(definition, info->log_hold, {});
+  if (ended.ok()) return ended;
+  // A name that an earlier release gave does not tell whose it is.
+  const auto id = store->Id();
+  const bool is_found = id.ok() && IsHoldOf(*id, info->log_hold);
+  return ended.Annotated(
+      fmt::format("version {} is dropped, but the hold {} of its log is not ended: {}", number,
+                  info->log_hold, is_found ? "the next run ends it" : "end it at the origin"));
 }
 
 void DropOldVersions(const Definition& definition, StateStore* store, SwapSummary* summary) {

@@ -46,11 +46,8 @@ Result<OpenedVersion> OpenVersion(const Definition& definition, const StateStore
 // Errors: kFailedPrecondition (the version is kept by cuts).
 Status CheckKeep(const Pipeline& pipeline, const StateStore& store, uint64_t number);
 
-// A name for a new hold of the live source's log, which no other has: "murmur_views_4f1c…".
-std::string NewHoldName(const Definition& definition);
-
 // StateStore::DropVersion; then ends the version's hold of the log, if it has one. Errors: those of
-// both; if the hold could not be ended, names it.
+// both; if the hold could not be ended, names it, and who ends it.
 Status DropVersion(const Definition& definition, StateStore* store, uint64_t number);
 
 // Drops the oldest complete versions that have served, beyond those that the definition keeps,
