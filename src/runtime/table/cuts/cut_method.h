@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "fold/pipeline.h"
-#include "murmur/arena.h"
+#include "fold/row_codec.h"
 #include "runtime/table/cuts/cut_map.h"
 #include "runtime/table/row_method.h"
 
@@ -61,8 +61,7 @@ class CutMethod final : public RowMethod {
   // For the present batch.
   std::deque<std::string> cells_;
   std::vector<CutMap::Held> missed_;
-  RecordBatch missed_rows_;
-  Arena arena_;
+  StoredRows missed_rows_;
 };
 
 }  // namespace murmur
