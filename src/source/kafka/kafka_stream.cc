@@ -338,7 +338,7 @@ void KafkaStream::AddDead(const rd_kafka_message_t& message, DeadLetter dead,
   if (options_.is_json && dead.reason == DeadReason::kUndecodable && HasRegistryHeader(dead.raw)) {
     dead.detail +=
         ". The message begins as those of a schema registry do, a zero byte and the schema's id: "
-        "JSON is read behind it, Avro and Protobuf are not";
+        "JSON is read after it, Avro and Protobuf are not";
   }
   batch->dead_letters.push_back(std::move(dead));
 }

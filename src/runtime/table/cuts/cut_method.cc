@@ -24,7 +24,7 @@ CutMethod::CutMethod(const std::shared_ptr<const Pipeline>& pipeline, CutMap cut
       deltas_(*deltas),
       missed_rows_(pipeline->projection()) {}
 
-void CutMethod::BeginBehind(std::string_view place) {
+void CutMethod::BeginAfter(std::string_view place) {
   cuts_.Pass(place);
   cuts_.PassAll(place);
 }

@@ -33,7 +33,7 @@ class CutMethod final : public RowMethod {
 
   bool needs_before() const noexcept override { return true; }
   bool settled() const override { return cuts_.settled(); }
-  void BeginBehind(std::string_view place) override;
+  void BeginAfter(std::string_view place) override;
   bool HasRoom() const override { return cuts_.HasRoom(); }
   void BeginRead(const SplitWork& work) override { cuts_.BeginRead(work.split.id); }
   Status Take(const FoldRun& run, SplitWork* work, RecordBatch* batch) override;
