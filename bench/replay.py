@@ -98,7 +98,7 @@ class Replay:
     def rival(self, server, name, folder):
         environment = server.environment(MURMUR_S3_ENDPOINT=server.endpoint)
         if name == "httpfs":
-            environment["PYTHONPATH"] = str(self.options.httpfs)
+            environment["PYTHONPATH"] = str(self.options.extensions)
         answer = json.loads(subprocess.check_output(
             [sys.executable, HERE / "s3_rival.py", name, f"{BUCKET}/{folder}",
              "jsonl" if folder == "jsonl" else "parquet", str(self.threads)], env=environment))

@@ -20,6 +20,7 @@ import sys
 
 from common import Run, check_call, note, print_header, print_title, rates_cell
 from kafka_bench import Kafka
+from matrix import Matrix
 from mongo_bench import Mongo
 from replay import Replay
 from swap import Swap
@@ -273,7 +274,6 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--data", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
-    parser.add_argument("--httpfs", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--events", type=int, default=10_000_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--key-rounds", type=int, default=2,
@@ -285,17 +285,20 @@ def main():
     parser.add_argument("--documents", type=int, default=1_000_000,
                         help="of the MongoDB collection, ten times that where memory is measured")
     parser.add_argument("--changes", type=int, default=200_000, help="of the MongoDB collection")
+    parser.add_argument("--extensions", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--quick", action="store_true",
+                        help="the matrix at a tenth of its scale, to compare with an earlier run")
     parser.add_argument("--only", default="", help="only rows that contain this text; the rows of"
-                        " the other tables begin with 'replay', 'swap', 'kafka' and 'mongo'")
+                        " the other tables begin with 'matrix', 'replay', 'swap', 'kafka' and 'mongo'")
     options = parser.parse_args()
-    hidden = ("--build", str(options.build), "--data", str(options.data), "--httpfs",
-              str(options.httpfs))
+    hidden = ("--build", str(options.build), "--data", str(options.data), "--extensions",
+              str(options.extensions))
     options.command = "./dev bench" + "".join(
         f" {shlex.quote(argument)}" for argument in sys.argv[1:] if argument not in hidden)
     bench = Bench(options)
     try:
         bench.work.mkdir(parents=True)
-        for part in (bench, Replay(bench), Swap(bench), Kafka(bench), Mongo(bench)):
+        for part in (bench, Matrix(bench), Replay(bench), Swap(bench), Kafka(bench), Mongo(bench)):
             if not part.rows():
                 continue
             part.prepare()

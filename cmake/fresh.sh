@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# fresh.sh SOURCE_TREE WORK_DIRECTORY [VERB…]: runs ./dev verbs (default: demo, then test) on a bare
-# Debian 12 made for it: debootstrap's minimal variant and git. What the machine says of its network
-# (package mirrors, proxies, certificates) is copied in; nothing else is.
+# fresh.sh SOURCE_TREE WORK_DIRECTORY CODE_NAME [VERB…]: runs ./dev verbs (default: demo, then test) on
+# a bare Debian of that release made for it: debootstrap's minimal variant and git. What the machine
+# says of its network (package mirrors, proxies, certificates) is copied in; nothing else is.
 set -euo pipefail
 
-readonly source_tree=$1 work=$2
-shift 2
+readonly source_tree=$1 work=$2 code_name=$3
+shift 3
 (($#)) || set -- demo test
 readonly base=$work/base root=$work/root
 readonly network_files=(/etc/resolv.conf /etc/hosts /etc/ssl/certs /usr/local/share/ca-certificates
@@ -29,7 +29,7 @@ make_base() {
   [[ -n $from ]] || die "found no Debian mirror in /etc/apt"
   rm -rf "$base"
   mkdir -p "$base"
-  debootstrap --variant=minbase --include=git,ca-certificates bookworm "$base" "$from" >&2 ||
+  debootstrap --variant=minbase --include=git,ca-certificates "$code_name" "$base" "$from" >&2 ||
     die "debootstrap from $from failed"
   touch "$base/.complete"
 }

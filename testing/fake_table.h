@@ -342,7 +342,7 @@ class ChangingTableBatch {
     }
   }
   static void End(RecordBatch* batch) {
-    for (Column& column : batch->columns) column.SetKindsFromCells(batch->rows);
+    for (Column& column : batch->columns) column.SetTypeFromCells(batch->rows);
   }
 
  private:

@@ -17,10 +17,12 @@ inline std::string ToHex(std::string_view bytes) {
   return text;
 }
 
-// The inverse. False, and *bytes is undefined: it is not what ToHex writes.
+// The inverse, for digits of either case. False, and *bytes is undefined: the text is none.
 inline bool FromHex(std::string_view text, std::string* bytes) {
   const auto digit = [](char c) {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    if (c >= '0' && c <= '9') return c - '0';
+    const char lower = static_cast<char>(c | 0x20);
+    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
   };
   bytes->clear();
   for (size_t i = 0; i + 1 < text.size(); i += 2) {

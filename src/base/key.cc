@@ -82,7 +82,7 @@ void AppendDecimal(const Cell& cell, std::string* out) {
   Int128 unscaled = cell.decimal();
   int scale = cell.scale;
   StripTrailingZeros(&unscaled, &scale);
-  if (scale == 0 && unscaled >= INT64_MIN && unscaled <= INT64_MAX) {
+  if (scale == 0 && FitsInt64(unscaled)) {
     return AppendInt(static_cast<int64_t>(unscaled), out);
   }
   const double nearest = NearestDouble(unscaled, scale);
@@ -103,7 +103,7 @@ bool ReadNumber(std::string_view* in, KeyValue* value) {
   }
   if (nearest == std::trunc(nearest) && std::fabs(nearest) <= 0x1p63) {
     const Int128 exact = static_cast<Int128>(nearest) + (residual - kResidualZero);
-    if (exact >= INT64_MIN && exact <= INT64_MAX) {
+    if (FitsInt64(exact)) {
       value->kind = Kind::kInt;
       value->i = static_cast<int64_t>(exact);
       return true;

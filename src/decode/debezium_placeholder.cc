@@ -1,7 +1,5 @@
 #include "decode/debezium_placeholder.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -23,16 +21,8 @@ constexpr std::string_view kSpaces = " \t\r\n";
 // Text that is not hexadecimal stands for itself.
 std::string BytesOf(std::string_view property) {
   if (!property.starts_with(kHexPrefix)) return std::string(property);
-  const std::string_view hex = property.substr(kHexPrefix.size());
   std::string bytes;
-  for (size_t i = 0; i + 1 < hex.size(); i += 2) {
-    constexpr std::string_view kDigits = "0123456789abcdef";
-    const size_t high = kDigits.find(static_cast<char>(hex[i] | 0x20));
-    const size_t low = kDigits.find(static_cast<char>(hex[i + 1] | 0x20));
-    if (high == kDigits.npos || low == kDigits.npos) return std::string(property);
-    bytes.push_back(static_cast<char>(high << 4 | low));
-  }
-  return hex.size() % 2 == 0 ? bytes : std::string(property);
+  return FromHex(property.substr(kHexPrefix.size()), &bytes) ? bytes : std::string(property);
 }
 
 // RFC 1321.
@@ -83,8 +73,7 @@ std::string NameUuid(std::string_view name) {
   auto digest = Md5(name);
   digest[6] = (digest[6] & 0x0f) | 0x30;
   digest[8] = (digest[8] & 0x3f) | 0x80;
-  std::string hex;
-  for (const unsigned char byte : digest) hex += fmt::format("{:02x}", byte);
+  std::string hex = ToHex({reinterpret_cast<const char*>(digest.data()), digest.size()});
   for (const size_t at : {20, 16, 12, 8}) hex.insert(at, 1, '-');
   return hex;
 }

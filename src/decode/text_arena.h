@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/decimal.h"
 #include "murmur/record.h"
 
 namespace murmur {
@@ -62,7 +63,7 @@ class TextArena {
 // A decimal of up to 38 digits.
 inline Cell MakeDecimalCell(Int128 unscaled, int scale, TextArena* arena) {
   const auto digits = static_cast<uint8_t>(scale);
-  if (unscaled >= INT64_MIN && unscaled <= INT64_MAX) {
+  if (FitsInt64(unscaled)) {
     return Cell::SmallDecimal(static_cast<int64_t>(unscaled), digits);
   }
   return Cell::Decimal(arena->StoreDecimal(unscaled), digits);

@@ -98,10 +98,10 @@ bool AddParameter(const MonoidFunction& function, Piece piece, size_t position, 
     piece = Trimmed({piece.offset + equals + 1, piece.text.substr(equals + 1)});
     *named = true;
   } else if (*named || position >= function.parameters.size()) {
-    *error = fmt::format(
-        "{}; expected {}",
-        *named ? "a parameter behind a named one needs a name" : "one argument too many",
-        function.usage);
+    *error =
+        fmt::format("{}; expected {}",
+                    *named ? "a parameter after a named one needs a name" : "one argument too many",
+                    function.usage);
     return false;
   } else {
     name = function.parameters[position];

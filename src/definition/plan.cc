@@ -73,7 +73,7 @@ std::string DescribeWindow(const Definition& definition) {
   out += fmt::format(", by {}", definition.time->field.ToString());
   if (window.offset.count() != 0) out += fmt::format(", offset {}", FormatDuration(window.offset));
   out += DescribeWeek(window);
-  out += window.keep ? fmt::format(", kept {} behind the newest", FormatTimeLength(*window.keep))
+  out += window.keep ? fmt::format(", kept {} before the newest", FormatTimeLength(*window.keep))
                      : ", kept for ever";
   return out;
 }
@@ -121,7 +121,7 @@ std::string DescribeFunction(const AggregateSpec& spec, const MonoidFunction& fu
   if (spec.function == "sum") {
     const std::string digits = parameter("decimal", "");
     if (digits.empty()) return "The exact sum.";
-    return fmt::format("The exact sum of decimals with up to {} digit{} behind the point.", digits,
+    return fmt::format("The exact sum of decimals with up to {} digit{} after the point.", digits,
                        digits == "1" ? "" : "s");
   }
   if (spec.function == "quantiles") {

@@ -32,7 +32,7 @@ live: {kafka: {brokers: "${MURMUR_TEST_BROKERS}", topic: t}}
        {"pipeline: views\n", "counts per: page\n", "counts per: page, land = lower(country)\n",
         "counts per: everything together\n",
         "time: ts; a record without a usable one is a dead letter\n",
-        "window: 1d each, by ts, kept 90d behind the newest\n", "where: amount > 1\n",
+        "window: 1d each, by ts, kept 90d before the newest\n", "where: amount > 1\n",
         "  total = sum(amount * 2): ", "[sum.v1; mergeable in any order",
         "fields read: amount, country, page, ts\n", "bootstrap: jsonl (path=data)\n",
         "live: kafka (brokers=${MURMUR_TEST_BROKERS}, topic=t)\n", "state: rocksdb at ./state\n",
@@ -79,7 +79,7 @@ TEST(DescribePlan, TellsOnWhichDayWindowsOfWeeksBegin) {
 
 TEST(DescribePlan, ShowsTheWindowOfNowAndTheNext) {
   EXPECT_THAT(PlanOfWindow("every: 1mo, keep: 13mo"),
-              HasSubstr("window: 1mo each, by t, kept 13mo behind the newest\n"
+              HasSubstr("window: 1mo each, by t, kept 13mo before the newest\n"
                         "the window of now, and the next:\n"
                         "  2026-03-01T00:00:00Z to 2026-04-01T00:00:00Z\n"
                         "  2026-04-01T00:00:00Z to 2026-05-01T00:00:00Z\n"

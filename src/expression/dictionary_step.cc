@@ -37,7 +37,7 @@ const Column& DictionaryStep::Run(Frame& frame) {
   for (uint32_t row = 0; row < frame.batch.rows; ++row) {
     const uint32_t entry = field->indices[row];
     out_.cells[row] = results_[entry];
-    if (any_failed_ && failed_[entry] != nullptr) frame.failures.Repeat(row, *failed_[entry]);
+    if (!failed_.empty() && failed_[entry] != nullptr) frame.failures.Repeat(row, *failed_[entry]);
   }
   out_.kinds = kinds_;
   return out_;
@@ -45,7 +45,7 @@ const Column& DictionaryStep::Run(Frame& frame) {
 
 bool DictionaryStep::RunCoded(Frame& frame, Column* out) {
   const Column* field = Coded(frame);
-  if (field == nullptr || any_failed_) return false;
+  if (field == nullptr || !failed_.empty()) return false;
   out->indices.resize(kBatchRows);
   std::copy_n(field->indices.begin(), frame.batch.rows, out->indices.begin());
   out->dictionary = results_.data();
@@ -86,10 +86,9 @@ void DictionaryStep::ComputeEntries(const Column& field, const std::string& expr
       results_[errors_[i].row] = Cell();
     }
   }
-  any_failed_ = !errors_.empty();
-  failed_.assign(any_failed_ ? results_.size() : 0, nullptr);
+  failed_.assign(errors_.empty() ? 0 : results_.size(), nullptr);
   for (const EvaluationError& error : errors_) failed_[error.row] = &error;
-  kinds_ = any_failed_ ? KindBit(Kind::kNull) : 0;
+  kinds_ = 0;
   for (const Cell& cell : results_) kinds_ |= KindBit(cell.kind);
   id_ = field.dictionary_id;
 }

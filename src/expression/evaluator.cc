@@ -26,15 +26,9 @@ class Builder {
   StepPtr Build(const Node& node) const {
     if (node.type == NodeType::kLiteral) return MakeLiteralStep(node.literal, node.numbers);
     if (node.type == NodeType::kField) return MakeFieldStep(inputs_[node.field], node.numbers);
-    if (StepPtr of_dictionary = BuildOfDictionary(node)) return of_dictionary;
-    return BuildOfValues(node);
-  }
-  // A call of one field only. Null: it is something else, or within such a call.
-  std::unique_ptr<DictionaryStep> BuildOfDictionary(const Node& node) const {
     std::set<size_t> columns;
-    if (of_one_field_ || node.type != NodeType::kCall) return nullptr;
-    AddColumns(node, &columns);
-    if (columns.size() != 1) return nullptr;
+    if (!of_one_field_) AddColumns(node, &columns);
+    if (columns.size() != 1) return BuildOfValues(node);
     Builder within = *this;
     within.of_one_field_ = true;
     return std::make_unique<DictionaryStep>(*columns.begin(), within.BuildOfValues(node));
@@ -128,15 +122,14 @@ struct Evaluator::Impl {
   Impl(std::shared_ptr<const Expression> parsed, std::vector<size_t> inputs, const ZoneMap& zones)
       : expression(std::move(parsed)),
         columns(std::move(inputs)),
-        coded_root(expression::Builder(columns, zones).BuildOfDictionary(expression->impl_->root)),
-        root(coded_root ? nullptr
-                        : expression::Builder(columns, zones).Build(expression->impl_->root)),
+        root(expression::Builder(columns, zones).Build(expression->impl_->root)),
+        coded_root(dynamic_cast<expression::DictionaryStep*>(root.get())),
         failures(expression->canonical()) {}
 
   const std::shared_ptr<const Expression> expression;
   const std::vector<size_t> columns;
-  const std::unique_ptr<expression::DictionaryStep> coded_root;  // or `root`
   const expression::StepPtr root;
+  expression::DictionaryStep* const coded_root;  // `root`, if it is one
   expression::Failures failures;
 };
 
@@ -155,8 +148,8 @@ void Evaluator::Evaluate(RecordBatch& batch, Column* out, std::vector<Evaluation
   const size_t errors_before = errors->size();
   impl.failures.Start(batch.rows, errors);
   expression::Frame frame{.batch = batch, .failures = impl.failures};
-  if (impl.coded_root && impl.coded_root->RunCoded(frame, out)) return;
-  const Column& result = impl.coded_root ? impl.coded_root->Run(frame) : impl.root->Run(frame);
+  if (impl.coded_root != nullptr && impl.coded_root->RunCoded(frame, out)) return;
+  const Column& result = impl.root->Run(frame);
   std::copy_n(result.cells.begin(), batch.rows, out->cells.begin());
   out->kinds = result.kinds;
   out->scale = result.scale;

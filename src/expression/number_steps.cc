@@ -226,7 +226,7 @@ class UnaryNumberStep final : public NumberStep {
     if (!RoundDecimal({v, 0}, digits_, Rounding::kHalfAwayFromZero, &rounded)) {
       return FailOverflow(row);
     }
-    if (rounded.unscaled >= INT64_MIN && rounded.unscaled <= INT64_MAX) {
+    if (FitsInt64(rounded.unscaled)) {
       return Put(row, Cell::Int(static_cast<int64_t>(rounded.unscaled)));
     }
     return exact() ? PutDecimal(row, rounded) : FailOverflow(row);

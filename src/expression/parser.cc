@@ -295,7 +295,7 @@ class Parser {
       if (TakeSymbol(".")) {
         const bool named =
             token().type == TokenType::kName || token().type == TokenType::kQuotedName;
-        if (!named) return Unexpected("a field name behind '.'");
+        if (!named) return Unexpected("a field name after '.'");
         path.steps.emplace_back(Take().text);
       } else if (TakeSymbol("[")) {
         uint32_t index = 0;

@@ -101,7 +101,7 @@ void Failures::Repeat(uint32_t row, const EvaluationError& error) {
 
 void ColumnStep::PutDecimal(uint32_t row, const Decimal& value) {
   const auto scale = static_cast<uint8_t>(value.scale);
-  if (value.unscaled >= INT64_MIN && value.unscaled <= INT64_MAX) {
+  if (FitsInt64(value.unscaled)) {
     return Put(row, Cell::SmallDecimal(static_cast<int64_t>(value.unscaled), scale));
   }
   if (wide_.empty()) wide_.resize(kBatchRows);

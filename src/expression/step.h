@@ -127,7 +127,6 @@ class DictionaryStep final : public Step {
   std::vector<Cell> results_;
   std::vector<EvaluationError> errors_;
   std::vector<const EvaluationError*> failed_;  // per entry; empty: none has failed
-  bool any_failed_ = false;
   KindSet kinds_ = 0;
   Arena arena_;  // of what results_ point to
   Column entries_;

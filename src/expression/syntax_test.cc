@@ -97,7 +97,7 @@ INSTANTIATE_TEST_SUITE_P(
         ErrorCase{"a is 1", "column 6: found '1', expected 'null' or 'not null'"},
         ErrorCase{"a not 1", "column 7: found '1', expected 'in', 'between' or 'like'"},
         ErrorCase{"a in 1", "column 6: found '1', expected '('"},
-        ErrorCase{"a.", "column 3: found the end, expected a field name behind '.'"},
+        ErrorCase{"a.", "column 3: found the end, expected a field name after '.'"},
         ErrorCase{"a[x]", "column 3: found 'x', expected a list index: 0, 1, …"},
         ErrorCase{"a[4294967296]", "column 3: found '4294967296', expected a list index: 0, 1, …"},
         ErrorCase{"9223372036854775808",

@@ -1,6 +1,7 @@
 #include "fold/folder.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/shown.h"
 #include "base/time_text.h"
@@ -323,6 +324,10 @@ void Folder::GroupsByKey(const RecordBatch& batch, size_t rollup) {
 // A combination of dictionary entries is looked up once per bucket and table, not once per row.
 bool Folder::GroupsByDictionary(const RecordBatch& batch, size_t rollup) {
   DictionaryMemo& memo = memos_[rollup];
+  if (memo.batches_to_skip > 0) {
+    --memo.batches_to_skip;
+    return false;
+  }
   if (!CombineIndices(batch, rollup, &memo)) return false;
   const bool windowed = pipeline_->buckets().windowed();
   DictionaryMemo::OfBucket* current = nullptr;
@@ -333,6 +338,7 @@ bool Folder::GroupsByDictionary(const RecordBatch& batch, size_t rollup) {
     if (group == GroupTable::kNoGroup) group = FindGroup(batch, rollup, row);
     groups_[row] = group;
   }
+  memo.EndBatch(batch.rows);
   return true;
 }
 
@@ -384,6 +390,12 @@ void Folder::DictionaryMemo::UseFor(const std::vector<uint64_t>& ids, uint32_t c
   for (OfBucket& one : of_bucket) one.used = 0;
 }
 
+// Where times are in no order, buckets replace each other all the time: keys are cheaper then.
+void Folder::DictionaryMemo::EndBatch(uint32_t rows) {
+  constexpr uint32_t kSkip = 64;
+  if (std::exchange(emptied, 0) > kBuckets * uint64_t{size} + rows) batches_to_skip = kSkip;
+}
+
 Folder::DictionaryMemo::OfBucket* Folder::DictionaryMemo::Of(int64_t bucket) {
   OfBucket* const end = of_bucket + kBuckets;
   OfBucket* found = std::find_if(of_bucket, end, [bucket](const OfBucket& candidate) {
@@ -394,6 +406,7 @@ Folder::DictionaryMemo::OfBucket* Folder::DictionaryMemo::Of(int64_t bucket) {
                              [](const auto& a, const auto& b) { return a.used < b.used; });
     found->bucket = bucket;
     found->groups.assign(size, GroupTable::kNoGroup);
+    emptied += size;
   }
   found->used = ++clock;
   return found;

@@ -86,6 +86,9 @@ class Folder {
     };
     static constexpr size_t kBuckets = 4;  // event times around midnight alternate
     OfBucket* Of(int64_t bucket);
+    void EndBatch(uint32_t rows);
+    uint64_t emptied = 0;                  // entries, in this batch
+    uint32_t batches_to_skip = 0;          // whose keys are built without it
     std::vector<uint64_t> dictionary_ids;  // of the key's parts
     uint32_t size = 0;                     // combinations
     uint64_t clock = 0;

@@ -96,4 +96,24 @@ bool ReadRow(std::string_view bytes, uint32_t row, std::vector<Column>* columns,
   return bytes.empty();
 }
 
+void StoredRows::Clear(std::string_view object) {
+  batch_.Clear();
+  batch_.object = object;
+  batch_.AsTable();  // rows, not facts
+  batch_.numbers.resize(kBatchRows);
+  arena_.Reset();
+}
+
+bool StoredRows::Add(std::string_view bytes, uint64_t id, uint32_t number) {
+  const uint32_t row = batch_.rows++;
+  batch_.offsets[row] = id;
+  batch_.numbers[row] = number;
+  return ReadRow(bytes, row, &batch_.columns, &arena_);
+}
+
+RecordBatch* StoredRows::Batch() {
+  for (Column& column : batch_.columns) column.SetTypeFromCells(batch_.rows);
+  return &batch_;
+}
+
 }  // namespace murmur

@@ -32,7 +32,7 @@ uint64_t HashDecimal(const Cell& cell) noexcept {
   Int128 unscaled = cell.decimal();
   int scale = cell.scale;
   StripTrailingZeros(&unscaled, &scale);
-  if (scale == 0 && unscaled >= INT64_MIN && unscaled <= INT64_MAX) {
+  if (scale == 0 && FitsInt64(unscaled)) {
     return HashInt(static_cast<int64_t>(unscaled));
   }
   const double nearest = NearestDouble(unscaled, scale);

@@ -199,7 +199,7 @@ MonoidFunction SumFunction() {
           .parameters = {"decimal"},
           .usage = "sum(x) or sum(x, decimal=2)",
           .description =
-              "The exact sum; with decimal=N, of decimals with up to N digits behind "
+              "The exact sum; with decimal=N, of decimals with up to N digits after "
               "the point.",
           .make = MakeSum};
 }

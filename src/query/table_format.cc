@@ -6,7 +6,6 @@
 #include <optional>
 
 #include "base/shown.h"
-#include "monoid/numbers.h"
 #include "query/flat_columns.h"
 #include "query/format.h"
 
@@ -34,32 +33,14 @@ bool IsRounded(const Value& value) {
          value.error_kind == ErrorKind::kRelative && value.error > 0;
 }
 
-// As JSON, with only the known digits of each number.
-void AppendRounded(const Value& value, std::string* json) {
-  if (IsRounded(value)) {
-    *json += Rounded(value.d, DigitsKnown(value.error));
-    return;
-  }
-  const bool is_record = value.kind == ValueKind::kRecord;
-  if (!is_record && value.kind != ValueKind::kList) return AppendJson(value, json);
-  *json += is_record ? '{' : '[';
-  for (size_t i = 0; i < value.items.size(); ++i) {
-    if (i > 0) *json += ", ";
-    if (is_record) {
-      AppendJsonString((*value.names)[i], json);
-      *json += ": ";
-    }
-    AppendRounded(value.items[i], json);
-  }
-  *json += is_record ? '}' : ']';
+// With only the known digits of each number.
+Value WithKnownDigits(Value value) {
+  if (IsRounded(value)) return Value::Json(Rounded(value.d, DigitsKnown(value.error)));
+  for (Value& item : value.items) item = WithKnownDigits(std::move(item));
+  return value;
 }
 
-std::string ShownValue(const Value& value) {
-  if (!IsRounded(value) && value.items.empty()) return FlatValue(value);
-  std::string text;
-  AppendRounded(value, &text);
-  return text;
-}
+std::string ShownValue(const Value& value) { return FlatValue(WithKnownDigits(value)); }
 
 // Columns as wide as their widest cell; numbers to the right. Widths come from the first
 // kMeasuredRows rows, so that a long answer is not held back. For people: values show only the

@@ -1,7 +1,5 @@
 #include "source/hive_stream.h"
 
-#include <simdjson.h>
-
 #include <charconv>
 #include <utility>
 #include <variant>
@@ -78,8 +76,7 @@ std::map<std::string, std::string> HiveFieldsOf(std::string_view name) {
     const std::string key = Decoded(components[i].substr(0, equals));
     std::string value = Decoded(components[i].substr(equals + 1));
     fields.erase(key);
-    const bool is_text = simdjson::validate_utf8(value.data(), value.size());
-    if (value != kHiveNull && is_text) fields.emplace(key, std::move(value));
+    if (value != kHiveNull && IsUtf8(value)) fields.emplace(key, std::move(value));
   }
   return fields;
 }

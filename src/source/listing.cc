@@ -1,7 +1,6 @@
 #include "source/listing.h"
 
 #include <fmt/format.h>
-#include <simdjson.h>
 
 #include <algorithm>
 
@@ -16,7 +15,7 @@ constexpr size_t kExamples = 3;
 
 void SetName(std::string bytes, SourceObject* object) {
   object->raw_name.clear();
-  if (simdjson::validate_utf8(bytes.data(), bytes.size())) {
+  if (IsUtf8(bytes)) {
     object->name = std::move(bytes);
     return;
   }

@@ -65,7 +65,7 @@ Status StoreWalk::Find(const std::string& path) {
   if (taken_ > 0) return {};
   return Status(Code::kNotFound,
                 fmt::format("'{}' has no object. A prefix that ends in the middle of a name needs "
-                            "a star behind it",
+                            "a star after it",
                             path));
 }
 

@@ -38,14 +38,6 @@ Status SameObject(const SourceObject& frozen, const SourceObject& now) {
   return Status();
 }
 
-std::string FromHex(std::string_view text) {
-  std::string bytes;
-  for (size_t i = 0; i + 1 < text.size(); i += 2) {
-    bytes += static_cast<char>(std::stoi(std::string(text.substr(i, 2)), nullptr, 16));
-  }
-  return bytes;
-}
-
 }  // namespace
 
 Status FromArrow(const arrow::Status& status, std::string_view context) {
@@ -207,14 +199,18 @@ Result<std::vector<SourceObject>> ParseObjects(std::string_view text) {
   std::vector<SourceObject> objects;
   try {
     for (const auto& item : nlohmann::json::parse(text)) {
+      std::string raw_name;
+      if (!FromHex(item.value("raw_name", ""), &raw_name)) {
+        return Status(Code::kInvalidArgument, "not a list of objects: raw_name is no hexadecimal");
+      }
       objects.push_back({.name = item.at("name").get<std::string>(),
                          .size = item.at("size").get<uint64_t>(),
                          .mtime_ns = item.at("mtime_ns").get<int64_t>(),
                          .tag = item.value("tag", ""),
                          .cold = item.value("cold", ""),
-                         .raw_name = FromHex(item.value("raw_name", ""))});
+                         .raw_name = std::move(raw_name)});
     }
-  } catch (const std::exception& e) {  // of nlohmann, of stoi
+  } catch (const nlohmann::json::exception& e) {
     return Status(Code::kInvalidArgument, fmt::format("not a list of objects: {}", e.what()));
   }
   return objects;

@@ -87,7 +87,7 @@ Result<ReplayRange> ParseReplayRange(const BucketRule& buckets, std::string_view
   for (const auto& [partition, until] : range.until_offsets) {
     const auto it = range.from_offsets.find(partition);
     if (it != range.from_offsets.end() && it->second > until) {
-      return Status(Code::kInvalidArgument, fmt::format("partition {}: --from {} is behind --to {}",
+      return Status(Code::kInvalidArgument, fmt::format("partition {}: --from {} is after --to {}",
                                                         partition, it->second, until));
     }
   }

@@ -84,7 +84,7 @@ class SignalTest(SampleTest):
         child.send_signal(number)
         start = time.monotonic()
         _, err = child.communicate()
-        self.assertLess(time.monotonic() - start, 1 * SLOWNESS)
+        self.assertLess(time.monotonic() - start, 3 * SLOWNESS)
         return file, child.returncode, err
 
     def test_after_a_stop_the_same_command_goes_on(self):
@@ -113,7 +113,7 @@ class PipeTest(ProgramTest):
         start = time.monotonic()
         child.send_signal(signal.SIGINT)
         self.assertEqual(child.wait(), 130)
-        self.assertLess(time.monotonic() - start, 1 * SLOWNESS)
+        self.assertLess(time.monotonic() - start, 3 * SLOWNESS)
 
     def test_a_second_writer_is_told_who_the_first_is(self):
         file, child = self.start_waiting()

@@ -197,7 +197,7 @@ class WordsTest(ProgramTest):
             top: topk(x, 3)""")
         out = self.succeed("check", file).out
         for said in ["plain = sum(x): The exact sum. [",
-                     "The exact sum of decimals with up to 2 digits behind the point. [",
+                     "The exact sum of decimals with up to 2 digits after the point. [",
                      "relative error 0.098 %. [", "standard error 0.81 %. [",
                      "The 3 most frequent values"]:
             self.assertIn(said, out)

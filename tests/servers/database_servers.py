@@ -23,8 +23,10 @@ import pymysql
 from java_server import reserve_port
 from waiting import START_SECONDS_MAX, wait_until_ready
 
-POSTGRES_PROGRAMS = pathlib.Path(
-    os.environ.get("MURMUR_POSTGRES") or "/usr/lib/postgresql/15/bin")
+# Debian's packages put the server of each version into a folder of its own: the newest is taken.
+POSTGRES_PROGRAMS = pathlib.Path(os.environ.get("MURMUR_POSTGRES") or max(
+    pathlib.Path("/usr/lib/postgresql").glob("[0-9]*/bin"),
+    key=lambda programs: int(programs.parent.name), default="/usr/lib/postgresql/bin"))
 # Debian's package puts the server where only root looks for programs.
 MARIADB_PATH = f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin"
 UNPRIVILEGED = ("nobody", "nogroup")

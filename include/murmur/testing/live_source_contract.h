@@ -176,7 +176,7 @@ class LiveSourceContract : public testing::TestWithParam<LiveCase> {
       source_ = fixture_->MakeSource();
       auto rest = Open(split, position);
       ReadUntil(rest.get(), 5000 - count);
-      EXPECT_EQ(rest->ids, Ids(static_cast<int64_t>(count), 5000)) << "behind " << position;
+      EXPECT_EQ(rest->ids, Ids(static_cast<int64_t>(count), 5000)) << "after " << position;
     }
   }
 

@@ -210,7 +210,7 @@ class SnapshotSourceContract : public testing::TestWithParam<SourceCase> {
         const auto rest = ReadSplit(source_.get(), split, position);
         const std::vector<NamedRecord> expected(whole.begin() + static_cast<std::ptrdiff_t>(count),
                                                 whole.end());
-        ASSERT_EQ(rest, expected) << split.id << " behind " << position;
+        ASSERT_EQ(rest, expected) << split.id << " after " << position;
       }
     }
   }

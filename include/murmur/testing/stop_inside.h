@@ -76,7 +76,7 @@ inline Status ReadUntilStopped(RecordStream* stream, const Projection& projectio
   for (;;) {
     const bool is_stopped = stop.stop_requested();
     const auto state = stream->Read(stop, &batch);
-    EXPECT_FALSE(is_stopped && state.ok()) << "a Read behind a stop";
+    EXPECT_FALSE(is_stopped && state.ok()) << "a Read after a stop";
     if (!state.ok()) {
       EXPECT_EQ(batch.rows, 0u);
       return state.status();

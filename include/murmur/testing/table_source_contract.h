@@ -488,7 +488,7 @@ class TableSourceContract : public testing::TestWithParam<TableCase> {
       const ReadOfSplit whole = ReadSplit(rows_.get(), split);
       for (size_t i = 0; i + 1 < whole.batches.size(); ++i) {
         const ReadOfSplit rest = ReadSplit(another.get(), split, whole.batches[i].after);
-        ASSERT_EQ(rest.Rows(), whole.Rows(i + 1)) << split.id << " behind its batch " << i;
+        ASSERT_EQ(rest.Rows(), whole.Rows(i + 1)) << split.id << " after its batch " << i;
       }
     }
   }
@@ -592,8 +592,8 @@ class TableSourceContract : public testing::TestWithParam<TableCase> {
       const auto rest = RestFrom(mark.after);
       const std::vector<SaidOfRow> expected(
           whole->rows.begin() + static_cast<std::ptrdiff_t>(mark.rows), whole->rows.end());
-      ASSERT_EQ(rest.size(), expected.size()) << "behind " << mark.after;
-      ASSERT_TRUE(rest == expected) << "behind " << mark.after;
+      ASSERT_EQ(rest.size(), expected.size()) << "after " << mark.after;
+      ASSERT_TRUE(rest == expected) << "after " << mark.after;
     }
   }
 

@@ -19,10 +19,9 @@ class Committer {
 
   // Runs `store` in the thread. REQUIRES: !HasStarted().
   void Start(std::function<Status()> store) {
-    NoteStart();
     stored_ = std::async(std::launch::async, std::move(store));
   }
-  // There was nothing to commit: the next commit is due as if one had been started now.
+  // A commit is gathered from now on, whether or not there is something to commit.
   void NoteStart() { last_start_ = clock_.Steady(); }
 
   // Whether a commit has been started that Finish has not waited for.

@@ -4,8 +4,6 @@
 #include <string>
 #include <utility>
 
-#include "fold/row_codec.h"
-
 namespace murmur {
 
 RowDeltas::RowDeltas(std::shared_ptr<const Pipeline> pipeline, const FoldOptions& options)
@@ -47,21 +45,11 @@ void RowDeltas::Fold(const Folder::Context& context, RecordBatch* batch, SplitPr
   newest_time_ = std::max(newest_time_, progress->newest_time);
 }
 
-void RowDeltas::BeginTaking() {
-  taking_.Clear();
-  taking_.AsTable();  // rows, not facts
-  taking_.numbers.resize(kBatchRows);
-  arena_.Reset();
-}
+void RowDeltas::BeginTaking() { taking_.Clear(); }
 
 Status RowDeltas::Take(std::string_view cells, uint64_t id, uint32_t number) {
-  const uint32_t row = taking_.rows++;
-  if (!ReadRow(cells, row, &taking_.columns, &arena_)) {
-    return Status(Code::kDataLoss, "an entry of the ledger is damaged");
-  }
-  taking_.offsets[row] = id;
-  taking_.numbers[row] = number;
-  return {};
+  if (taking_.Add(cells, id, number)) return {};
+  return Status(Code::kDataLoss, "an entry of the ledger is damaged");
 }
 
 Status RowDeltas::EndTaking(OnCounted on_counted) {
@@ -74,8 +62,7 @@ void RowDeltas::EndTakingWhatCounted() { (void)FoldTaken({}); }
 
 std::vector<DeadLetter> RowDeltas::FoldTaken(OnCounted on_counted) {
   std::vector<DeadLetter> dead;
-  if (taking_.rows == 0) return dead;
-  for (Column& column : taking_.columns) column.SetTypeFromCells(taking_.rows);
+  if (taking_.size() == 0) return dead;
   SplitProgress ignored;
   taken_ = folder_.ExchangeTable(std::move(taken_));
   // A row that counted when it arrived counts now, whatever the clock says.
@@ -83,7 +70,7 @@ std::vector<DeadLetter> RowDeltas::FoldTaken(OnCounted on_counted) {
                 .newest_known = newest_time_,
                 .times = options_.times,
                 .on_counted = std::move(on_counted)},
-               &taking_, &ignored, &dead);
+               taking_.Batch(), &ignored, &dead);
   taken_ = folder_.ExchangeTable(std::move(taken_));
   return dead;
 }

@@ -11,7 +11,7 @@
 
 #include "fold/folder.h"
 #include "fold/pipeline.h"
-#include "murmur/arena.h"
+#include "fold/row_codec.h"
 #include "murmur/status.h"
 #include "runtime/loop/fold_worker.h"
 
@@ -67,8 +67,7 @@ class RowDeltas {
   int64_t newest_time_ = INT64_MIN;
   std::vector<DeadLetter> dead_letters_;
   size_t dead_bytes_ = 0;
-  RecordBatch taking_;
-  Arena arena_;  // for rows being subtracted
+  StoredRows taking_;
 };
 
 }  // namespace murmur

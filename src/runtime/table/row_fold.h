@@ -58,7 +58,7 @@ class RowFold final : public WorkerFactory, public std::enable_shared_from_this<
   bool settled() const;
 
   // Live begins after `place` in the log. Call it before anything is counted.
-  void BeginBehind(std::string_view place) { method_->BeginBehind(place); }
+  void BeginAfter(std::string_view place) { method_->BeginAfter(place); }
 
   // Live waits here before it counts, while reads of a scan have too many held changes; for at most
   // kRoomPatience, or until `run` must end.

@@ -29,7 +29,7 @@ class RowMethod {
   virtual bool settled() const { return true; }
 
   // All changes up to this place of the log have come, or every read will include them.
-  virtual void BeginBehind(std::string_view /*place*/) {}
+  virtual void BeginAfter(std::string_view /*place*/) {}
   // Whether there is room for more changes from live while reads are under way.
   virtual bool HasRoom() const { return true; }
   // A read of the rest of a scan's split begins; its read point is not earlier than now.

@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "base/waiting.h"
-#include "runtime/table/capture_behind.h"
 #include "runtime/table/choose_method.h"
+#include "runtime/table/handoff_after.h"
 
 namespace murmur {
 namespace {
@@ -45,7 +45,7 @@ ScanRunner::TakeHandoff TableRunner::CaptureFor(
     const std::optional<LiveSource::PositionMap>& as_of) {
   if (as_of) {
     return [this](std::stop_token stop) {
-      return CaptureBehind(rows_, changes_, *as_of_, std::move(stop));
+      return HandoffAfter(rows_, changes_, *as_of_, std::move(stop));
     };
   }
   return [this](std::stop_token stop) {
@@ -112,7 +112,7 @@ Result<std::shared_ptr<WorkerFactory>> TableRunner::Begin(const ScanPlan& plan,
   MURMUR_ASSIGN(const auto positions, LivePositions(plan, progress, stop));
   for (const auto& [split, position] : positions) {
     MURMUR_ASSIGN(const std::string place, changes_->PlaceOf(position));
-    fold_->BeginBehind(place);
+    fold_->BeginAfter(place);
   }
   follower_ = std::jthread([this](std::stop_token stopped) {
     followed_ = NewLive()->Run(LiveRunner::Until::kStopped, stopped);

@@ -6,7 +6,7 @@
 #include <array>
 
 #include "murmur/state_value.h"
-#include "runtime/table/capture_behind.h"
+#include "runtime/table/handoff_after.h"
 #include "runtime/table/ledger/key_rebuild.h"
 #include "runtime/table/ledger/ledger_entry.h"
 #include "runtime/verify/key_findings.h"
@@ -70,9 +70,9 @@ Status Verifier::CheckRows(std::stop_token stop, VerifySummary* summary) {
     if (unsure_.empty() || pass == kPasses) break;
     follower_->NextSpan();
     MURMUR_ASSIGN(reached_, changes_->Ends(splits_, stop));
-    const auto behind = CaptureBehind(source_, changes_, reached_, stop);
-    if (behind.status().code() == Code::kUnavailable) break;
-    MURMUR_TRY(behind.status());
+    const auto after = HandoffAfter(source_, changes_, reached_, stop);
+    if (after.status().code() == Code::kUnavailable) break;
+    MURMUR_TRY(after.status());
   }
   summary->unsure_rows = unsure_.size();
   return TellOfRows(summary);

@@ -7,7 +7,7 @@
 
 #include "base/waiting.h"
 #include "runtime/owner/live_owner.h"
-#include "runtime/table/capture_behind.h"
+#include "runtime/table/handoff_after.h"
 #include "runtime/verify/cut_verifier.h"
 #include "runtime/verify/verifier.h"
 #include "runtime/versions/fold_options.h"

@@ -213,7 +213,7 @@ Status CutByOffsets(std::span<const PartitionRange> ranges, Archive* archive) {
   archive->exact = false;
   if (!archive->inexact_why.empty()) archive->inexact_why += "; ";
   archive->inexact_why +=
-      "cut on object borders: an object may hold offsets behind the next one's start";
+      "cut on object borders: an object may hold offsets after the next one's start";
   return Status();
 }
 

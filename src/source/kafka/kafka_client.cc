@@ -13,6 +13,7 @@
 
 #include "definition/secret.h"
 #include "source/client_library.h"
+#include "source/kafka/kafka_identity.h"
 
 namespace murmur {
 namespace {
@@ -78,6 +79,9 @@ constexpr std::array<std::string_view, 18> kOurs = {"bootstrap.servers",
                                                     "log.queue",
                                                     "enabled_events"};
 constexpr std::string_view kConfigPrefix = "config.";
+
+// A topic of which no id was known before.
+constexpr std::string_view kFromNoId = " changed id from AAAAAAAAAAAAAAAAAAAAAA to ";
 
 struct ListDeleter {
   void operator()(rd_kafka_topic_partition_list_t* list) const {
@@ -361,10 +365,17 @@ void KafkaClient::OnError(rd_kafka_t* /*client*/, int error, const char* reason,
   to->trouble = reason;
 }
 
-// Important errors reach OnError and the answers. Only debug logs tell two things: that a partition
-// has moved from its broker ("page_views [0]: broker unavailable: …", "Migrating topic page_views
-// [0] … from host:9092/1 to …"), and that a connection was lost ("host:9092/1: Broker changed state
-// UP -> DOWN"). Called by the fetching thread, before it fetches again.
+// Important errors reach OnError and the answers. Only debug logs tell three things: that a
+// partition has moved from its broker or can't be fetched there ("page_views [0]: broker
+// unavailable: …", "Migrating topic page_views [0] … from host:9092/1 to …"), that a connection was
+// lost ("host:9092/1: Broker changed state UP -> DOWN"), and that a topic is another one by now
+// ("Topic page_views changed id from … to …"). Called by the fetching thread, before it fetches
+// again.
+//
+// librdkafka 2.3 and later tell a topic's id if they are asked, but no message has it, nothing is
+// called when it changes (at a fetch that is refused for it, librdkafka 2.8 takes the new id and
+// goes on at the old offset), and asking before each batch would cost a request for each. So there
+// too the log tells when to ask.
 void KafkaClient::OnLog(const rd_kafka_t* client, int /*level*/, const char* facility,
                         const char* text) {
   if (client == nullptr) return;
@@ -374,7 +385,13 @@ void KafkaClient::OnLog(const rd_kafka_t* client, int /*level*/, const char* fac
   if (kind == "STATE") {
     if (line.find(" UP -> DOWN") == line.npos || line.starts_with("GroupCoordinator")) return;
     const std::lock_guard lock(to->mutex);
-    ++to->lost_connections;
+    ++to->interruptions_of_all;
+    return;
+  }
+  if (kind == "METADATA") {
+    if (line.find(" changed id from ") == line.npos || line.find(kFromNoId) != line.npos) return;
+    const std::lock_guard lock(to->mutex);
+    ++to->interruptions_of_all;
     return;
   }
   constexpr std::string_view kMigrating = "Migrating topic ";
@@ -394,7 +411,7 @@ void KafkaClient::OnLog(const rd_kafka_t* client, int /*level*/, const char* fac
 uint64_t KafkaClient::Interruptions(const TopicPartition& partition) const {
   const std::lock_guard lock(heard_->mutex);
   const auto it = heard_->interruptions.find(partition);
-  return heard_->lost_connections + (it == heard_->interruptions.end() ? 0 : it->second);
+  return heard_->interruptions_of_all + (it == heard_->interruptions.end() ? 0 : it->second);
 }
 
 std::string KafkaClient::Trouble() const {
@@ -579,6 +596,19 @@ Result<bool> KafkaClient::IsCompacted(const std::string& topic, std::stop_token 
   if (asked.code() == Code::kPermissionDenied) return false;
   MURMUR_TRY(asked);
   return compacted;
+}
+
+Result<std::string> KafkaClient::TopicId(const std::string& topic, std::stop_token stop,
+                                         bool patient) const {
+  const Queue answers(rd_kafka_queue_new(asking_.get()));
+  std::string id;
+  MURMUR_TRY(Ask(
+      stop, "the id of " + topic,
+      [&](int timeout_ms) {
+        return AskTopicId(asking_.get(), answers.get(), topic, timeout_ms, &id);
+      },
+      patient ? kPatience : std::chrono::seconds(0)));
+  return id;
 }
 
 std::unique_ptr<KafkaQueue> KafkaClient::OpenQueue(const TopicPartition& partition,

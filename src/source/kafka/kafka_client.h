@@ -120,6 +120,10 @@ class KafkaClient {
   // Whether the topic's cleanup.policy includes compact. False also if we may not ask.
   Result<bool> IsCompacted(const std::string& topic, std::stop_token stop) const;
 
+  // The id of a topic (kafka_identity.h); empty: nobody tells it, or we may not ask. Without
+  // `patient`, asks once.
+  Result<std::string> TopicId(const std::string& topic, std::stop_token stop, bool patient) const;
+
   // Tells the client which brokers have the topic's partitions; it would find out by itself only a
   // second after they are needed. `again`: there may be new partitions.
   Status Locate(const std::string& topic, bool again, const std::stop_token& stop) const;
@@ -133,9 +137,9 @@ class KafkaClient {
 
   std::string Trouble() const;
 
-  // How often the partition had moved from its broker or a connection was lost. After that, what is
-  // found may be another topic of the same name, or have lost records. The count rises before the
-  // first new message arrives.
+  // How often the partition had moved from its broker, a connection was lost or a topic was found
+  // to be another one. After that, what is found may be another topic of the same name, or have
+  // lost records. The count rises before the first new message arrives.
   uint64_t Interruptions(const TopicPartition& partition) const;
 
  private:
@@ -146,7 +150,7 @@ class KafkaClient {
   struct Heard {
     std::mutex mutex;
     std::string trouble;                               // under mutex
-    uint64_t lost_connections = 0;                     // under mutex
+    uint64_t interruptions_of_all = 0;                 // under mutex
     std::map<TopicPartition, uint64_t> interruptions;  // under mutex
   };
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "base/shown.h"
 #include "decode/debezium_decoder.h"
@@ -61,9 +62,9 @@ KafkaStream::~KafkaStream() {
   queue_.reset();
 }
 
-void KafkaStream::DestroyMessages() {
-  for (rd_kafka_message_t* message : messages_) rd_kafka_message_destroy(message);
-  messages_.clear();
+void KafkaStream::DestroyMessages(size_t from) {
+  for (size_t i = from; i < messages_.size(); ++i) rd_kafka_message_destroy(messages_[i]);
+  messages_.resize(std::min(from, messages_.size()));
   last_ = nullptr;
 }
 
@@ -85,6 +86,7 @@ Result<ReadState> KafkaStream::Read(std::stop_token stop, RecordBatch* batch) {
   }
   if (position_.next == before) {
     MURMUR_TRY(unreadable_);
+    if (started_ && goes_back_) MURMUR_TRY(GoBack());
     return ReadState::kIdle;
   }
   for (Column& column : batch->columns) column.SetTypeFromCells(batch->rows);
@@ -103,20 +105,45 @@ Result<bool> KafkaStream::TakeMessages(const std::stop_token& stop) {
     started_ = true;
     doubtful_ = false;
   }
+  if (goes_back_) MURMUR_TRY(GoBack());
   messages_.resize(kBatchRows);
   messages_.resize(queue_->Take(messages_.data(), kBatchRows, options_.wait_ms));
   if (client_->Interruptions(partition_) != interruptions_) Doubt();
-  if (started_ && BreaksSilence() && position_.last && !to_check_) {
-    to_check_ = position_.last;
-    MURMUR_TRY(queue_->Start(to_check_->offset));
-    return false;
+  const size_t good = started_ ? CountBelievable() : messages_.size();
+  if (good < messages_.size()) {
+    DestroyMessages(good);
+    goes_back_ = true;
   }
   return started_;
 }
 
-// A broker that was suspended does not know that another one led meanwhile. It may now have that
-// one's records instead of those that were counted, and it keeps its connections. librdkafka checks
-// leader epochs from 2.1 on.
+// Fetches again from the last record on, which it compares.
+Status KafkaStream::GoBack() {
+  goes_back_ = false;
+  to_check_ = position_.last;
+  return queue_->Start(to_check_ ? to_check_->offset : position_.next);
+}
+
+// How many of the messages surely follow what was counted. A broker that was suspended does not
+// know that another one led meanwhile. It may now have that one's records instead of those that
+// were counted, and it keeps its connections.
+size_t KafkaStream::CountBelievable() {
+  if (KafkaTellsIdentity()) return CountOfSameEpoch();
+  return BreaksSilence() && position_.last && !to_check_ ? 0 : messages_.size();
+}
+
+// Of the next epoch's leader the last record is then fetched again. A leader of an earlier epoch
+// can't answer that any more: a fetch names the epoch that the client knows.
+size_t KafkaStream::CountOfSameEpoch() {
+  for (size_t i = 0; i < messages_.size(); ++i) {
+    const int32_t epoch = LeaderEpochOf(*messages_[i]);
+    if (epoch == kNoEpoch || messages_[i]->offset < position_.next) continue;
+    const int32_t before = std::exchange(epoch_, epoch);
+    if (before != kNoEpoch && before != epoch) return i;
+  }
+  return messages_.size();
+}
+
 bool KafkaStream::BreaksSilence() {
   const bool broken =
       !messages_.empty() && empty_since_ && queue_->Filled() - *empty_since_ > kSilence;
@@ -159,9 +186,29 @@ Status KafkaStream::Start(const std::stop_token& stop) {
                     "from what there is: murmur replay FILE, or murmur bootstrap FILE --fresh",
                     object_, range.end, is_cut ? options_.end : position_.next));
   }
+  MURMUR_TRY(CheckTopicId(stop));
   const bool can_check = position_.last && position_.last->offset >= range.begin;
   to_check_ = can_check ? position_.last : std::nullopt;
+  epoch_ = kNoEpoch;
+  goes_back_ = false;
   return queue_->Start(can_check ? position_.last->offset : position_.next);
+}
+
+// Tells topics apart even where the last record was deleted, and offsets happen to fit.
+Status KafkaStream::CheckTopicId(const std::stop_token& stop) {
+  MURMUR_ASSIGN(const std::string id,
+                client_->TopicId(partition_.topic, stop, /*patient=*/!doubtful_));
+  if (id.empty()) return {};
+  const std::string before = std::exchange(position_.topic_id, id);
+  if (before.empty() || before == id) return {};
+  position_.topic_id = before;
+  return Status(
+      Code::kFailedPrecondition,
+      fmt::format("{}: {} is another topic than the one that was read, of the same name (its id is "
+                  "{}, and was {}): the topic was made anew, and offsets mean something else by "
+                  "now. Build a new version from what there is: murmur replay FILE, or murmur "
+                  "bootstrap FILE --fresh",
+                  object_, partition_.topic, id, before));
 }
 
 Status KafkaStream::TakeMessage(const rd_kafka_message_t& message, RecordBatch* batch) {
@@ -291,7 +338,7 @@ void KafkaStream::AddDead(const rd_kafka_message_t& message, DeadLetter dead,
   if (options_.is_json && dead.reason == DeadReason::kUndecodable && HasRegistryHeader(dead.raw)) {
     dead.detail +=
         ". The message begins as those of a schema registry do, a zero byte and the schema's id: "
-        "JSON is read behind it, Avro and Protobuf are not";
+        "JSON is read after it, Avro and Protobuf are not";
   }
   batch->dead_letters.push_back(std::move(dead));
 }

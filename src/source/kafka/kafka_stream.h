@@ -13,6 +13,7 @@
 #include "murmur/decoder.h"
 #include "murmur/source.h"
 #include "source/kafka/kafka_client.h"
+#include "source/kafka/kafka_identity.h"
 #include "source/kafka/kafka_position.h"
 
 namespace murmur {
@@ -38,7 +39,9 @@ struct KafkaDecoder {
 
 // At the first Read, and after fetching was interrupted by more than a lost connection, it checks
 // that the broker still has the next records. If the position has a mark of the record before it,
-// it checks that this record is the same; it does so also when messages come after a silence.
+// it checks that this record is the same; it does so also when messages come from a leader of
+// another epoch, or, where epochs are not told, after a silence. A topic with another id than
+// before is refused.
 class KafkaStream final : public RecordStream {
  public:
   KafkaStream(std::shared_ptr<const KafkaClient> client, TopicPartition partition,
@@ -56,8 +59,12 @@ class KafkaStream final : public RecordStream {
   Result<bool> TakeMessages(const std::stop_token& stop);
   Status Start(const std::stop_token& stop);
   void Doubt();
+  Status CheckTopicId(const std::stop_token& stop);
+  Status GoBack();
+  size_t CountBelievable();
+  size_t CountOfSameEpoch();
   bool BreaksSilence();
-  void DestroyMessages();
+  void DestroyMessages(size_t from = 0);  // from that place on
   Status TakeMessage(const rd_kafka_message_t& message, RecordBatch* batch);
   Status TakeError(const rd_kafka_message_t& message);
   Status CheckMark(const rd_kafka_message_t* found);
@@ -88,6 +95,8 @@ class KafkaStream final : public RecordStream {
   bool doubtful_ = false;       // trouble has followed a start
   uint64_t interruptions_ = 0;  // count before the last start
   std::optional<std::chrono::steady_clock::time_point> empty_since_;  // the queue; none: it isn't
+  int32_t epoch_ = kNoEpoch;  // of the leader that wrote the last record that was taken
+  bool goes_back_ = false;    // messages were left out, and are to be fetched again
   // The mark of the record before the start, from the position, until it has been checked.
   std::optional<KafkaRecordMark> to_check_;
   Status unreadable_;                          // the error that follows the last batch

@@ -73,6 +73,28 @@ bool HasOnlyUtf8(BsonBytes bytes, int depth, bool* valid) {
   return utf8;
 }
 
+// Cells have the text of libbson 1.23, on which keys and distinct counts of older states rest.
+// Later ones write an empty document or array inside another with one space and not two; for the
+// scope of a code, as 1.23 does.
+std::string_view WithWideEmpties(std::string_view json, TextArena* arena) {
+  constexpr std::string_view kScope = R"("$scope" : )";
+  if (json.find("{ }") == json.npos && json.find("[ ]") == json.npos) return arena->Store(json);
+  std::string wide;
+  bool in_text = false;
+  for (size_t i = 0; i < json.size(); ++i) {
+    wide.push_back(json[i]);
+    if (in_text && json[i] == '\\') {
+      wide.push_back(json[++i]);
+    } else if (json[i] == '"') {
+      in_text = !in_text;
+    }
+    const std::string_view rest = json.substr(i);
+    const bool is_empty = rest.starts_with("{ }") || rest.starts_with("[ ]");
+    if (!in_text && is_empty && !json.substr(0, i).ends_with(kScope)) wide.push_back(' ');
+  }
+  return arena->Store(wide);
+}
+
 // What may stand in a projection's path.
 bool IsProjectable(std::string_view name) {
   return !name.empty() && !name.starts_with('$') && name.find('.') == name.npos &&
@@ -248,8 +270,8 @@ bool BsonDecoder::ReadJson(const bson_iter_t* value, const FieldRequest& field, 
   if (!utf8 || text == nullptr || size < kBegin.size() + kEnd.size()) {
     return Refuse(DeadReason::kInvalidUtf8, field, "a string in it is not UTF-8");
   }
-  *cell = Cell::Json(arena_.Store(
-      std::string_view(text.get() + kBegin.size(), size - kBegin.size() - kEnd.size())));
+  const std::string_view json(text.get() + kBegin.size(), size - kBegin.size() - kEnd.size());
+  *cell = Cell::Json(WithWideEmpties(json, &arena_));
   return true;
 }
 

@@ -119,6 +119,8 @@ TEST(BsonDecoderTest, EveryTypeHasItsCell) {
            {"{}", "json {  }"},
            {R"({"a": [1, {"b": "x"}]})", R"(json { "a" : [ 1, { "b" : "x" } ] })"},
            {"[]", "json [  ]"},
+           {R"([{}, [[]], "{ }"])", R"(json [ {  }, [ [  ] ], "{ }" ])"},
+           {R"({"\" { }": {}, "b\\": []})", R"(json { "\" { }" : {  }, "b\\" : [  ] })"},
            {R"([{"$numberLong": "5"}, null])", "json [ 5, null ]"},
            {R"({"$regularExpression": {"pattern": "a.*", "options": "i"}})",
             R"(json { "$regularExpression" : { "pattern" : "a.*", "options" : "i" } })"},

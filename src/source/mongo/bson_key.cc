@@ -7,6 +7,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "base/hex.h"
+
 namespace murmur {
 namespace {
 
@@ -276,9 +278,8 @@ Status AppendValue(const bson_iter_t* value, int depth, std::string* key) {
 }
 
 std::string BytesAsJson(const BsonDocument& document) {
-  std::string hex;
-  for (size_t i = 0; i < document.size(); ++i) hex += fmt::format("{:02x}", document.data()[i]);
-  return fmt::format(R"({{ "{}" : "{}" }})", kBytesName, hex);
+  const std::string_view bytes(reinterpret_cast<const char*>(document.data()), document.size());
+  return fmt::format(R"({{ "{}" : "{}" }})", kBytesName, ToHex(bytes));
 }
 
 Status NotAValue(std::string_view json, std::string_view why) {
@@ -322,13 +323,7 @@ const char* HexOf(const bson_iter_t* value, uint32_t* size) {
 
 Result<BsonDocument> BytesFromHex(std::string_view json, std::string_view hex) {
   std::string bytes;
-  for (size_t i = 0; i + 1 < hex.size(); i += 2) {
-    uint8_t byte = 0;
-    const char* end = hex.data() + i + 2;
-    if (std::from_chars(hex.data() + i, end, byte, 16).ptr != end) break;
-    bytes.push_back(static_cast<char>(byte));
-  }
-  if (2 * bytes.size() != hex.size()) return NotAValue(json, "damaged hex digits");
+  if (!FromHex(hex, &bytes)) return NotAValue(json, "damaged hex digits");
   bson_t* parsed = bson_new_from_data(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
   if (parsed == nullptr) return NotAValue(json, "damaged bytes");
   BsonDocument document(parsed);

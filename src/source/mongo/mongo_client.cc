@@ -153,7 +153,7 @@ std::string RemedyOf(Code code, const bson_error_t& error, const MongoPlace& pla
            "bootstrap FILE --fresh";
   }
   if (error.domain == MONGOC_ERROR_SERVER && error.code == kBSONObjectTooLarge) {
-    return ". A document, with its _id, is too large for a change stream, and what happened behind "
+    return ". A document, with its _id, is too large for a change stream, and what happened after "
            "that change can't be read. MongoDB from 6.0.9 and 7.0 on cuts such changes: with a "
            "newer server this goes on. Or make the document smaller, or let the definition read "
            "fewer of its fields, and begin anew: murmur bootstrap FILE --fresh";

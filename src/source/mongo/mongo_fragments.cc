@@ -38,7 +38,7 @@ Status MongoFragments::Add(const bson_t* event, const bson_t** change) {
   if (!is_next) {
     return Status(
         Code::kDataLoss,
-        fmt::format("a change came in pieces, and behind {} of them came another", count_));
+        fmt::format("a change came in pieces, and after {} of them came another", count_));
   }
   if (!part) {
     *change = event;

@@ -221,7 +221,7 @@ class ReplayTest(KafkaCase):
                 (["--to", "0:101"], 1, r"/0 ends at offset 100, before .*: \[0, 101\)"),
                 (["--from", "2:101"], 1, "/2 ends at offset 100"),
                 (["--from", "7:0"], 2, "no partition 7"),
-                (["--from", "0:50", "--to", "0:49"], 2, "partition 0: --from 50 is behind --to 49"),
+                (["--from", "0:50", "--to", "0:49"], 2, "partition 0: --from 50 is after --to 49"),
                 (["--from", "0:5", "--to", "2026-03-01T00:00:00Z"], 2, "times for both, or offsets"),
                 (["--from", "0-5"], 2, "expected a time as RFC 3339, .*, offsets")):
             with self.subTest(arguments):

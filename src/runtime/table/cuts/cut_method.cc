@@ -24,7 +24,7 @@ CutMethod::CutMethod(const std::shared_ptr<const Pipeline>& pipeline, CutMap cut
       deltas_(*deltas),
       missed_rows_(pipeline->projection()) {}
 
-void CutMethod::BeginBehind(std::string_view place) {
+void CutMethod::BeginAfter(std::string_view place) {
   cuts_.Pass(place);
   cuts_.PassAll(place);
 }
@@ -127,31 +127,19 @@ Status CutMethod::TakeMissed(const RecordBatch& batch, SplitProgress* progress) 
 }
 
 Status CutMethod::AddMissed(const RecordBatch& batch, SplitProgress* progress) {
-  const auto begin = [this, &batch] {
-    missed_rows_.Clear();
-    missed_rows_.object = batch.object;
-    missed_rows_.AsTable();  // rows, not facts
-    missed_rows_.numbers.resize(kBatchRows);
-    arena_.Reset();
-  };
-  const auto add = [this, progress] {
-    for (Column& column : missed_rows_.columns) column.SetTypeFromCells(missed_rows_.rows);
+  const auto add = [&] {
     const uint64_t records = progress->records;  // counted when live brought them
-    deltas_.Add(INT64_MAX, &missed_rows_, progress);
+    deltas_.Add(INT64_MAX, missed_rows_.Batch(), progress);
     progress->records = records;
+    missed_rows_.Clear(batch.object);
   };
-  begin();
+  missed_rows_.Clear(batch.object);
   for (const CutMap::Held& held : missed_) {
     if (held.change != RowChange::kPut) continue;
-    const uint32_t row = missed_rows_.rows++;
-    if (!ReadRow(held.cells, row, &missed_rows_.columns, &arena_)) {
+    if (!missed_rows_.Add(held.cells, held.id, missed_rows_.size())) {
       return Status(Code::kInternal, "a change that was held is damaged");
     }
-    missed_rows_.offsets[row] = held.id;
-    missed_rows_.numbers[row] = row;
-    if (missed_rows_.rows < kBatchRows) continue;
-    add();
-    begin();
+    if (missed_rows_.is_full()) add();
   }
   add();
   return {};

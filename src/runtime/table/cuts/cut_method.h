@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "fold/pipeline.h"
-#include "murmur/arena.h"
+#include "fold/row_codec.h"
 #include "runtime/table/cuts/cut_map.h"
 #include "runtime/table/row_method.h"
 
@@ -33,7 +33,7 @@ class CutMethod final : public RowMethod {
 
   bool needs_before() const noexcept override { return true; }
   bool settled() const override { return cuts_.settled(); }
-  void BeginBehind(std::string_view place) override;
+  void BeginAfter(std::string_view place) override;
   bool HasRoom() const override { return cuts_.HasRoom(); }
   void BeginRead(const SplitWork& work) override { cuts_.BeginRead(work.split.id); }
   Status Take(const FoldRun& run, SplitWork* work, RecordBatch* batch) override;
@@ -61,8 +61,7 @@ class CutMethod final : public RowMethod {
   // For the present batch.
   std::deque<std::string> cells_;
   std::vector<CutMap::Held> missed_;
-  RecordBatch missed_rows_;
-  Arena arena_;
+  StoredRows missed_rows_;
 };
 
 }  // namespace murmur

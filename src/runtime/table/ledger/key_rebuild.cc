@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <optional>
 
-#include "fold/row_codec.h"
 #include "monoid/hash.h"
 #include "runtime/table/ledger/ledger_entry.h"
 
@@ -33,7 +32,7 @@ bool NeedsRebuild(const Pipeline& pipeline) {
 }
 
 KeyRebuild::KeyRebuild(std::shared_ptr<const Pipeline> pipeline)
-    : pipeline_(std::move(pipeline)), folder_(pipeline_), batch_(pipeline_->projection()) {}
+    : pipeline_(std::move(pipeline)), folder_(pipeline_), rows_(pipeline_->projection()) {}
 
 Result<std::string> KeyRebuild::Value(std::string_view key, const StateTable& table,
                                       const StateSnapshot& now,
@@ -71,30 +70,26 @@ Status KeyRebuild::FoldRows(const std::vector<std::string>& rows, const StateTab
     if (Find(changes, row) == nullptr) stored_keys.push_back(row);
   }
   MURMUR_ASSIGN(const auto stored, table.LedgerEntries(stored_keys));
-  batch_.Clear();
-  batch_.AsTable();  // rows, not facts
-  arena_.Reset();
+  rows_.Clear();
   size_t next = 0;
   for (const std::string& row : rows) {
     const LedgerRow* change = Find(changes, row);
     const auto& entry = change != nullptr ? change->entry : stored[next++];
     if (!entry || !IsWellFormed(*entry) || !HasCells(*entry) ||
-        !ReadRow(CellsOf(*entry), batch_.rows, &batch_.columns, &arena_)) {
+        !rows_.Add(CellsOf(*entry), RowId(row), rows_.size())) {
       return Status(Code::kDataLoss, "the ledger lacks a row that contributes to a key");
     }
-    batch_.offsets[batch_.rows++] = RowId(row);
-    if (batch_.rows == kBatchRows) MURMUR_TRY(FoldBatch());
+    if (rows_.is_full()) MURMUR_TRY(FoldBatch());
   }
   return FoldBatch();
 }
 
 Status KeyRebuild::FoldBatch() {
-  if (batch_.rows == 0) return {};
-  for (Column& column : batch_.columns) column.SetTypeFromCells(batch_.rows);
+  if (rows_.size() == 0) return {};
   SplitProgress ignored;
   std::vector<DeadLetter> dead;
-  folder_.Fold({}, &batch_, &ignored, &dead);
-  batch_.Clear();
+  folder_.Fold({}, rows_.Batch(), &ignored, &dead);
+  rows_.Clear();
   if (dead.empty()) return {};
   return Status(Code::kInternal, "a row that was counted counts no more: " + dead[0].detail);
 }

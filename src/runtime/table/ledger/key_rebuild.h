@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "fold/folder.h"
-#include "murmur/arena.h"
+#include "fold/row_codec.h"
 #include "murmur/state.h"
 
 namespace murmur {
@@ -38,8 +38,7 @@ class KeyRebuild {
 
   const std::shared_ptr<const Pipeline> pipeline_;
   Folder folder_;
-  RecordBatch batch_;
-  Arena arena_;
+  StoredRows rows_;
 };
 
 }  // namespace murmur

@@ -5,7 +5,6 @@
 
 #include "fold/folder.h"
 #include "fold/row_codec.h"
-#include "murmur/arena.h"
 #include "murmur/state_value.h"
 #include "runtime/loop/delta_cursors.h"
 #include "runtime/table/ledger/key_rebuild.h"
@@ -18,29 +17,25 @@ namespace {
 class CellsFolder {
  public:
   explicit CellsFolder(const std::shared_ptr<const Pipeline>& pipeline)
-      : folder_(pipeline), batch_(pipeline->projection()) {
-    batch_.AsTable();  // rows, not facts
-  }
+      : folder_(pipeline), rows_(pipeline->projection()) {}
 
   // False: the cells are malformed.
   bool Add(std::string_view row, std::string_view cells) {
-    if (batch_.rows == kBatchRows) Fold();
-    auto* const copy = static_cast<char*>(arena_.Allocate(std::max<size_t>(1, cells.size())));
+    if (rows_.is_full()) Fold();
+    auto* const copy =
+        static_cast<char*>(rows_.arena()->Allocate(std::max<size_t>(1, cells.size())));
     std::memcpy(copy, cells.data(), cells.size());
-    batch_.offsets[batch_.rows] = RowId(row);
-    return ReadRow({copy, cells.size()}, batch_.rows++, &batch_.columns, &arena_);
+    return rows_.Add({copy, cells.size()}, RowId(row), rows_.size());
   }
-  bool is_full() const { return batch_.rows == kBatchRows; }
+  bool is_full() const { return rows_.is_full(); }
 
   // Rows that counted when they arrived count now, whatever the clock says; rows that are refused
   // here were never counted.
   void Fold() {
-    for (Column& column : batch_.columns) column.SetTypeFromCells(batch_.rows);
     SplitProgress ignored;
     std::vector<DeadLetter> dead;
-    folder_.Fold({}, &batch_, &ignored, &dead);
-    batch_.Clear();
-    arena_.Reset();
+    folder_.Fold({}, rows_.Batch(), &ignored, &dead);
+    rows_.Clear();
   }
 
   Folder& folder() { return folder_; }
@@ -48,8 +43,7 @@ class CellsFolder {
 
  private:
   Folder folder_;
-  RecordBatch batch_;
-  Arena arena_;
+  StoredRows rows_;
 };
 
 Status DamagedEntry() { return Status(Code::kDataLoss, "an entry of the ledger is damaged"); }

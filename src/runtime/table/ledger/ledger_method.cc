@@ -456,23 +456,19 @@ void LedgerMethod::AddMoves(const RecordBatch& batch, SplitProgress* progress) {
   std::erase_if(moves_, [&](const Move& move) {
     return *NewestOf(batch, move.key, PendingEntries::Hash(move.key)) != UINT32_MAX;
   });
-  RecordBatch rows(pipeline_->projection());
-  rows.object = batch.object;
-  rows.AsTable();  // rows, not facts
-  rows.numbers.resize(kBatchRows);
-  rows.row_ids.resize(kBatchRows);
+  StoredRows moved(pipeline_->projection());
+  moved.Clear(batch.object);
+  std::vector<uint64_t> row_ids(kBatchRows);
+  for (uint32_t i = 0; i < moves_.size(); ++i) {
+    if (!moves_[i].is_complete) continue;
+    row_ids[moved.size()] = RowId(moves_[i].key);
+    (void)moved.Add(CellsOf(moves_[i].entry), moves_[i].offset, i);  // FinishMove wrote it
+  }
+  RecordBatch& rows = *moved.Batch();
+  rows.row_ids = std::move(row_ids);
   rows.describe = [&](uint32_t number, DeadLetter* letter) {
     if (batch.describe) batch.describe(moves_[number].row, letter);
   };
-  for (uint32_t i = 0; i < moves_.size(); ++i) {
-    if (!moves_[i].is_complete) continue;
-    const uint32_t row = rows.rows++;
-    (void)ReadRow(CellsOf(moves_[i].entry), row, &rows.columns, &arena_);  // FinishMove wrote it
-    rows.offsets[row] = moves_[i].offset;
-    rows.numbers[row] = i;
-    rows.row_ids[row] = RowId(moves_[i].key);
-  }
-  for (Column& column : rows.columns) column.SetTypeFromCells(rows.rows);
   SplitProgress folded = *progress;  // they were counted as records when they arrived
   deltas_.Add(deltas_.LatestTime(), &rows, &folded, [&](uint32_t number, std::string_view key) {
     if (rebuilds_) joined_.insert(ContributorKey(key, moves_[number].key));

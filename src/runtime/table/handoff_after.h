@@ -15,7 +15,7 @@ bool HasReached(const LiveSource& changes, const LiveSource::PositionMap& positi
 
 // rows->HandoffNow, repeated until it has reached `reached`, which are positions of `changes`.
 // Errors: kUnavailable (it lagged for ten seconds), and those of both sources.
-Result<HandoffToken> CaptureBehind(SnapshotSource* rows, LiveSource* changes,
-                                   const LiveSource::PositionMap& reached, std::stop_token stop);
+Result<HandoffToken> HandoffAfter(SnapshotSource* rows, LiveSource* changes,
+                                  const LiveSource::PositionMap& reached, std::stop_token stop);
 
 }  // namespace murmur

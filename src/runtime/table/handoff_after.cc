@@ -1,4 +1,4 @@
-#include "runtime/table/capture_behind.h"
+#include "runtime/table/handoff_after.h"
 
 #include <algorithm>
 #include <chrono>
@@ -22,8 +22,8 @@ bool HasReached(const LiveSource& changes, const LiveSource::PositionMap& positi
   });
 }
 
-Result<HandoffToken> CaptureBehind(SnapshotSource* rows, LiveSource* changes,
-                                   const LiveSource::PositionMap& reached, std::stop_token stop) {
+Result<HandoffToken> HandoffAfter(SnapshotSource* rows, LiveSource* changes,
+                                  const LiveSource::PositionMap& reached, std::stop_token stop) {
   MURMUR_ASSIGN(const auto splits, changes->Splits(stop));
   for (int asked = 0; asked < kAsksMax && !stop.stop_requested(); ++asked) {
     MURMUR_ASSIGN(HandoffToken token, rows->HandoffNow(stop));
