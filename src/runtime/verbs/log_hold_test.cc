@@ -188,7 +188,7 @@ TEST_F(LogHoldTest, TheNextRunEndsAHoldWhoseVersionIsGone) {
 
 TEST_F(LogHoldTest, EveryRunLooksForThem) {
   const Definition definition =
-      DefinitionOf(std::string(kHandoff) + "replay: {jsonl: {path: a.jsonl}}\n");
+      DefinitionOf(std::string(kHandoff) + "replay: {archive: {path: a.jsonl, layout: plain}}\n");
   RunSummary summary;
   ASSERT_EQ(Bootstrap(definition, {}, &summary), Status());
   const std::string orphan = "murmur_records_" + StoreId() + "_0123456789";

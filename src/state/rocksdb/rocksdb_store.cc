@@ -1,6 +1,7 @@
 #include "state/rocksdb/rocksdb_store.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -104,6 +105,30 @@ Result<std::string> ReadFile(const std::string& path) {
   return text;
 }
 
+Result<uint64_t> InodeOf(const std::string& path) {
+  struct stat found = {};
+  if (stat(path.c_str(), &found) != 0) return SystemError(errno, "looking at", path);
+  return uint64_t{found.st_ino};
+}
+
+struct IdFile {
+  std::string id;
+  uint64_t inode;
+};
+
+Result<IdFile> ParseIdFile(const std::string& file, std::string_view text) {
+  if (text.ends_with('\n')) text.remove_suffix(1);
+  const size_t space = std::min(text.find(' '), text.size());
+  const auto inode = ParseNumber(text.substr(std::min(space + 1, text.size())));
+  if (IsStoreId(text.substr(0, space)) && inode) {
+    return IdFile{std::string(text.substr(0, space)), *inode};
+  }
+  return Status(Code::kDataLoss,
+                file +
+                    " holds no id of a state: remove the file, and the next run makes another. " +
+                    "What the state holds elsewhere under its old id must then be ended there");
+}
+
 // The version number of a name in the directory; 0: none.
 uint64_t NumberOfName(std::string_view name) {
   for (const std::string_view prefix :
@@ -148,28 +173,37 @@ Result<std::unique_ptr<RocksDbStore>> RocksDbStore::Open(std::string path, Acces
 }
 
 Result<std::string> RocksDbStore::Id() const {
-  const std::string file = path_ + "/id";
-  auto text = ReadFile(file);
+  auto text = ReadFile(path_ + "/id");
   if (!text.ok() && text.status().code() == Code::kNotFound) {
     return Status(Code::kNotFound, path_ + " has no id yet: it gets one when it is next written");
   }
   MURMUR_TRY(text);
-  if (text->ends_with('\n')) text->pop_back();
-  if (IsStoreId(*text)) return text;
-  return Status(Code::kDataLoss,
-                file +
-                    " holds no id of a state: remove the file, and the next run makes another. " +
-                    "What the state holds elsewhere under its old id must then be ended there");
+  MURMUR_ASSIGN(const IdFile id, ParseIdFile(path_ + "/id", *text));
+  return id.id;
 }
 
+// A copy of a state is another state: what the original holds elsewhere is not the copy's to end.
+// The number of the file's inode tells them apart: a copy has another, a renamed folder the same.
 // Durable on return.
 Status RocksDbStore::MakeId() const {
   const std::string file = path_ + "/id";
-  std::error_code error;
-  if (fs::exists(file, error)) return {};
+  const auto has_own = [&file]() -> Result<bool> {
+    auto text = ReadFile(file);
+    if (!text.ok() && text.status().code() == Code::kNotFound) return false;
+    MURMUR_TRY(text);
+    const auto id = ParseIdFile(file, *text);
+    if (!id.ok()) return true;  // Id tells
+    MURMUR_ASSIGN(const uint64_t inode, InodeOf(file));
+    return id->inode == inode;
+  };
+  MURMUR_ASSIGN(bool is_made, has_own());
+  if (is_made) return {};
   MURMUR_ASSIGN(const auto lock, WriterLock::Wait(path_ + "/lock"));
-  if (fs::exists(file, error)) return {};
-  MURMUR_TRY(WriteFile(file + ".new", NewStoreId() + "\n"));
+  MURMUR_ASSIGN(is_made, has_own());
+  if (is_made) return {};
+  MURMUR_TRY(WriteFile(file + ".new", ""));
+  MURMUR_ASSIGN(const uint64_t inode, InodeOf(file + ".new"));
+  MURMUR_TRY(WriteFile(file + ".new", NewStoreId() + " " + std::to_string(inode) + "\n"));
   MURMUR_TRY(Rename(file + ".new", file));
   return SyncFolder();
 }

@@ -131,10 +131,23 @@ TEST_F(RocksDbStoreTest, AStateOfAnEarlierReleaseGetsItsIdWhenItIsFirstWritten) 
   store_ = *RocksDbStore::Open(path_, Access::kWrite);
   const std::string id = *store_->Id();
   EXPECT_EQ(*reader->Id(), id);
-  EXPECT_EQ(Read(path_ + "/id"), id + "\n");
+  EXPECT_EQ(*(*RocksDbStore::Open(path_, Access::kWrite))->Id(), id);
   std::ofstream(path_ + "/id") << "mine\n";
   store_ = *RocksDbStore::Open(path_, Access::kWrite);
   EXPECT_EQ(store_->Id().status().code(), Code::kDataLoss);
+}
+
+// The original may run on: what it holds elsewhere is not the copy's to end.
+TEST_F(RocksDbStoreTest, ACopyGetsItsOwnIdAndARenamedStateKeepsIts) {
+  const std::string id = *store_->Id();
+  const std::string copy = folder_.path() + "/copy";
+  std::filesystem::copy(path_, copy, std::filesystem::copy_options::recursive);
+  const std::string other = *(*RocksDbStore::Open(copy, Access::kWrite))->Id();
+  EXPECT_NE(other, id);
+  EXPECT_EQ(*(*RocksDbStore::Open(copy, Access::kWrite))->Id(), other);
+  EXPECT_EQ(*store_->Id(), id);
+  std::filesystem::rename(path_, folder_.path() + "/renamed");
+  EXPECT_EQ(*(*RocksDbStore::Open(folder_.path() + "/renamed", Access::kWrite))->Id(), id);
 }
 
 // A hold of that name could outlive the id by which it is found.
