@@ -39,9 +39,6 @@ class CrashingTable final : public StateTable {
   Status SetStatus(VersionStatus status, std::string failure) override {
     return crashed_ ? Crash() : table_->SetStatus(status, std::move(failure));
   }
-  Status SetLogLetGo(bool let_go) override {
-    return crashed_ ? Crash() : table_->SetLogLetGo(let_go);
-  }
   Status Complete(const ScanEnd& end) override {
     return crashed_ ? Crash() : table_->Complete(end);
   }

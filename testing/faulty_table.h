@@ -31,9 +31,6 @@ class FaultyTable final : public StateTable {
   Status SetStatus(VersionStatus status, std::string failure) override {
     return Do([&] { return table_.SetStatus(status, failure); });
   }
-  Status SetLogLetGo(bool let_go) override {
-    return Do([&] { return table_.SetLogLetGo(let_go); });
-  }
   Status Complete(const ScanEnd& end) override {
     return Do([&] { return table_.Complete(end); });
   }

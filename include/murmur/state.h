@@ -121,7 +121,6 @@ struct VersionInfo {
   std::string definition;            // what counts, as text that only Murmur reads
   std::vector<std::string> monoids;  // Monoid::Name of each aggregate, in order
   std::string log_hold;              // LiveSource::Hold through which it is followed; empty: none
-  bool log_let_go = false;           // the hold is ended, or about to be: it can't be followed
   bool operator==(const VersionInfo&) const = default;
 };
 
@@ -178,9 +177,6 @@ class StateTable {
 
   virtual Result<VersionInfo> Info() const = 0;
   virtual Status SetStatus(VersionStatus status, std::string failure) = 0;  // durable on return
-
-  // VersionInfo::log_let_go. Durable on return.
-  virtual Status SetLogLetGo(bool let_go) = 0;
 
   // Marks the version complete, and inexact as `end` says. end.live_from, if it has positions,
   // replaces the token. Durable on return, all or nothing. Drops stored ids unless end.keep_ids.

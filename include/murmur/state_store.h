@@ -72,10 +72,16 @@ class StateStore {
   // that moved the alias. Empty: it serves, or never did, or an earlier release moved the alias; of
   // that, the next SetCurrent stores its own time.
   virtual Result<std::optional<int64_t>> RetiredAt(uint64_t number) const = 0;
+  // The versions whose hold of the log (VersionInfo::log_hold) is ended, or about to be: they never
+  // serve again.
+  virtual Result<std::vector<uint64_t>> LetGo() const = 0;
+  // Adds one that served to these. Durable on return. Errors: kNotFound (it never served, or is
+  // dropped), kFailedPrecondition (it serves).
+  virtual Status LetGoOfLog(uint64_t number) = 0;
   // OK: readers see `number` from now on; *undurable says why a loss of power may undo that, if it
   // may. On error the alias is unchanged: kNotFound (no such version);
-  // kFailedPrecondition (it has let go of its log; without `beside_writer`: the current version has
-  // an owner).
+  // kFailedPrecondition (it has let go of its log; or, without `beside_writer`, the current version
+  // has an owner).
   virtual Status SetCurrent(uint64_t number, bool beside_writer = true,
                             Status* undurable = nullptr) = 0;
 

@@ -16,7 +16,8 @@ namespace murmur {
 struct VersionRow {
   VersionInfo info;
   bool serving = false;
-  bool in_use = false;  // a process writes it
+  bool in_use = false;      // a process writes it
+  bool log_let_go = false;  // StateStore::LetGo: it can't serve again
   uint64_t records = 0;
   uint64_t dead_letters = 0;
   uint64_t splits_done = 0;

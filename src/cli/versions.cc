@@ -37,7 +37,7 @@ ordered_json AsJson(const VersionRow& row) {
   if (row.newest_time != INT64_MIN) json["newest_event_time"] = FormatTime(row.newest_time);
   if (!row.info.inexact.empty()) json["at_least_once"] = row.info.inexact;
   if (!row.info.failure.empty()) json["failure"] = row.info.failure;
-  if (row.info.log_let_go) json["log_let_go"] = true;
+  if (row.log_let_go) json["log_let_go"] = true;
   if (!row.damaged.empty()) json["damaged"] = row.damaged;
   return json;
 }
@@ -53,7 +53,7 @@ std::string AsLine(const VersionRow& row) {
     line += fmt::format("  {} of {} splits", row.splits_done, row.splits_total);
   }
   if (row.in_use) line += "  in use";
-  if (row.info.log_let_go) line += "  can't serve again (rollback_for)";
+  if (row.log_let_go) line += "  can't serve again (rollback_for)";
   if (!row.damaged.empty()) line += "  DAMAGED";
   return line + "\n";
 }

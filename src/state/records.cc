@@ -53,9 +53,7 @@ bool GetInfo(std::string_view in, VersionInfo* info) {
   for (std::string& name : info->monoids) {
     if (!GetBytes(&in, &name)) return false;
   }
-  // Written if there is a hold, and the last if it is let go.
-  if (!in.empty() && !GetBytes(&in, &info->log_hold)) return false;
-  if (!in.empty() && !GetBool(&in, &info->log_let_go)) return false;
+  if (!in.empty() && !GetBytes(&in, &info->log_hold)) return false;  // written if there is one
   return in.empty();
 }
 
@@ -200,8 +198,7 @@ std::string EncodeInfo(const VersionInfo& info) {
   PutBytes(info.definition, &out);
   PutVarint(info.monoids.size(), &out);
   for (const std::string& name : info.monoids) PutBytes(name, &out);
-  if (!info.log_hold.empty() || info.log_let_go) PutBytes(info.log_hold, &out);
-  if (info.log_let_go) PutVarint(1, &out);
+  if (!info.log_hold.empty()) PutBytes(info.log_hold, &out);
   return out;
 }
 

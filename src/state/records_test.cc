@@ -43,10 +43,7 @@ TEST(RecordsTest, WhatAVersionSaysOfItsHoldStandsAtTheEnd) {
   const std::string held = EncodeInfo(info);
   EXPECT_EQ(held, none + "\x04hold");
   EXPECT_EQ(*DecodeInfo(held), info);
-  info.log_let_go = true;
-  EXPECT_EQ(EncodeInfo(info), held + "\x01");
-  EXPECT_EQ(*DecodeInfo(held + "\x01"), info);
-  EXPECT_EQ(DecodeInfo(held + "\x02").status().code(), Code::kDataLoss);
+  EXPECT_EQ(DecodeInfo(held + "\x01").status().code(), Code::kDataLoss);
 }
 
 TEST(RecordsTest, ARetentionOfAnUnknownUnitIsDamaged) {

@@ -46,10 +46,9 @@ int64_t FirstVisible(const RetentionRecord& record, int64_t newest) noexcept {
   return std::max(record.floor, record.rule.FirstKept(newest));
 }
 
-Status CheckLogIsHeld(const VersionInfo& info) {
-  if (!info.log_let_go) return {};
+Status LogIsLetGo(uint64_t number) {
   return Status(Code::kFailedPrecondition,
-                "version " + std::to_string(info.number) +
+                "version " + std::to_string(number) +
                     " can't serve again: it served no more for longer than rollback_for, and let " +
                     "go of its log, which may lack changes by now. Build what it counts anew, " +
                     "from its own definition: murmur bootstrap FILE --fresh. A longer " +

@@ -13,7 +13,7 @@ Status CheckSchema(const StateSchema& schema, const VersionInfo& info,
                    const RetentionRecord& stored);
 
 // Whether the version may serve: it can be followed, if it ever could. Errors: kFailedPrecondition.
-Status CheckLogIsHeld(const VersionInfo& info);
+Status LogIsLetGo(uint64_t number);
 
 // The parts of Apply that every table checks alike. Errors: kInvalidArgument.
 Status CheckHasMoves(const Commit& commit);

@@ -138,21 +138,23 @@ TEST_P(StateStoreContract, TheAliasSaysWhenAVersionRetired) {
   EXPECT_TRUE(store_->RetiredAt(second)->has_value());
 }
 
-TEST_P(StateStoreContract, AVersionThatHasLetGoOfItsLogDoesNotServe) {
-  const uint64_t serving = NewVersion();
-  VersionInfo info;
-  info.log_hold = "hold";
-  auto table = *store_->CreateVersion(info, TestSchema());
-  const uint64_t number = table->Info()->number;
-  ASSERT_EQ(store_->SetCurrent(serving), Status());
-  ASSERT_EQ(table->SetLogLetGo(true), Status());
-  EXPECT_TRUE(table->Info()->log_let_go);
-  EXPECT_TRUE(store_->ReadInfo(number)->log_let_go);
-  EXPECT_EQ(store_->SetCurrent(number).code(), Code::kFailedPrecondition);
-  EXPECT_EQ(*store_->Current(), serving);
-  ASSERT_EQ(table->SetLogLetGo(false), Status());
-  EXPECT_EQ(store_->ReadInfo(number)->log_hold, "hold");
-  EXPECT_EQ(store_->SetCurrent(number), Status());
+TEST_P(StateStoreContract, AVersionThatHasLetGoOfItsLogNeverServesAgain) {
+  const uint64_t first = NewVersion(), second = NewVersion(), third = NewVersion();
+  for (const uint64_t number : {first, second}) ASSERT_EQ(store_->SetCurrent(number), Status());
+  EXPECT_EQ(store_->LetGoOfLog(second).code(), Code::kFailedPrecondition) << "it serves";
+  EXPECT_EQ(store_->LetGoOfLog(third).code(), Code::kNotFound) << "it never did";
+  EXPECT_TRUE(store_->LetGo()->empty());
+  ASSERT_EQ(store_->LetGoOfLog(first), Status());
+  ASSERT_EQ(store_->LetGoOfLog(first), Status());
+  EXPECT_EQ(*store_->LetGo(), std::vector<uint64_t>{first});
+  EXPECT_EQ(store_->SetCurrent(first).code(), Code::kFailedPrecondition);
+  EXPECT_EQ(*store_->Current(), second);
+  ASSERT_EQ(store_->SetCurrent(third), Status());  // what moves the alias keeps it
+  EXPECT_EQ(*store_->LetGo(), std::vector<uint64_t>{first});
+  EXPECT_EQ(store_->SetCurrent(first).code(), Code::kFailedPrecondition);
+  ASSERT_EQ(store_->SetCurrent(second), Status());
+  ASSERT_EQ(store_->DropVersion(first), Status());
+  EXPECT_TRUE(store_->LetGo()->empty());
 }
 
 TEST_P(StateStoreContract, ANumberIsNeverGivenAgain) {

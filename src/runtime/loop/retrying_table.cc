@@ -121,10 +121,6 @@ Status RetryingTable::SetStatus(VersionStatus status, std::string failure) {
   return Retry("storing the status", [&] { return table_.SetStatus(status, failure); });
 }
 
-Status RetryingTable::SetLogLetGo(bool let_go) {
-  return Retry("storing that the log is let go", [&] { return table_.SetLogLetGo(let_go); });
-}
-
 Status RetryingTable::Complete(const ScanEnd& end) {
   return Retry("completing the version", [&] { return table_.Complete(end); });
 }

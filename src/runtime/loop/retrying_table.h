@@ -44,7 +44,6 @@ class RetryingTable final : public StateTable {
 
   Result<VersionInfo> Info() const override;
   Status SetStatus(VersionStatus status, std::string failure) override;
-  Status SetLogLetGo(bool let_go) override;
   Status Complete(const ScanEnd& end) override;
   Status DropIds() override;
   Status Begin(const HandoffToken& token, const ScanPlan& plan) override;

@@ -88,7 +88,7 @@ class FollowedVersion {
                     "version " + std::to_string(number) +
                         " is not complete: only a complete version can follow live");
     }
-    MURMUR_TRY(CheckLogIsHeld(followed->opened_.info));
+    MURMUR_TRY(CheckLogIsHeld(store, number));
     MURMUR_TRY(CheckFollowed(definition, followed->opened_.info));
     MURMUR_ASSIGN(followed->source_, MakeLiveSource(definition));
     followed->fold_ = FoldOptionsOf(definition, options, kLive);
@@ -341,7 +341,7 @@ void LiveOwner::TidySometimes() {
   if (!current_->has_hold() || clock_.Steady() - tidied_ < kTidyEvery) return;
   tidied_ = clock_.Steady();
   std::vector<std::string> notes;
-  TidyHolds(definition_, store_, /*live=*/nullptr, clock_.WallMicros(), options_.run.stop,
+  TidyHolds(definition_, &store_, /*live=*/nullptr, clock_.WallMicros(), options_.run.stop,
             [&notes](const std::string& note) { notes.push_back(note); });
   for (const std::string& note : notes) {
     const bool is_new =

@@ -24,7 +24,7 @@ const char* StatusName(VersionStatus status) {
 
 Status CheckComplete(const StateStore& store, uint64_t number) {
   MURMUR_ASSIGN(const VersionInfo info, store.ReadInfo(number));
-  if (info.status == VersionStatus::kComplete) return CheckLogIsHeld(info);
+  if (info.status == VersionStatus::kComplete) return CheckLogIsHeld(store, number);
   return Status(Code::kFailedPrecondition,
                 fmt::format("version {} is {}: only a complete version can serve", number,
                             StatusName(info.status)));

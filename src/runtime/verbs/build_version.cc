@@ -219,7 +219,7 @@ Status BuildVersion(const std::shared_ptr<const Pipeline>& pipeline, const RunOp
                     const Build& build, SnapshotSource* source, RunSummary* summary) {
   const Definition& definition = pipeline->definition();
   MURMUR_ASSIGN(const auto store, OpenStore(definition, Access::kWrite));
-  TidyHolds(definition, *store, build.live, Clock::System().WallMicros(), options.stop,
+  TidyHolds(definition, store.get(), build.live, Clock::System().WallMicros(), options.stop,
             NoteOf(options));
   MURMUR_ASSIGN(const OpenedVersion version,
                 OpenForBuilding(store.get(), pipeline, build, source->Name()));

@@ -114,8 +114,8 @@ Status Run(const Definition& definition, const LiveOptions& given, RunSummary* s
   MURMUR_ASSIGN(const auto store, OpenStore(definition, Access::kWrite));
   MURMUR_ASSIGN(const bool built, BootstrapUnlessDone(definition, options.run, *store, summary));
   if (!built) {
-    TidyHolds(definition, *store, /*live=*/nullptr, Clock::System().WallMicros(), options.run.stop,
-              NoteOf(options.run));
+    TidyHolds(definition, store.get(), /*live=*/nullptr, Clock::System().WallMicros(),
+              options.run.stop, NoteOf(options.run));
   }
   return LiveOwner(&definition, store.get(), &options).RunServing(summary);
 }

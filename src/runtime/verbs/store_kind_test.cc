@@ -31,6 +31,8 @@ class SharedStore final : public StateStore {
   Result<std::optional<int64_t>> RetiredAt(uint64_t number) const override {
     return Shared().RetiredAt(number);
   }
+  Result<std::vector<uint64_t>> LetGo() const override { return Shared().LetGo(); }
+  Status LetGoOfLog(uint64_t number) override { return Shared().LetGoOfLog(number); }
   Status SetCurrent(uint64_t number, bool beside_writer, Status* undurable) override {
     return Shared().SetCurrent(number, beside_writer, undurable);
   }

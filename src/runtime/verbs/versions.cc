@@ -44,6 +44,7 @@ Result<std::vector<VersionRow>> ListVersions(const Definition& definition) {
     row.info = opened->info;
     row.serving = current == number;
     row.in_use = store->HasOwner(number);
+    MURMUR_ASSIGN(row.log_let_go, HasLetGo(*store, number));
     MURMUR_TRY(FillProgress(*opened->table, &row));
   }
   return rows;

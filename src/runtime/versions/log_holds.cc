@@ -9,9 +9,7 @@
 #include <set>
 #include <vector>
 
-#include "definition/stored.h"
 #include "definition/units.h"
-#include "fold/pipeline.h"
 #include "runtime/versions/state_access.h"
 #include "source/source_registry.h"
 
@@ -34,7 +32,6 @@ struct RecordedHolds {
 // Errors: a version can't be read, so that its hold is not known.
 Result<RecordedHolds> ReadHolds(const StateStore& store) {
   RecordedHolds holds;
-  std::vector<VersionInfo> infos;
   MURMUR_ASSIGN(const auto versions, store.Versions());
   for (const uint64_t number : versions) {
     const auto info = store.ReadInfo(number);
@@ -43,13 +40,9 @@ Result<RecordedHolds> ReadHolds(const StateStore& store) {
       if (std::find(left.begin(), left.end(), number) == left.end()) continue;  // just dropped
       return info.status();
     }
-    if (!info->log_hold.empty()) infos.push_back(*info);
-  }
-  // After the reading: one that serves now may be about to take back that it let go (RecordLetGo).
-  MURMUR_ASSIGN(const auto current, store.SettledCurrent());
-  for (const VersionInfo& info : infos) {
-    const bool is_let_go = info.log_let_go && info.number != current;
-    (is_let_go ? holds.let_go : holds.needed).insert(info.log_hold);
+    if (info->log_hold.empty()) continue;
+    MURMUR_ASSIGN(const bool is_let_go, HasLetGo(store, number));
+    (is_let_go ? holds.let_go : holds.needed).insert(info->log_hold);
   }
   return holds;
 }
@@ -84,51 +77,34 @@ bool IsOver(const Definition& definition, int64_t retired, int64_t now) {
   return now - retired >= std::chrono::microseconds(definition.rollback_for).count();
 }
 
-// Records that a version has let go, unless it serves by now. Whether it has.
-Result<bool> RecordLetGo(const Definition& definition, const StateStore& store,
-                         const VersionInfo& info) {
-  MURMUR_ASSIGN(const Definition own, RestoreDefinition(definition, info.definition));
-  MURMUR_ASSIGN(const auto pipeline, Pipeline::Compile(own));
-  MURMUR_ASSIGN(const auto table,
-                store.OpenVersion(info.number, Access::kWrite, SchemaOf(*pipeline)));
-  MURMUR_TRY(table->SetLogLetGo(true));
-  // A store refuses to let it serve from here on; it may have begun to before.
-  MURMUR_ASSIGN(const auto current, store.SettledCurrent());
-  const bool serves = current == info.number;
-  if (serves) MURMUR_TRY(table->SetLogLetGo(false));
-  MURMUR_TRY(table->Close());
-  return !serves;
-}
-
-Status RecordRetired(const Definition& definition, const StateStore& store, int64_t now,
+Status RecordRetired(const Definition& definition, StateStore* store, int64_t now,
                      const Note& note) {
-  MURMUR_ASSIGN(const auto served, store.Served());
-  Status failed;
+  MURMUR_ASSIGN(const auto served, store->Served());
   for (const uint64_t number : served) {
-    MURMUR_ASSIGN(const auto retired, store.RetiredAt(number));
+    MURMUR_ASSIGN(const auto retired, store->RetiredAt(number));
     if (!retired || !IsOver(definition, *retired, now)) continue;
-    const auto info = store.ReadInfo(number);
-    if (!info.ok() || info->log_hold.empty() || info->log_let_go) continue;
-    if (store.HasOwner(number)) continue;  // perhaps it catches up, to serve again
-    const auto recorded = RecordLetGo(definition, store, *info);
-    if (!recorded.ok()) {
-      const bool is_dropped = recorded.status().code() == Code::kNotFound;
-      if (!is_dropped && !store.HasOwner(number) && failed.ok()) failed = recorded.status();
-      continue;
-    }
-    if (!*recorded) continue;
+    MURMUR_ASSIGN(const bool is_let_go, HasLetGo(*store, number));
+    if (is_let_go || store->HasOwner(number)) continue;  // perhaps it catches up, to serve again
+    const auto info = store->ReadInfo(number);
+    if (!info.ok() || info->log_hold.empty()) continue;
+    const Status recorded = store->LetGoOfLog(number);
+    // It serves again, or is dropped.
+    const bool has_changed =
+        recorded.code() == Code::kFailedPrecondition || recorded.code() == Code::kNotFound;
+    if (has_changed) continue;
+    MURMUR_TRY(recorded);
     note(
         fmt::format("version {} serves no more for longer than rollback_for ({}): it lets go of "
                     "its log, and can't serve again",
                     number, FormatDuration(definition.rollback_for)));
   }
-  return failed;
+  return {};
 }
 
-Status Tidy(const Definition& definition, const StateStore& store, LiveSource* live, int64_t now,
+Status Tidy(const Definition& definition, StateStore* store, LiveSource* live, int64_t now,
             const std::stop_token& stop, const Note& note) {
   const Status retired = RecordRetired(definition, store, now, note);
-  MURMUR_TRY(EndOrphans(store, live, stop, note));
+  MURMUR_TRY(EndOrphans(*store, live, stop, note));
   return retired;
 }
 
@@ -159,16 +135,15 @@ Status EndHold(const Definition& definition, const std::string& hold, std::stop_
   return ended;
 }
 
-void TidyHolds(const Definition& definition, const StateStore& store, LiveSource* live, int64_t now,
+void TidyHolds(const Definition& definition, StateStore* store, LiveSource* live, int64_t now,
                const std::stop_token& stop, const std::function<void(const std::string&)>& note) {
+  const auto tidy_through = [&](LiveSource* source) -> Status {
+    return source->NeedsHold() ? Tidy(definition, store, source, now, stop, note) : Status();
+  };
   const auto tidy = [&]() -> Status {
-    if (live != nullptr) {
-      return live->NeedsHold() ? Tidy(definition, store, live, now, stop, note) : Status();
-    }
-    MURMUR_ASSIGN(const RecordedHolds recorded, ReadHolds(store));
-    if (recorded.needed.empty() && recorded.let_go.empty()) return {};
+    if (live != nullptr) return tidy_through(live);
     MURMUR_ASSIGN(const auto own, MakeLiveSource(definition));
-    const Status tidied = Tidy(definition, store, own.get(), now, stop, note);
+    const Status tidied = tidy_through(own.get());
     MURMUR_TRY(own->Close());
     return tidied;
   };

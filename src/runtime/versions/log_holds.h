@@ -33,8 +33,8 @@ Status EndHold(const Definition& definition, const std::string& hold, std::stop_
 // Lets go of what is kept for nothing: first records it in versions that retired longer than
 // Definition::rollback_for before `now` (µs since the Unix epoch), which then can't serve again;
 // then ends the holds of this store that no version needs. Tells `note`. What it can't do now, the
-// next call does. `live`: null: one is made if a version has a hold.
-void TidyHolds(const Definition& definition, const StateStore& store, LiveSource* live, int64_t now,
+// next call does. `live`: null: one is made.
+void TidyHolds(const Definition& definition, StateStore* store, LiveSource* live, int64_t now,
                const std::stop_token& stop, const std::function<void(const std::string&)>& note);
 
 }  // namespace murmur

@@ -8,6 +8,7 @@
 #include "runtime/table/choose_method.h"
 #include "runtime/versions/log_holds.h"
 #include "source/source_registry.h"
+#include "state/state_schema.h"
 #include "state/store_registry.h"
 
 namespace murmur {
@@ -96,6 +97,16 @@ Status CheckKeep(const Pipeline& pipeline, const StateStore& store, uint64_t num
   MURMUR_ASSIGN(const auto plan, table->Plan());
   MURMUR_TRY(table->Close());
   return plan && plan->method == TableMethod::kCut ? CheckCut(definition) : Status();
+}
+
+Result<bool> HasLetGo(const StateStore& store, uint64_t number) {
+  MURMUR_ASSIGN(const auto let_go, store.LetGo());
+  return std::find(let_go.begin(), let_go.end(), number) != let_go.end();
+}
+
+Status CheckLogIsHeld(const StateStore& store, uint64_t number) {
+  MURMUR_ASSIGN(const bool let_go, HasLetGo(store, number));
+  return let_go ? LogIsLetGo(number) : Status();
 }
 
 Status DropVersion(const Definition& definition, StateStore* store, uint64_t number) {

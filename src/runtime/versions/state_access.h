@@ -46,6 +46,11 @@ Result<OpenedVersion> OpenVersion(const Definition& definition, const StateStore
 // Errors: kFailedPrecondition (the version is kept by cuts).
 Status CheckKeep(const Pipeline& pipeline, const StateStore& store, uint64_t number);
 
+// Whether a version is one of StateStore::LetGo.
+Result<bool> HasLetGo(const StateStore& store, uint64_t number);
+// Errors: kFailedPrecondition (it is).
+Status CheckLogIsHeld(const StateStore& store, uint64_t number);
+
 // StateStore::DropVersion; then ends the version's hold of the log, if it has one. Errors: those of
 // both; if the hold could not be ended, names it, and who ends it.
 Status DropVersion(const Definition& definition, StateStore* store, uint64_t number);

@@ -162,8 +162,8 @@ class KafkaClient {
   static void OnLog(const rd_kafka_t* client, int level, const char* facility, const char* text);
 
   // Repeats ask(timeout_ms) → rd_kafka_resp_err_t until the answer is final.
-  template <class Ask>
-  Status Ask(const std::stop_token& stop, std::string_view what, Ask&& ask,
+  template <class Call>
+  Status Ask(const std::stop_token& stop, std::string_view what, Call&& ask,
              std::chrono::seconds patience = kPatience) const;
   // By partition, the offset of the first record from `time` on, in ms; negative if there is none.
   // Special times: RD_KAFKA_OFFSET_BEGINNING and RD_KAFKA_OFFSET_END.

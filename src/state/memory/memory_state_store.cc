@@ -1,5 +1,6 @@
 #include "state/memory/memory_state_store.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "state/state_schema.h"
@@ -48,13 +49,24 @@ Result<std::optional<int64_t>> MemoryStateStore::RetiredAt(uint64_t number) cons
   return found == retired_.end() ? std::optional<int64_t>() : found->second;
 }
 
+Result<std::vector<uint64_t>> MemoryStateStore::LetGo() const {
+  const std::lock_guard lock(mutex_);
+  return std::vector<uint64_t>(let_go_.begin(), let_go_.end());
+}
+
+Status MemoryStateStore::LetGoOfLog(uint64_t number) {
+  const std::lock_guard lock(mutex_);
+  const auto found = std::find(served_.begin(), served_.end(), number);
+  if (found == served_.end()) return Status(Code::kNotFound, "it never served");
+  if (found == served_.begin()) return Status(Code::kFailedPrecondition, "it serves");
+  let_go_.insert(number);
+  return {};
+}
+
 Status MemoryStateStore::SetCurrent(uint64_t number, bool beside_writer, Status* /*undurable*/) {
   const std::lock_guard lock(mutex_);
-  MURMUR_ASSIGN(const auto version, Find(number));
-  {
-    const std::lock_guard version_lock(*version->mutex);
-    MURMUR_TRY(CheckLogIsHeld(version->info));
-  }
+  MURMUR_TRY(Find(number));
+  if (let_go_.contains(number)) return LogIsLetGo(number);
   const bool replaces = !served_.empty() && served_.front() != number;
   if (replaces && !beside_writer && versions_.at(served_.front())->writers->load() > 0) {
     return Status(Code::kFailedPrecondition, "the version that serves has an owner");
@@ -98,6 +110,7 @@ Status MemoryStateStore::DropVersion(uint64_t number) {
   if (version->writers->load() > 0) return Status(Code::kFailedPrecondition, "it has an owner");
   versions_.erase(number);
   retired_.erase(number);
+  let_go_.erase(number);
   std::erase(served_, number);
   return {};
 }

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,8 @@ class MemoryStateStore final : public StateStore {
   Result<std::optional<uint64_t>> SettledCurrent() const override { return Current(); }
   Result<std::vector<uint64_t>> Served() const override;
   Result<std::optional<int64_t>> RetiredAt(uint64_t number) const override;
+  Result<std::vector<uint64_t>> LetGo() const override;
+  Status LetGoOfLog(uint64_t number) override;
   Status SetCurrent(uint64_t number, bool beside_writer = true,
                     Status* undurable = nullptr) override;
   Result<VersionInfo> ReadInfo(uint64_t number) const override;
@@ -49,6 +52,7 @@ class MemoryStateStore final : public StateStore {
   std::map<uint64_t, std::shared_ptr<MemoryStore>> versions_;
   std::vector<uint64_t> served_;         // the current one first
   std::map<uint64_t, int64_t> retired_;  // of those that served
+  std::set<uint64_t> let_go_;            // of those that served
   uint64_t last_number_ = 0;
 };
 

@@ -140,13 +140,6 @@ class MemoryTable final : public StateTable {
     return Status();
   }
 
-  Status SetLogLetGo(bool let_go) override {
-    const std::lock_guard lock(*store_->mutex);
-    MURMUR_TRY(ReadyToWrite());
-    store_->info.log_let_go = let_go;
-    return Status();
-  }
-
   Status Complete(const ScanEnd& end) override {
     const std::lock_guard lock(*store_->mutex);
     MURMUR_TRY(ReadyToWrite());

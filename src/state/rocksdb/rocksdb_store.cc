@@ -1,6 +1,7 @@
 #include "state/rocksdb/rocksdb_store.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -29,8 +30,9 @@ constexpr std::string_view kDroppedPrefix = "dropped-";
 constexpr std::string_view kDeadLettersPrefix = "dead-letters-v";
 constexpr std::string_view kDeadLettersSuffix = ".jsonl";
 constexpr size_t kServedMax = 32;  // that the alias remembers
-constexpr size_t kAliasBytesMax = 4096;
+constexpr size_t kAliasBytesMax = 64 << 10;
 constexpr std::string_view kRetired = "retired ";
+constexpr std::string_view kLetGo = "let-go ";
 constexpr std::chrono::seconds kWriterOpensWithin{5};
 constexpr std::chrono::milliseconds kLookAgainEvery{20};
 
@@ -60,14 +62,9 @@ std::optional<uint64_t> ParseNumber(std::string_view text) {
   return number;
 }
 
-// "1 1789000000000000": a version and when it retired.
-bool ParseRetired(std::string_view text, std::map<uint64_t, int64_t>* retired) {
-  const size_t space = std::min(text.find(' '), text.size());
-  const auto number = ParseNumber(text.substr(0, space));
-  const auto at = ParseNumber(text.substr(std::min(space + 1, text.size())));
-  if (!number || !at) return false;
-  (*retired)[*number] = static_cast<int64_t>(*at);
-  return true;
+// The number after `prefix`.
+std::optional<uint64_t> ParseNumberAfter(std::string_view prefix, std::string_view text) {
+  return text.starts_with(prefix) ? ParseNumber(text.substr(prefix.size())) : std::nullopt;
 }
 
 Status SyncPath(const std::string& path, int flags) {
@@ -233,6 +230,19 @@ Result<std::vector<uint64_t>> RocksDbStore::Versions() const {
   return numbers;
 }
 
+bool RocksDbStore::ParseAliasLine(std::string_view line, Alias* alias) {
+  if (const auto number = ParseNumber(line)) {
+    alias->numbers.push_back(*number);
+    return true;
+  }
+  if (const auto number = ParseNumberAfter(kLetGo, line))
+    return alias->let_go.insert(*number).second;
+  const size_t last = std::min(line.rfind(' '), line.size());
+  const auto number = ParseNumberAfter(kRetired, line.substr(0, last));
+  const auto at = ParseNumberAfter(" ", line.substr(last));
+  return number && at && alias->retired.emplace(*number, *at).second;
+}
+
 // Empty: the alias was never set.
 Result<RocksDbStore::Alias> RocksDbStore::ReadAlias() const {
   const std::string file = path_ + "/current";
@@ -242,11 +252,7 @@ Result<RocksDbStore::Alias> RocksDbStore::ReadAlias() const {
   MURMUR_TRY(text);
   for (std::string_view rest = *text; !rest.empty();) {
     const std::string_view line = rest.substr(0, std::min(rest.find('\n'), rest.size()));
-    const auto number = ParseNumber(line);
-    if (number) alias.numbers.push_back(*number);
-    const bool retired =
-        line.starts_with(kRetired) && ParseRetired(line.substr(kRetired.size()), &alias.retired);
-    if (!number && !retired) break;
+    if (!ParseAliasLine(line, &alias)) break;
     rest.remove_prefix(std::min(line.size() + 1, rest.size()));
   }
   if (alias.numbers.empty()) return Status(Code::kDataLoss, file + " holds no version number");
@@ -317,46 +323,80 @@ Result<std::optional<int64_t>> RocksDbStore::RetiredAt(uint64_t number) const {
   return found == alias.retired.end() ? std::optional<int64_t>() : found->second;
 }
 
+Result<std::vector<uint64_t>> RocksDbStore::LetGo() const {
+  MURMUR_ASSIGN(const Alias alias, ReadAlias());
+  std::vector<uint64_t> let_go(alias.let_go.begin(), alias.let_go.end());
+  std::erase_if(let_go, [this](uint64_t number) { return !Exists(number); });
+  return let_go;
+}
+
+Status RocksDbStore::LetGoOfLog(uint64_t number) {
+  MURMUR_ASSIGN(const auto lock, WriterLock::Wait(path_ + "/lock"));
+  MURMUR_ASSIGN(Alias alias, ReadAlias());
+  const auto found = std::find(alias.numbers.begin(), alias.numbers.end(), number);
+  if (found == alias.numbers.end() || !Exists(number)) {
+    return Status(Code::kNotFound,
+                  path_ + " has no version " + std::to_string(number) + " that served");
+  }
+  if (found == alias.numbers.begin()) {
+    return Status(Code::kFailedPrecondition, "version " + std::to_string(number) + " serves");
+  }
+  alias.let_go.insert(number);
+  MURMUR_TRY(WriteAlias(alias));
+  return SyncFolder();
+}
+
 Result<std::optional<uint64_t>> RocksDbStore::SettledCurrent() const {
   MURMUR_ASSIGN(const auto lock, WriterLock::Wait(path_ + "/lock"));
   return Current();
 }
 
+// Readers see it on return; durable after SyncFolder.
+Status RocksDbStore::WriteAlias(const Alias& alias) const {
+  std::string lines;
+  for (const uint64_t number : alias.numbers) lines += fmt::format("{}\n", number);
+  for (const uint64_t number : std::span(alias.numbers).subspan(1)) {
+    const auto at = alias.retired.find(number);
+    if (at != alias.retired.end()) lines += fmt::format("{}{} {}\n", kRetired, number, at->second);
+  }
+  for (const uint64_t number : alias.let_go) {
+    if (Exists(number)) lines += fmt::format("{}{}\n", kLetGo, number);
+  }
+  const std::string file = path_ + "/current";
+  MURMUR_TRY(WriteFile(file + ".new", lines));
+  return Rename(file + ".new", file);
+}
+
 Status RocksDbStore::SetCurrent(uint64_t number, bool beside_writer, Status* undurable) {
   MURMUR_ASSIGN(const auto lock, WriterLock::Wait(path_ + "/lock"));
-  std::error_code error;
-  // Under the lock: who lets go of a log records it first, and then looks at the alias.
-  MURMUR_ASSIGN(const VersionInfo info, ReadInfo(number));
-  MURMUR_TRY(CheckLogIsHeld(info));
-  MURMUR_ASSIGN(const auto before, Current());
+  if (!Exists(number)) {
+    return Status(Code::kNotFound, path_ + " has no version " + std::to_string(number));
+  }
+  MURMUR_ASSIGN(Alias alias, ReadAlias());
+  if (alias.let_go.contains(number)) return LogIsLetGo(number);
+  auto& served = alias.numbers;
+  const auto before = served.empty() ? std::optional<uint64_t>() : served.front();
   if (before && before != number && !beside_writer && HasOwner(*before)) {
     return Status(Code::kFailedPrecondition,
                   VersionPath(*before) + ", which serves, is in use by a process that does not " +
                       "answer; end it, or try again");
   }
-  MURMUR_ASSIGN(Alias alias, ReadAlias());
-  auto& served = alias.numbers;
   std::erase_if(served, [&](uint64_t one) { return one == number || !Exists(one); });
   served.insert(served.begin(), number);
   served.resize(std::min(served.size(), kServedMax));
-  const std::string now = std::to_string(options_.clock->WallMicros());
-  std::string lines;
-  for (const uint64_t one : served) lines += std::to_string(one) + "\n";
+  const int64_t now = options_.clock->WallMicros();
   for (const uint64_t one : std::span(served).subspan(1)) {
-    const auto at = alias.retired.find(one);
-    const bool known = one != before && at != alias.retired.end();
-    lines += std::string(kRetired) + std::to_string(one) + " " +
-             (known ? std::to_string(at->second) : now) + "\n";
+    const int64_t at = alias.retired.try_emplace(one, now).first->second;
+    alias.retired[one] = one == before ? now : at;
   }
-  const std::string file = path_ + "/current";
-  MURMUR_TRY(WriteFile(file + ".new", lines));
-  MURMUR_TRY(Rename(file + ".new", file));
+  MURMUR_TRY(WriteAlias(alias));
   // Readers see it: from here on nothing may report a failure.
   if (Status synced = SyncFolder(); !synced.ok() && undurable != nullptr) {
     *undurable = std::move(synced);
   }
   if (before.value_or(number) == number) return Status();
   // A projection: opening either version for writing makes it again.
+  std::error_code error;
   fs::remove(DeadLetterPath(number, number), error);
   fs::rename(DeadLetterPath(number, before), DeadLetterPath(number, number), error);
   return Status();

@@ -4,7 +4,8 @@
 //                              its positions and its dead letters; v1/staging, v1/writer
 //   <state>/current            the alias: a version number as text, and below it those that it
 //                              named before, the last one first; then when those retired, as
-//                              "retired 1 1789000000000000"; replaced by rename
+//                              "retired 1 1789000000000000", and which of these let go of their
+//                              log, as "let-go 1"; replaced by rename
 //   <state>/dead-letters.jsonl the dead letters of the current version, as JSON lines
 //                              (dead-letters-v2.jsonl for a version that is not current)
 //   <state>/id                 Id, as text
@@ -17,6 +18,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -50,6 +52,8 @@ class RocksDbStore final : public StateStore {
   Result<std::optional<uint64_t>> SettledCurrent() const override;
   Result<std::vector<uint64_t>> Served() const override;
   Result<std::optional<int64_t>> RetiredAt(uint64_t number) const override;
+  Result<std::vector<uint64_t>> LetGo() const override;
+  Status LetGoOfLog(uint64_t number) override;
   Status SetCurrent(uint64_t number, bool beside_writer = true,
                     Status* undurable = nullptr) override;
   Result<VersionInfo> ReadInfo(uint64_t number) const override;
@@ -68,8 +72,11 @@ class RocksDbStore final : public StateStore {
   struct Alias {
     std::vector<uint64_t> numbers;             // that it names and named, the last one first
     std::map<uint64_t, int64_t> retired = {};  // µs since the Unix epoch
+    std::set<uint64_t> let_go = {};
   };
   Result<Alias> ReadAlias() const;
+  static bool ParseAliasLine(std::string_view line, Alias* alias);
+  Status WriteAlias(const Alias& alias) const;
   bool Exists(uint64_t number) const;
   Result<uint64_t> ReadLastNumber() const;
   Result<uint64_t> LastNumber() const;

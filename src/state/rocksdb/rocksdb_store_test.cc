@@ -180,6 +180,8 @@ TEST_F(RocksDbStoreTest, TheAliasSaysWhenAVersionRetired) {
   EXPECT_EQ(Read(path_ + "/current"), "3\n2\n1\nretired 2 103\nretired 1 102\n");
   ASSERT_EQ(store_->SetCurrent(3), Status());
   EXPECT_EQ(store_->RetiredAt(1)->value(), 102);
+  ASSERT_EQ(store_->LetGoOfLog(1), Status());
+  EXPECT_EQ(Read(path_ + "/current"), "3\n2\n1\nretired 2 103\nretired 1 102\nlet-go 1\n");
   // An earlier release reads the numbers alone, and writes them so.
   std::ofstream(path_ + "/current") << "2\n3\n1\n";
   EXPECT_EQ(*store_->RetiredAt(3), std::nullopt);

@@ -290,13 +290,6 @@ Status RocksDbTable::SetStatus(VersionStatus status, std::string failure) {
   return PutRecords(&lock, {{std::string(kInfoKey), EncodeInfo(info)}});
 }
 
-Status RocksDbTable::SetLogLetGo(bool let_go) {
-  MURMUR_ASSIGN(VersionInfo info, Info());
-  info.log_let_go = let_go;
-  Lock lock(mutex_);
-  return PutRecords(&lock, {{std::string(kInfoKey), EncodeInfo(info)}});
-}
-
 Status RocksDbTable::Complete(const ScanEnd& end) {
   MURMUR_ASSIGN(VersionInfo info, Info());
   info.status = VersionStatus::kComplete;

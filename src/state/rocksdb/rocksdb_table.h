@@ -50,7 +50,6 @@ class RocksDbTable final : public StateTable {
   ~RocksDbTable() override;
   Result<VersionInfo> Info() const override;
   Status SetStatus(VersionStatus status, std::string failure) override;
-  Status SetLogLetGo(bool let_go) override;
   Status Complete(const ScanEnd& end) override;
   Status DropIds() override;
   Status Begin(const HandoffToken& token, const ScanPlan& plan) override;
