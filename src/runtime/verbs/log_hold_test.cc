@@ -302,8 +302,6 @@ class RetiredHoldsTest : public LogHoldTest {
     return own_topic_.holds().contains(store_.ReadInfo(number)->log_hold);
   }
   bool MayServe(uint64_t number) { return !*HasLetGo(store_, number); }
-    return store_.LetGo()->empty() || store_.LetGo()->front() != number;
-  }
 
   const Definition definition_ = DefinitionOf("");  // an hour
   const std::shared_ptr<const Pipeline> pipeline_ = *Pipeline::Compile(definition_);
