@@ -31,7 +31,7 @@ INSTANTIATE_TEST_SUITE_P(Memory, StateTableContract,
 class RocksDbHarness final : public StateTableHarness {
  public:
   Status Create(const VersionInfo& info, const StateSchema& schema) override {
-    return RocksDbTable::Create({.path = path_}, info, schema);
+    return RocksDbTable::Create({.path = path_}, info, schema).status();
   }
   Result<std::unique_ptr<StateTable>> Open(const StateSchema& schema) override {
     MURMUR_ASSIGN(auto table, RocksDbTable::Open({.path = path_}, schema));

@@ -124,7 +124,8 @@ class CrashTest : public testing::Test {
 
   void CreateFresh() {
     std::filesystem::remove_all(path_);
-    ASSERT_EQ(RocksDbTable::Create({.path = path_}, VersionInfo(), TestSchema()), Status());
+    ASSERT_EQ(RocksDbTable::Create({.path = path_}, VersionInfo(), TestSchema()).status(),
+              Status());
   }
 
   TemporaryFolder folder_;

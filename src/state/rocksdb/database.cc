@@ -35,6 +35,7 @@ constexpr std::chrono::milliseconds kBackPressureStep{5};
 // A wait ends after this time in any case: slow is better than stuck.
 constexpr std::chrono::seconds kBackPressureMax{60};
 constexpr int kOneRecordFiles = 16;
+constexpr int kFileOpeningThreads = 4;  // started each time, even if there are no files
 constexpr int kManifestAttempts = 5;
 constexpr int kSecondaryOpenAttempts = 20;  // the writer may delete a table while a reader opens
 constexpr std::chrono::seconds kSecondarySettlesWithin{2};  // or add one
@@ -65,6 +66,7 @@ rocksdb::Options MakeOptions(const DatabaseOptions& from) {
   to.bytes_per_sync = 1 << 20;
   to.max_open_files = -1;  // a reader must keep the files that the writer deletes
   if (from.one_record) to.max_open_files = kOneRecordFiles;
+  to.max_file_opening_threads = kFileOpeningThreads;
   to.skip_stats_update_on_db_open = from.access == Access::kRead;
   to.skip_checking_sst_file_sizes_on_db_open = from.access == Access::kRead;
   to.keep_log_file_num = 4;

@@ -138,18 +138,6 @@ uint64_t NumberOfName(std::string_view name) {
   return 0;
 }
 
-// Removes what a crash left while versions were made or dropped. REQUIRES: the directory's lock
-void RemoveLeftovers(const std::string& path) {
-  std::error_code error;
-  for (fs::directory_iterator it(path, error), end; !error && it != end; it.increment(error)) {
-    const std::string name = it->path().filename();
-    std::error_code ignored;
-    if (name.starts_with(kCreatingPrefix) || name.starts_with(kDroppedPrefix)) {
-      fs::remove_all(it->path(), ignored);
-    }
-  }
-}
-
 }  // namespace
 
 Result<std::unique_ptr<RocksDbStore>> RocksDbStore::Open(std::string path, Access access,
@@ -221,9 +209,8 @@ Result<std::vector<uint64_t>> RocksDbStore::Versions() const {
   for (fs::directory_iterator it(path_, error), end; !error && it != end; it.increment(error)) {
     const std::string name = it->path().filename();
     if (name.front() != 'v') continue;
-    if (const auto number = ParseNumber(std::string_view(name).substr(1))) {
-      numbers.push_back(*number);
-    }
+    const auto number = ParseNumber(std::string_view(name).substr(1));
+    if (number && Exists(*number)) numbers.push_back(*number);
   }
   if (error) return SystemError(error.value(), "reading the state directory", path_);
   std::sort(numbers.begin(), numbers.end());
@@ -261,7 +248,7 @@ Result<RocksDbStore::Alias> RocksDbStore::ReadAlias() const {
 
 bool RocksDbStore::Exists(uint64_t number) const {
   std::error_code error;
-  return fs::is_directory(VersionPath(number), error);
+  return fs::is_directory(VersionPath(number), error) && !fs::exists(CreatingPath(number), error);
 }
 
 Status RocksDbStore::SyncFolder() const {
@@ -403,60 +390,80 @@ Status RocksDbStore::SetCurrent(uint64_t number, bool beside_writer, Status* und
 }
 
 Result<VersionInfo> RocksDbStore::ReadInfo(uint64_t number) const {
-  std::error_code error;
-  if (!fs::is_directory(VersionPath(number), error)) {
+  if (!Exists(number)) {
     return Status(Code::kNotFound, path_ + " has no version " + std::to_string(number));
   }
   auto info = LookBesideWriter(
       VersionPath(number), [&] { return RocksDbTable::ReadInfo({.path = VersionPath(number)}); });
-  if (!fs::is_directory(VersionPath(number), error)) {
+  if (!Exists(number)) {
     return Status(Code::kNotFound,
                   path_ + " has no version " + std::to_string(number) + " any more");
   }
   return info;
 }
 
-Result<std::unique_ptr<StateTable>> RocksDbStore::CreateVersion(VersionInfo info,
-                                                                const StateSchema& schema) {
-  {
-    MURMUR_ASSIGN(const auto lock, WriterLock::Wait(path_ + "/lock"));
-    MURMUR_ASSIGN(const uint64_t last, LastNumber());
-    info.number = last + 1;
-    MURMUR_TRY(StoreLastNumber(info.number));
-    RemoveLeftovers(path_);
-    const std::string making =
-        path_ + "/" + std::string(kCreatingPrefix) + std::to_string(info.number);
-    MURMUR_TRY(RocksDbTable::Create({.path = making}, info, schema));
-    MURMUR_TRY(Rename(making, VersionPath(info.number)));
-    MURMUR_TRY(SyncFolder());
-  }
-  return OpenVersion(info.number, Access::kWrite, schema);
+std::string RocksDbStore::CreatingPath(uint64_t number) const {
+  return path_ + "/" + std::string(kCreatingPrefix) + std::to_string(number);
 }
 
-Result<std::unique_ptr<StateTable>> RocksDbStore::OpenVersion(uint64_t number, Access access,
-                                                              const StateSchema& schema) const {
+// Removes what a crash left while versions were made or dropped. REQUIRES: the directory's lock
+Status RocksDbStore::RemoveLeftovers() const {
   std::error_code error;
-  if (!fs::is_directory(VersionPath(number), error)) {
-    return Status(Code::kNotFound, path_ + " has no version " + std::to_string(number));
+  std::vector<fs::path> leftovers;
+  for (fs::directory_iterator it(path_, error), end; !error && it != end; it.increment(error)) {
+    const std::string name = it->path().filename();
+    const bool creating = name.starts_with(kCreatingPrefix);
+    if (creating) fs::remove_all(VersionPath(NumberOfName(name)), error);
+    if (creating || name.starts_with(kDroppedPrefix)) leftovers.push_back(it->path());
   }
+  // No version may outlive the file that says that it is none.
+  if (!leftovers.empty()) MURMUR_TRY(SyncFolder());
+  for (const fs::path& leftover : leftovers) fs::remove_all(leftover, error);
+  return {};
+}
+
+Result<std::unique_ptr<StateTable>> RocksDbStore::CreateVersion(VersionInfo info,
+                                                                const StateSchema& schema) {
+  MURMUR_ASSIGN(const auto lock, WriterLock::Wait(path_ + "/lock"));
+  MURMUR_ASSIGN(const uint64_t last, LastNumber());
+  info.number = last + 1;
+  MURMUR_TRY(StoreLastNumber(info.number));
+  MURMUR_TRY(RemoveLeftovers());
+  MURMUR_TRY(WriteFile(CreatingPath(info.number), ""));
+  MURMUR_TRY(SyncFolder());
+  MURMUR_ASSIGN(auto table,
+                RocksDbTable::Create(TableOptions(info.number, Access::kWrite), info, schema));
+  if (unlink(CreatingPath(info.number).c_str()) != 0) {
+    return SystemError(errno, "removing", CreatingPath(info.number));
+  }
+  MURMUR_TRY(SyncFolder());
+  return std::unique_ptr<StateTable>(std::move(table));
+}
+
+RocksDbTableOptions RocksDbStore::TableOptions(uint64_t number, Access access) const {
   // The table may outlive this object.
   const std::shared_ptr<const RocksDbStore> store(new RocksDbStore(path_, options_));
   const auto dead_letter_path = [store, number] {
     const auto current = store->Current();
     return store->DeadLetterPath(number, current.ok() ? *current : std::nullopt);
   };
-  const auto open = [&] {
-    return RocksDbTable::Open({.path = VersionPath(number),
-                               .access = access,
-                               .resources = options_.resources,
-                               .dead_letter_path = dead_letter_path},
-                              schema);
-  };
+  return {.path = VersionPath(number),
+          .access = access,
+          .resources = options_.resources,
+          .dead_letter_path = dead_letter_path};
+}
+
+Result<std::unique_ptr<StateTable>> RocksDbStore::OpenVersion(uint64_t number, Access access,
+                                                              const StateSchema& schema) const {
+  if (!Exists(number)) {
+    return Status(Code::kNotFound, path_ + " has no version " + std::to_string(number));
+  }
+  const auto open = [&] { return RocksDbTable::Open(TableOptions(number, access), schema); };
   auto opened = access == Access::kWrite ? open() : LookBesideWriter(VersionPath(number), open);
   // Dropping renames the folder before it deletes anything. A reader that opens files while they
   // are deleted would believe that its writer has compacted the missing ones away, and would see
   // less.
-  if (!fs::is_directory(VersionPath(number), error)) {
+  if (!Exists(number)) {
     return Status(Code::kNotFound,
                   path_ + " has no version " + std::to_string(number) + " any more");
   }
@@ -473,7 +480,7 @@ Status RocksDbStore::DropVersion(uint64_t number) {
   }
   const std::string version = VersionPath(number);
   std::error_code error;
-  if (!fs::is_directory(version, error)) {
+  if (!Exists(number)) {
     return Status(Code::kNotFound, path_ + " has no version " + std::to_string(number));
   }
   const std::string dropped = path_ + "/" + std::string(kDroppedPrefix) + std::to_string(number);

@@ -29,6 +29,8 @@
 
 namespace murmur {
 
+struct RocksDbTableOptions;
+
 struct RocksDbStoreOptions {
   RocksDbResources resources = {};
   // Makes the names in a folder durable; empty: fsync. Tests let it fail.
@@ -82,6 +84,9 @@ class RocksDbStore final : public StateStore {
   Result<uint64_t> LastNumber() const;
   Status StoreLastNumber(uint64_t number) const;
   Status MakeId() const;
+  std::string CreatingPath(uint64_t number) const;
+  Status RemoveLeftovers() const;
+  RocksDbTableOptions TableOptions(uint64_t number, Access access) const;
   Status SyncFolder() const;
   std::string DeadLetterPath(uint64_t number, std::optional<uint64_t> current) const;
 

@@ -35,12 +35,11 @@ TEST_F(RocksDbStoreTest, AVersionIsReadWhileItsWriterOpensIt) {
       const auto table = store_->CreateVersion({.identity = "it"}, TestSchema());
       ASSERT_TRUE(table.ok()) << table.status().ToString();
       EXPECT_EQ((*table)->Close(), Status());
+      EXPECT_TRUE(store_->OpenVersion(number, Access::kWrite, TestSchema()).ok());
     }
   });
   for (uint64_t number = 1; number <= kVersions; ++number) {
-    while (!std::filesystem::exists(store_->VersionPath(number) + "/writer")) {
-      std::this_thread::yield();
-    }
+    while (store_->Versions()->size() < number) std::this_thread::yield();
     const auto read = store_->ReadInfo(number);
     ASSERT_TRUE(read.ok()) << read.status().ToString();
     EXPECT_EQ(read->identity, "it");
@@ -191,11 +190,19 @@ TEST_F(RocksDbStoreTest, TheAliasSaysWhenAVersionRetired) {
 }
 
 TEST_F(RocksDbStoreTest, WhatACrashLeftOfMakingAVersionIsNoVersion) {
-  std::filesystem::create_directories(path_ + "/creating-1/x");
+  std::ofstream(path_ + "/creating-1") << "";
+  std::filesystem::create_directories(path_ + "/v1/x");
   std::filesystem::create_directories(path_ + "/dropped-4");
+  std::filesystem::create_directories(path_ + "/creating-3/x");  // of an earlier release
   EXPECT_TRUE(store_->Versions()->empty());
+  EXPECT_EQ(store_->ReadInfo(1).status().code(), Code::kNotFound);
+  EXPECT_EQ(store_->OpenVersion(1, Access::kWrite, TestSchema()).status().code(), Code::kNotFound);
+  EXPECT_EQ(store_->SetCurrent(1).code(), Code::kNotFound);
   ASSERT_TRUE(store_->CreateVersion({}, TestSchema()).ok());
-  EXPECT_FALSE(std::filesystem::exists(path_ + "/dropped-4"));
+  for (const char* name : {"/v1", "/creating-1", "/creating-3", "/dropped-4", "/creating-5"}) {
+    EXPECT_FALSE(std::filesystem::exists(path_ + name)) << name;
+  }
+  EXPECT_EQ(*store_->Versions(), std::vector<uint64_t>{5});
 }
 
 TEST_F(RocksDbStoreTest, MissingAndUnusablePathsAreNamed) {

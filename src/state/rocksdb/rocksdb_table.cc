@@ -1,6 +1,7 @@
 #include "state/rocksdb/rocksdb_table.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <functional>
 
 #include "state/rocksdb/rocksdb_snapshot.h"
@@ -76,18 +77,27 @@ DatabaseOptions ToDatabaseOptions(const RocksDbTableOptions& options, const Stat
 
 }  // namespace
 
-Status RocksDbTable::Create(const RocksDbTableOptions& options, VersionInfo info,
-                            const StateSchema& schema) {
-  info.monoids = schema.MonoidNames();
-  DatabaseOptions to_create = ToDatabaseOptions(options, schema);
-  to_create.access = Access::kWrite;
+Result<std::unique_ptr<RocksDbTable>> RocksDbTable::Create(const RocksDbTableOptions& options,
+                                                           VersionInfo info,
+                                                           const StateSchema& schema) {
+  std::unique_ptr<RocksDbTable> table(new RocksDbTable(options, schema));
+  std::error_code error;
+  std::filesystem::create_directory(options.path, error);
+  if (error) return SystemError(error.value(), "making", options.path);
+  MURMUR_ASSIGN(table->writer_lock_,
+                WriterLock::Acquire(options.path + "/writer", "the state " + options.path));
+  DatabaseOptions to_create = table->database_options_;
   to_create.create = true;
-  MURMUR_ASSIGN(const auto database, Database::Open(std::move(to_create)));
+  MURMUR_ASSIGN(table->database_, Database::Open(std::move(to_create)));
+  info.monoids = schema.MonoidNames();
   const StoreRecords records = {
       {std::string(kInfoKey), EncodeInfo(info)},
       {std::string(kRetentionKey), EncodeRetention({.rule = schema.buckets})}};
   bool in_doubt = false;
-  return database->WriteSmall({.records = records}, &in_doubt);
+  MURMUR_TRY(table->database_->WriteSmall({.records = records}, &in_doubt));
+  MURMUR_TRY(table->LoadRecords());
+  MURMUR_TRY(table->ProjectDeadLetters());
+  return table;
 }
 
 Result<VersionInfo> RocksDbTable::ReadInfo(const RocksDbTableOptions& options) {

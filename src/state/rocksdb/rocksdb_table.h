@@ -38,9 +38,10 @@ struct RocksDbTableOptions {
 
 class RocksDbTable final : public StateTable {
  public:
-  // Makes the database of a new version and stores the version's info.
-  static Status Create(const RocksDbTableOptions& options, VersionInfo info,
-                       const StateSchema& schema);
+  // Makes the database of a new version, stores the version's info, and opens it for writing.
+  // options.access must be kWrite.
+  static Result<std::unique_ptr<RocksDbTable>> Create(const RocksDbTableOptions& options,
+                                                      VersionInfo info, const StateSchema& schema);
   // Errors: as StateStore::OpenVersion.
   static Result<std::unique_ptr<RocksDbTable>> Open(const RocksDbTableOptions& options,
                                                     const StateSchema& schema);

@@ -13,7 +13,8 @@ namespace {
 class RocksDbTableTest : public testing::Test {
  protected:
   void SetUp() override {
-    ASSERT_EQ(RocksDbTable::Create({.path = path_}, VersionInfo(), TestSchema()), Status());
+    ASSERT_EQ(RocksDbTable::Create({.path = path_}, VersionInfo(), TestSchema()).status(),
+              Status());
   }
   std::unique_ptr<RocksDbTable> Open(RocksDbTableOptions options) {
     options.path = path_;
@@ -68,7 +69,7 @@ TEST_F(RocksDbTableTest, DamageSurvivesCompactionAndRestart) {
     for (size_t at = 0; at < 3; ++at) {
       TemporaryFolder folder;
       const RocksDbTableOptions options{.path = folder.path() + "/v1"};
-      ASSERT_EQ(RocksDbTable::Create(options, VersionInfo(), TestSchema()), Status());
+      ASSERT_EQ(RocksDbTable::Create(options, VersionInfo(), TestSchema()).status(), Status());
       auto writer = *RocksDbTable::Open(options, TestSchema());
       for (size_t i = 0; i < 3; ++i) {
         TestCommit commit{.from = i == 0 ? "" : std::to_string(i),
