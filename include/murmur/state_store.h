@@ -6,9 +6,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "murmur/monoid.h"
@@ -31,6 +33,13 @@ struct StateSchema {
     return names;
   }
 };
+
+// Gives the schema of the version that says this of itself. What it returns as an error, the call
+// that it is passed to returns.
+using SchemaFor = std::function<Result<StateSchema>(const VersionInfo& info)>;
+inline SchemaFor Always(StateSchema schema) {
+  return [schema = std::move(schema)](const VersionInfo&) { return schema; };
+}
 
 inline constexpr size_t kStoreIdBytes = 12;
 
@@ -96,7 +105,7 @@ class StateStore {
   // Errors: kNotFound; kFailedPrecondition: other monoids or windows, or (kWrite) it has an owner:
   // "in use by pid 4711 (murmur run page_views.yaml)".
   virtual Result<std::unique_ptr<StateTable>> OpenVersion(uint64_t number, Access access,
-                                                          const StateSchema& schema) const = 0;
+                                                          const SchemaFor& schema_for) const = 0;
 
   // Errors: kNotFound, kFailedPrecondition (it is current, or has an owner). Other errors say that
   // the version is gone but its space is not free yet.

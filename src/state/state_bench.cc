@@ -118,7 +118,7 @@ StateSchema Schema() { return {.monoids = {&kSum, &kSum}, .buckets = {}}; }
 std::unique_ptr<RocksDbTable> NewTable(const BenchFolder& folder) {
   const RocksDbTableOptions options{.path = folder.version()};
   if (!RocksDbTable::Create(options, VersionInfo(), Schema()).ok()) std::abort();
-  return *RocksDbTable::Open(options, Schema());
+  return *RocksDbTable::Open(options, Always(Schema()));
 }
 
 void Apply(RocksDbTable* table, int64_t number, DeltaCursor* deltas, int64_t count) {

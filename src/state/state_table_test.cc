@@ -34,11 +34,12 @@ class RocksDbHarness final : public StateTableHarness {
     return RocksDbTable::Create({.path = path_}, info, schema).status();
   }
   Result<std::unique_ptr<StateTable>> Open(const StateSchema& schema) override {
-    MURMUR_ASSIGN(auto table, RocksDbTable::Open({.path = path_}, schema));
+    MURMUR_ASSIGN(auto table, RocksDbTable::Open({.path = path_}, Always(schema)));
     return std::unique_ptr<StateTable>(std::move(table));
   }
   Result<std::unique_ptr<StateTable>> OpenReader(const StateSchema& schema) override {
-    MURMUR_ASSIGN(auto table, RocksDbTable::Open({.path = path_, .access = Access::kRead}, schema));
+    MURMUR_ASSIGN(auto table,
+                  RocksDbTable::Open({.path = path_, .access = Access::kRead}, Always(schema)));
     return std::unique_ptr<StateTable>(std::move(table));
   }
 

@@ -59,7 +59,7 @@ class StateStoreContract : public testing::TestWithParam<StateStoreCase> {
     return number;
   }
   Code OpenFails(uint64_t number, Access access) const {
-    return store_->OpenVersion(number, access, TestSchema()).status().code();
+    return store_->OpenVersion(number, access, Always(TestSchema())).status().code();
   }
 
   std::unique_ptr<StateStoreHarness> harness_;
@@ -174,7 +174,7 @@ TEST_P(StateStoreContract, OnlyVersionsThatNobodyNeedsAreDropped) {
   const uint64_t owned = NewVersion();
   ASSERT_EQ(store_->SetCurrent(serving), Status());
   EXPECT_EQ(store_->DropVersion(serving).code(), Code::kFailedPrecondition);
-  auto owner = *store_->OpenVersion(owned, Access::kWrite, TestSchema());
+  auto owner = *store_->OpenVersion(owned, Access::kWrite, Always(TestSchema()));
   EXPECT_TRUE(store_->HasOwner(owned));
   EXPECT_FALSE(store_->HasOwner(serving));
   EXPECT_EQ(store_->DropVersion(owned).code(), Code::kFailedPrecondition);
@@ -191,7 +191,7 @@ TEST_P(StateStoreContract, TheAliasMovesBesideAnOwnerOnlyWhereThatIsAllowed) {
   const uint64_t first = NewVersion();
   const uint64_t second = NewVersion();
   ASSERT_EQ(store_->SetCurrent(first), Status());
-  const auto owner = *store_->OpenVersion(first, Access::kWrite, TestSchema());
+  const auto owner = *store_->OpenVersion(first, Access::kWrite, Always(TestSchema()));
   EXPECT_EQ(store_->SetCurrent(second, /*beside_writer=*/false).code(), Code::kFailedPrecondition);
   EXPECT_EQ(*store_->Current(), first);
   EXPECT_EQ(store_->SetCurrent(first, /*beside_writer=*/false), Status());
@@ -201,10 +201,10 @@ TEST_P(StateStoreContract, TheAliasMovesBesideAnOwnerOnlyWhereThatIsAllowed) {
 
 TEST_P(StateStoreContract, ReadersAreThereBesideAnOwner) {
   const uint64_t number = NewVersion("one");
-  auto owner = *store_->OpenVersion(number, Access::kWrite, TestSchema());
+  auto owner = *store_->OpenVersion(number, Access::kWrite, Always(TestSchema()));
   const TestCommit first = NumberedCommit(1, 5);
   ASSERT_EQ(first.ApplyTo(owner.get()), Status());
-  const auto reader = *store_->OpenVersion(number, Access::kRead, TestSchema());
+  const auto reader = *store_->OpenVersion(number, Access::kRead, Always(TestSchema()));
   EXPECT_EQ(Dump(*reader), Folded({first}));
   EXPECT_EQ(store_->ReadInfo(number)->identity, "one");
   EXPECT_EQ(NumberedCommit(2, 5).ApplyTo(reader.get()).code(), Code::kFailedPrecondition);
@@ -218,12 +218,13 @@ TEST_P(StateStoreContract, VersionsAreApart) {
   const uint64_t second = NewVersion();
   const TestCommit commit = NumberedCommit(1, 5);
   {
-    const auto table = *store_->OpenVersion(first, Access::kWrite, TestSchema());
+    const auto table = *store_->OpenVersion(first, Access::kWrite, Always(TestSchema()));
     ASSERT_EQ(commit.ApplyTo(table.get()), Status());
     ASSERT_EQ(table->Close(), Status());
   }
-  EXPECT_TRUE(Dump(**store_->OpenVersion(second, Access::kRead, TestSchema())).empty());
-  EXPECT_EQ(Dump(**store_->OpenVersion(first, Access::kRead, TestSchema())), Folded({commit}));
+  EXPECT_TRUE(Dump(**store_->OpenVersion(second, Access::kRead, Always(TestSchema()))).empty());
+  EXPECT_EQ(Dump(**store_->OpenVersion(first, Access::kRead, Always(TestSchema()))),
+            Folded({commit}));
 }
 
 TEST_P(StateStoreContract, AScratchTableIsNoVersion) {
@@ -250,7 +251,7 @@ TEST_P(StateStoreContract, MakersAndReadersAtOnceSeeWholeVersions) {
       const auto current = store_->Current();
       ASSERT_TRUE(current.ok()) << current.status().ToString();
       ASSERT_TRUE(current->has_value());
-      const auto table = store_->OpenVersion(**current, Access::kRead, TestSchema());
+      const auto table = store_->OpenVersion(**current, Access::kRead, Always(TestSchema()));
       const Code code = table.status().code();
       ASSERT_TRUE(table.ok() || code == Code::kNotFound) << table.status().ToString();
       if (table.ok()) {

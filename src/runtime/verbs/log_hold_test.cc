@@ -354,7 +354,7 @@ TEST_F(RetiredHoldsTest, WhatWasRecordedIsDoneByTheNextRun) {
 }
 
 TEST_F(RetiredHoldsTest, AVersionInUseKeepsItsLog) {
-  const auto owner = *store_.OpenVersion(1, Access::kWrite, SchemaOf(*pipeline_));
+  const auto owner = *store_.OpenVersion(1, Access::kWrite, Always(SchemaOf(*pipeline_)));
   TidyAfter(minutes(60));
   EXPECT_TRUE(IsHeld(1) && MayServe(1));
   ASSERT_EQ(owner->Close(), Status());

@@ -42,8 +42,8 @@ class SharedStore final : public StateStore {
     return Shared().CreateVersion(std::move(info), schema);
   }
   Result<std::unique_ptr<StateTable>> OpenVersion(uint64_t number, Access access,
-                                                  const StateSchema& schema) const override {
-    return Shared().OpenVersion(number, access, schema);
+                                                  const SchemaFor& schema_for) const override {
+    return Shared().OpenVersion(number, access, schema_for);
   }
   Status DropVersion(uint64_t number) override { return Shared().DropVersion(number); }
   bool HasOwner(uint64_t number) const override { return Shared().HasOwner(number); }

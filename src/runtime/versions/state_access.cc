@@ -79,21 +79,25 @@ Status CheckIdentity(const Definition& definition, const VersionInfo& info) {
 Result<OpenedVersion> OpenVersion(const Definition& definition, const StateStore& store,
                                   uint64_t number, Access access) {
   OpenedVersion opened;
-  MURMUR_ASSIGN(opened.info, store.ReadInfo(number));
-  MURMUR_ASSIGN(Definition own, RestoreDefinition(definition, opened.info.definition));
-  // `keep` may change without a new version.
-  if (own.window && definition.window) own.window->keep = definition.window->keep;
-  MURMUR_ASSIGN(opened.pipeline, Pipeline::Compile(own));
-  if (access == Access::kWrite) MURMUR_TRY(CheckRules(opened.info));
-  if (access == Access::kWrite) MURMUR_TRY(CheckKeep(*opened.pipeline, store, number));
-  MURMUR_ASSIGN(opened.table, store.OpenVersion(number, access, SchemaOf(*opened.pipeline)));
+  const auto schema_for = [&](const VersionInfo& info) -> Result<StateSchema> {
+    opened.info = info;
+    MURMUR_ASSIGN(Definition own, RestoreDefinition(definition, info.definition));
+    // `keep` may change without a new version.
+    if (own.window && definition.window) own.window->keep = definition.window->keep;
+    MURMUR_ASSIGN(opened.pipeline, Pipeline::Compile(own));
+    if (access == Access::kWrite) MURMUR_TRY(CheckRules(info));
+    if (access == Access::kWrite) MURMUR_TRY(CheckKeep(*opened.pipeline, store, number));
+    return SchemaOf(*opened.pipeline);
+  };
+  MURMUR_ASSIGN(opened.table, store.OpenVersion(number, access, schema_for));
   return opened;
 }
 
 Status CheckKeep(const Pipeline& pipeline, const StateStore& store, uint64_t number) {
   const Definition& definition = pipeline.definition();
   if (!IsTable(definition) || !definition.window || !definition.window->keep) return {};
-  MURMUR_ASSIGN(const auto table, store.OpenVersion(number, Access::kRead, SchemaOf(pipeline)));
+  MURMUR_ASSIGN(const auto table,
+                store.OpenVersion(number, Access::kRead, Always(SchemaOf(pipeline))));
   MURMUR_ASSIGN(const auto plan, table->Plan());
   MURMUR_TRY(table->Close());
   return plan && plan->method == TableMethod::kCut ? CheckCut(definition) : Status();

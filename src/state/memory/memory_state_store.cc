@@ -94,8 +94,10 @@ Result<std::unique_ptr<StateTable>> MemoryStateStore::CreateVersion(VersionInfo 
   return OpenMemoryTable(version, schema, Access::kWrite);
 }
 
-Result<std::unique_ptr<StateTable>> MemoryStateStore::OpenVersion(uint64_t number, Access access,
-                                                                  const StateSchema& schema) const {
+Result<std::unique_ptr<StateTable>> MemoryStateStore::OpenVersion(
+    uint64_t number, Access access, const SchemaFor& schema_for) const {
+  MURMUR_ASSIGN(const VersionInfo info, ReadInfo(number));
+  MURMUR_ASSIGN(const StateSchema schema, schema_for(info));
   const std::lock_guard lock(mutex_);
   MURMUR_ASSIGN(const auto version, Find(number));
   return OpenMemoryTable(version, schema, access);

@@ -107,7 +107,7 @@ class CrashTest : public testing::Test {
     const auto env = rocksdb::NewCompositeEnv(files);
     files->CrashAfter(changes);
     Run run;
-    auto table = RocksDbTable::Open({.path = path_, .env = env.get()}, TestSchema());
+    auto table = RocksDbTable::Open({.path = path_, .env = env.get()}, Always(TestSchema()));
     if (table.ok()) {
       run.acknowledged = StoredPosition(**(*table)->Snapshot());
       for (int64_t n = run.acknowledged + 1; n <= kCommits; ++n) {
@@ -146,7 +146,7 @@ TEST_F(CrashTest, AtEveryFileOperationPowerLossLeavesAPrefixWithAllThatWasAcknow
     const Run first = WriteUntil(at, some_survives);
     // A second crash, often in the recovery from the first.
     const Run second = WriteUntil(random() % 60, some_survives);
-    const auto table = RocksDbTable::Open({.path = path_}, TestSchema());
+    const auto table = RocksDbTable::Open({.path = path_}, Always(TestSchema()));
     ASSERT_TRUE(table.ok()) << table.status().ToString();
     const int64_t position = CheckIsAPrefix(**table);
     EXPECT_GE(position, std::max(first.acknowledged, second.acknowledged));
@@ -163,7 +163,7 @@ TEST(CrashChild, DISABLED_CommitsUntilItIsKilled) {
   const char* folder = std::getenv(kChildFolder);
   ASSERT_NE(folder, nullptr) << "run by KillingTheProcess…";
   const std::string path(folder);
-  const auto table = *RocksDbTable::Open({.path = path + "/v1"}, TestSchema());
+  const auto table = *RocksDbTable::Open({.path = path + "/v1"}, Always(TestSchema()));
   const int acknowledged = open((path + "/acknowledged").c_str(), O_WRONLY | O_CREAT, 0644);
   for (int64_t n = StoredPosition(**table->Snapshot()) + 1; n < kEndlessCommits; ++n) {
     ASSERT_EQ(CommitNumber(n).ApplyTo(table.get()), Status());
@@ -202,7 +202,7 @@ TEST_F(CrashTest, KillingTheProcessAtRandomMomentsLeavesAPrefixWithAllThatWasAck
       ASSERT_GE(read(file, &acknowledged, sizeof(acknowledged)), 0);  // or it is still empty
     }
     close(file);
-    auto table = RocksDbTable::Open({.path = path_}, TestSchema());
+    auto table = RocksDbTable::Open({.path = path_}, Always(TestSchema()));
     ASSERT_TRUE(table.ok()) << table.status().ToString();
     position = CheckIsAPrefix(**table);
     ASSERT_GE(position, acknowledged);

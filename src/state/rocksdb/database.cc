@@ -45,7 +45,6 @@ rocksdb::Options MakeOptions(const DatabaseOptions& from) {
   if (from.env != nullptr) to.env = from.env;
   to.create_if_missing = from.create;
   to.error_if_exists = from.create;
-  to.merge_operator = std::make_shared<ValueMergeOperator>(from.monoids, from.damage);
   to.table_properties_collector_factories.push_back(
       std::make_shared<DamageCounterFactory>(from.monoids.size()));
   if (from.visible != nullptr) {
@@ -180,6 +179,9 @@ Status FromRocks(const rocksdb::Status& status, std::string_view what) {
 Result<std::shared_ptr<Database>> Database::Open(DatabaseOptions options) {
   std::shared_ptr<Database> database(new Database(std::move(options)));
   database->rocks_ = MakeOptions(database->options_);
+  database->merge_ =
+      std::make_shared<ValueMergeOperator>(database->options_.monoids, database->options_.damage);
+  database->rocks_.merge_operator = database->merge_;
   const bool read = database->options_.access == Access::kRead;
   MURMUR_TRY(read ? database->OpenSecondary() : database->OpenPrimary());
   if (!read) MURMUR_TRY(database->LoadCommitNumber());
@@ -187,6 +189,11 @@ Result<std::shared_ptr<Database>> Database::Open(DatabaseOptions options) {
     database->NoteDamage();
   }
   return database;
+}
+
+void Database::SetMonoids(std::vector<const Monoid*> monoids) {
+  merge_->SetMonoids(monoids);
+  options_.monoids = std::move(monoids);
 }
 
 Status Database::OpenPrimary() {

@@ -71,6 +71,7 @@ class Database {
   Database& operator=(const Database&) = delete;
 
   rocksdb::DB* db() const noexcept { return db_.get(); }
+  const DatabaseOptions& options() const noexcept { return options_; }
   const std::string& path() const noexcept { return options_.path; }
   const Damage& damage() const noexcept { return *options_.damage; }
   void NoteDamage() const noexcept { options_.damage->fetch_add(1, std::memory_order_relaxed); }
@@ -79,6 +80,9 @@ class Database {
   // opened again can; this one may see parts of commits, and must not be read any more.
   // REQUIRES: nobody reads it meanwhile, and no iterator or snapshot of it lives.
   bool CatchUp();
+
+  // Of a reader that was opened without monoids. REQUIRES: no value was read yet.
+  void SetMonoids(std::vector<const Monoid*> monoids);
 
   // Null for a reader, whose view changes by CatchUp only. Must be released to db().
   const rocksdb::Snapshot* TakeSnapshot() const {
@@ -118,6 +122,7 @@ class Database {
   Result<std::string> Manifest() const;
 
   DatabaseOptions options_;
+  std::shared_ptr<ValueMergeOperator> merge_;
   rocksdb::Options rocks_;
   std::unique_ptr<rocksdb::DB> db_;
   std::string secondary_path_;  // private folder of a reader, removed with it

@@ -454,11 +454,11 @@ RocksDbTableOptions RocksDbStore::TableOptions(uint64_t number, Access access) c
 }
 
 Result<std::unique_ptr<StateTable>> RocksDbStore::OpenVersion(uint64_t number, Access access,
-                                                              const StateSchema& schema) const {
+                                                              const SchemaFor& schema_for) const {
   if (!Exists(number)) {
     return Status(Code::kNotFound, path_ + " has no version " + std::to_string(number));
   }
-  const auto open = [&] { return RocksDbTable::Open(TableOptions(number, access), schema); };
+  const auto open = [&] { return RocksDbTable::Open(TableOptions(number, access), schema_for); };
   auto opened = access == Access::kWrite ? open() : LookBesideWriter(VersionPath(number), open);
   // Dropping renames the folder before it deletes anything. A reader that opens files while they
   // are deleted would believe that its writer has compacted the missing ones away, and would see

@@ -62,7 +62,7 @@ class RocksDbStore final : public StateStore {
   Result<std::unique_ptr<StateTable>> CreateVersion(VersionInfo info,
                                                     const StateSchema& schema) override;
   Result<std::unique_ptr<StateTable>> OpenVersion(uint64_t number, Access access,
-                                                  const StateSchema& schema) const override;
+                                                  const SchemaFor& schema_for) const override;
   Status DropVersion(uint64_t number) override;
   bool HasOwner(uint64_t number) const override;
   std::string OwnerAddress(uint64_t number) const override;

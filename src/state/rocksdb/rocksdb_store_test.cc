@@ -35,7 +35,7 @@ TEST_F(RocksDbStoreTest, AVersionIsReadWhileItsWriterOpensIt) {
       const auto table = store_->CreateVersion({.identity = "it"}, TestSchema());
       ASSERT_TRUE(table.ok()) << table.status().ToString();
       EXPECT_EQ((*table)->Close(), Status());
-      EXPECT_TRUE(store_->OpenVersion(number, Access::kWrite, TestSchema()).ok());
+      EXPECT_TRUE(store_->OpenVersion(number, Access::kWrite, Always(TestSchema())).ok());
     }
   });
   for (uint64_t number = 1; number <= kVersions; ++number) {
@@ -43,7 +43,7 @@ TEST_F(RocksDbStoreTest, AVersionIsReadWhileItsWriterOpensIt) {
     const auto read = store_->ReadInfo(number);
     ASSERT_TRUE(read.ok()) << read.status().ToString();
     EXPECT_EQ(read->identity, "it");
-    const auto table = store_->OpenVersion(number, Access::kRead, TestSchema());
+    const auto table = store_->OpenVersion(number, Access::kRead, Always(TestSchema()));
     ASSERT_TRUE(table.ok()) << table.status().ToString();
   }
 }
@@ -196,7 +196,8 @@ TEST_F(RocksDbStoreTest, WhatACrashLeftOfMakingAVersionIsNoVersion) {
   std::filesystem::create_directories(path_ + "/creating-3/x");  // of an earlier release
   EXPECT_TRUE(store_->Versions()->empty());
   EXPECT_EQ(store_->ReadInfo(1).status().code(), Code::kNotFound);
-  EXPECT_EQ(store_->OpenVersion(1, Access::kWrite, TestSchema()).status().code(), Code::kNotFound);
+  EXPECT_EQ(store_->OpenVersion(1, Access::kWrite, Always(TestSchema())).status().code(),
+            Code::kNotFound);
   EXPECT_EQ(store_->SetCurrent(1).code(), Code::kNotFound);
   ASSERT_TRUE(store_->CreateVersion({}, TestSchema()).ok());
   for (const char* name : {"/v1", "/creating-1", "/creating-3", "/dropped-4", "/creating-5"}) {
@@ -246,7 +247,7 @@ TEST_F(RocksDbStoreTest, DeadLettersAreProjectedAsJsonLines) {
   EXPECT_EQ(lines[1]["raw"], "{\"ts\": \"é\"}");
 
   std::ofstream(file) << closed << "{\"id\": \"never committed\"}\n";
-  table = *store_->OpenVersion(1, Access::kWrite, TestSchema());
+  table = *store_->OpenVersion(1, Access::kWrite, Always(TestSchema()));
   EXPECT_EQ(Read(file), closed) << "cut back to what is committed";
 }
 

@@ -109,12 +109,33 @@ Result<VersionInfo> RocksDbTable::ReadInfo(const RocksDbTableOptions& options) {
 }
 
 Result<std::unique_ptr<RocksDbTable>> RocksDbTable::Open(const RocksDbTableOptions& options,
-                                                         const StateSchema& schema) {
+                                                         const SchemaFor& schema_for) {
+  return options.access == Access::kRead ? OpenForReading(options, schema_for)
+                                         : OpenForWriting(options, schema_for);
+}
+
+// A reader merges nothing before it is asked: it opens its files once, and then learns how.
+Result<std::unique_ptr<RocksDbTable>> RocksDbTable::OpenForReading(
+    const RocksDbTableOptions& options, const SchemaFor& schema_for) {
+  MURMUR_ASSIGN(auto database, Database::Open(ToDatabaseOptions(options, StateSchema())));
+  MURMUR_ASSIGN(const VersionInfo info, Required(*database, kInfoKey, DecodeInfo));
+  MURMUR_ASSIGN(const StateSchema schema, schema_for(info));
+  database->SetMonoids(schema.monoids);
   std::unique_ptr<RocksDbTable> table(new RocksDbTable(options, schema));
-  if (options.access == Access::kWrite) {
-    MURMUR_ASSIGN(table->writer_lock_,
-                  WriterLock::Acquire(options.path + "/writer", "the state " + options.path));
-  }
+  table->database_options_ = database->options();
+  table->database_ = std::move(database);
+  MURMUR_TRY(table->LoadRecords());
+  return table;
+}
+
+Result<std::unique_ptr<RocksDbTable>> RocksDbTable::OpenForWriting(
+    const RocksDbTableOptions& options, const SchemaFor& schema_for) {
+  MURMUR_ASSIGN(auto lock,
+                WriterLock::Acquire(options.path + "/writer", "the state " + options.path));
+  MURMUR_ASSIGN(const VersionInfo info, ReadInfo(options));
+  MURMUR_ASSIGN(const StateSchema schema, schema_for(info));
+  std::unique_ptr<RocksDbTable> table(new RocksDbTable(options, schema));
+  table->writer_lock_ = std::move(lock);
   MURMUR_TRY(table->Load());
   MURMUR_TRY(table->ProjectDeadLetters());
   return table;

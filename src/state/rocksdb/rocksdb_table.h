@@ -44,7 +44,7 @@ class RocksDbTable final : public StateTable {
                                                       VersionInfo info, const StateSchema& schema);
   // Errors: as StateStore::OpenVersion.
   static Result<std::unique_ptr<RocksDbTable>> Open(const RocksDbTableOptions& options,
-                                                    const StateSchema& schema);
+                                                    const SchemaFor& schema_for);
   // Beside a writer; needs no schema.
   static Result<VersionInfo> ReadInfo(const RocksDbTableOptions& options);
 
@@ -66,6 +66,10 @@ class RocksDbTable final : public StateTable {
   Status Close() override;
 
  private:
+  static Result<std::unique_ptr<RocksDbTable>> OpenForReading(const RocksDbTableOptions& options,
+                                                              const SchemaFor& schema_for);
+  static Result<std::unique_ptr<RocksDbTable>> OpenForWriting(const RocksDbTableOptions& options,
+                                                              const SchemaFor& schema_for);
   using Lock = std::unique_lock<std::mutex>;
 
   RocksDbTable(const RocksDbTableOptions& options, const StateSchema& schema);

@@ -18,7 +18,7 @@ class RocksDbTableTest : public testing::Test {
   }
   std::unique_ptr<RocksDbTable> Open(RocksDbTableOptions options) {
     options.path = path_;
-    auto table = RocksDbTable::Open(options, TestSchema());
+    auto table = RocksDbTable::Open(options, Always(TestSchema()));
     if (!table.ok()) throw std::runtime_error(table.status().ToString());
     return *std::move(table);
   }
@@ -70,7 +70,7 @@ TEST_F(RocksDbTableTest, DamageSurvivesCompactionAndRestart) {
       TemporaryFolder folder;
       const RocksDbTableOptions options{.path = folder.path() + "/v1"};
       ASSERT_EQ(RocksDbTable::Create(options, VersionInfo(), TestSchema()).status(), Status());
-      auto writer = *RocksDbTable::Open(options, TestSchema());
+      auto writer = *RocksDbTable::Open(options, Always(TestSchema()));
       for (size_t i = 0; i < 3; ++i) {
         TestCommit commit{.from = i == 0 ? "" : std::to_string(i),
                           .to = std::to_string(i + 1),
@@ -90,7 +90,7 @@ TEST_F(RocksDbTableTest, DamageSurvivesCompactionAndRestart) {
       for (const Access access : {Access::kWrite, Access::kRead}) {
         RocksDbTableOptions again = options;
         again.access = access;
-        const auto table = *RocksDbTable::Open(again, TestSchema());
+        const auto table = *RocksDbTable::Open(again, Always(TestSchema()));
         EXPECT_EQ(table->Undamaged().code(), Code::kDataLoss) << at << " is damaged";
         EXPECT_EQ((*table->Snapshot())->Get(TestKey(1)).status().code(), Code::kDataLoss);
         int visited = 0;
@@ -135,7 +135,7 @@ TEST_F(RocksDbTableTest, WhatACrashLeftInStagingIsUnlinkedAndNeverWrittenTo) {
 
 TEST_F(RocksDbTableTest, ASecondWriterIsToldWhoHoldsTheState) {
   const auto writer = Open({});
-  const auto second = RocksDbTable::Open({.path = path_}, TestSchema());
+  const auto second = RocksDbTable::Open({.path = path_}, Always(TestSchema()));
   ASSERT_EQ(second.status().code(), Code::kFailedPrecondition);
   EXPECT_THAT(std::string(second.status().message()),
               testing::HasSubstr("is in use by pid " + std::to_string(getpid()) + " ("));

@@ -14,6 +14,7 @@
 #include <deque>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "murmur/state_value.h"
@@ -41,6 +42,9 @@ class ValueMergeOperator final : public rocksdb::MergeOperator {
  public:
   // `monoids` must outlive the database.
   ValueMergeOperator(std::vector<const Monoid*> monoids, std::shared_ptr<Damage> damage);
+
+  // For a table that nobody reads or writes yet. Keeps the name.
+  void SetMonoids(std::vector<const Monoid*> monoids) { monoids_ = std::move(monoids); }
 
   bool FullMergeV2(const MergeOperationInput& in, MergeOperationOutput* out) const override;
   bool PartialMergeMulti(const rocksdb::Slice& key, const std::deque<rocksdb::Slice>& operands,
