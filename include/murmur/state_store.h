@@ -64,8 +64,8 @@ class StateStore {
   virtual const std::string& Name() const noexcept = 0;
 
   // Tells the store from all others, for what it owns elsewhere: kStoreIdBytes of 0-9 and a-f, made
-  // at random with the store, never changed. Errors: kNotFound (a store of an earlier release,
-  // which gets one when it is first opened for writing), kDataLoss.
+  // at random when it is first asked for of a store that is open for writing, never changed;
+  // durable on return. Errors: kNotFound (open for reading, and there is none yet), kDataLoss.
   virtual Result<std::string> Id() const = 0;
 
   // The numbers of all versions, ascending.

@@ -152,15 +152,15 @@ Result<std::unique_ptr<RocksDbStore>> RocksDbStore::Open(std::string path, Acces
   } else if (!fs::is_directory(path, error)) {
     return Status(Code::kNotFound, "there is no state at " + path);
   }
-  std::unique_ptr<RocksDbStore> store(new RocksDbStore(std::move(path), std::move(options)));
-  if (access == Access::kWrite) MURMUR_TRY(store->MakeId());
-  return store;
+  return std::unique_ptr<RocksDbStore>(
+      new RocksDbStore(std::move(path), access, std::move(options)));
 }
 
 Result<std::string> RocksDbStore::Id() const {
+  if (access_ == Access::kWrite) MURMUR_TRY(MakeId());
   auto text = ReadFile(path_ + "/id");
   if (!text.ok() && text.status().code() == Code::kNotFound) {
-    return Status(Code::kNotFound, path_ + " has no id yet: it gets one when it is next written");
+    return Status(Code::kNotFound, path_ + " has no id yet: who writes makes it");
   }
   MURMUR_TRY(text);
   MURMUR_ASSIGN(const IdFile id, ParseIdFile(path_ + "/id", *text));
@@ -190,7 +190,9 @@ Status RocksDbStore::MakeId() const {
   MURMUR_ASSIGN(const uint64_t inode, InodeOf(file + ".new"));
   MURMUR_TRY(WriteFile(file + ".new", NewStoreId() + " " + std::to_string(inode) + "\n"));
   MURMUR_TRY(Rename(file + ".new", file));
-  return SyncFolder();
+  Status synced = SyncFolder();
+  if (!synced.ok()) unlink(file.c_str());
+  return synced;
 }
 
 std::string RocksDbStore::VersionPath(uint64_t number) const {
@@ -442,7 +444,7 @@ Result<std::unique_ptr<StateTable>> RocksDbStore::CreateVersion(VersionInfo info
 
 RocksDbTableOptions RocksDbStore::TableOptions(uint64_t number, Access access) const {
   // The table may outlive this object.
-  const std::shared_ptr<const RocksDbStore> store(new RocksDbStore(path_, options_));
+  const std::shared_ptr<const RocksDbStore> store(new RocksDbStore(path_, access_, options_));
   const auto dead_letter_path = [store, number] {
     const auto current = store->Current();
     return store->DeadLetterPath(number, current.ok() ? *current : std::nullopt);

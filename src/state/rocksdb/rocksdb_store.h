@@ -40,8 +40,7 @@ struct RocksDbStoreOptions {
 
 class RocksDbStore final : public StateStore {
  public:
-  // kWrite makes the directory, and the store's id, if there is none. Errors: kNotFound (kRead, no
-  // directory).
+  // kWrite makes the directory if there is none. Errors: kNotFound (kRead, no directory).
   static Result<std::unique_ptr<RocksDbStore>> Open(std::string path, Access access,
                                                     RocksDbStoreOptions options = {});
 
@@ -69,8 +68,8 @@ class RocksDbStore final : public StateStore {
   Result<std::unique_ptr<ScratchTable>> MakeScratch(const StateSchema& schema) override;
 
  private:
-  RocksDbStore(std::string path, RocksDbStoreOptions options)
-      : path_(std::move(path)), options_(std::move(options)) {}
+  RocksDbStore(std::string path, Access access, RocksDbStoreOptions options)
+      : path_(std::move(path)), access_(access), options_(std::move(options)) {}
   struct Alias {
     std::vector<uint64_t> numbers;             // that it names and named, the last one first
     std::map<uint64_t, int64_t> retired = {};  // µs since the Unix epoch
@@ -91,6 +90,7 @@ class RocksDbStore final : public StateStore {
   std::string DeadLetterPath(uint64_t number, std::optional<uint64_t> current) const;
 
   const std::string path_;
+  const Access access_;
   const RocksDbStoreOptions options_;
 };
 
