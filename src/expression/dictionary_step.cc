@@ -40,7 +40,17 @@ const Column& DictionaryStep::Run(Frame& frame) {
     if (!failed_.empty() && failed_[entry] != nullptr) frame.failures.Repeat(row, *failed_[entry]);
   }
   out_.kinds = kinds_;
+  out_.scale = scale_;
   return out_;
+}
+
+void DictionaryStep::RunTruths(Frame& frame, std::string_view function, Truth* truths) {
+  const Column* field = Coded(frame);
+  if (field == nullptr) return of_values_->RunTruths(frame, function, truths);
+  if (truths_.empty()) return Step::RunTruths(frame, function, truths);
+  for (uint32_t row = 0; row < frame.batch.rows; ++row) {
+    truths[row] = truths_[field->indices[row]];
+  }
 }
 
 bool DictionaryStep::RunCoded(Frame& frame, Column* out) {
@@ -52,6 +62,7 @@ bool DictionaryStep::RunCoded(Frame& frame, Column* out) {
   out->dictionary_size = static_cast<uint32_t>(results_.size());
   out->dictionary_id = field->dictionary_id;
   out->kinds = kinds_;
+  out->scale = scale_;
   return true;
 }
 
@@ -78,6 +89,8 @@ void DictionaryStep::ComputeEntries(const Column& field, const std::string& expr
     entry_failures_.Start(rows, &errors_);
     Frame frame{.batch = chunk_, .failures = entry_failures_, .field = &entries_};
     const Column& of_entries = of_values_->Run(frame);
+    const bool same_scale = from == 0 || of_entries.scale == scale_;
+    scale_ = same_scale ? of_entries.scale : Column::kMixedScale;
     for (uint32_t row = 0; row < rows; ++row) {
       results_.push_back(Kept(of_entries.cells[row], &arena_));
     }
@@ -90,6 +103,14 @@ void DictionaryStep::ComputeEntries(const Column& field, const std::string& expr
   for (const EvaluationError& error : errors_) failed_[error.row] = &error;
   kinds_ = 0;
   for (const Cell& cell : results_) kinds_ |= KindBit(cell.kind);
+  truths_.clear();
+  const bool are_truths = (kinds_ & ~(KindBit(Kind::kBool) | KindBit(Kind::kNull))) == 0;
+  if (are_truths && failed_.empty()) {
+    for (const Cell& cell : results_) {
+      truths_.push_back(cell.is_null() ? Truth::kUnknown
+                                       : (cell.i != 0 ? Truth::kYes : Truth::kNo));
+    }
+  }
   id_ = field.dictionary_id;
 }
 

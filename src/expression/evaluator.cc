@@ -124,12 +124,14 @@ struct Evaluator::Impl {
         columns(std::move(inputs)),
         root(expression::Builder(columns, zones).Build(expression->impl_->root)),
         coded_root(dynamic_cast<expression::DictionaryStep*>(root.get())),
+        truth_root(dynamic_cast<expression::TruthStep*>(root.get())),
         failures(expression->canonical()) {}
 
   const std::shared_ptr<const Expression> expression;
   const std::vector<size_t> columns;
   const expression::StepPtr root;
   expression::DictionaryStep* const coded_root;  // `root`, if it is one
+  expression::TruthStep* const truth_root;       // `root`, if it is one
   expression::Failures failures;
 };
 
@@ -149,10 +151,14 @@ void Evaluator::Evaluate(RecordBatch& batch, Column* out, std::vector<Evaluation
   impl.failures.Start(batch.rows, errors);
   expression::Frame frame{.batch = batch, .failures = impl.failures};
   if (impl.coded_root != nullptr && impl.coded_root->RunCoded(frame, out)) return;
-  const Column& result = impl.root->Run(frame);
-  std::copy_n(result.cells.begin(), batch.rows, out->cells.begin());
-  out->kinds = result.kinds;
-  out->scale = result.scale;
+  if (impl.truth_root != nullptr) {
+    impl.truth_root->RunInto(frame, out);
+  } else {
+    const Column& result = impl.root->Run(frame);
+    std::copy_n(result.cells.begin(), batch.rows, out->cells.begin());
+    out->kinds = result.kinds;
+    out->scale = result.scale;
+  }
   if (!impl.failures.any()) return;
   for (auto error = errors->begin() + static_cast<ptrdiff_t>(errors_before); error != errors->end();
        ++error) {

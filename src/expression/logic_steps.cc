@@ -69,22 +69,25 @@ class Comparer {
   std::string_view wrong_text_;
 };
 
-class ComparingStep : public ColumnStep {
+class ComparingStep : public TruthStep {
  protected:
   using Outcome = Comparer::Outcome;
-  // Compares; false: the row has failed.
-  bool Compare(uint32_t row, const Cell& a, const Cell& b, Outcome* outcome, int* order) {
-    *outcome = comparer_.Compare(a, b, order);
-    if (*outcome == Outcome::kWrongTypes) {
-      FailType(row, fmt::format("can't compare {} and {}", KindName(a.kind), KindName(b.kind)));
-      return false;
+  // Compares. A row that fails is kNull.
+  Outcome Compare(Frame& frame, uint32_t row, const Cell& a, const Cell& b, int* order) {
+    const Outcome outcome = comparer_.Compare(a, b, order);
+    if (outcome == Outcome::kWrongTypes) {
+      frame.failures.Add(
+          row, DeadReason::kWrongType,
+          fmt::format("can't compare {} and {}", KindName(a.kind), KindName(b.kind)));
+      return Outcome::kNull;
     }
-    if (*outcome == Outcome::kNoTime) {
-      Fail(row, DeadReason::kExpression, NoTime(comparer_.wrong_text()));
-      return false;
+    if (outcome == Outcome::kNoTime) {
+      frame.failures.Add(row, DeadReason::kExpression, NoTime(comparer_.wrong_text()));
+      return Outcome::kNull;
     }
-    return true;
+    return outcome;
   }
+  static Truth Of(bool holds) { return holds ? Truth::kYes : Truth::kNo; }
 
  private:
   Comparer comparer_;
@@ -95,91 +98,80 @@ class CompareStep final : public ComparingStep {
   CompareStep(const Node& node, Steps args)
       : args_(std::move(args)),
         times_{TimesOf(node.args[0]), TimesOf(node.args[1])},
-        when_less_(node.function[0] == '<' || node.function == "!="),
-        when_equal_(node.function.ends_with('=') && node.function != "!="),
-        when_greater_(node.function[0] == '>' || node.function == "!="),
-        when_unordered_(node.function == "!=") {}
+        right_stride_(node.args[1].type == NodeType::kLiteral ? 0 : 1),
+        of_order_{Of(node.function[0] == '<' || node.function == "!="),
+                  Of(node.function.ends_with('=') && node.function != "!="),
+                  Of(node.function[0] == '>' || node.function == "!=")},
+        unordered_(Of(node.function == "!=")) {}
 
  private:
-  void Fill(Frame& frame) override {
+  void Fill(Frame& frame, Truth* truths) override {
     const Column* left = &args_[0]->Run(frame);
     const Column* right = &args_[1]->Run(frame);
     if (times_[0] && HasOnly(*right, Kind::kTime)) left = times_[0].get();
     if (times_[1] && HasOnly(*left, Kind::kTime)) right = times_[1].get();
-    if (FillTyped(frame.batch.rows, *left, *right)) return;
+    if (FillTyped(frame.batch.rows, *left, *right, truths)) return;
     for (uint32_t row = 0; row < frame.batch.rows; ++row) {
-      FillRow(row, left->cells[row], right->cells[row]);
-    }
-  }
-
-  void FillRow(uint32_t row, const Cell& a, const Cell& b) {
-    Outcome outcome;
-    int order = 0;
-    if (!Compare(row, a, b, &outcome, &order)) return;
-    if (outcome == Outcome::kNull) {
-      PutNull(row);
-    } else {
-      Put(row, Cell::Bool(outcome == Outcome::kUnordered ? when_unordered_ : Holds(order)));
+      int order = 0;
+      const Outcome outcome = Compare(frame, row, left->cells[row], right->cells[row], &order);
+      truths[row] = outcome == Outcome::kNull        ? Truth::kUnknown
+                    : outcome == Outcome::kUnordered ? unordered_
+                                                     : OfOrder(order);
     }
   }
 
   // Columns of one kind each. False: these are others.
-  bool FillTyped(uint32_t rows, const Column& left, const Column& right) {
-    const auto integers = [this](const Cell& a, const Cell& b) {
-      return Holds((a.i > b.i) - (a.i < b.i));
+  bool FillTyped(uint32_t rows, const Column& left, const Column& right, Truth* truths) const {
+    const auto fill = [&](const auto& of) {
+      FillWhere(rows, left, right, of, truths);
+      return true;
     };
-    if (HasOnly(left, Kind::kTime) && HasOnly(right, Kind::kTime)) {
-      return FillWhere(rows, left, right, integers);
-    }
+    const auto integers = [this](const Cell& a, const Cell& b) {
+      return OfOrder((a.i > b.i) - (a.i < b.i));
+    };
+    if (HasOnly(left, Kind::kTime) && HasOnly(right, Kind::kTime)) return fill(integers);
     if (HasOnly(left, Kind::kString) && HasOnly(right, Kind::kString)) {
-      return FillWhere(rows, left, right, [this](const Cell& a, const Cell& b) {
-        return Holds(a.text().compare(b.text()));
-      });
+      return fill(
+          [this](const Cell& a, const Cell& b) { return OfOrder(a.text().compare(b.text())); });
     }
     if (HasOnly(left, Kind::kDouble) || HasOnly(right, Kind::kDouble)) {
-      return FillDoubles(rows, left, right);
+      if (((left.kinds | right.kinds) & ~(kNumberKinds | KindBit(Kind::kNull))) != 0) return false;
+      return fill([this](const Cell& a, const Cell& b) {
+        const double x = ToDouble(a);
+        const double y = ToDouble(b);
+        return x != x || y != y ? unordered_ : OfOrder((x > y) - (x < y));
+      });
     }
     const auto a = NarrowScale(left);
     const auto b = NarrowScale(right);
     if (!a || !b) return false;
-    if (*a == *b) return FillWhere(rows, left, right, integers);
+    if (*a == *b) return fill(integers);
     const int64_t up_a = NarrowPower(*a, std::max(*a, *b));
     const int64_t up_b = NarrowPower(*b, std::max(*a, *b));
     if (up_a == 0 || up_b == 0) return false;
-    return FillWhere(rows, left, right, [this, up_a, up_b](const Cell& x, const Cell& y) {
+    return fill([this, up_a, up_b](const Cell& x, const Cell& y) {
       const Int128 p = Int128{x.i} * up_a;
       const Int128 q = Int128{y.i} * up_b;
-      return Holds((p > q) - (p < q));
-    });
-  }
-  bool FillDoubles(uint32_t rows, const Column& left, const Column& right) {
-    if (((left.kinds | right.kinds) & ~(kNumberKinds | KindBit(Kind::kNull))) != 0) return false;
-    return FillWhere(rows, left, right, [this](const Cell& a, const Cell& b) {
-      const double x = ToDouble(a);
-      const double y = ToDouble(b);
-      if (x != x || y != y) return when_unordered_;
-      return Holds((x > y) - (x < y));
+      return OfOrder((p > q) - (p < q));
     });
   }
   template <class Of>
-  bool FillWhere(uint32_t rows, const Column& left, const Column& right, const Of& of) {
-    for (uint32_t row = 0; row < rows; ++row) {
-      const Cell& a = left.cells[row];
-      const Cell& b = right.cells[row];
-      if (a.is_null() || b.is_null()) {
-        PutNull(row);
-      } else {
-        out_.cells[row] = Cell::Bool(of(a, b));
-      }
+  void FillWhere(uint32_t rows, const Column& left, const Column& right, const Of& of,
+                 Truth* truths) const {
+    const Cell* a = left.cells.data();
+    const Cell* b = right.cells.data();
+    const bool any_null = ((left.kinds | right.kinds) & KindBit(Kind::kNull)) != 0;
+    for (uint32_t row = 0; row < rows; ++row, ++a, b += right_stride_) {
+      const bool unknown = any_null && (a->is_null() || b->is_null());
+      truths[row] = unknown ? Truth::kUnknown : of(*a, *b);
     }
-    out_.kinds |= KindBit(Kind::kBool);
-    return true;
   }
   static bool HasOnly(const Column& column, Kind kind) {
     return (column.kinds & ~KindBit(Kind::kNull)) == KindBit(kind);
   }
-  bool Holds(int order) const {
-    return order < 0 ? when_less_ : order == 0 ? when_equal_ : when_greater_;
+  // `order` is negative, zero or positive.
+  Truth OfOrder(int order) const {
+    return of_order_[static_cast<size_t>((order > 0) - (order < 0) + 1)];
   }
 
   // A text that is a time, as that time; null: it is something else.
@@ -197,10 +189,9 @@ class CompareStep final : public ComparingStep {
 
   const Steps args_;
   const std::array<std::unique_ptr<Column>, 2> times_;  // of literals: what they are beside times
-  const bool when_less_;
-  const bool when_equal_;
-  const bool when_greater_;
-  const bool when_unordered_;
+  const ptrdiff_t right_stride_;                        // 0: all rows have one value
+  const std::array<Truth, 3> of_order_;                 // less, equal, greater
+  const Truth unordered_;
 };
 
 // x in (a, b, …). A list of literals of one kind is looked up where x is of that kind.
@@ -223,35 +214,37 @@ class InStep final : public ComparingStep {
   }
 
  private:
-  void Fill(Frame& frame) override {
+  void Fill(Frame& frame, Truth* truths) override {
     const Column& values = args_[0]->Run(frame);
     std::vector<const Column*> list;
     for (size_t i = 1; i < args_.size(); ++i) list.push_back(&args_[i]->Run(frame));
     for (uint32_t row = 0; row < frame.batch.rows; ++row) {
       const Cell& value = values.cells[row];
       if (value.is_null()) {
-        PutNull(row);
+        truths[row] = Truth::kUnknown;
       } else if (all_texts_ && IsText(value)) {
-        Put(row, Cell::Bool(texts_.contains(value.text())));
+        truths[row] = Of(texts_.contains(value.text()));
       } else if (all_integers_ && value.kind == Kind::kInt) {
-        Put(row, Cell::Bool(integers_.contains(value.i)));
+        truths[row] = Of(integers_.contains(value.i));
       } else {
-        Search(row, value, list);
+        truths[row] = Search(frame, row, value, list);
       }
     }
   }
 
-  void Search(uint32_t row, const Cell& value, const std::vector<const Column*>& list) {
-    bool found = false;
-    bool null = false;
+  // All of the list is compared: one that can't be is a failure.
+  Truth Search(Frame& frame, uint32_t row, const Cell& value,
+               const std::vector<const Column*>& list) {
+    Truth found = Truth::kNo;
     for (const Column* column : list) {
-      Outcome outcome;
       int order = 0;
-      if (!Compare(row, value, column->cells[row], &outcome, &order)) return;
-      found = found || (outcome == Outcome::kOrdered && order == 0);
-      null = null || outcome == Outcome::kNull;
+      const Outcome outcome = Compare(frame, row, value, column->cells[row], &order);
+      const Truth equal = outcome == Outcome::kNull
+                              ? Truth::kUnknown
+                              : Of(outcome == Outcome::kOrdered && order == 0);
+      found = std::max(found, equal);
     }
-    Put(row, found || !null ? Cell::Bool(found) : Cell());
+    return found;
   }
 
   const Steps args_;
@@ -267,80 +260,53 @@ class InStep final : public ComparingStep {
 };
 
 // and, or: for null and the deciding value, that value; else null.
-class AndOrStep final : public ColumnStep {
+class AndOrStep final : public TruthStep {
  public:
   AndOrStep(const Node& node, Steps args)
-      : function_(node.function), decides_(node.function == "or"), args_(std::move(args)) {}
+      : function_(node.function), is_or_(node.function == "or"), args_(std::move(args)) {}
 
  private:
-  void Fill(Frame& frame) override {
-    std::vector<const Column*> columns;
-    for (const StepPtr& arg : args_) columns.push_back(&arg->Run(frame));
-    const bool all_bool = std::all_of(columns.begin(), columns.end(),
-                                      [](const Column* column) { return column->Is(Kind::kBool); });
-    if (all_bool) return FillBools(frame.batch.rows, columns);
-    for (uint32_t row = 0; row < frame.batch.rows; ++row) Put(row, columns);
-  }
-  void FillBools(uint32_t rows, const std::vector<const Column*>& columns) {
-    Copy(*columns[0], rows);
-    for (size_t i = 1; i < columns.size(); ++i) {
-      const Cell* cells = columns[i]->cells.data();
-      for (uint32_t row = 0; row < rows; ++row) {
-        int64_t& value = out_.cells[row].i;
-        value = decides_ ? value | cells[row].i : value & cells[row].i;
+  void Fill(Frame& frame, Truth* truths) override {
+    args_[0]->RunTruths(frame, function_, truths);
+    for (size_t i = 1; i < args_.size(); ++i) {
+      args_[i]->RunTruths(frame, function_, other_.data());
+      for (uint32_t row = 0; row < frame.batch.rows; ++row) {
+        truths[row] =
+            is_or_ ? std::max(truths[row], other_[row]) : std::min(truths[row], other_[row]);
       }
     }
-  }
-  void Put(uint32_t row, const std::vector<const Column*>& columns) {
-    bool decided = false;
-    bool null = false;
-    for (const Column* column : columns) {
-      const Cell& cell = column->cells[row];
-      if (!cell.is_null() && cell.kind != Kind::kBool) {
-        return FailType(
-            row, fmt::format("'{}' takes true or false, found {}", function_, KindName(cell.kind)));
-      }
-      null = null || cell.is_null();
-      decided = decided || (!cell.is_null() && (cell.i != 0) == decides_);
-    }
-    ColumnStep::Put(row, decided || !null ? Cell::Bool(decided == decides_) : Cell());
   }
 
   const std::string function_;
-  const bool decides_;
+  const bool is_or_;
   const Steps args_;
+  std::array<Truth, kBatchRows> other_;
 };
 
-class NotStep final : public ColumnStep {
+class NotStep final : public TruthStep {
  public:
   explicit NotStep(Steps args) : args_(std::move(args)) {}
 
  private:
-  void Fill(Frame& frame) override {
-    const Column& column = args_[0]->Run(frame);
+  void Fill(Frame& frame, Truth* truths) override {
+    args_[0]->RunTruths(frame, "not", truths);
     for (uint32_t row = 0; row < frame.batch.rows; ++row) {
-      const Cell& cell = column.cells[row];
-      if (cell.is_null()) {
-        PutNull(row);
-      } else if (cell.kind == Kind::kBool) {
-        Put(row, Cell::Bool(cell.i == 0));
-      } else {
-        FailType(row, fmt::format("'not' takes true or false, found {}", KindName(cell.kind)));
-      }
+      truths[row] =
+          static_cast<Truth>(static_cast<int>(Truth::kYes) - static_cast<int>(truths[row]));
     }
   }
   const Steps args_;
 };
 
-class IsNullStep final : public ColumnStep {
+class IsNullStep final : public TruthStep {
  public:
   explicit IsNullStep(Steps args) : args_(std::move(args)) {}
 
  private:
-  void Fill(Frame& frame) override {
+  void Fill(Frame& frame, Truth* truths) override {
     const Column& column = args_[0]->Run(frame);
     for (uint32_t row = 0; row < frame.batch.rows; ++row) {
-      Put(row, Cell::Bool(column.cells[row].is_null()));
+      truths[row] = column.cells[row].is_null() ? Truth::kYes : Truth::kNo;
     }
   }
   const Steps args_;

@@ -109,6 +109,33 @@ void ColumnStep::PutDecimal(uint32_t row, const Decimal& value) {
   Put(row, Cell::Decimal(&wide_[row], scale));
 }
 
+void Step::RunTruths(Frame& frame, std::string_view function, Truth* truths) {
+  const Column& column = Run(frame);
+  for (uint32_t row = 0; row < frame.batch.rows; ++row) {
+    const Cell& cell = column.cells[row];
+    truths[row] = Truth::kUnknown;
+    if (cell.kind == Kind::kBool) {
+      truths[row] = cell.i != 0 ? Truth::kYes : Truth::kNo;
+    } else if (!cell.is_null()) {
+      frame.failures.Add(
+          row, DeadReason::kWrongType,
+          fmt::format("'{}' takes true or false, found {}", function, KindName(cell.kind)));
+    }
+  }
+}
+
+void TruthStep::RunInto(Frame& frame, Column* out) {
+  Fill(frame, truths_.data());
+  bool any_unknown = false;
+  for (uint32_t row = 0; row < frame.batch.rows; ++row) {
+    const Truth truth = truths_[row];
+    any_unknown |= truth == Truth::kUnknown;
+    out->cells[row] = truth == Truth::kUnknown ? Cell() : Cell::Bool(truth == Truth::kYes);
+  }
+  out->kinds = KindBit(Kind::kBool) | (any_unknown ? KindBit(Kind::kNull) : 0);
+  out->scale = Column::kMixedScale;
+}
+
 int CompareNumbers(const Cell& a, const Cell& b) {
   if (a.kind == Kind::kInt && b.kind == Kind::kInt) return (a.i > b.i) - (a.i < b.i);
   if (a.kind == Kind::kDouble || b.kind == Kind::kDouble) {

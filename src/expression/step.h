@@ -6,10 +6,12 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/decimal.h"
@@ -54,6 +56,9 @@ struct Frame {
   Column& Field(size_t column) const { return field != nullptr ? *field : batch.columns[column]; }
 };
 
+// What a condition says of one row. In this order `and` is the least, and `or` the greatest.
+enum class Truth : uint8_t { kNo, kUnknown, kYes };
+
 class Step {
  public:
   Step() = default;
@@ -63,6 +68,9 @@ class Step {
 
   // The value of each row: plain cells, valid until the next call. A row that fails is null.
   virtual const Column& Run(Frame& frame) = 0;
+  // The value of each row as a condition: null, or a failure, is kUnknown. A value that is neither
+  // true nor false is a failure of `function`, which asks.
+  virtual void RunTruths(Frame& frame, std::string_view function, Truth* truths);
 };
 using StepPtr = std::unique_ptr<Step>;
 using Steps = std::vector<StepPtr>;
@@ -106,6 +114,27 @@ class ColumnStep : public Step {
   Frame* frame_ = nullptr;
 };
 
+// A step that is true, false or null. One byte a row, until somebody asks for cells.
+class TruthStep : public Step {
+ public:
+  const Column& Run(Frame& frame) final {
+    RunInto(frame, &out_);
+    return out_;
+  }
+  void RunTruths(Frame& frame, std::string_view /*function*/, Truth* truths) final {
+    Fill(frame, truths);
+  }
+  // As Run, into a column of the caller.
+  void RunInto(Frame& frame, Column* out);
+
+ protected:
+  virtual void Fill(Frame& frame, Truth* truths) = 0;
+
+ private:
+  std::array<Truth, kBatchRows> truths_;
+  Column out_;
+};
+
 // An expression over one field. Where that is dictionary-coded, it is computed once for each entry
 // of the dictionary rather than for each row.
 class DictionaryStep final : public Step {
@@ -113,6 +142,7 @@ class DictionaryStep final : public Step {
   // `of_values` computes it from the field's values.
   DictionaryStep(size_t column, StepPtr of_values);
   const Column& Run(Frame& frame) override;
+  void RunTruths(Frame& frame, std::string_view function, Truth* truths) override;
   // Fills *out, dictionary-coded as the field is. False: it can't; Run can.
   bool RunCoded(Frame& frame, Column* out);
 
@@ -125,9 +155,11 @@ class DictionaryStep final : public Step {
   Column out_;
   uint64_t id_ = 0;  // of the dictionary whose entries are computed; 0: none
   std::vector<Cell> results_;
+  std::vector<Truth> truths_;  // of results_; empty: one is no truth, or has failed
   std::vector<EvaluationError> errors_;
   std::vector<const EvaluationError*> failed_;  // per entry; empty: none has failed
   KindSet kinds_ = 0;
+  uint8_t scale_ = Column::kMixedScale;
   Arena arena_;  // of what results_ point to
   Column entries_;
   RecordBatch chunk_;

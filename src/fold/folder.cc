@@ -262,39 +262,43 @@ void Folder::FindBuckets(const RecordBatch& batch, const Context& context) {
   }
 }
 
-void Folder::CompactColumn(Column* column, uint32_t rows) {
-  uint32_t kept = 0;
-  for (uint32_t row = 0; row < rows; ++row) {
-    if (fates_[row] != Fate::kCount) continue;
-    if (column->dictionary_id != 0) {
-      column->indices[kept++] = column->indices[row];
-    } else {
-      column->cells[kept++] = column->cells[row];
-    }
+namespace {
+
+// Moves what lies in the rows `kept`, which ascend, to the first rows.
+template <class T>
+void KeepRows(const std::vector<uint32_t>& kept, T* values) {
+  for (uint32_t to = 0; to < kept.size(); ++to) values[to] = values[kept[to]];
+}
+
+void KeepRows(const std::vector<uint32_t>& kept, Column* column) {
+  if (column->dictionary_id != 0) {
+    KeepRows(kept, column->indices.data());
+  } else {
+    KeepRows(kept, column->cells.data());
   }
 }
 
+}  // namespace
+
 void Folder::Compact(RecordBatch* batch, SplitProgress* progress) {
   if (all_count_) return;
-  const uint32_t rows = batch->rows;
-  for (Column& column : batch->columns) CompactColumn(&column, rows);
-  for (Column& column : computed_) CompactColumn(&column, rows);
-  uint32_t kept = 0;
-  for (uint32_t row = 0; row < rows; ++row) {
+  kept_.clear();
+  for (uint32_t row = 0; row < batch->rows; ++row) {
     progress->filtered += fates_[row] == Fate::kFiltered ? 1 : 0;
     progress->records += fates_[row] == Fate::kFiltered ? 1 : 0;
     progress->expired += fates_[row] == Fate::kExpired ? 1 : 0;
-    if (fates_[row] != Fate::kCount) continue;
-    batch->offsets[kept] = batch->offsets[row];
-    batch->raw[kept] = batch->raw[row];
-    if (!batch->numbers.empty()) batch->numbers[kept] = batch->numbers[row];
-    if (!batch->row_ids.empty()) batch->row_ids[kept] = batch->row_ids[row];
-    times_[kept] = times_[row];
-    buckets_[kept] = buckets_[row];
-    ++kept;
+    if (fates_[row] == Fate::kCount) kept_.push_back(row);
   }
-  batch->rows = kept;
-  std::fill_n(fates_.begin(), kept, Fate::kCount);
+  for (Column& column : batch->columns) KeepRows(kept_, &column);
+  for (Column& column : computed_) KeepRows(kept_, &column);
+  KeepRows(kept_, batch->offsets.data());
+  KeepRows(kept_, batch->raw.data());
+  if (!batch->numbers.empty()) KeepRows(kept_, batch->numbers.data());
+  if (!batch->row_ids.empty()) KeepRows(kept_, batch->row_ids.data());
+  KeepRows(kept_, times_.data());
+  KeepRows(kept_, buckets_.data());
+  batch->rows = static_cast<uint32_t>(kept_.size());
+  std::fill_n(fates_.begin(), batch->rows, Fate::kCount);
   all_count_ = true;
 }
 

@@ -65,7 +65,6 @@ class Folder {
   void FindBuckets(const RecordBatch& batch, const Context& context);
   // Drops the rows whose fate is not kCount, and counts them.
   void Compact(RecordBatch* batch, SplitProgress* progress);
-  void CompactColumn(Column* column, uint32_t rows);
   void CountRollup(const RecordBatch& batch, size_t rollup);
   bool GroupsByDictionary(const RecordBatch& batch, size_t rollup);
   void GroupsByKey(const RecordBatch& batch, size_t rollup);
@@ -103,6 +102,7 @@ class Folder {
   std::deque<Evaluator> evaluators_;
   std::vector<Column> computed_;
   std::vector<Fate> fates_;
+  std::vector<uint32_t> kept_;  // rows, while a batch is compacted
   bool all_count_ = true;
   std::vector<int64_t> times_;
   std::vector<int64_t> buckets_;

@@ -56,17 +56,26 @@ class SumBase : public NamedMonoid {
   const bool integers_;  // what is added is integers, NaN and infinities
 };
 
+// Calls add(row, cell), without a question of the column's form for each row.
+template <class Add>
+void ForEachCell(const Column& column, uint32_t rows, const Add& add) {
+  if (column.dictionary_id == 0) {
+    for (uint32_t row = 0; row < rows; ++row) add(row, column.cells[row]);
+  } else {
+    for (uint32_t row = 0; row < rows; ++row) add(row, column.dictionary[column.indices[row]]);
+  }
+}
+
 class Sum final : public SumBase {
  public:
   Sum() : SumBase({"sum.v1", kGroup, OutputType::kNumber, kNumberKinds}, false) {}
 
   void AddBatch(const LiftInput& input, const StateSpan& states, Scratch*) const override {
     const Column& column = *input.args[0];
-    if (column.dictionary_id == 0 && column.kinds == KindBit(Kind::kDouble)) {
-      for (uint32_t row = 0; row < input.rows; ++row) {
-        reinterpret_cast<ExactSum*>(states.at(input.groups[row]))
-            ->AddDouble(column.cells[row].d, states.arena);
-      }
+    if (column.kinds == KindBit(Kind::kDouble)) {
+      ForEachCell(column, input.rows, [&](uint32_t row, const Cell& cell) {
+        reinterpret_cast<ExactSum*>(states.at(input.groups[row]))->AddDouble(cell.d, states.arena);
+      });
       return;
     }
     ForEachValue<ExactSum>(input, states, [&states](ExactSum& sum, const Cell& cell) {
@@ -117,7 +126,7 @@ class DecimalSum final : public SumBase {
 
   void AddBatch(const LiftInput& input, const StateSpan& states, Scratch*) const override {
     const Column& column = *input.args[0];
-    if (column.dictionary_id == 0 && AllFit(column)) return AddNarrow(column, input, states);
+    if (AllFit(column)) return AddNarrow(column, input, states);
     ForEachValue<ExactSum>(input, states, [&](ExactSum& sum, const Cell& cell) {
       Int128 units;
       if (IsNotFinite(cell)) return sum.AddDouble(cell.d, states.arena);
@@ -159,9 +168,8 @@ class DecimalSum final : public SumBase {
   void AddNarrow(const Column& column, const LiftInput& input, const StateSpan& states) const {
     const bool integers = (column.kinds & KindBit(Kind::kDecimal)) == 0;
     const auto power = static_cast<int64_t>(PowerOfTen(decimals_ - (integers ? 0 : column.scale)));
-    for (uint32_t row = 0; row < input.rows; ++row) {
-      const Cell& cell = column.cells[row];
-      if (cell.is_null()) continue;
+    ForEachCell(column, input.rows, [&](uint32_t row, const Cell& cell) {
+      if (cell.is_null()) return;
       auto& sum = *reinterpret_cast<ExactSum*>(states.at(input.groups[row]));
       int64_t units;
       if (!__builtin_mul_overflow(cell.i, power, &units)) [[likely]] {
@@ -170,7 +178,7 @@ class DecimalSum final : public SumBase {
         const Int128 wide = Int128{cell.i} * power;
         sum.AddScaled(Magnitude(wide), 0, wide < 0, states.arena);
       }
-    }
+    });
   }
 
   bool ToUnits(const Cell& cell, Int128* units) const {

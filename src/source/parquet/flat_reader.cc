@@ -139,6 +139,7 @@ struct UuidValue {
   static constexpr Kind kKind = Kind::kString;
   using Text = std::array<char, kUuidTextBytes>;
   std::vector<Text> texts = std::vector<Text>(kBatchRows);
+  void Reserve(uint32_t rows) { texts.resize(rows); }
   const Refusal* operator()(parquet::FixedLenByteArray value, uint32_t row, Cell* cell) {
     FormatUuid(value.ptr, texts[row].data());
     *cell = Cell::String({texts[row].data(), kUuidTextBytes});
@@ -152,6 +153,7 @@ struct DecimalValue {
   uint32_t fixed_size = 0;
   std::vector<Int128> digits = std::vector<Int128>(kBatchRows);
 
+  void Reserve(uint32_t rows) { digits.resize(rows); }
   // Whether all values in bytes fit into 64 bits.
   bool IsNarrow() const { return fixed_size > 0 && fixed_size <= sizeof(int64_t); }
 
@@ -169,6 +171,15 @@ struct DecimalValue {
 template <class Stored>
 inline constexpr bool kIsBytes = std::is_same_v<Stored, parquet::ByteArray> ||
                                  std::is_same_v<Stored, parquet::FixedLenByteArray>;
+
+// The scale of the cells that a converter makes, as Column::scale.
+template <class Stored, class Convert>
+uint8_t ScaleOf(const Convert& convert) {
+  if constexpr (Convert::kKind == Kind::kDecimal) {
+    if (!kIsBytes<Stored> || convert.IsNarrow()) return static_cast<uint8_t>(convert.scale);
+  }
+  return Column::kMixedScale;
+}
 
 template <class Type, class Convert>
 class FlatReader final : public FieldReader {
@@ -195,10 +206,7 @@ class FlatReader final : public FieldReader {
       PutWithNulls(found, at, rows, column, bad);
     }
     column->kinds |= KindBit(Convert::kKind);
-    if constexpr (Convert::kKind == Kind::kDecimal) {
-      const bool narrow = !kIsBytes<Stored> || convert_.IsNarrow();
-      column->scale = narrow ? static_cast<uint8_t>(convert_.scale) : Column::kMixedScale;
-    }
+    column->scale = ScaleOf<Stored>(convert_);
     if constexpr (kIsBytes<Stored> && Convert::kKind == Kind::kString) {
       // The next read may leave the page that these strings point into.
       if (rows < want) CopyTexts(column->cells.data() + at, rows);
@@ -257,16 +265,19 @@ class FlatReader final : public FieldReader {
   std::unique_ptr<Stored[]> values_ = std::make_unique<Stored[]>(kBatchRows);
 };
 
-// Text of a column chunk whose pages all use one dictionary: each entry is checked once.
+// A column chunk whose pages all use one dictionary: each entry is converted once.
+template <class Type, class Convert>
 class DictionaryReader final : public FieldReader {
  public:
-  DictionaryReader(std::shared_ptr<parquet::ColumnReader> reader, uint64_t max_bytes)
-      : reader_(std::static_pointer_cast<parquet::ByteArrayReader>(std::move(reader))),
+  using Stored = typename Type::c_type;
+
+  DictionaryReader(std::shared_ptr<parquet::ColumnReader> reader, Convert convert)
+      : reader_(std::static_pointer_cast<parquet::TypedColumnReader<Type>>(std::move(reader))),
         levels_max_(reader_->descr()->max_definition_level()),
-        max_bytes_(max_bytes) {}
+        convert_(std::move(convert)) {}
 
   uint32_t ReadSome(uint32_t at, uint32_t want, Column* column, std::vector<BadRow>* bad) override {
-    const parquet::ByteArray* entries = nullptr;
+    const Stored* entries = nullptr;
     int32_t size = 0;
     int64_t found = 0;
     const int64_t read = reader_->ReadBatchWithDictionary(want, levels_.data(), nullptr,
@@ -283,7 +294,8 @@ class DictionaryReader final : public FieldReader {
       PutWithNulls(found, rows, indices);
       column->kinds |= KindBit(Kind::kNull);
     }
-    column->kinds |= KindBit(Kind::kString);
+    column->kinds |= KindBit(Convert::kKind);
+    column->scale = ScaleOf<Stored>(convert_);
     column->dictionary_id = id_;
     column->dictionary = cells_.data();
     column->dictionary_size = static_cast<uint32_t>(cells_.size());
@@ -299,13 +311,14 @@ class DictionaryReader final : public FieldReader {
 
  private:
   // The entry after the last is null.
-  void Load(const parquet::ByteArray* entries, uint32_t size) {
+  void Load(const Stored* entries, uint32_t size) {
     id_ = ++last_dictionary_id;
     cells_.assign(size + 1, Cell::Null());
     refusals_.assign(size + 1, nullptr);
-    const TextValue convert{max_bytes_};
+    if constexpr (requires { convert_.Reserve(size); }) convert_.Reserve(size);
     for (uint32_t i = 0; i < size; ++i) {
-      refusals_[i] = convert(entries[i], 0, &cells_[i]);
+      refusals_[i] = convert_(entries[i], i, &cells_[i]);
+      if (refusals_[i] != nullptr) cells_[i] = Cell::Null();
       has_refusals_ |= refusals_[i] != nullptr;
     }
   }
@@ -336,9 +349,9 @@ class DictionaryReader final : public FieldReader {
     }
   }
 
-  std::shared_ptr<parquet::ByteArrayReader> reader_;
+  std::shared_ptr<parquet::TypedColumnReader<Type>> reader_;
   const int16_t levels_max_;
-  const uint64_t max_bytes_;
+  Convert convert_;
   uint64_t id_ = 0;
   std::vector<Cell> cells_;
   std::vector<const Refusal*> refusals_;
@@ -359,6 +372,12 @@ class MissingReader final : public FieldReader {
 
 template <class Type, class Convert>
 std::unique_ptr<FieldReader> Make(std::shared_ptr<parquet::ColumnReader> reader, Convert convert) {
+  if constexpr (!std::is_same_v<Type, parquet::BooleanType>) {
+    if (reader->GetExposedEncoding() == parquet::ExposedEncoding::DICTIONARY) {
+      return std::make_unique<DictionaryReader<Type, Convert>>(std::move(reader),
+                                                               std::move(convert));
+    }
+  }
   return std::make_unique<FlatReader<Type, Convert>>(std::move(reader), std::move(convert));
 }
 
@@ -417,9 +436,6 @@ std::unique_ptr<FieldReader> MakeFixed(std::shared_ptr<parquet::ColumnReader> re
 std::unique_ptr<FieldReader> MakeBytes(std::shared_ptr<parquet::ColumnReader> reader,
                                        uint64_t max_value_bytes) {
   using parquet::ByteArrayType;
-  if (reader->GetExposedEncoding() == parquet::ExposedEncoding::DICTIONARY) {
-    return std::make_unique<DictionaryReader>(std::move(reader), max_value_bytes);
-  }
   if (reader->descr()->logical_type()->is_decimal()) {
     const int scale = reader->descr()->type_scale();
     return Make<ByteArrayType>(std::move(reader), DecimalValue{scale});
@@ -465,9 +481,9 @@ std::unique_ptr<FieldReader> OpenFlatReader(const RowGroup& group, int column,
                                             const FieldRequest& request, uint64_t max_value_bytes) {
   const parquet::ColumnDescriptor& descriptor = *group.metadata->schema()->Column(column);
   const LogicalType& type = *descriptor.logical_type();
-  // Times in text are parsed row by row, so a dictionary would not help there.
-  const bool wants_dictionary = descriptor.physical_type() == parquet::Type::BYTE_ARRAY &&
-                                !type.is_decimal() && !request.as_time;
+  // Event times are parsed row by row, so a dictionary would not help there.
+  const bool wants_dictionary =
+      descriptor.physical_type() != parquet::Type::BOOLEAN && !request.as_time;
   auto reader = wants_dictionary ? OpenWithDictionary(group, column) : group.rows->Column(column);
   switch (descriptor.physical_type()) {
     case parquet::Type::BOOLEAN: return Make<parquet::BooleanType>(std::move(reader), BoolValue{});
