@@ -72,14 +72,14 @@ void Folder::Fold(const Context& context, RecordBatch* batch, SplitProgress* pro
   });
   if (pipeline_->where()) {
     ApplyWhere(batch);
-    Compact(batch, progress);
+    Compact(batch, /*are_computed=*/false, progress);
   }
   EvaluateComputed(batch, /*where=*/false);
   CheckTimes(*batch, context);
   CheckKeys(*batch);
   CheckArguments(*batch);
   FindBuckets(*batch, context);
-  Compact(batch, progress);
+  Compact(batch, /*are_computed=*/true, progress);
   if (batch->rows == 0) return;
 
   progress->records += batch->rows;
@@ -280,7 +280,7 @@ void KeepRows(const std::vector<uint32_t>& kept, Column* column) {
 
 }  // namespace
 
-void Folder::Compact(RecordBatch* batch, SplitProgress* progress) {
+void Folder::Compact(RecordBatch* batch, bool are_computed, SplitProgress* progress) {
   if (all_count_) return;
   kept_.clear();
   for (uint32_t row = 0; row < batch->rows; ++row) {
@@ -290,13 +290,15 @@ void Folder::Compact(RecordBatch* batch, SplitProgress* progress) {
     if (fates_[row] == Fate::kCount) kept_.push_back(row);
   }
   for (Column& column : batch->columns) KeepRows(kept_, &column);
-  for (Column& column : computed_) KeepRows(kept_, &column);
   KeepRows(kept_, batch->offsets.data());
   KeepRows(kept_, batch->raw.data());
   if (!batch->numbers.empty()) KeepRows(kept_, batch->numbers.data());
   if (!batch->row_ids.empty()) KeepRows(kept_, batch->row_ids.data());
-  KeepRows(kept_, times_.data());
-  KeepRows(kept_, buckets_.data());
+  if (are_computed) {
+    for (Column& column : computed_) KeepRows(kept_, &column);
+    if (pipeline_->time_column()) KeepRows(kept_, times_.data());
+    if (pipeline_->buckets().windowed()) KeepRows(kept_, buckets_.data());
+  }
   batch->rows = static_cast<uint32_t>(kept_.size());
   std::fill_n(fates_.begin(), batch->rows, Fate::kCount);
   all_count_ = true;

@@ -64,7 +64,8 @@ class Folder {
   void CheckArguments(const RecordBatch& batch);
   void FindBuckets(const RecordBatch& batch, const Context& context);
   // Drops the rows whose fate is not kCount, and counts them.
-  void Compact(RecordBatch* batch, SplitProgress* progress);
+  // Keeps the rows that count. `are_computed`: keys, arguments and times are.
+  void Compact(RecordBatch* batch, bool are_computed, SplitProgress* progress);
   void CountRollup(const RecordBatch& batch, size_t rollup);
   bool GroupsByDictionary(const RecordBatch& batch, size_t rollup);
   void GroupsByKey(const RecordBatch& batch, size_t rollup);

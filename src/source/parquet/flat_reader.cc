@@ -280,18 +280,16 @@ class DictionaryReader final : public FieldReader {
     const Stored* entries = nullptr;
     int32_t size = 0;
     int64_t found = 0;
-    const int64_t read = reader_->ReadBatchWithDictionary(want, levels_.data(), nullptr,
-                                                          found_.data(), &found, &entries, &size);
-    if (read <= 0 || entries == nullptr) ThrowShortColumn();
-    if (id_ == 0) Load(entries, static_cast<uint32_t>(size));
-    CheckRange(found);
-    const auto rows = static_cast<uint32_t>(read);
     if (column->indices.size() < kBatchRows) column->indices.resize(kBatchRows);
     uint32_t* indices = column->indices.data() + at;
-    if (found == read) {
-      std::copy_n(found_.data(), rows, indices);
-    } else {
-      PutWithNulls(found, rows, indices);
+    const int64_t read = reader_->ReadBatchWithDictionary(
+        want, levels_.data(), nullptr, reinterpret_cast<int32_t*>(indices), &found, &entries, &size);
+    if (read <= 0 || entries == nullptr) ThrowShortColumn();
+    if (id_ == 0) Load(entries, static_cast<uint32_t>(size));
+    CheckRange(indices, found);
+    const auto rows = static_cast<uint32_t>(read);
+    if (found != read) {
+      PutNulls(found, rows, indices);
       column->kinds |= KindBit(Kind::kNull);
     }
     column->kinds |= KindBit(Convert::kKind);
@@ -323,22 +321,22 @@ class DictionaryReader final : public FieldReader {
     }
   }
 
-  void CheckRange(int64_t found) const {
+  void CheckRange(const uint32_t* indices, int64_t found) const {
     uint32_t greatest = 0;
-    for (int64_t i = 0; i < found; ++i) {
-      greatest = std::max(greatest, static_cast<uint32_t>(found_[i]));
-    }
+    for (int64_t i = 0; i < found; ++i) greatest = std::max(greatest, indices[i]);
     if (found > 0 && greatest + 1 >= cells_.size()) {
       throw parquet::ParquetException("an index lies outside the dictionary");
     }
   }
 
-  void PutWithNulls(int64_t found, uint32_t rows, uint32_t* indices) const {
+  // Moves the first `found` indices to the rows that have one, from the last on.
+  void PutNulls(int64_t found, uint32_t rows, uint32_t* indices) const {
     const auto null_entry = static_cast<uint32_t>(cells_.size() - 1);
-    int64_t next = 0;
-    for (uint32_t i = 0; i < rows; ++i) {
-      if (levels_[i] == levels_max_ && next >= found) ThrowShortColumn();
-      indices[i] = levels_[i] == levels_max_ ? static_cast<uint32_t>(found_[next++]) : null_entry;
+    int64_t left = found;
+    for (uint32_t i = rows; i-- > 0;) {
+      const bool is_null = levels_[i] != levels_max_;
+      if (!is_null && left == 0) ThrowShortColumn();
+      indices[i] = is_null ? null_entry : indices[--left];
     }
   }
 
@@ -357,7 +355,6 @@ class DictionaryReader final : public FieldReader {
   std::vector<const Refusal*> refusals_;
   bool has_refusals_ = false;
   std::array<int16_t, kBatchRows> levels_;
-  std::array<int32_t, kBatchRows> found_;
 };
 
 class MissingReader final : public FieldReader {
