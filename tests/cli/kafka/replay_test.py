@@ -294,6 +294,10 @@ class ReplayTest(KafkaCase):
         self.replay(file)
         self.check(file)
 
+    # Before 2.3, librdkafka tells no ids of topics: then the record before it is another.
+    MADE_ANEW = (r"/0: offset \d+ holds another record than the one that was counted|"
+                 "is another topic than the one that was read")
+
     def test_a_topic_made_anew_in_the_middle_is_refused(self):
         self.make_topic(1)
         self.kafka.produce(self.topic, [b"not JSON"])
@@ -303,8 +307,7 @@ class ReplayTest(KafkaCase):
         self.kafka.delete_topic(self.topic)
         self.make_topic(1)
         self.produce(11_000)
-        self.assertRegex(self.fail_with(1, "replay", file, "--max-errors", 1).err,
-                         r"/0: offset \d+ holds another record than the one that was counted")
+        self.assertRegex(self.fail_with(1, "replay", file, "--max-errors", 1).err, self.MADE_ANEW)
 
     def test_a_topic_made_anew_behind_it_is_refused_by_live(self):
         self.make_topic(1)
@@ -314,8 +317,7 @@ class ReplayTest(KafkaCase):
         self.kafka.delete_topic(self.topic)
         self.make_topic(1)
         self.produce(200)
-        self.assertIn("/0: offset 149 holds another record than the one that was counted",
-                      self.fail_with(1, "run", file, "--until-caught-up").err)
+        self.assertRegex(self.fail_with(1, "run", file, "--until-caught-up").err, self.MADE_ANEW)
         self.assertEqual(self.count(file), 150)
 
     def test_from_an_archive_of_the_topic_to_live(self):
