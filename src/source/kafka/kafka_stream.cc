@@ -18,6 +18,7 @@ using std::chrono::steady_clock;
 
 // Shorter than the time in which a controller gives up a broker that does not answer.
 constexpr std::chrono::seconds kSilence{2};
+constexpr std::chrono::seconds kSilenceMax{30};  // then the topic is asked for
 
 // A schema registry's header: a zero byte, and four bytes of the schema's id.
 constexpr size_t kRegistryHeaderBytes = 5;
@@ -109,6 +110,7 @@ Result<bool> KafkaStream::TakeMessages(const std::stop_token& stop) {
   messages_.resize(kBatchRows);
   messages_.resize(queue_->Take(messages_.data(), kBatchRows, options_.wait_ms));
   if (client_->Interruptions(partition_) != interruptions_) Doubt();
+  if (IsSilentForLong()) Doubt();
   const size_t good = started_ ? CountBelievable() : messages_.size();
   if (good < messages_.size()) {
     DestroyMessages(good);
@@ -142,6 +144,17 @@ size_t KafkaStream::CountOfSameEpoch() {
     if (before != kNoEpoch && before != epoch) return i;
   }
   return messages_.size();
+}
+
+// librdkafka from 2.3 on does not take what a broker says of a topic that was made anew, as its
+// epochs begin anew too: it may ask for ever for what is not there.
+bool KafkaStream::IsSilentForLong() {
+  if (!KafkaTellsIdentity()) return false;
+  const auto now = steady_clock::now();
+  if (!messages_.empty()) heard_ = now;
+  if (now - heard_ <= kSilenceMax) return false;
+  heard_ = now;
+  return true;
 }
 
 bool KafkaStream::BreaksSilence() {
