@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <utility>
 
 namespace murmur {
 
@@ -18,6 +19,10 @@ class ZeroedMemory {
   // Makes room for at least `bytes`. Old content stays, new bytes are zero. May move the block.
   // Throws std::bad_alloc.
   void Grow(size_t bytes);
+  void Swap(ZeroedMemory& other) noexcept {
+    std::swap(data_, other.data_);
+    std::swap(capacity_, other.capacity_);
+  }
   // Zeroes the first `used` bytes, and frees pages if much more than that was kept.
   void Clear(size_t used) noexcept;
 

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <cstring>
+#include <span>
 
 #include "murmur/state_value.h"
 
@@ -62,14 +64,13 @@ GroupTable::GroupTable(std::vector<const Monoid*> monoids)
   }
   hot_stride_ = Stride(hot);
   generation_ = NextGeneration();
-  slots_.assign(kSlotsMin, Slot{});
-  mask_ = slots_.size() - 1;
+  MakeIndex(kSlotsMin);
 }
 
 GroupTable::~GroupTable() { Clear(); }
 
 size_t GroupTable::bytes() const noexcept {
-  size_t total = slots_.size() * sizeof(Slot) + size_t{groups_} * (hot_stride_ + cold_stride_) +
+  size_t total = slot_count_ * sizeof(Slot) + size_t{groups_} * (hot_stride_ + cold_stride_) +
                  long_keys_.size() + arena_.bytes();
   for (const auto& scratch : scratches_) total += scratch ? scratch->bytes() : 0;
   constexpr size_t kSortBytes = 32;  // two arrays of key prefix and group
@@ -85,32 +86,32 @@ uint32_t GroupTable::Insert(std::string_view key, uint64_t slot, uint32_t tag) {
   if (key.size() <= kInlineKey) {
     std::memcpy(header->inline_key, key.data(), kInlineKey);
   } else {
-    // The zeros after the key let HashKey read whole words when the index grows.
     header->offset = static_cast<uint32_t>(long_keys_.size());
     long_keys_.append(key);
-    if (key.size() < kHashedBytes) long_keys_.append(kHashedBytes - key.size(), '\0');
   }
-  slots_[slot] = {tag, group + 1};
-  if (uint64_t{groups_} * 2 > slots_.size()) GrowIndex();
+  slots()[slot] = {tag, group + 1};
+  if (uint64_t{groups_} * 2 > slot_count_) GrowIndex();
   return group;
 }
 
-uint64_t GroupTable::HashOfGroup(uint32_t group) const noexcept {
-  const Header* header = HeaderOf(group);
-  if (header->length > kInlineKey) return HashKey(Key(group));
-  char padded[kHashedBytes] = {};
-  std::memcpy(padded, header->inline_key, kInlineKey);
-  return HashKey({padded, header->length});
+// REQUIRES: slots_ is all zeros
+void GroupTable::MakeIndex(uint64_t slot_count) {
+  slots_.Grow(slot_count * sizeof(Slot));
+  slot_count_ = slot_count;
+  tag_shift_ = std::countl_zero(static_cast<uint32_t>(slot_count - 1));
 }
 
 void GroupTable::GrowIndex() {
-  slots_.assign(slots_.size() * 2, Slot{});
-  mask_ = slots_.size() - 1;
-  for (uint32_t group = 0; group < groups_; ++group) {
-    const uint64_t hash = HashOfGroup(group);
-    uint64_t slot = hash & mask_;
-    while (slots_[slot].group_plus_1 != 0) slot = (slot + 1) & mask_;
-    slots_[slot] = {static_cast<uint32_t>(hash >> 32), group + 1};
+  ZeroedMemory old;
+  old.Swap(slots_);
+  const auto* const from = reinterpret_cast<const Slot*>(old.data());
+  const uint64_t count = slot_count_;
+  MakeIndex(count * 2);
+  for (uint64_t i = 0; i < count; ++i) {
+    if (from[i].group_plus_1 == 0) continue;
+    uint64_t slot = HomeOf(from[i].tag);
+    while (slots()[slot].group_plus_1 != 0) slot = (slot + 1) & (slot_count_ - 1);
+    slots()[slot] = from[i];
   }
 }
 
@@ -218,24 +219,30 @@ uint64_t PrefixAt(std::string_view key, size_t from) noexcept {
   return __builtin_bswap64(Load(bytes));
 }
 
-// Least significant byte first, only over the bytes that differ.
-void RadixSort(std::vector<SortKey>* keys) {
+// Least significant byte first, only over the bytes that differ. Uses `other`, of the same size;
+// returns which of the two holds the result.
+std::span<SortKey> RadixSort(std::span<SortKey> keys, std::span<SortKey> other) {
   uint64_t all_or = 0;
   uint64_t all_and = ~uint64_t{0};
-  for (const SortKey& key : *keys) {
+  for (const SortKey& key : keys) {
     all_or |= key.prefix;
     all_and &= key.prefix;
   }
-  std::vector<SortKey> other(keys->size());
   for (int byte = 0; byte < 8; ++byte) {
     const int shift = 8 * byte;
     if ((((all_or ^ all_and) >> shift) & 0xff) == 0) continue;
     size_t starts[257] = {};
-    for (const SortKey& key : *keys) ++starts[((key.prefix >> shift) & 0xff) + 1];
+    for (const SortKey& key : keys) ++starts[((key.prefix >> shift) & 0xff) + 1];
     for (int i = 0; i < 256; ++i) starts[i + 1] += starts[i];
-    for (const SortKey& key : *keys) other[starts[(key.prefix >> shift) & 0xff]++] = key;
-    keys->swap(other);
+    for (const SortKey& key : keys) other[starts[(key.prefix >> shift) & 0xff]++] = key;
+    std::swap(keys, other);
   }
+  return keys;
+}
+
+std::span<SortKey> Room(ZeroedMemory* memory, size_t count) {
+  memory->Grow(count * sizeof(SortKey));
+  return {reinterpret_cast<SortKey*>(memory->data()), count};
 }
 
 }  // namespace
@@ -250,11 +257,11 @@ void GroupTable::Sort(std::vector<uint32_t>* order) const {
     shared = std::min(shared, key.size());
     while (std::memcmp(first.data(), key.data(), shared) != 0) --shared;
   }
-  std::vector<SortKey> keys(groups_);
+  const std::span<SortKey> unsorted = Room(&unsorted_, groups_);
   for (uint32_t group = 0; group < groups_; ++group) {
-    keys[group] = {PrefixAt(Key(group), shared), group};
+    unsorted[group] = {PrefixAt(Key(group), shared), group};
   }
-  RadixSort(&keys);
+  const std::span<SortKey> keys = RadixSort(unsorted, Room(&sorted_, groups_));
   const auto less = [this](const SortKey& a, const SortKey& b) {
     return Key(a.group) < Key(b.group);
   };
@@ -279,12 +286,11 @@ void GroupTable::Clear() {
   }
   hot_.Clear(size_t{groups_} * hot_stride_);
   cold_.Clear(size_t{groups_} * cold_stride_);
+  slots_.Clear(slot_count_ * sizeof(Slot));
   // Clearing an index much larger than needed at every commit would be a waste.
-  if (slots_.size() > kSlotsMin && uint64_t{groups_} * 8 < slots_.size()) {
-    slots_.resize(slots_.size() / 2);
-    mask_ = slots_.size() - 1;
-  }
-  std::fill(slots_.begin(), slots_.end(), Slot{});
+  if (slot_count_ > kSlotsMin && uint64_t{groups_} * 8 < slot_count_) MakeIndex(slot_count_ / 2);
+  sorted_.Clear(0);
+  unsorted_.Clear(0);
   long_keys_.clear();
   arena_.Reset();
   groups_ = 0;

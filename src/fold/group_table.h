@@ -41,18 +41,19 @@ class GroupTable {
   // REQUIRES: for keys of at most kInlineKey bytes, kInlineKey bytes are readable at key.data(),
   // and those after the key are zero.
   uint32_t Find(std::string_view key, uint64_t hash) {
-    uint64_t slot = hash & mask_;
     const auto tag = static_cast<uint32_t>(hash >> 32);
-    for (;; slot = (slot + 1) & mask_) {
-      const Slot found = slots_[slot];
+    for (uint64_t slot = HomeOf(tag);; slot = (slot + 1) & (slot_count_ - 1)) {
+      const Slot found = slots()[slot];
       if (found.group_plus_1 == 0) return Insert(key, slot, tag);
       if (found.tag == tag && KeyIs(found.group_plus_1 - 1, key)) return found.group_plus_1 - 1;
     }
   }
-  void PrefetchSlot(uint64_t hash) const noexcept { __builtin_prefetch(&slots_[hash & mask_]); }
+  void PrefetchSlot(uint64_t hash) const noexcept {
+    __builtin_prefetch(&slots()[HomeOf(static_cast<uint32_t>(hash >> 32))]);
+  }
   // Prefetches the entry of the group that `hash` probably finds.
   void PrefetchRecord(uint64_t hash) const noexcept {
-    const Slot found = slots_[hash & mask_];
+    const Slot found = slots()[HomeOf(static_cast<uint32_t>(hash >> 32))];
     if (found.group_plus_1 != 0) __builtin_prefetch(Record(found.group_plus_1 - 1), 1);
   }
 
@@ -141,7 +142,11 @@ class GroupTable {
   uint32_t Insert(std::string_view key, uint64_t slot, uint32_t tag);
   uint32_t FindAny(std::string_view key);
   void GrowIndex();
-  uint64_t HashOfGroup(uint32_t group) const noexcept;
+  void MakeIndex(uint64_t slot_count);
+  Slot* slots() const noexcept { return reinterpret_cast<Slot*>(slots_.data()); }
+  // Where a probe begins. By the first bits of the tag, so that a larger index has the same order,
+  // and is made of the smaller one alone.
+  uint64_t HomeOf(uint32_t tag) const noexcept { return uint64_t{tag} >> tag_shift_; }
   const char* State(size_t index, uint32_t group) const noexcept;
   void SubtractStates(const GroupTable& other, uint32_t from, uint32_t group, Arena* scratch);
 
@@ -153,12 +158,14 @@ class GroupTable {
   size_t hot_stride_ = 0;
   size_t cold_stride_ = 0;
 
-  std::vector<Slot> slots_;
-  uint64_t mask_ = 0;
+  ZeroedMemory slots_;
+  uint64_t slot_count_ = 0;  // a power of two
+  int tag_shift_ = 0;        // 32 - log2(slot_count_)
   uint32_t groups_ = 0;
   uint64_t generation_;
   ZeroedMemory hot_;
   ZeroedMemory cold_;
+  mutable ZeroedMemory sorted_, unsorted_;  // of Sort
   std::string long_keys_;
   Arena arena_;
 };
