@@ -75,9 +75,31 @@ class ArithmeticStep final : public NumberStep {
       Put(row, Cell::Double(OfDoubles(ToDouble(a), ToDouble(b))));
     } else if (a.kind == Kind::kInt && b.kind == Kind::kInt) {
       OfIntegers(row, a.i, b.i);
-    } else {
+    } else if (!OfNarrowDecimals(row, a, b)) {
       OfDecimals(row, a, b);
     }
+  }
+
+  // In 64 bits, as JSON's numbers mostly are. False: they don't hold the result.
+  bool OfNarrowDecimals(uint32_t row, const Cell& a, const Cell& b) {
+    if (((a.flags | b.flags) & Cell::kWide) != 0 || symbol_ == '%') return false;
+    const bool product = symbol_ == '*';
+    const int scale = product ? a.scale + b.scale : std::max(a.scale, b.scale);
+    int64_t x = a.i;
+    int64_t y = b.i;
+    bool overflow = scale > kDecimalDigitsMax;
+    if (product) {
+      overflow |= __builtin_mul_overflow(x, y, &x);
+    } else {
+      const int64_t up_a = NarrowPower(a.scale, scale);
+      const int64_t up_b = NarrowPower(b.scale, scale);
+      overflow |= up_a == 0 || up_b == 0;
+      overflow |= __builtin_mul_overflow(x, up_a, &x) | __builtin_mul_overflow(y, up_b, &y);
+      overflow |=
+          symbol_ == '+' ? __builtin_add_overflow(x, y, &x) : __builtin_sub_overflow(x, y, &x);
+    }
+    if (!overflow) Put(row, Cell::SmallDecimal(x, static_cast<uint8_t>(scale)));
+    return !overflow;
   }
 
   // Integers and decimals of one scale a column, in 64 bits. False: these are other columns.

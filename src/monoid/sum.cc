@@ -114,7 +114,7 @@ class DecimalSum final : public SumBase {
     Int128 units;
     for (uint32_t row = 0; row < input.rows; ++row) {
       const Cell& cell = CellAt(column, row);
-      if (cell.is_null() || IsNotFinite(cell)) continue;
+      if (cell.is_null() || Fits(cell) || IsNotFinite(cell)) continue;
       if (ToUnits(cell, &units)) continue;
       const bool rounded = (cell.flags & Cell::kRounded) != 0 && cell.kind == Kind::kDouble;
       bad->push_back({row, DeadReason::kNumberOverflow,
@@ -128,6 +128,10 @@ class DecimalSum final : public SumBase {
     const Column& column = *input.args[0];
     if (AllFit(column)) return AddNarrow(column, input, states);
     ForEachValue<ExactSum>(input, states, [&](ExactSum& sum, const Cell& cell) {
+      int64_t narrow;
+      if (Fits(cell) && !__builtin_mul_overflow(cell.i, PowerFor(cell), &narrow)) {
+        return sum.AddInt(narrow, states.arena);
+      }
       Int128 units;
       if (IsNotFinite(cell)) return sum.AddDouble(cell.d, states.arena);
       if (!ToUnits(cell, &units)) return;  // Check has refused it
@@ -163,6 +167,16 @@ class DecimalSum final : public SumBase {
     const KindSet kinds = column.kinds & ~KindBit(Kind::kNull);
     if (kinds == KindBit(Kind::kDecimal)) return column.scale <= decimals_;
     return (kinds & ~KindBit(Kind::kInt)) == 0;
+  }
+  bool Fits(const Cell& cell) const {
+    if (cell.kind == Kind::kInt) return true;
+    return cell.kind == Kind::kDecimal && (cell.flags & Cell::kWide) == 0 &&
+           cell.scale <= decimals_;
+  }
+  // What brings a value to units. REQUIRES: Fits(cell)
+  int64_t PowerFor(const Cell& cell) const {
+    return cell.kind == Kind::kInt ? power_
+                                   : static_cast<int64_t>(PowerOfTen(decimals_ - cell.scale));
   }
   // REQUIRES: AllFit(column)
   void AddNarrow(const Column& column, const LiftInput& input, const StateSpan& states) const {
