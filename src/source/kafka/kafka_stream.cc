@@ -18,7 +18,6 @@ using std::chrono::steady_clock;
 
 // Shorter than the time in which a controller gives up a broker that does not answer.
 constexpr std::chrono::seconds kSilence{2};
-constexpr std::chrono::seconds kSilenceMax{30};  // then the topic is asked for
 
 // A schema registry's header: a zero byte, and four bytes of the schema's id.
 constexpr size_t kRegistryHeaderBytes = 5;
@@ -110,7 +109,6 @@ Result<bool> KafkaStream::TakeMessages(const std::stop_token& stop) {
   messages_.resize(kBatchRows);
   messages_.resize(queue_->Take(messages_.data(), kBatchRows, options_.wait_ms));
   if (client_->Interruptions(partition_) != interruptions_) Doubt();
-  if (IsSilentForLong()) Doubt();
   const size_t good = started_ ? CountBelievable() : messages_.size();
   if (good < messages_.size()) {
     DestroyMessages(good);
@@ -146,17 +144,6 @@ size_t KafkaStream::CountOfSameEpoch() {
   return messages_.size();
 }
 
-// librdkafka from 2.3 on does not take what a broker says of a topic that was made anew, as its
-// epochs begin anew too: it may ask for ever for what is not there.
-bool KafkaStream::IsSilentForLong() {
-  if (!KafkaTellsIdentity()) return false;
-  const auto now = steady_clock::now();
-  if (!messages_.empty()) heard_ = now;
-  if (now - heard_ <= kSilenceMax) return false;
-  heard_ = now;
-  return true;
-}
-
 bool KafkaStream::BreaksSilence() {
   const bool broken =
       !messages_.empty() && empty_since_ && queue_->Filled() - *empty_since_ > kSilence;
@@ -177,6 +164,9 @@ void KafkaStream::Doubt() {
 Status KafkaStream::Start(const std::stop_token& stop) {
   MURMUR_TRY(client_->Locate(partition_.topic, /*again=*/false, stop));
   if (doubtful_) MURMUR_TRY(client_->Partitions({partition_.topic}, stop).status());
+  // First: of a topic that was made anew, librdkafka from 2.3 on may never learn the offsets, as it
+  // does not believe metadata whose epochs are earlier than those that it knows.
+  MURMUR_TRY(CheckTopicId(stop));
   MURMUR_ASSIGN(const OffsetRange range,
                 client_->Offsets(partition_, stop, /*patient=*/!doubtful_));
   if (range.begin > position_.next) {
@@ -199,7 +189,6 @@ Status KafkaStream::Start(const std::stop_token& stop) {
                     "from what there is: murmur replay FILE, or murmur bootstrap FILE --fresh",
                     object_, range.end, is_cut ? options_.end : position_.next));
   }
-  MURMUR_TRY(CheckTopicId(stop));
   const bool can_check = position_.last && position_.last->offset >= range.begin;
   to_check_ = can_check ? position_.last : std::nullopt;
   epoch_ = kNoEpoch;

@@ -64,7 +64,6 @@ class KafkaStream final : public RecordStream {
   size_t CountBelievable();
   size_t CountOfSameEpoch();
   bool BreaksSilence();
-  bool IsSilentForLong();
   void DestroyMessages(size_t from = 0);  // from that place on
   Status TakeMessage(const rd_kafka_message_t& message, RecordBatch* batch);
   Status TakeError(const rd_kafka_message_t& message);
@@ -95,7 +94,6 @@ class KafkaStream final : public RecordStream {
   bool looked_at_first_ = false;
   bool doubtful_ = false;       // trouble has followed a start
   uint64_t interruptions_ = 0;  // count before the last start
-  std::chrono::steady_clock::time_point heard_ = std::chrono::steady_clock::now();
   std::optional<std::chrono::steady_clock::time_point> empty_since_;  // the queue; none: it isn't
   int32_t epoch_ = kNoEpoch;  // of the leader that wrote the last record that was taken
   bool goes_back_ = false;    // messages were left out, and are to be fetched again
