@@ -282,8 +282,9 @@ class DictionaryReader final : public FieldReader {
     int64_t found = 0;
     if (column->indices.size() < kBatchRows) column->indices.resize(kBatchRows);
     uint32_t* indices = column->indices.data() + at;
-    const int64_t read = reader_->ReadBatchWithDictionary(
-        want, levels_.data(), nullptr, reinterpret_cast<int32_t*>(indices), &found, &entries, &size);
+    const int64_t read = reader_->ReadBatchWithDictionary(want, levels_.data(), nullptr,
+                                                          reinterpret_cast<int32_t*>(indices),
+                                                          &found, &entries, &size);
     if (read <= 0 || entries == nullptr) ThrowShortColumn();
     if (id_ == 0) Load(entries, static_cast<uint32_t>(size));
     CheckRange(indices, found);
