@@ -66,7 +66,8 @@ Status EndOrphans(const StateStore& store, LiveSource* live, const std::stop_tok
         "ended the hold {} of the log: {}", hold,
         recorded.let_go.contains(hold) ? "its version has let go of it" : "its version is gone"));
   }
-  // Names of earlier releases don't tell whose they are.
+  // The names don't tell whose they are if the state was moved to another disk, or if an earlier
+  // release gave them.
   for (const std::string& hold : recorded.let_go) {
     if (!IsHoldOf(id, hold)) (void)end(hold);
   }

@@ -30,10 +30,10 @@ bool IsHoldOf(std::string_view store_id, std::string_view hold) noexcept;
 // Ends a hold. Errors: LiveSource::LetGo.
 Status EndHold(const Definition& definition, const std::string& hold, std::stop_token stop);
 
-// Lets go of what is kept for nothing: first records it in versions that retired longer than
-// Definition::rollback_for before `now` (µs since the Unix epoch), which then can't serve again;
-// then ends the holds of this store that no version needs. Tells `note`. What it can't do now, the
-// next call does. `live`: null: one is made.
+// Lets go of what is kept for nothing: first StateStore::LetGoOfLog of versions that retired longer
+// than Definition::rollback_for before `now` (µs since the Unix epoch); then ends the holds of this
+// store that no version needs. Tells `note`. What it can't do now, the next call does. `live`:
+// null: one is made.
 void TidyHolds(const Definition& definition, StateStore* store, LiveSource* live, int64_t now,
                const std::stop_token& stop, const std::function<void(const std::string&)>& note);
 

@@ -121,7 +121,7 @@ Status DropVersion(const Definition& definition, StateStore* store, uint64_t num
   // version without a hold.
   Status ended = EndHold(definition, info->log_hold, {});
   if (ended.ok()) return ended;
-  // A name that an earlier release gave does not tell whose it is.
+  // The name does not tell whose it is if the state was moved, or if an earlier release gave it.
   const auto id = store->Id();
   const bool is_found = id.ok() && IsHoldOf(*id, info->log_hold);
   return ended.Annotated(
