@@ -106,10 +106,7 @@ void DictionaryStep::ComputeEntries(const Column& field, const std::string& expr
   truths_.clear();
   const bool are_truths = (kinds_ & ~(KindBit(Kind::kBool) | KindBit(Kind::kNull))) == 0;
   if (are_truths && failed_.empty()) {
-    for (const Cell& cell : results_) {
-      truths_.push_back(cell.is_null() ? Truth::kUnknown
-                                       : (cell.i != 0 ? Truth::kYes : Truth::kNo));
-    }
+    for (const Cell& cell : results_) truths_.push_back(TruthOf(cell));
   }
   id_ = field.dictionary_id;
 }

@@ -113,14 +113,11 @@ void Step::RunTruths(Frame& frame, std::string_view function, Truth* truths) {
   const Column& column = Run(frame);
   for (uint32_t row = 0; row < frame.batch.rows; ++row) {
     const Cell& cell = column.cells[row];
-    truths[row] = Truth::kUnknown;
-    if (cell.kind == Kind::kBool) {
-      truths[row] = cell.i != 0 ? Truth::kYes : Truth::kNo;
-    } else if (!cell.is_null()) {
-      frame.failures.Add(
-          row, DeadReason::kWrongType,
-          fmt::format("'{}' takes true or false, found {}", function, KindName(cell.kind)));
-    }
+    truths[row] = TruthOf(cell);
+    if (cell.kind == Kind::kBool || cell.is_null()) continue;
+    frame.failures.Add(
+        row, DeadReason::kWrongType,
+        fmt::format("'{}' takes true or false, found {}", function, KindName(cell.kind)));
   }
 }
 

@@ -58,6 +58,11 @@ struct Frame {
 
 // What a condition says of one row. In this order `and` is the least, and `or` the greatest.
 enum class Truth : uint8_t { kNo, kUnknown, kYes };
+// What is no boolean is kUnknown.
+inline Truth TruthOf(const Cell& cell) {
+  if (cell.kind != Kind::kBool) return Truth::kUnknown;
+  return cell.i != 0 ? Truth::kYes : Truth::kNo;
+}
 
 class Step {
  public:
