@@ -41,14 +41,13 @@ Folder::Folder(std::shared_ptr<const Pipeline> pipeline)
     : pipeline_(std::move(pipeline)),
       declared_(pipeline_->projection()),
       table_(std::make_unique<GroupTable>(pipeline_->Monoids())),
+      group_finder_(*pipeline_),
       computed_(pipeline_->computed().size()),
       fates_(kBatchRows),
       times_(kBatchRows),
       buckets_(kBatchRows),
       groups_(kBatchRows),
-      combined_(kBatchRows),
-      memos_(pipeline_->rollups().size()),
-      finder_(&pipeline_->buckets()) {
+      bucket_finder_(&pipeline_->buckets()) {
   for (const ComputedColumn& column : pipeline_->computed()) {
     evaluators_.emplace_back(column.expression, column.inputs, pipeline_->zones());
   }
@@ -88,6 +87,7 @@ void Folder::Fold(const Context& context, RecordBatch* batch, SplitProgress* pro
     progress->newest_time = std::max(progress->newest_time, *newest);
   }
   if (!context.counts) return;
+  group_finder_.StartBatch();
   for (size_t rollup = 0; rollup < pipeline_->rollups().size(); ++rollup) {
     CountRollup(*batch, rollup);
     if (!context.on_counted) continue;
@@ -254,7 +254,7 @@ void Folder::FindBuckets(const RecordBatch& batch, const Context& context) {
   const int64_t first_kept = rule.FirstKept(context.newest_known);
   for (uint32_t row = 0; row < batch.rows; ++row) {
     if (fates_[row] != Fate::kCount) continue;
-    buckets_[row] = finder_.Find(times_[row]);
+    buckets_[row] = bucket_finder_.Find(times_[row]);
     if (buckets_[row] < first_kept) {
       fates_[row] = Fate::kExpired;
       all_count_ = false;
@@ -305,117 +305,16 @@ void Folder::Compact(RecordBatch* batch, bool are_computed, SplitProgress* progr
 }
 
 void Folder::CountRollup(const RecordBatch& batch, size_t rollup) {
-  if (!GroupsByDictionary(batch, rollup)) GroupsByKey(batch, rollup);
+  parts_.clear();
+  for (const Pipeline::KeyColumn& part : pipeline_->rollups()[rollup].parts) {
+    parts_.push_back(&ColumnOf(batch, part.operand));
+  }
+  group_finder_.Find(rollup, parts_, buckets_.data(), batch.rows, table_.get(), groups_.data());
   for (uint32_t row = 0; row < batch.rows; ++row) ++table_->Records(groups_[row]);
   for (size_t i = 0; i < pipeline_->aggregates().size(); ++i) {
     const Pipeline::Aggregate& aggregate = pipeline_->aggregates()[i];
     aggregate.monoid->AddBatch(InputOf(batch, aggregate), table_->States(i), table_->scratch(i));
   }
-}
-
-void Folder::GroupsByKey(const RecordBatch& batch, size_t rollup) {
-  keys_.Start(static_cast<uint32_t>(rollup), batch.rows);
-  for (const Pipeline::KeyColumn& part : pipeline_->rollups()[rollup].parts) {
-    keys_.AppendColumn(ColumnOf(batch, part.operand));
-  }
-  if (pipeline_->buckets().windowed()) keys_.AppendBuckets(buckets_.data());
-  keys_.Finish();
-  for (uint32_t row = 0; row < batch.rows; ++row) table_->PrefetchSlot(keys_.hash(row));
-  for (uint32_t row = 0; row < batch.rows; ++row) table_->PrefetchRecord(keys_.hash(row));
-  for (uint32_t row = 0; row < batch.rows; ++row) {
-    groups_[row] = table_->Find(keys_.key(row), keys_.hash(row));
-  }
-}
-
-// A combination of dictionary entries is looked up once per bucket and table, not once per row.
-bool Folder::GroupsByDictionary(const RecordBatch& batch, size_t rollup) {
-  DictionaryMemo& memo = memos_[rollup];
-  if (memo.batches_to_skip > 0) {
-    --memo.batches_to_skip;
-    return false;
-  }
-  if (!CombineIndices(batch, rollup, &memo)) return false;
-  const bool windowed = pipeline_->buckets().windowed();
-  DictionaryMemo::OfBucket* current = nullptr;
-  for (uint32_t row = 0; row < batch.rows; ++row) {
-    const int64_t bucket = windowed ? buckets_[row] : 0;
-    if (current == nullptr || current->bucket != bucket) current = memo.Of(bucket);
-    uint32_t& group = current->groups[combined_[row]];
-    if (group == GroupTable::kNoGroup) group = FindGroup(batch, rollup, row);
-    groups_[row] = group;
-  }
-  memo.EndBatch(batch.rows);
-  return true;
-}
-
-// Fills combined_ with a number for each row's combination of the key's dictionary entries. False:
-// a part of the key is not dictionary-coded, or there are too many combinations.
-bool Folder::CombineIndices(const RecordBatch& batch, size_t rollup, DictionaryMemo* memo) {
-  // Filling the memo for many more combinations than a batch has rows would not pay.
-  constexpr uint64_t kCombinationsMax = 32 * uint64_t{kBatchRows};
-  const auto& parts = pipeline_->rollups()[rollup].parts;
-  uint64_t combinations = 1;
-  dictionary_ids_.clear();
-  for (const Pipeline::KeyColumn& part : parts) {
-    const Column& column = ColumnOf(batch, part.operand);
-    if (column.dictionary_id == 0) return false;
-    combinations *= column.dictionary_size;
-    if (combinations > kCombinationsMax) return false;
-    dictionary_ids_.push_back(column.dictionary_id);
-  }
-  if (parts.empty()) return false;
-  memo->UseFor(dictionary_ids_, static_cast<uint32_t>(combinations), table_->generation());
-  std::copy_n(ColumnOf(batch, parts[0].operand).indices.begin(), batch.rows, combined_.begin());
-  for (size_t i = 1; i < parts.size(); ++i) {
-    const Column& column = ColumnOf(batch, parts[i].operand);
-    for (uint32_t row = 0; row < batch.rows; ++row) {
-      combined_[row] = combined_[row] * column.dictionary_size + column.indices[row];
-    }
-  }
-  return true;
-}
-
-uint32_t Folder::FindGroup(const RecordBatch& batch, size_t rollup, uint32_t row) {
-  std::string key(1, static_cast<char>(kKeyBase + rollup));
-  for (const Pipeline::KeyColumn& part : pipeline_->rollups()[rollup].parts) {
-    AppendKeyPart(CellAt(ColumnOf(batch, part.operand), row), &key);
-  }
-  if (pipeline_->buckets().windowed()) AppendBucket(buckets_[row], &key);
-  const size_t size = key.size();
-  if (size < kHashedBytes) key.resize(kHashedBytes, '\0');
-  const std::string_view padded(key.data(), size);
-  return table_->Find(padded, HashKey(padded));
-}
-
-void Folder::DictionaryMemo::UseFor(const std::vector<uint64_t>& ids, uint32_t combinations,
-                                    uint64_t table) {
-  if (dictionary_ids == ids && generation == table) return;
-  dictionary_ids = ids;
-  generation = table;
-  size = combinations;
-  for (OfBucket& one : of_bucket) one.used = 0;
-}
-
-// Where times are in no order, buckets replace each other all the time: keys are cheaper then.
-void Folder::DictionaryMemo::EndBatch(uint32_t rows) {
-  constexpr uint32_t kSkip = 64;
-  if (std::exchange(emptied, 0) > kBuckets * uint64_t{size} + rows) batches_to_skip = kSkip;
-}
-
-Folder::DictionaryMemo::OfBucket* Folder::DictionaryMemo::Of(int64_t bucket) {
-  OfBucket* const end = of_bucket + kBuckets;
-  OfBucket* found = std::find_if(of_bucket, end, [bucket](const OfBucket& candidate) {
-    return candidate.used != 0 && candidate.bucket == bucket;
-  });
-  if (found == end) {
-    found = std::min_element(of_bucket, end,
-                             [](const auto& a, const auto& b) { return a.used < b.used; });
-    found->bucket = bucket;
-    found->groups.assign(size, GroupTable::kNoGroup);
-    emptied += size;
-  }
-  found->used = ++clock;
-  return found;
 }
 
 }  // namespace murmur

@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "fold/declared_columns.h"
+#include "fold/group_finder.h"
 #include "fold/group_table.h"
-#include "fold/key_builder.h"
 #include "fold/pipeline.h"
 #include "murmur/record.h"
 #include "murmur/state.h"
@@ -67,39 +67,12 @@ class Folder {
   // Keeps the rows that count. `are_computed`: keys, arguments and times are.
   void Compact(RecordBatch* batch, bool are_computed, SplitProgress* progress);
   void CountRollup(const RecordBatch& batch, size_t rollup);
-  bool GroupsByDictionary(const RecordBatch& batch, size_t rollup);
-  void GroupsByKey(const RecordBatch& batch, size_t rollup);
-  struct DictionaryMemo;
-  bool CombineIndices(const RecordBatch& batch, size_t rollup, DictionaryMemo* memo);
-  uint32_t FindGroup(const RecordBatch& batch, size_t rollup, uint32_t row);
   LiftInput InputOf(const RecordBatch& batch, const Pipeline::Aggregate& aggregate);
-
-  // (combination of dictionary entries, bucket) → group, for one rollup whose key is
-  // dictionary-coded columns.
-  struct DictionaryMemo {
-    // Forgets what is of other dictionaries, or of another table.
-    void UseFor(const std::vector<uint64_t>& ids, uint32_t combinations, uint64_t table);
-    struct OfBucket {
-      int64_t bucket = 0;
-      uint64_t used = 0;  // time of last use, for eviction; 0: never
-      std::vector<uint32_t> groups;
-    };
-    static constexpr size_t kBuckets = 4;  // event times around midnight alternate
-    OfBucket* Of(int64_t bucket);
-    void EndBatch(uint32_t rows);
-    uint64_t emptied = 0;                  // entries, in this batch
-    uint32_t batches_to_skip = 0;          // whose keys are built without it
-    std::vector<uint64_t> dictionary_ids;  // of the key's parts
-    uint32_t size = 0;                     // combinations
-    uint64_t clock = 0;
-    uint64_t generation = 0;
-    OfBucket of_bucket[kBuckets];
-  };
 
   std::shared_ptr<const Pipeline> pipeline_;
   DeclaredColumns declared_;
   std::unique_ptr<GroupTable> table_;
-  KeyBuilder keys_;
+  GroupFinder group_finder_;
   std::deque<Evaluator> evaluators_;
   std::vector<Column> computed_;
   std::vector<Fate> fates_;
@@ -108,10 +81,8 @@ class Folder {
   std::vector<int64_t> times_;
   std::vector<int64_t> buckets_;
   std::vector<uint32_t> groups_;
-  std::vector<uint32_t> combined_;        // of the rows, see CombineIndices
-  std::vector<uint64_t> dictionary_ids_;  // of one rollup's key
-  std::vector<DictionaryMemo> memos_;
-  BucketFinder finder_;
+  BucketFinder bucket_finder_;
+  std::vector<const Column*> parts_;  // of one rollup's key
   std::vector<const Column*> args_;
   std::vector<EvaluationError> errors_;
   std::vector<Monoid::BadRow> bad_rows_;

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <span>
 
+#include "fold/mix.h"
 #include "murmur/state_value.h"
 
 namespace murmur {
@@ -13,11 +14,6 @@ namespace {
 
 constexpr size_t kSlotsMin = size_t{1} << 12;
 constexpr size_t kCacheLine = 64;
-
-uint64_t Mix(uint64_t a, uint64_t b) noexcept {
-  const auto product = static_cast<unsigned __int128>(a) * b;
-  return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
-}
 
 uint64_t Load(const char* p) noexcept {
   uint64_t v;

@@ -139,7 +139,11 @@ TEST_F(KeyBuilderTest, BuildsTheBytesThatAppendKeyPartWrites) {
     std::vector<std::string> texts;
     texts.reserve(rows * 4);
     std::vector<std::string> expected(rows, std::string(1, static_cast<char>(kKeyBase + 2)));
-    builder.Start(2, rows);
+    std::vector<uint32_t> some;  // rows
+    for (uint32_t row = 0; row < rows; ++row) {
+      if (round % 2 == 0 || random() % 2 == 0) some.push_back(row);
+    }
+    builder.Start(2, some);
     for (size_t part = 0; part < parts; ++part) {
       Column column;
       for (uint32_t row = 0; row < rows; ++row) {
@@ -155,11 +159,12 @@ TEST_F(KeyBuilderTest, BuildsTheBytesThatAppendKeyPartWrites) {
     }
     builder.AppendBuckets(buckets.data());
     builder.Finish();
-    for (uint32_t row = 0; row < rows; ++row) {
-      ASSERT_EQ(builder.key(row), expected[row]) << "row " << row;
-      std::string padded = expected[row];
-      if (padded.size() < kHashedBytes) padded.resize(kHashedBytes, '\0');
-      ASSERT_EQ(builder.hash(row), HashKey({padded.data(), expected[row].size()}));
+    for (uint32_t i = 0; i < some.size(); ++i) {
+      std::string key = expected[some[i]];
+      ASSERT_EQ(builder.key(i), key) << "row " << some[i];
+      const size_t size = key.size();
+      if (size < kHashedBytes) key.resize(kHashedBytes, '\0');
+      ASSERT_EQ(builder.hash(i), HashKey({key.data(), size}));
     }
   }
 }

@@ -1,34 +1,16 @@
 #include "fold/key_builder.h"
 
-#include <emmintrin.h>
-
 #include <cstring>
 
 #include "base/key_number.h"
 #include "fold/group_table.h"
+#include "fold/short_text.h"
 
 namespace murmur {
 namespace {
 
 constexpr uint32_t kShortString = 15;
 constexpr char kStringTag = '\6';  // as murmur/key.h has it
-constexpr size_t kPageBytes = 4096;
-
-// The first `size` bytes at `text`, followed by zeros. Reads 16 bytes, within one page.
-__attribute__((no_sanitize("address"), no_sanitize("thread"))) inline __m128i LoadShort(
-    const char* text, uint32_t size) {
-  alignas(16) static constexpr unsigned char kMask[32] = {
-      0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-      0xff, 0xff, 0xff, 0xff, 0xff, 0,    0,    0,    0,    0,    0,
-      0,    0,    0,    0,    0,    0,    0,    0,    0,    0};
-  const __m128i mask = _mm_loadu_si128(reinterpret_cast<const __m128i*>(kMask + 16 - size));
-  if ((reinterpret_cast<uintptr_t>(text) & (kPageBytes - 1)) <= kPageBytes - 16) {
-    return _mm_and_si128(_mm_loadu_si128(reinterpret_cast<const __m128i*>(text)), mask);
-  }
-  alignas(16) char copy[16] = {};
-  std::memcpy(copy, text, size);
-  return _mm_load_si128(reinterpret_cast<const __m128i*>(copy));
-}
 
 }  // namespace
 
@@ -38,10 +20,11 @@ KeyBuilder::KeyBuilder()
       hashes_(kBatchRows),
       long_keys_(kBatchRows) {}
 
-void KeyBuilder::Start(uint32_t rollup, uint32_t rows) {
-  count_ = rows;
-  std::memset(rows_.data(), 0, size_t{rows} * kRowStride);
-  for (uint32_t row = 0; row < rows; ++row) {
+void KeyBuilder::Start(uint32_t rollup, std::span<const uint32_t> rows) {
+  of_rows_ = rows;
+  count_ = static_cast<uint32_t>(rows.size());
+  std::memset(rows_.data(), 0, size_t{count_} * kRowStride);
+  for (uint32_t row = 0; row < count_; ++row) {
     rows_[row * kRowStride] = static_cast<char>(kKeyBase + rollup);
     lengths_[row] = 1;
   }
@@ -52,7 +35,7 @@ inline bool KeyBuilder::AppendShortString(uint32_t row, std::string_view text) {
   const auto size = static_cast<uint32_t>(text.size());
   const uint32_t at = lengths_[row];
   if (size > kShortString || at + size + 2 > kRowBytes) return false;
-  const __m128i bytes = LoadShort(text.data(), size);
+  const __m128i bytes = LoadShortText(text.data(), size);
   const __m128i low = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(1)), bytes);  // 0 and 1
   const auto escapes = static_cast<uint32_t>(_mm_movemask_epi8(low)) & ((1u << size) - 1);
   if (escapes != 0) return false;
@@ -74,8 +57,7 @@ inline bool KeyBuilder::AppendInt(uint32_t row, int64_t v) {
 
 void KeyBuilder::AppendColumn(const Column& column) {
   for (uint32_t row = 0; row < count_; ++row) {
-    const Cell& cell =
-        column.dictionary_id == 0 ? column.cells[row] : column.dictionary[column.indices[row]];
+    const Cell& cell = CellAt(column, of_rows_[row]);
     if (cell.kind == Kind::kString && AppendShortString(row, cell.text())) continue;
     if (cell.kind == Kind::kInt && AppendInt(row, cell.i)) continue;
     AppendCell(row, cell);
@@ -103,7 +85,7 @@ void KeyBuilder::AppendBytes(uint32_t row, std::string_view bytes) {
 
 void KeyBuilder::AppendBuckets(const int64_t* buckets) {
   for (uint32_t row = 0; row < count_; ++row) {
-    const auto biased = static_cast<uint64_t>(buckets[row] + kBucketBias);
+    const auto biased = static_cast<uint64_t>(buckets[of_rows_[row]] + kBucketBias);
     const uint64_t big_endian = __builtin_bswap64(biased << (64 - 8 * kBucketBytes));
     char bytes[8];
     std::memcpy(bytes, &big_endian, 8);

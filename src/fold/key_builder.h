@@ -1,8 +1,9 @@
-// The keys of a batch's rows for one rollup: bytes and hashes, column by column.
+// The keys of some of a batch's rows for one rollup: bytes and hashes, column by column.
 // Threads: one worker.
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,19 +17,18 @@ class KeyBuilder {
  public:
   KeyBuilder();
 
-  // Starts `rows` keys with the rollup's byte.
-  void Start(uint32_t rollup, uint32_t rows);
+  // Starts a key with the rollup's byte for each of `rows`, which stay until Finish.
+  void Start(uint32_t rollup, std::span<const uint32_t> rows);
   void AppendColumn(const Column& column);
-  void AppendBuckets(const int64_t* buckets);
+  void AppendBuckets(const int64_t* buckets);  // of all rows of the batch
   void Finish();  // hashes
 
-  // As GroupTable::Find wants them.
-  std::string_view key(uint32_t row) const noexcept {
-    return lengths_[row] <= kRowBytes
-               ? std::string_view(rows_.data() + row * kRowStride, lengths_[row])
-               : std::string_view(long_keys_[row]);
+  // Of the i-th of `rows`, as GroupTable::Find wants them.
+  std::string_view key(uint32_t i) const noexcept {
+    return lengths_[i] <= kRowBytes ? std::string_view(rows_.data() + i * kRowStride, lengths_[i])
+                                    : std::string_view(long_keys_[i]);
   }
-  uint64_t hash(uint32_t row) const noexcept { return hashes_[row]; }
+  uint64_t hash(uint32_t i) const noexcept { return hashes_[i]; }
 
  private:
   static constexpr uint32_t kRowBytes = 48;   // the longest key that is built in place
@@ -39,6 +39,7 @@ class KeyBuilder {
   bool AppendInt(uint32_t row, int64_t v);
   bool AppendShortString(uint32_t row, std::string_view text);
 
+  std::span<const uint32_t> of_rows_;
   uint32_t count_ = 0;
   std::vector<char> rows_;
   std::vector<uint32_t> lengths_;

@@ -1,0 +1,160 @@
+#include "fold/column_encoder.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include "fold/mix.h"
+#include "fold/short_text.h"
+
+namespace murmur {
+namespace {
+
+constexpr size_t kSlotsMin = 256;
+// Batches without codes after there were too many values: more each time.
+constexpr uint32_t kSkipMin = 16;
+constexpr uint32_t kSkipMax = 4096;
+
+constexpr uint32_t kLongText = 0x80;  // in a tag
+
+// `detail` tells values of one kind with the same bytes apart.
+uint32_t TagOf(Kind kind, uint32_t detail) { return static_cast<uint32_t>(kind) | detail << 8; }
+
+uint64_t HashOf(uint64_t low, uint64_t high, uint32_t tag) {
+  return Mix(low ^ 0xa0761d6478bd642fULL, high ^ tag ^ 0xe7037ed1a0b428dbULL);
+}
+
+uint64_t HashOfText(std::string_view text) {
+  uint64_t hash = text.size();
+  for (size_t at = 0; at < text.size(); at += kShortTextBytes) {
+    const auto bytes = static_cast<uint32_t>(std::min<size_t>(kShortTextBytes, text.size() - at));
+    uint64_t words[2];
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(words), LoadShortText(text.data() + at, bytes));
+    hash = Mix(words[0] ^ 0x8ebc6af09c88c6e3ULL, words[1] ^ hash);
+  }
+  return hash;
+}
+
+}  // namespace
+
+ColumnEncoder::ColumnEncoder() : codes_(kBatchRows), skip_next_(kSkipMin) { Reset(); }
+
+void ColumnEncoder::Reset() {
+  slots_.assign(kSlotsMin, Slot{});
+  shift_ = 64 - std::countr_zero(kSlotsMin);
+  size_ = 0;
+  ++generation_;
+  arena_.Reset();
+  texts_.clear();
+  dictionary_id_ = 0;
+}
+
+bool ColumnEncoder::HasRoom(uint32_t rows) {
+  if (batches_to_skip_ > 0) {
+    --batches_to_skip_;
+    return false;
+  }
+  if (size_ + rows <= kValuesMax) return true;
+  Reset();
+  batches_to_skip_ = skip_next_;
+  skip_next_ = std::min(2 * skip_next_, kSkipMax);
+  return false;
+}
+
+bool ColumnEncoder::Encode(const int64_t* values, uint32_t rows) {
+  if (!HasRoom(rows)) return false;
+  const uint32_t tag = TagOf(Kind::kInt, 0);
+  for (uint32_t row = 0; row < rows; ++row) {
+    codes_[row] = CodeOf(static_cast<uint64_t>(values[row]), 0, tag);
+  }
+  return true;
+}
+
+bool ColumnEncoder::Encode(const Column& column, uint32_t rows) {
+  if (!HasRoom(rows)) return false;
+  if (column.dictionary_id == 0) {
+    for (uint32_t row = 0; row < rows; ++row) codes_[row] = CodeOf(column.cells[row]);
+    return true;
+  }
+  if (column.dictionary_id != dictionary_id_) {
+    entry_codes_.assign(column.dictionary_size, kNoCode);
+    dictionary_id_ = column.dictionary_id;
+  }
+  for (uint32_t row = 0; row < rows; ++row) {
+    uint32_t& code = entry_codes_[column.indices[row]];
+    if (code == kNoCode) code = CodeOf(column.dictionary[column.indices[row]]);
+    codes_[row] = code;
+  }
+  return true;
+}
+
+inline uint32_t ColumnEncoder::CodeOf(const Cell& cell) {
+  switch (cell.kind) {
+    case Kind::kString:
+    case Kind::kJson: {
+      if (cell.len > kShortTextBytes) return CodeOfLongText(cell);
+      uint64_t words[2];
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(words), LoadShortText(cell.s, cell.len));
+      return CodeOf(words[0], words[1], TagOf(cell.kind, cell.len));
+    }
+    case Kind::kDecimal: {
+      const Int128 digits = cell.decimal();
+      return CodeOf(static_cast<uint64_t>(digits), static_cast<uint64_t>(digits >> 64),
+                    TagOf(cell.kind, cell.scale));
+    }
+    case Kind::kNull: return CodeOf(0, 0, TagOf(cell.kind, 0));
+    default: return CodeOf(std::bit_cast<uint64_t>(cell.i), 0, TagOf(cell.kind, 0));
+  }
+}
+
+inline uint32_t ColumnEncoder::CodeOf(uint64_t low, uint64_t high, uint32_t tag) {
+  const uint64_t hash = HashOf(low, high, tag);
+  for (uint64_t slot = HomeOf(hash);; slot = Next(slot)) {
+    const Slot& found = slots_[slot];
+    if (found.low == low && found.high == high && found.tag == tag && found.code_plus_1 != 0) {
+      return found.code_plus_1 - 1;
+    }
+    if (found.code_plus_1 == 0) return Insert(hash, {low, high, tag, 0});
+  }
+}
+
+uint32_t ColumnEncoder::CodeOfLongText(const Cell& cell) {
+  const std::string_view text = cell.text();
+  const uint32_t tag = TagOf(cell.kind, 0) | kLongText;
+  const uint64_t hash = HashOfText(text);
+  for (uint64_t slot = HomeOf(hash);; slot = Next(slot)) {
+    const Slot& found = slots_[slot];
+    if (found.code_plus_1 == 0) break;
+    if (found.low == hash && found.tag == tag && texts_[found.high] == text) {
+      return found.code_plus_1 - 1;
+    }
+  }
+  auto* copy = static_cast<char*>(arena_.Allocate(text.size()));
+  std::memcpy(copy, text.data(), text.size());
+  texts_.emplace_back(copy, text.size());
+  return Insert(hash, {hash, texts_.size() - 1, tag, 0});
+}
+
+uint32_t ColumnEncoder::Insert(uint64_t hash, const Slot& value) {
+  if (2 * (size_ + 1) > slots_.size()) Grow();
+  uint64_t slot = HomeOf(hash);
+  while (slots_[slot].code_plus_1 != 0) slot = Next(slot);
+  slots_[slot] = value;
+  slots_[slot].code_plus_1 = ++size_;
+  return size_ - 1;
+}
+
+void ColumnEncoder::Grow() {
+  std::vector<Slot> old(slots_.size() * 2);
+  old.swap(slots_);
+  --shift_;
+  for (const Slot& value : old) {
+    if (value.code_plus_1 == 0) continue;
+    const bool is_long = (value.tag & kLongText) != 0;
+    uint64_t slot = HomeOf(is_long ? value.low : HashOf(value.low, value.high, value.tag));
+    while (slots_[slot].code_plus_1 != 0) slot = Next(slot);
+    slots_[slot] = value;
+  }
+}
+
+}  // namespace murmur
