@@ -109,17 +109,6 @@ std::pair<Wide, Wide> Align(Decimal a, Decimal b) {
           Wide::Product(b.unscaled, PowerOfTen(scale - b.scale))};
 }
 
-constexpr int kExactPowers = 22;  // 10^22 is the largest power of ten that a double holds exactly
-constexpr auto kExactPowersOfTen = [] {
-  std::array<double, kExactPowers + 1> powers{1};
-  for (size_t i = 1; i < powers.size(); ++i) powers[i] = powers[i - 1] * 10;
-  return powers;
-}();
-constexpr bool IsExactDouble(Int128 v) {
-  constexpr Int128 kMost = Int128{1} << 53;
-  return v <= kMost && v >= -kMost;
-}
-
 constexpr int kPowerDigits64 = 18;  // 10^18 is the largest power of ten in an int64_t
 
 // v * 10^digits, `digits` 0 or more; false: 128 bits can't hold it.
@@ -257,9 +246,9 @@ bool ParseDecimal(std::string_view text, Int128* unscaled, int* scale) {
 
 bool DecimalEqualsDouble(Int128 unscaled, int scale, double d) {
   if (!std::isfinite(d)) return false;
-  if (IsExactDouble(unscaled) && scale <= kExactPowers) {
+  if (decimal_internal::IsExactDouble(unscaled) && scale <= decimal_internal::kDoublePowers) {
     // The difference, rounded once: zero only if it is.
-    return std::fma(d, kExactPowersOfTen[static_cast<size_t>(scale)],
+    return std::fma(d, decimal_internal::kDoublePowersOfTen[static_cast<size_t>(scale)],
                     -static_cast<double>(static_cast<int64_t>(unscaled))) == 0;
   }
   // d * 10^scale == unscaled, in integers: d = m * 2^e.
@@ -377,13 +366,7 @@ bool RoundDecimal(Decimal v, int64_t digits, Rounding rounding, Decimal* out) {
   return !__builtin_mul_overflow(quotient, power, &out->unscaled) && FitsDecimal(out->unscaled);
 }
 
-double NearestDouble(Int128 unscaled, int scale) {
-  // Source: W. D. Clinger, "How to Read Floating Point Numbers Accurately": a quotient of two exact
-  // doubles is correctly rounded.
-  if (IsExactDouble(unscaled) && scale <= kExactPowers) {
-    return static_cast<double>(static_cast<int64_t>(unscaled)) /
-           kExactPowersOfTen[static_cast<size_t>(scale)];
-  }
+double decimal_internal::NearestByText(Int128 unscaled, int scale) {
   const std::string text = FormatDecimal(unscaled, scale);
   double v = 0;
   std::from_chars(text.data(), text.data() + text.size(), v);

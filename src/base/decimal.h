@@ -21,6 +21,18 @@ inline constexpr auto kPowersOfTen = [] {
   for (size_t i = 1; i < powers.size(); ++i) powers[i] = powers[i - 1] * 10;
   return powers;
 }();
+
+inline constexpr int kDoublePowers = 22;  // 10^22 is the largest that a double holds exactly
+inline constexpr auto kDoublePowersOfTen = [] {
+  std::array<double, kDoublePowers + 1> powers{1};
+  for (size_t i = 1; i < powers.size(); ++i) powers[i] = powers[i - 1] * 10;
+  return powers;
+}();
+constexpr bool IsExactDouble(Int128 v) noexcept {
+  constexpr Int128 kMost = Int128{1} << 53;
+  return v <= kMost && v >= -kMost;
+}
+double NearestByText(Int128 unscaled, int scale);
 }  // namespace decimal_internal
 
 // 10^exponent. REQUIRES: 0 <= exponent <= kDecimalDigitsMax
@@ -76,7 +88,14 @@ enum class Rounding { kHalfAwayFromZero, kFloor, kCeiling };
 bool RoundDecimal(Decimal v, int64_t digits, Rounding rounding, Decimal* out);
 
 // The double nearest to the decimal.
-double NearestDouble(Int128 unscaled, int scale);
+inline double NearestDouble(Int128 unscaled, int scale) {
+  using namespace decimal_internal;
+  if (!IsExactDouble(unscaled) || scale > kDoublePowers) return NearestByText(unscaled, scale);
+  // Source: W. D. Clinger, "How to Read Floating Point Numbers Accurately": a quotient of two exact
+  // doubles is correctly rounded.
+  return static_cast<double>(static_cast<int64_t>(unscaled)) /
+         kDoublePowersOfTen[static_cast<size_t>(scale)];
+}
 // The shortest decimal that reads back as `v`. False: not finite, or it does not fit.
 bool ShortestDecimal(double v, Decimal* out);
 

@@ -118,20 +118,27 @@ class Builder {
 }  // namespace
 }  // namespace expression
 
+namespace {
+
+void SortByRow(std::vector<EvaluationError>* errors, size_t from) {
+  std::sort(errors->begin() + static_cast<ptrdiff_t>(from), errors->end(),
+            [](const EvaluationError& a, const EvaluationError& b) { return a.row < b.row; });
+}
+
+}  // namespace
+
 struct Evaluator::Impl {
   Impl(std::shared_ptr<const Expression> parsed, std::vector<size_t> inputs, const ZoneMap& zones)
       : expression(std::move(parsed)),
         columns(std::move(inputs)),
         root(expression::Builder(columns, zones).Build(expression->impl_->root)),
         coded_root(dynamic_cast<expression::DictionaryStep*>(root.get())),
-        truth_root(dynamic_cast<expression::TruthStep*>(root.get())),
         failures(expression->canonical()) {}
 
   const std::shared_ptr<const Expression> expression;
   const std::vector<size_t> columns;
   const expression::StepPtr root;
   expression::DictionaryStep* const coded_root;  // `root`, if it is one
-  expression::TruthStep* const truth_root;       // `root`, if it is one
   expression::Failures failures;
 };
 
@@ -151,22 +158,34 @@ void Evaluator::Evaluate(RecordBatch& batch, Column* out, std::vector<Evaluation
   impl.failures.Start(batch.rows, errors);
   expression::Frame frame{.batch = batch, .failures = impl.failures};
   if (impl.coded_root != nullptr && impl.coded_root->RunCoded(frame, out)) return;
-  if (impl.truth_root != nullptr) {
-    impl.truth_root->RunInto(frame, out);
-  } else {
-    const Column& result = impl.root->Run(frame);
-    std::copy_n(result.cells.begin(), batch.rows, out->cells.begin());
-    out->kinds = result.kinds;
-    out->scale = result.scale;
-  }
+  const Column& result = impl.root->Run(frame);
+  std::copy_n(result.cells.begin(), batch.rows, out->cells.begin());
+  out->kinds = result.kinds;
+  out->scale = result.scale;
   if (!impl.failures.any()) return;
   for (auto error = errors->begin() + static_cast<ptrdiff_t>(errors_before); error != errors->end();
        ++error) {
     out->cells[error->row] = Cell();
   }
   out->kinds |= KindBit(Kind::kNull);
-  std::sort(errors->begin() + static_cast<ptrdiff_t>(errors_before), errors->end(),
-            [](const EvaluationError& a, const EvaluationError& b) { return a.row < b.row; });
+  SortByRow(errors, errors_before);
+}
+
+bool Evaluator::is_condition() const noexcept { return impl_->root->is_condition(); }
+
+void Evaluator::EvaluateCondition(RecordBatch& batch, Truth* truths,
+                                  std::vector<EvaluationError>* errors) {
+  Impl& impl = *impl_;
+  if (batch.rows == 0) return;
+  const size_t errors_before = errors->size();
+  impl.failures.Start(batch.rows, errors);
+  expression::Frame frame{.batch = batch, .failures = impl.failures};
+  impl.root->RunTruths(frame, impl.expression->canonical(), truths);
+  if (!impl.failures.any()) return;
+  for (size_t i = errors_before; i < errors->size(); ++i) {
+    truths[(*errors)[i].row] = Truth::kUnknown;
+  }
+  SortByRow(errors, errors_before);
 }
 
 }  // namespace murmur

@@ -83,6 +83,9 @@ struct EvaluationError {
   std::string detail;
 };
 
+// What a condition says of one row. In this order `and` is the least, and `or` the greatest.
+enum class Truth : uint8_t { kNo, kUnknown, kYes };
+
 // Evaluates one expression over batches. Not thread-safe: one per worker.
 class Evaluator {
  public:
@@ -96,6 +99,11 @@ class Evaluator {
   // rows [0, batch.rows). What *out points to lives until the next Evaluate. A row that fails is
   // null in *out and has an entry in *errors, ascending by row.
   void Evaluate(RecordBatch& batch, Column* out, std::vector<EvaluationError>* errors);
+
+  // Whether every result is true, false or null, by the expression's operations alone.
+  bool is_condition() const noexcept;
+  // As Evaluate; null, and a row that fails, is kUnknown. REQUIRES: is_condition()
+  void EvaluateCondition(RecordBatch& batch, Truth* truths, std::vector<EvaluationError>* errors);
 
  private:
   struct Impl;

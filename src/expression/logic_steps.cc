@@ -270,9 +270,13 @@ class AndOrStep final : public TruthStep {
     args_[0]->RunTruths(frame, function_, truths);
     for (size_t i = 1; i < args_.size(); ++i) {
       args_[i]->RunTruths(frame, function_, other_.data());
-      for (uint32_t row = 0; row < frame.batch.rows; ++row) {
-        truths[row] =
-            is_or_ ? std::max(truths[row], other_[row]) : std::min(truths[row], other_[row]);
+      const uint32_t rows = frame.batch.rows;
+      auto* const out = reinterpret_cast<uint8_t*>(truths);
+      const auto* const in = reinterpret_cast<const uint8_t*>(other_.data());
+      if (is_or_) {
+        for (uint32_t row = 0; row < rows; ++row) out[row] = std::max(out[row], in[row]);
+      } else {
+        for (uint32_t row = 0; row < rows; ++row) out[row] = std::min(out[row], in[row]);
       }
     }
   }

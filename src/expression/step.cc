@@ -121,16 +121,16 @@ void Step::RunTruths(Frame& frame, std::string_view function, Truth* truths) {
   }
 }
 
-void TruthStep::RunInto(Frame& frame, Column* out) {
+const Column& TruthStep::Run(Frame& frame) {
   Fill(frame, truths_.data());
   bool any_unknown = false;
   for (uint32_t row = 0; row < frame.batch.rows; ++row) {
     const Truth truth = truths_[row];
     any_unknown |= truth == Truth::kUnknown;
-    out->cells[row] = truth == Truth::kUnknown ? Cell() : Cell::Bool(truth == Truth::kYes);
+    out_.cells[row] = truth == Truth::kUnknown ? Cell() : Cell::Bool(truth == Truth::kYes);
   }
-  out->kinds = KindBit(Kind::kBool) | (any_unknown ? KindBit(Kind::kNull) : 0);
-  out->scale = Column::kMixedScale;
+  out_.kinds = KindBit(Kind::kBool) | (any_unknown ? KindBit(Kind::kNull) : 0);
+  return out_;
 }
 
 int CompareNumbers(const Cell& a, const Cell& b) {

@@ -56,8 +56,6 @@ struct Frame {
   Column& Field(size_t column) const { return field != nullptr ? *field : batch.columns[column]; }
 };
 
-// What a condition says of one row. In this order `and` is the least, and `or` the greatest.
-enum class Truth : uint8_t { kNo, kUnknown, kYes };
 // What is no boolean is kUnknown.
 inline Truth TruthOf(const Cell& cell) {
   if (cell.kind != Kind::kBool) return Truth::kUnknown;
@@ -76,6 +74,8 @@ class Step {
   // The value of each row as a condition: null, or a failure, is kUnknown. A value that is neither
   // true nor false is a failure of `function`, which asks.
   virtual void RunTruths(Frame& frame, std::string_view function, Truth* truths);
+  // Whether every value is true, false or null.
+  virtual bool is_condition() const noexcept { return false; }
 };
 using StepPtr = std::unique_ptr<Step>;
 using Steps = std::vector<StepPtr>;
@@ -122,15 +122,11 @@ class ColumnStep : public Step {
 // A step that is true, false or null. One byte a row, until somebody asks for cells.
 class TruthStep : public Step {
  public:
-  const Column& Run(Frame& frame) final {
-    RunInto(frame, &out_);
-    return out_;
-  }
+  const Column& Run(Frame& frame) final;
   void RunTruths(Frame& frame, std::string_view /*function*/, Truth* truths) final {
     Fill(frame, truths);
   }
-  // As Run, into a column of the caller.
-  void RunInto(Frame& frame, Column* out);
+  bool is_condition() const noexcept final { return true; }
 
  protected:
   virtual void Fill(Frame& frame, Truth* truths) = 0;
@@ -148,6 +144,7 @@ class DictionaryStep final : public Step {
   DictionaryStep(size_t column, StepPtr of_values);
   const Column& Run(Frame& frame) override;
   void RunTruths(Frame& frame, std::string_view function, Truth* truths) override;
+  bool is_condition() const noexcept override { return of_values_->is_condition(); }
   // Fills *out, dictionary-coded as the field is. False: it can't; Run can.
   bool RunCoded(Frame& frame, Column* out);
 

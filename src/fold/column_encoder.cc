@@ -5,7 +5,7 @@
 #include <cstring>
 
 #include "fold/mix.h"
-#include "fold/short_text.h"
+#include "base/short_text.h"
 
 namespace murmur {
 namespace {

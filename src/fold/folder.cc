@@ -43,6 +43,7 @@ Folder::Folder(std::shared_ptr<const Pipeline> pipeline)
       table_(std::make_unique<GroupTable>(pipeline_->Monoids())),
       group_finder_(*pipeline_),
       computed_(pipeline_->computed().size()),
+      truths_(kBatchRows),
       fates_(kBatchRows),
       times_(kBatchRows),
       buckets_(kBatchRows),
@@ -129,26 +130,45 @@ void Folder::EvaluateComputed(RecordBatch* batch, bool where) {
     if (is_where != where) continue;
     errors_.clear();
     evaluators_[i].Evaluate(*batch, &computed_[i], &errors_);
-    for (EvaluationError& error : errors_) {
-      Kill(*batch, error.row, error.reason, std::move(error.detail));
-    }
+    KillFailed(batch);
+  }
+}
+
+void Folder::KillFailed(RecordBatch* batch) {
+  for (EvaluationError& error : errors_) {
+    Kill(*batch, error.row, error.reason, std::move(error.detail));
   }
 }
 
 void Folder::ApplyWhere(RecordBatch* batch) {
-  EvaluateComputed(batch, /*where=*/true);
-  const Column& column = ColumnOf(*batch, *pipeline_->where());
-  for (uint32_t row = 0; row < batch->rows; ++row) {
-    if (fates_[row] != Fate::kCount) continue;
-    const Cell& cell = CellAt(column, row);
-    if (cell.kind != Kind::kBool && !cell.is_null()) {
-      Kill(*batch, row, DeadReason::kWrongType,
-           "where: expected true or false, found " + Shown(cell));
-    } else if (cell.is_null() || cell.i == 0) {
-      fates_[row] = Fate::kFiltered;
-      all_count_ = false;
-    }
+  const Operand& where = *pipeline_->where();
+  if (where.computed && evaluators_[where.index].is_condition()) {
+    errors_.clear();
+    evaluators_[where.index].EvaluateCondition(*batch, truths_.data(), &errors_);
+    KillFailed(batch);
+    return FilterByTruths(batch->rows);
   }
+  EvaluateComputed(batch, /*where=*/true);
+  const Column& column = ColumnOf(*batch, where);
+  for (uint32_t row = 0; row < batch->rows; ++row) {
+    const Cell& cell = CellAt(column, row);
+    truths_[row] = cell.kind == Kind::kBool && cell.i != 0 ? Truth::kYes : Truth::kNo;
+    if (cell.kind == Kind::kBool || cell.is_null()) continue;
+    Kill(*batch, row, DeadReason::kWrongType,
+         "where: expected true or false, found " + Shown(cell));
+  }
+  FilterByTruths(batch->rows);
+}
+
+// Of the rows that still count, those whose truth is not kYes are filtered.
+void Folder::FilterByTruths(uint32_t rows) {
+  uint8_t any = 0;
+  for (uint32_t row = 0; row < rows; ++row) {
+    const bool filtered = fates_[row] == Fate::kCount && truths_[row] != Truth::kYes;
+    fates_[row] = filtered ? Fate::kFiltered : fates_[row];
+    any |= static_cast<uint8_t>(filtered);
+  }
+  all_count_ = all_count_ && any == 0;
 }
 
 // Fills times_; a record without a usable time is dead, or gets kNoTime.

@@ -57,7 +57,9 @@ class Folder {
   std::string IdOf(const RecordBatch& batch, uint32_t row) const;
   void Kill(const RecordBatch& batch, uint32_t row, DeadReason reason, std::string detail);
   void EvaluateComputed(RecordBatch* batch, bool where);
+  void KillFailed(RecordBatch* batch);
   void ApplyWhere(RecordBatch* batch);
+  void FilterByTruths(uint32_t rows);
   void ReadTimes(const RecordBatch& batch);
   void CheckTimes(const RecordBatch& batch, const Context& context);
   void CheckKeys(const RecordBatch& batch);
@@ -75,6 +77,7 @@ class Folder {
   GroupFinder group_finder_;
   std::deque<Evaluator> evaluators_;
   std::vector<Column> computed_;
+  std::vector<Truth> truths_;  // what `where` says
   std::vector<Fate> fates_;
   std::vector<uint32_t> kept_;  // rows, while a batch is compacted
   bool all_count_ = true;

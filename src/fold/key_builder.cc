@@ -4,7 +4,7 @@
 
 #include "base/key_number.h"
 #include "fold/group_table.h"
-#include "fold/short_text.h"
+#include "base/short_text.h"
 
 namespace murmur {
 namespace {

@@ -3,6 +3,7 @@
 //
 // Bytes: event time (8, big-endian, sign flipped; of 0 without times), object name as a string
 // value (value_codec.h), offset (8, big-endian), value: memcmp orders them.
+#include "base/key_number.h"
 #include "monoid/aggregate.h"
 #include "monoid/value_codec.h"
 #include "monoid/value_extremes.h"
@@ -14,6 +15,13 @@ constexpr size_t kWordBytes = 8;
 
 void AppendWord(uint64_t word, std::string* out) {
   for (int shift = 56; shift >= 0; shift -= 8) out->push_back(static_cast<char>(word >> shift));
+}
+
+// REQUIRES: at least kWordBytes
+uint64_t ReadWord(std::string_view in) {
+  uint64_t word;
+  std::memcpy(&word, in.data(), kWordBytes);
+  return __builtin_bswap64(word);
 }
 
 // The value, which follows its place in time; empty if the bytes are damaged.
@@ -41,13 +49,15 @@ class FirstLast final : public ExtremeMonoid {
     for (uint32_t row = 0; row < input.rows; ++row) {
       const LiftedRow lifted{input, row, CellAt(*input.args[0], row)};
       if (lifted.value.is_null()) continue;
-      constexpr uint64_t kSignBit = uint64_t{1} << 63;
+      const uint64_t time = OrderedBits(lifted.time());
+      State* const state = StateAt(states.at(input.groups[row]));
+      if (!state->bytes.empty() && IsWorse(time, state->order)) continue;
       bytes.clear();
-      AppendWord(static_cast<uint64_t>(lifted.time()) ^ kSignBit, &bytes);
+      AppendWord(time, &bytes);
       bytes += object;
       AppendWord(lifted.offset(), &bytes);
       AppendValue(lifted.value, &bytes);
-      Offer(states.at(input.groups[row]), bytes, states.arena);
+      Offer(state, bytes, {.mark = 0, .order = time}, states.arena);
     }
   }
   Result<Value> ValueOf(std::string_view encoded, int64_t) const override {
@@ -58,6 +68,12 @@ class FirstLast final : public ExtremeMonoid {
   }
 
  private:
+  bool IsWorse(uint64_t time, uint64_t kept) const {
+    return keep() == Keep::kLeast ? time > kept : time < kept;
+  }
+  Rank RankOf(std::string_view encoded) const override {
+    return {.mark = 0, .order = ReadWord(encoded)};
+  }
   int Compare(std::string_view a, std::string_view b) const override { return a.compare(b); }
   bool Valid(std::string_view encoded) const override { return !ValueIn(encoded).empty(); }
 };

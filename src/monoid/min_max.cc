@@ -3,8 +3,13 @@
 // compare.
 //
 // Bytes: the value (value_codec.h).
+#include <algorithm>
 #include <cmath>
+#include <cstring>
 
+#include "base/decimal.h"
+#include "base/key_number.h"
+#include "base/short_text.h"
 #include "monoid/aggregate.h"
 #include "monoid/value_codec.h"
 #include "monoid/value_extremes.h"
@@ -18,15 +23,10 @@ class MinMax final : public ExtremeMonoid {
       : ExtremeMonoid({.name = std::move(name), .traits = {.idempotent = true}}, keep) {}
 
   void AddBatch(const LiftInput& input, const StateSpan& states, Scratch*) const override {
-    std::string value;
-    for (uint32_t row = 0; row < input.rows; ++row) {
-      const Cell& cell = CellAt(*input.args[0], row);
-      if (cell.is_null() || (cell.kind == Kind::kDouble && std::isnan(cell.d))) continue;
-      char* const state = states.at(input.groups[row]);
-      if (IsWorse(cell, Kept(state))) continue;
-      value.clear();
-      AppendValue(cell, &value);
-      Offer(state, value, states.arena);
+    if (keep() == Keep::kLeast) {
+      AddRows<Keep::kLeast>(input, states);
+    } else {
+      AddRows<Keep::kGreatest>(input, states);
     }
   }
   Result<Value> ValueOf(std::string_view encoded, int64_t) const override {
@@ -36,10 +36,132 @@ class MinMax final : public ExtremeMonoid {
   }
 
  private:
-  // Whether the cell certainly is no better than the value, without its bytes. Most cells are not.
-  bool IsWorse(const Cell& cell, std::string_view kept) const {
-    const int order = CompareRoughly(cell, kept);
-    return keep() == Keep::kLeast ? order > 0 : order < 0;
+  template <Keep keep>
+  void AddRows(const LiftInput& input, const StateSpan& states) const {
+    const Column& column = *input.args[0];
+    if (column.Is(Kind::kInt)) return AddRows<keep>(input, states, RankOfInteger);
+    if (column.Is(Kind::kDecimal)) return AddRows<keep>(input, states, RankOfDecimal);
+    if (column.Is(Kind::kTime)) return AddRows<keep>(input, states, RankOfTime);
+    if (column.Is(Kind::kString)) return AddRows<keep>(input, states, RankOfText);
+    AddRows<keep>(input, states, RankOfAny);
+  }
+
+  template <Keep keep>
+  void AddRows(const LiftInput& input, const StateSpan& states, auto rank_of) const {
+    std::string bytes;
+    for (uint32_t row = 0; row < input.rows; ++row) {
+      const Cell& cell = CellAt(*input.args[0], row);
+      if (IsSkipped(cell)) continue;
+      Rank rank = rank_of(cell);
+      State* const state = StateAt(states.at(input.groups[row]));
+      Verdict verdict = Judge<keep>(rank, *state);
+      if (verdict == Verdict::kWorse) [[likely]]
+        continue;
+      if (verdict == Verdict::kUnknown && (state->bytes.mark & kPlain) != 0) {
+        verdict = JudgeOrder<keep>(cell.text().compare(PlainText(state->bytes)), 0);
+        if (verdict == Verdict::kWorse) continue;
+      }
+      bytes.clear();
+      AppendValue(cell, &bytes);
+      if (cell.kind == Kind::kString && bytes.size() == cell.len + kTextFrame) rank.mark |= kPlain;
+      if (verdict == Verdict::kBetter) {
+        Assign(state, bytes, rank, states.arena);
+      } else {
+        Offer(state, bytes, rank, states.arena);
+      }
+    }
+  }
+
+  // --- ranks ---
+  //
+  // The mark is the value's first byte, which tells its kind, and flags. Where two values of one
+  // kind have the same order and a common flag, they are equal.
+  static constexpr uint16_t kKindMask = 0x00ff;
+  // A decimal or an integer of at most 15 digits: no other such has its nearest double.
+  static constexpr uint16_t kFewDigits = 0x0100;
+  static constexpr uint16_t kExact = 0x0200;  // the order is the value: a double, a time, a boolean
+  static constexpr uint16_t kPlain = 0x0400;  // a text without bytes that are escaped
+
+  // The first bytes of values, as murmur/key.h has them.
+  static constexpr uint16_t kFalse = 2;
+  static constexpr uint16_t kTrue = 3;
+  static constexpr uint16_t kNumber = 4;
+  static constexpr uint16_t kTime = 5;
+  static constexpr uint16_t kText = 6;
+  static constexpr uint32_t kOrderBytes = 8;
+
+  enum class Verdict { kWorse, kUnknown, kBetter };
+
+  template <Keep keep>
+  static Verdict Judge(const Rank& rank, const State& state) {
+    const auto kind = static_cast<uint16_t>(rank.mark & kKindMask);
+    const auto kept_kind = static_cast<uint16_t>(state.bytes.mark & kKindMask);
+    if (kept_kind == 0) return Verdict::kBetter;  // there is none yet
+    if (kind != kept_kind) return JudgeOrder<keep>(kind, kept_kind);
+    if (rank.order != state.order) return JudgeOrder<keep>(rank.order, state.order);
+    return (rank.mark & state.bytes.mark & (kFewDigits | kExact)) != 0 ? Verdict::kWorse
+                                                                       : Verdict::kUnknown;
+  }
+
+  // Of two that differ, or are equal: then the new one is worse.
+  template <Keep keep, class Number>
+  static Verdict JudgeOrder(Number added, Number kept) {
+    return (keep == Keep::kLeast ? added < kept : added > kept) ? Verdict::kBetter
+                                                                : Verdict::kWorse;
+  }
+
+  static bool IsSkipped(const Cell& cell) {
+    return cell.is_null() || (cell.kind == Kind::kDouble && std::isnan(cell.d));
+  }
+  static constexpr int64_t kFewDigitsMax = 999'999'999'999'999;
+  static constexpr auto RankOfInteger = [](const Cell& cell) {
+    const bool few = cell.i >= -kFewDigitsMax && cell.i <= kFewDigitsMax;
+    return Rank{.mark = static_cast<uint16_t>(kNumber | (few ? kFewDigits | kExact : 0)),
+                .order = OrderedBits(static_cast<double>(cell.i))};
+  };
+  static constexpr auto RankOfDecimal = [](const Cell& cell) {
+    const Int128 digits = cell.decimal();
+    const bool few = digits >= -kFewDigitsMax && digits <= kFewDigitsMax;
+    return Rank{.mark = static_cast<uint16_t>(kNumber | (few ? kFewDigits : 0)),
+                .order = OrderedBits(NearestDouble(digits, cell.scale))};
+  };
+  static constexpr auto RankOfTime = [](const Cell& cell) {
+    return Rank{.mark = kTime | kExact, .order = OrderedBits(cell.i)};
+  };
+  // The order is the text's first bytes.
+  static constexpr auto RankOfText = [](const Cell& cell) {
+    const __m128i first = LoadShortText(cell.s, std::min(cell.len, kOrderBytes));
+    return Rank{.mark = kText,
+                .order = __builtin_bswap64(static_cast<uint64_t>(_mm_cvtsi128_si64(first)))};
+  };
+  static constexpr auto RankOfAny = [](const Cell& cell) {
+    switch (cell.kind) {
+      case Kind::kInt: return RankOfInteger(cell);
+      case Kind::kDouble: return Rank{.mark = kNumber | kExact, .order = OrderedBits(cell.d)};
+      case Kind::kDecimal: return RankOfDecimal(cell);
+      case Kind::kTime: return RankOfTime(cell);
+      case Kind::kString: return RankOfText(cell);
+      default: break;
+    }
+    return Rank{.mark = static_cast<uint16_t>((cell.i != 0 ? kTrue : kFalse) | kExact), .order = 0};
+  };
+
+  static constexpr size_t kTextFrame = 2;  // bytes around a text: its kind and its end
+  static std::string_view PlainText(const ArenaBytes& kept) {
+    return kept.view().substr(1, kept.view().size() - kTextFrame);
+  }
+
+  Rank RankOf(std::string_view encoded) const override {
+    const auto kind = static_cast<uint16_t>(static_cast<unsigned char>(encoded[0]));
+    if (kind == kText) {
+      const Value value = DecodeValue(encoded);
+      Rank rank = RankOfText(Cell::String(value.text));
+      if (encoded.size() == value.text.size() + kTextFrame) rank.mark |= kPlain;
+      return rank;
+    }
+    uint64_t order = 0;
+    if (encoded.size() > sizeof(order)) std::memcpy(&order, encoded.data() + 1, sizeof(order));
+    return {.mark = kind, .order = __builtin_bswap64(order)};
   }
   int Compare(std::string_view a, std::string_view b) const override { return CompareValues(a, b); }
   bool Valid(std::string_view encoded) const override {

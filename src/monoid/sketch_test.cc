@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <deque>
 #include <nlohmann/json.hpp>
 #include <random>
 
@@ -15,8 +16,8 @@ namespace {
 
 constexpr int64_t kSecond = 1'000'000;
 
-// Rendered over the cells; cell i has time i * time_step.
-std::string Aggregate(std::string_view function, const MonoidParams& params,
+// The state's bytes over the cells; cell i has time i * time_step.
+std::string Bytes(std::string_view function, const MonoidParams& params,
                       const std::vector<Cell>& cells, int64_t time_step = kSecond) {
   const std::unique_ptr<Monoid> monoid = FindMonoid(function)->make(params).value();
   std::vector<uint64_t> state(monoid->state_size() / 8, 0);
@@ -47,9 +48,16 @@ std::string Aggregate(std::string_view function, const MonoidParams& params,
   monoid->Settle(states, 1, scratch.get());
   std::string encoded;
   monoid->Encode(states.base, &encoded);
-  std::string json;
-  AppendJson(monoid->ValueOf(encoded, 0).value(), &json);
   monoid->Destroy(states.base);
+  return encoded;
+}
+
+// The same, rendered.
+std::string Aggregate(std::string_view function, const MonoidParams& params,
+                      const std::vector<Cell>& cells, int64_t time_step = kSecond) {
+  const std::unique_ptr<Monoid> monoid = FindMonoid(function)->make(params).value();
+  std::string json;
+  AppendJson(monoid->ValueOf(Bytes(function, params, cells, time_step), 0).value(), &json);
   return json;
 }
 
@@ -57,6 +65,58 @@ std::vector<Cell> Integers(int64_t from, int64_t to) {
   std::vector<Cell> cells;
   for (int64_t i = from; i < to; ++i) cells.push_back(Cell::Int(i));
   return cells;
+}
+
+// Values of every kind, near each other: the same double, the same first bytes, the same value
+// written in another way.
+std::vector<Cell> NearValues(std::mt19937_64* random, std::deque<std::string>* texts,
+                             std::deque<Int128>* digits, size_t count) {
+  const auto below = [random](uint64_t limit) { return static_cast<int64_t>((*random)() % limit); };
+  std::vector<Cell> cells;
+  const bool mixed = below(2) == 0;
+  const int64_t only = below(8);
+  while (cells.size() < count) {
+    switch (mixed ? below(8) : only) {
+      case 0: cells.push_back(Cell::Int((int64_t{1} << 53) - 2 + below(5))); break;
+      case 1: cells.push_back(Cell::Double(static_cast<double>(below(40)) / 8 - 2)); break;
+      case 2: cells.push_back(Cell::SmallDecimal(below(500) - 250, 2)); break;
+      case 3:
+        digits->push_back(Int128{9'007'199'254'740'990} * 100 + below(600));
+        cells.push_back(Cell::Decimal(&digits->back(), 2));
+        break;
+      case 4: cells.push_back(Cell::Time(below(6) - 3)); break;
+      case 5: cells.push_back(below(3) == 0 ? Cell::Null() : Cell::Bool(below(2) == 0)); break;
+      case 6: cells.push_back(Cell::Int(below(9) - 4)); break;
+      default: {
+        std::string& text = texts->emplace_back(static_cast<size_t>(below(12)), 'a');
+        for (char& c : text) c = static_cast<char>(below(8) == 0 ? below(3) : 'a' + below(2));
+        cells.push_back(Cell::String(text));
+      }
+    }
+  }
+  return cells;
+}
+
+TEST(MinMaxTest, KeepsTheValueThatComparisonsOfStoredValuesChoose) {
+  const uint64_t seed = std::random_device{}();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::mt19937_64 random(seed);
+  for (int round = 0; round < 3000; ++round) {
+    std::deque<std::string> texts;
+    std::deque<Int128> digits;
+    const auto cells = NearValues(&random, &texts, &digits, 1 + random() % 30);
+    std::string least;
+    std::string greatest;
+    for (const Cell& cell : cells) {
+      if (cell.is_null()) continue;
+      std::string value;
+      AppendValue(cell, &value);
+      if (least.empty() || CompareValues(value, least) < 0) least = value;
+      if (greatest.empty() || CompareValues(value, greatest) > 0) greatest = value;
+    }
+    ASSERT_EQ(Bytes("min", {}, cells), least) << "round " << round;
+    ASSERT_EQ(Bytes("max", {}, cells), greatest) << "round " << round;
+  }
 }
 
 TEST(HashTest, NeverChanges) {

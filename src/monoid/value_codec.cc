@@ -125,17 +125,6 @@ int CompareValues(std::string_view a, std::string_view b) {
   return order != 0 ? order : a.compare(b);
 }
 
-int CompareRoughly(const Cell& cell, std::string_view value) noexcept {
-  const bool number = (KindBit(cell.kind) & kNumberKinds) != 0;
-  if (value.size() < kDoubleEnd || value[0] != (number ? kNumber : kTime)) return 0;
-  if (!number && cell.kind != Kind::kTime) return 0;
-  uint64_t stored;
-  std::memcpy(&stored, value.data() + 1, sizeof(stored));
-  stored = __builtin_bswap64(stored);
-  const uint64_t own = number ? OrderedBits(ToDouble(cell)) : OrderedBits(cell.i);
-  return (own > stored) - (own < stored);
-}
-
 Value DecodeValue(std::string_view value) {
   KeyValue decoded = Decode(value);
   switch (decoded.kind) {

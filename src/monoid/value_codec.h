@@ -21,10 +21,6 @@ bool ReadValue(std::string_view* in, std::string_view* value);
 // REQUIRES: both as ReadValue returns them
 int CompareValues(std::string_view a, std::string_view b);
 
-// The same for a cell and a value, as far as a number's nearest double or a time tells; 0: they are
-// equal, or this does not tell, or `value` is empty. REQUIRES: the cell is not null, nor NaN
-int CompareRoughly(const Cell& cell, std::string_view value) noexcept;
-
 // REQUIRES: as ReadValue returns it
 Value DecodeValue(std::string_view value);
 
