@@ -37,6 +37,16 @@ inline uint64_t ReadDigits8(const char* p, int integer_digits, int size) noexcep
          32;
 }
 
+// The value of the `size` digits at `p`, at most 18.
+inline uint64_t ReadDigits18(const char* p, int size) noexcept {
+  constexpr uint64_t kPower8 = 100'000'000;
+  if (size <= 8) return size == 0 ? 0 : ReadDigits8(p, size, size);
+  const uint64_t low = ReadDigits8(p + size - 8, 8, 8);
+  if (size <= 16) return ReadDigits8(p, size - 8, size - 8) * kPower8 + low;
+  const uint64_t middle = ReadDigits8(p + size - 16, 8, 8);
+  return (ReadDigits8(p, size - 16, size - 16) * kPower8 + middle) * kPower8 + low;
+}
+
 // The common case, with `p` at the number: no exponent, and few enough digits to be sure that they
 // fit. Returns its end, or null for another case or no number. With `exact` a fraction is a
 // decimal.
@@ -45,6 +55,10 @@ inline uint64_t ReadDigits8(const char* p, int integer_digits, int size) noexcep
 inline const char* ReadShortNumber(const char* p, bool exact, Cell* cell) noexcept {
   constexpr double kPowers[] = {1,   1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
                                 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+  constexpr uint64_t kWholePowers[] = {
+      1,           10,           100,           1000,           10000,          100000,
+      1000000,     10000000,     100000000,     1000000000,     10000000000,    100000000000,
+      1000000000000, 10000000000000, 100000000000000, 1000000000000000};
   const bool negative = *p == '-';
   p += negative;
   const char* point = JsonScanner::FindNonDigit(p);
@@ -58,10 +72,12 @@ inline const char* ReadShortNumber(const char* p, bool exact, Cell* cell) noexce
   uint64_t mantissa = 0;
   if (size <= 8) [[likely]] {
     mantissa = ReadDigits8(p, integer_digits, static_cast<int>(size));
+  } else if (end == point) {
+    mantissa = ReadDigits18(p, integer_digits);
   } else {
-    for (; p < end; ++p) {
-      if (p != point) mantissa = mantissa * 10 + static_cast<uint64_t>(*p - '0');
-    }
+    const auto fraction_digits = static_cast<int>(digits) - integer_digits;
+    mantissa = ReadDigits18(p, integer_digits) * kWholePowers[fraction_digits] +
+               ReadDigits18(point + 1, fraction_digits);
   }
   if (end == point) {
     const auto value = static_cast<int64_t>(mantissa);

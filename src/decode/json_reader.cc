@@ -32,45 +32,72 @@ void JsonReader::BeginBatch(Column* columns) {
   arena_.Reset();
 }
 
-const char* JsonReader::ReadShape(const char* begin, const char* limit, uint32_t row) {
-  row_ = row;
+bool JsonReader::ReadShape(const char* begin, const char* end, uint32_t row) {
+  const Text text{begin, end};
   for (size_t i = 0; i < shape_count_; ++i) {
     const size_t at = i == 0 ? last_shape_ : i - (i <= last_shape_ ? 1 : 0);
-    const char* end = ReadAs(shapes_[at], begin, limit);
-    if (end == nullptr) continue;
+    if (!ReadAs<1>(shapes_[at], &text, row)) continue;
     last_shape_ = at;
     misses_ = 0;
-    return end;
+    return true;
   }
-  return nullptr;
+  return false;
 }
 
-const char* JsonReader::ReadAs(const Shape& shape, const char* p, const char* limit) {
-  const char* begin = p;
-  ++record_;
+bool JsonReader::ReadTogether(const Text* texts, uint32_t row) {
+  return shape_count_ > 0 && ReadAs<kTogether>(shapes_[last_shape_], texts, row);
+}
+
+// A record is one chain of dependent steps, as each value's end is the next one's begin. The chains
+// of several records run at the same time.
+template <size_t records>
+bool JsonReader::ReadAs(const Shape& shape, const Text* texts, uint32_t row) {
   overflow_ = nullptr;
   duplicates_ = false;
   scanner_.ForgetSeen();
+  SeenBytes seen;
+  const uint64_t first_record = record_ + 1;
+  record_ += records;
+  std::array<const char*, records> at;
+  for (size_t i = 0; i < records; ++i) at[i] = texts[i].begin;
   for (const Segment& segment : shape.segments) {
-    if (!segment.before.Matches(p)) return nullptr;
-    p += segment.before.size;
-    if (segment.column >= 0) {
-      p = ReadField(p, static_cast<uint32_t>(segment.column), 1);
-    } else {
-      p = segment.node == nullptr ? scanner_.SkipValue(p, 1) : ReadNode(p, segment.node, 1);
+    for (size_t i = 0; i < records; ++i) {
+      if (!segment.before.Matches(at[i])) return false;
+      at[i] += segment.before.size;
     }
-    if (p == nullptr) [[unlikely]]
-      return nullptr;
+    if (segment.column >= 0) {
+      const auto column = static_cast<uint32_t>(segment.column);
+      const FieldRequest& field = projection_.fields[column];
+      Cell* const cells = columns_[column].cells.data() + row;
+      for (size_t i = 0; i < records; ++i) at[i] = ReadValue(at[i], field, 1, &cells[i], &seen);
+    } else if (segment.node == nullptr) {
+      for (size_t i = 0; i < records; ++i) at[i] = SkipValue(at[i], &seen);
+    } else {
+      for (size_t i = 0; i < records; ++i) {
+        row_ = row + static_cast<uint32_t>(i);
+        record_ = first_record + i;
+        at[i] = ReadNode(at[i], segment.node, 1);
+      }
+    }
+    for (size_t i = 0; i < records; ++i) {
+      if (at[i] == nullptr) [[unlikely]]
+        return false;
+    }
   }
-  if (!shape.tail.Matches(p)) return nullptr;
-  p += shape.tail.size;
-  if (p != limit && (*p != '\n' || framing_ == Framing::kMessage)) return nullptr;
-  if (overflow_ != nullptr) return nullptr;
-  if (!scanner_.seen_ascii() && !simdjson::validate_utf8(begin, static_cast<size_t>(p - begin))) {
-    return nullptr;
+  for (size_t i = 0; i < records; ++i) {
+    if (!shape.tail.Matches(at[i]) || at[i] + shape.tail.size != texts[i].end) return false;
   }
-  for (const uint32_t column : shape.missing) columns_[column].cells[row_] = Cell::Null();
-  return p;
+  if (overflow_ != nullptr) return false;
+  if (!seen.ascii() || !scanner_.seen_ascii()) {
+    for (size_t i = 0; i < records; ++i) {
+      const auto bytes = static_cast<size_t>(texts[i].end - texts[i].begin);
+      if (!simdjson::validate_utf8(texts[i].begin, bytes)) return false;
+    }
+  }
+  for (const uint32_t column : shape.missing) {
+    std::fill_n(columns_[column].cells.begin() + row, records, Cell::Null());
+  }
+  return true;
 }
 
 bool JsonReader::Walk(const char* begin, const char* end, uint32_t row, DeadReason* reason,
@@ -162,9 +189,9 @@ const char* JsonReader::ReadChildren(const char* p, const FieldNode& node, int d
 
 [[gnu::always_inline]] inline const char* JsonReader::ReadString(const char* p,
                                                                  const FieldRequest& field,
-                                                                 Cell* cell) {
+                                                                 Cell* cell, SeenBytes* seen) {
   bool escaped = false;
-  const char* end = scanner_.SkipString(p, &escaped);
+  const char* end = JsonScanner::SkipString(p, &escaped, seen);
   if (end == nullptr) return nullptr;
   std::string_view text(p + 1, static_cast<size_t>(end - p - 2));
   if (escaped) [[unlikely]] {
@@ -202,11 +229,32 @@ const char* JsonReader::ReadAnyNumber(const char* p, const FieldRequest& field, 
   return end;
 }
 
-const char* JsonReader::ReadField(const char* p, uint32_t column, int depth) {
-  const FieldRequest& field = projection_.fields[column];
-  Cell* cell = &columns_[column].cells[row_];
-  if (*p == '"') return ReadString(p, field, cell);
+[[gnu::always_inline]] inline const char* JsonReader::ReadValue(const char* p,
+                                                                const FieldRequest& field,
+                                                                int depth, Cell* cell,
+                                                                SeenBytes* seen) {
+  if (*p == '"') return ReadString(p, field, cell, seen);
   if (*p == '-' || IsJsonDigit(*p)) return ReadNumber(p, field, cell);
+  return ReadOther(p, depth, cell);
+}
+
+[[gnu::always_inline]] inline const char* JsonReader::SkipValue(const char* p, SeenBytes* seen) {
+  bool escaped;
+  if (*p == '"') return JsonScanner::SkipString(p, &escaped, seen);
+  if (*p == '-' || IsJsonDigit(*p)) return JsonScanner::SkipNumber(p);
+  return scanner_.SkipValue(p, 1);
+}
+
+const char* JsonReader::ReadField(const char* p, uint32_t column, int depth) {
+  SeenBytes seen;
+  const char* end =
+      ReadValue(p, projection_.fields[column], depth, &columns_[column].cells[row_], &seen);
+  if (!seen.ascii()) scanner_.AddSeen(seen);
+  return end;
+}
+
+// What is neither a string nor a number.
+const char* JsonReader::ReadOther(const char* p, int depth, Cell* cell) {
   const char* end = scanner_.SkipValue(p, depth);
   if (end == nullptr) return nullptr;
   switch (*p) {

@@ -3,9 +3,9 @@
 // There are two ways to read a record. Walk() assumes nothing: it takes the object member by member
 // and looks each name up. It also learns the shape of the record: the texts between the values,
 // with the names. ReadShape() expects a known shape: it compares these texts and looks only into
-// the values. It is several times as fast, and leaves anything unexpected to Walk. Both take values
-// through the same functions (JsonScanner, ReadField), so records and errors don't depend on the
-// way.
+// the values. It is several times as fast, for several records at once most of all (ReadTogether),
+// and leaves anything unexpected to Walk. Both take values through the same functions (JsonScanner,
+// ReadValue), so records and errors don't depend on the way.
 //
 // If a key occurs twice in an object, the last one counts.
 // Threads: one.
@@ -37,10 +37,20 @@ class JsonReader {
   // earlier rows are gone.
   void BeginBatch(Column* columns);
 
-  // Reads the record at `begin` if it has a known shape, and returns its end: a newline, or
-  // `limit`. Null: use Walk.
-  // REQUIRES: kJsonPadding readable bytes after `limit`, the first one 0.
-  const char* ReadShape(const char* begin, const char* limit, uint32_t row);
+  // A record's bytes. REQUIRES: kJsonPadding readable bytes after `end`, the first one 0 or a
+  // newline
+  struct Text {
+    const char* begin;
+    const char* end;
+  };
+
+  // Reads the record [begin, end) if it has a known shape. False: use Walk.
+  bool ReadShape(const char* begin, const char* end, uint32_t row);
+
+  static constexpr size_t kTogether = 4;
+  // Reads kTogether records into as many rows from `row` on, if they all have the shape that the
+  // last record had. False: read each on its own.
+  bool ReadTogether(const Text* texts, uint32_t row);
 
   // Reads the record [begin, end). False: *reason and *detail say why not.
   // REQUIRES: kJsonPadding readable bytes after `end`, the first one 0 or a newline.
@@ -76,7 +86,8 @@ class JsonReader {
     FieldNode* node;
   };
 
-  const char* ReadAs(const Shape& shape, const char* p, const char* limit);
+  template <size_t records>
+  bool ReadAs(const Shape& shape, const Text* texts, uint32_t row);
   const char* WalkMembers(const char* p);
   FieldNode* FindMember(const FieldNode& node, std::string_view name, bool escaped);
   void Learn(const char* begin, const char* end);
@@ -87,7 +98,11 @@ class JsonReader {
   const char* ReadNode(const char* p, FieldNode* node, int depth);
   const char* ReadChildren(const char* p, const FieldNode& node, int depth);
   const char* ReadField(const char* p, uint32_t column, int depth);
-  const char* ReadString(const char* p, const FieldRequest& field, Cell* cell);
+  const char* ReadValue(const char* p, const FieldRequest& field, int depth, Cell* cell,
+                        SeenBytes* seen);
+  const char* SkipValue(const char* p, SeenBytes* seen);
+  const char* ReadOther(const char* p, int depth, Cell* cell);
+  const char* ReadString(const char* p, const FieldRequest& field, Cell* cell, SeenBytes* seen);
   const char* ReadNumber(const char* p, const FieldRequest& field, Cell* cell);
   const char* ReadAnyNumber(const char* p, const FieldRequest& field, Cell* cell);
 

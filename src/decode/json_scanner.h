@@ -28,15 +28,36 @@ char* UnescapeJson(std::string_view body, char* out) noexcept;
 
 inline bool IsJsonDigit(char c) noexcept { return static_cast<unsigned char>(c - '0') < 10; }
 
+// Whether texts were ASCII. "No" may be wrong, "yes" never is.
+class SeenBytes {
+ public:
+#ifdef __SSE2__
+  bool ascii() const noexcept { return _mm_movemask_epi8(all_) == 0; }
+  void Add(__m128i bytes) noexcept { all_ = _mm_or_si128(all_, bytes); }
+  void Add(const SeenBytes& other) noexcept { Add(other.all_); }
+
+ private:
+  __m128i all_ = _mm_setzero_si128();  // or'ed
+#else
+  bool ascii() const noexcept { return all_ < 0x80; }
+  void Add(char byte) noexcept { all_ |= static_cast<unsigned char>(byte); }
+  void Add(const SeenBytes& other) noexcept { all_ |= other.all_; }
+
+ private:
+  unsigned char all_ = 0;
+#endif
+};
+
 // Threads: one.
 class JsonScanner {
  public:
   // A newline is white space in a message, and the end in a line.
   explicit JsonScanner(bool newline_is_space) : newline_is_space_(newline_is_space) {}
 
-  // Whether every string since ForgetSeen was ASCII. False may be wrong, true never is.
-  bool seen_ascii() const noexcept;
-  void ForgetSeen() noexcept;
+  // Of every string since ForgetSeen.
+  bool seen_ascii() const noexcept { return seen_.ascii(); }
+  void ForgetSeen() noexcept { seen_ = SeenBytes(); }
+  void AddSeen(const SeenBytes& bytes) noexcept { seen_.Add(bytes); }
 
   const char* SkipSpace(const char* p) const noexcept {
     while (*p == ' ' || *p == '\t' || *p == '\r' || (*p == '\n' && newline_is_space_)) ++p;
@@ -45,8 +66,11 @@ class JsonScanner {
 
   // `p` at the opening quote. Sets *escaped if the string has a backslash.
   const char* SkipString(const char* p, bool* escaped) noexcept {
+    return SkipString(p, escaped, &seen_);
+  }
+  static const char* SkipString(const char* p, bool* escaped, SeenBytes* seen) noexcept {
     for (++p;;) {
-      p = FindSpecial(p);
+      p = FindSpecial(p, seen);
       if (*p == '"') [[likely]]
         return p + 1;
       if (*p != '\\') return nullptr;
@@ -131,20 +155,13 @@ class JsonScanner {
   // `p` at the 'e'.
   static const char* SkipExponent(const char* p) noexcept;
   // The first quote, backslash or control character.
-  const char* FindSpecial(const char* p) noexcept;
+  static const char* FindSpecial(const char* p, SeenBytes* seen) noexcept;
 
   bool newline_is_space_;
-#ifdef __SSE2__
-  __m128i seen_ = _mm_setzero_si128();  // all bytes, or'ed
-#else
-  unsigned char seen_ = 0;
-#endif
+  SeenBytes seen_;
 };
 
 #ifdef __SSE2__
-inline bool JsonScanner::seen_ascii() const noexcept { return _mm_movemask_epi8(seen_) == 0; }
-inline void JsonScanner::ForgetSeen() noexcept { seen_ = _mm_setzero_si128(); }
-
 inline const char* JsonScanner::FindNonDigit(const char* p) noexcept {
   const __m128i zero = _mm_set1_epi8('0');
   const __m128i nine = _mm_set1_epi8(9);
@@ -157,13 +174,13 @@ inline const char* JsonScanner::FindNonDigit(const char* p) noexcept {
   }
 }
 
-inline const char* JsonScanner::FindSpecial(const char* p) noexcept {
+inline const char* JsonScanner::FindSpecial(const char* p, SeenBytes* seen) noexcept {
   const __m128i quote = _mm_set1_epi8('"');
   const __m128i backslash = _mm_set1_epi8('\\');
   const __m128i last_control = _mm_set1_epi8(0x1f);
   for (;; p += 16) {
     const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-    seen_ = _mm_or_si128(seen_, bytes);
+    seen->Add(bytes);
     const __m128i special =
         _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, backslash)),
                      _mm_cmpeq_epi8(_mm_min_epu8(bytes, last_control), bytes));
@@ -172,17 +189,14 @@ inline const char* JsonScanner::FindSpecial(const char* p) noexcept {
   }
 }
 #else
-inline bool JsonScanner::seen_ascii() const noexcept { return seen_ < 0x80; }
-inline void JsonScanner::ForgetSeen() noexcept { seen_ = 0; }
-
 inline const char* JsonScanner::FindNonDigit(const char* p) noexcept {
   while (IsJsonDigit(*p)) ++p;
   return p;
 }
 
-inline const char* JsonScanner::FindSpecial(const char* p) noexcept {
+inline const char* JsonScanner::FindSpecial(const char* p, SeenBytes* seen) noexcept {
   while (*p != '"' && *p != '\\' && static_cast<unsigned char>(*p) > 0x1f) {
-    seen_ |= static_cast<unsigned char>(*p++);
+    seen->Add(*p++);
   }
   return p;
 }

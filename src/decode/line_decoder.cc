@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "decode/json_reader.h"
@@ -15,6 +16,17 @@ static_assert(kBlockPadding >= kJsonPadding);
 
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
+// The most lines that a format decodes together.
+constexpr size_t kTogetherMax = 8;
+
+// Takes a line off the front; returns what follows its newline, or `end`.
+const char* TakeFrom(const char* begin, const char* end, std::string_view* line) {
+  const void* newline = std::memchr(begin, '\n', static_cast<size_t>(end - begin));
+  const char* stop = newline == nullptr ? end : static_cast<const char*>(newline);
+  *line = {begin, static_cast<size_t>(stop - begin)};
+  return stop < end ? stop + 1 : end;
+}
+
 bool IsBlank(std::string_view line) { return line.find_first_not_of(" \t\r") == line.npos; }
 
 class JsonLineDecoder final : public LineDecoder {
@@ -24,8 +36,16 @@ class JsonLineDecoder final : public LineDecoder {
 
  private:
   void BeginBatch(RecordBatch* batch) override { reader_.BeginBatch(batch->columns.data()); }
-  const char* DecodeFast(const char* begin, const char* limit, uint32_t row) override {
-    return reader_.ReadShape(begin, limit, row);
+  bool DecodeUsual(std::string_view line, uint32_t row) override {
+    return reader_.ReadShape(line.data(), line.data() + line.size(), row);
+  }
+  size_t together() const noexcept override { return JsonReader::kTogether; }
+  bool DecodeTogether(const std::string_view* lines, uint32_t row) override {
+    std::array<JsonReader::Text, JsonReader::kTogether> texts;
+    for (size_t i = 0; i < texts.size(); ++i) {
+      texts[i] = {lines[i].data(), lines[i].data() + lines[i].size()};
+    }
+    return reader_.ReadTogether(texts.data(), row);
   }
   bool DecodeLine(std::string_view line, uint32_t row, RecordBatch* /*batch*/,
                   DeadLetter* dead) override {
@@ -43,9 +63,7 @@ class CustomLineDecoder final : public LineDecoder {
 
  private:
   void BeginBatch(RecordBatch* /*batch*/) override { decoder_->BeginBatch(); }
-  const char* DecodeFast(const char* /*begin*/, const char* /*limit*/, uint32_t /*row*/) override {
-    return nullptr;
-  }
+  bool DecodeUsual(std::string_view /*line*/, uint32_t /*row*/) override { return false; }
   bool DecodeLine(std::string_view line, uint32_t row, RecordBatch* batch,
                   DeadLetter* dead) override {
     if (line.ends_with('\r')) line.remove_suffix(1);
@@ -58,52 +76,76 @@ class CustomLineDecoder final : public LineDecoder {
 }  // namespace
 
 const char* LineDecoder::Decode(const LineBlock& block, RecordBatch* batch) {
-  const char* line = block.begin;
+  const char* begin = block.begin;
   BeginBatch(batch);
-  while (line < block.end && batch->rows < kBatchRows && batch->dead_letters.size() < kBatchRows) {
-    const char* end = TakeLine(line, block, batch);
-    line = end < block.end ? end + 1 : end;
+  const size_t together = std::min(this->together(), kTogetherMax);
+  std::array<std::string_view, kTogetherMax> lines;
+  const auto offset_of = [&block](std::string_view line) {
+    return block.offset + static_cast<uint64_t>(line.data() - block.begin);
+  };
+  while (begin < block.end && batch->rows < kBatchRows && batch->dead_letters.size() < kBatchRows) {
+    const size_t room = kBatchRows - std::max<size_t>(batch->rows, batch->dead_letters.size());
+    const size_t wanted = together == 0 || room < together ? 1 : together;
+    size_t count = 0;
+    while (count < wanted && begin < block.end) begin = TakeFrom(begin, block.end, &lines[count++]);
+    if (count == together && TakeTogether({lines.data(), count}, offset_of(lines[0]), batch)) continue;
+    for (size_t i = 0; i < count; ++i) TakeLine(lines[i], offset_of(lines[i]), batch);
   }
   for (Column& column : batch->columns) column.SetTypeFromCells(batch->rows);
-  return line;
+  return begin;
 }
 
-// Returns the line's end: its newline, or the block's end.
-const char* LineDecoder::TakeLine(const char* line, const LineBlock& block, RecordBatch* batch) {
-  const uint32_t row = batch->rows;
-  const uint64_t offset = block.offset + static_cast<uint64_t>(line - block.begin);
-  const char* end = DecodeFast(line, block.end, row);
-  const bool taken = end != nullptr;
-  if (!taken) {
-    // In a concatenation of files, each may begin with a byte order mark.
-    const char* text = line;
-    while (std::string_view(text, block.end).starts_with(kByteOrderMark)) {
-      text += kByteOrderMark.size();
-    }
-    if (text != line) return TakeLine(text, block, batch);
-    end = static_cast<const char*>(std::memchr(line, '\n', static_cast<size_t>(block.end - line)));
-    if (end == nullptr) end = block.end;
+// True if it took all lines. Where that fails it is tried more and more seldom.
+bool LineDecoder::TakeTogether(std::span<const std::string_view> lines, uint64_t offset,
+                               RecordBatch* batch) {
+  constexpr uint32_t kSkipMax = 64;
+  if (skip_together_ > 0) {
+    --skip_together_;
+    return false;
   }
-  const std::string_view raw(line, static_cast<size_t>(end - line));
-  if (raw.size() > record_bytes_max_) [[unlikely]] {
-    batch->dead_letters.push_back(MakeTooLong(batch->object, offset, record_bytes_max_, raw));
-    return end;
+  const bool too_long = std::any_of(lines.begin(), lines.end(), [this](std::string_view line) {
+    return line.size() > record_bytes_max_;
+  });
+  if (too_long || !DecodeTogether(lines.data(), batch->rows)) {
+    skip_together_ = skip_next_;
+    skip_next_ = std::min(2 * skip_next_ + 1, kSkipMax);
+    return false;
   }
-  if (!taken) {
-    if (IsBlank(raw)) return end;
+  skip_next_ = 0;
+  for (const std::string_view line : lines) {
+    KeepLine(line, offset + static_cast<uint64_t>(line.data() - lines[0].data()), batch);
+  }
+  return true;
+}
+
+void LineDecoder::TakeLine(std::string_view line, uint64_t offset, RecordBatch* batch) {
+  const bool decoded = DecodeUsual(line, batch->rows);
+  if (!decoded && line.starts_with(kByteOrderMark)) {
+    // In a concatenation of files, each may begin with one.
+    return TakeLine(line.substr(kByteOrderMark.size()), offset + kByteOrderMark.size(), batch);
+  }
+  if (line.size() > record_bytes_max_) [[unlikely]] {
+    batch->dead_letters.push_back(MakeTooLong(batch->object, offset, record_bytes_max_, line));
+    return;
+  }
+  if (!decoded) {
+    if (IsBlank(line)) return;
     DeadLetter dead;
-    if (!DecodeLine(raw, row, batch, &dead)) {
+    if (!DecodeLine(line, batch->rows, batch, &dead)) {
       dead.object = batch->object;
       dead.offset = offset;
-      dead.raw = raw.substr(0, kDeadLetterRawBytes);
+      dead.raw = line.substr(0, kDeadLetterRawBytes);
       batch->dead_letters.push_back(std::move(dead));
-      return end;
+      return;
     }
   }
-  batch->offsets[row] = offset;
-  batch->raw[row] = raw.ends_with('\r') ? raw.substr(0, raw.size() - 1) : raw;
+  KeepLine(line, offset, batch);
+}
+
+void LineDecoder::KeepLine(std::string_view line, uint64_t offset, RecordBatch* batch) {
+  batch->offsets[batch->rows] = offset;
+  batch->raw[batch->rows] = line.ends_with('\r') ? line.substr(0, line.size() - 1) : line;
   ++batch->rows;
-  return end;
 }
 
 DeadLetter MakeTooLong(std::string_view object, uint64_t offset, uint64_t record_bytes_max,

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -38,15 +39,24 @@ class LineDecoder {
   explicit LineDecoder(uint64_t record_bytes_max) : record_bytes_max_(record_bytes_max) {}
 
   virtual void BeginBatch(RecordBatch* batch) = 0;
-  // Tries to read a record without knowing its end; null: use DecodeLine.
-  virtual const char* DecodeFast(const char* begin, const char* limit, uint32_t row) = 0;
+  // Tries to read the record in a usual way; false: use DecodeLine.
+  virtual bool DecodeUsual(std::string_view line, uint32_t row) = 0;
+  // The same for several records, which is faster; 0: there is no such way.
+  virtual size_t together() const noexcept { return 0; }
+  virtual bool DecodeTogether(const std::string_view* /*lines*/, uint32_t /*row*/) {
+    return false;
+  }
   virtual bool DecodeLine(std::string_view line, uint32_t row, RecordBatch* batch,
                           DeadLetter* dead) = 0;
 
  private:
-  const char* TakeLine(const char* line, const LineBlock& block, RecordBatch* batch);
+  bool TakeTogether(std::span<const std::string_view> lines, uint64_t offset, RecordBatch* batch);
+  void TakeLine(std::string_view line, uint64_t offset, RecordBatch* batch);
+  static void KeepLine(std::string_view line, uint64_t offset, RecordBatch* batch);
 
   uint64_t record_bytes_max_;
+  uint32_t skip_together_ = 0;  // groups of lines
+  uint32_t skip_next_ = 0;
 };
 
 // The upper limit of max_record_bytes: the length of a cell has 32 bits.

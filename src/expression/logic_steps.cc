@@ -144,7 +144,11 @@ class CompareStep final : public ComparingStep {
     }
     const auto a = NarrowScale(left);
     const auto b = NarrowScale(right);
-    if (!a || !b) return false;
+    if (!a || !b) {
+      constexpr KindSet kExact = KindBit(Kind::kInt) | KindBit(Kind::kDecimal);
+      if (((left.kinds | right.kinds) & ~(kExact | KindBit(Kind::kNull))) != 0) return false;
+      return fill([this](const Cell& x, const Cell& y) { return OfOrder(CompareExact(x, y)); });
+    }
     if (*a == *b) return fill(integers);
     const int64_t up_a = NarrowPower(*a, std::max(*a, *b));
     const int64_t up_b = NarrowPower(*b, std::max(*a, *b));
@@ -154,6 +158,16 @@ class CompareStep final : public ComparingStep {
       const Int128 q = Int128{y.i} * up_b;
       return OfOrder((p > q) - (p < q));
     });
+  }
+  // Integers and decimals.
+  static int CompareExact(const Cell& x, const Cell& y) {
+    const int64_t up_x = NarrowPower(x.scale, std::max(x.scale, y.scale));
+    const int64_t up_y = NarrowPower(y.scale, std::max(x.scale, y.scale));
+    const bool wide = ((x.flags | y.flags) & Cell::kWide) != 0;
+    if (wide || up_x == 0 || up_y == 0) return CompareNumbers(x, y);
+    const Int128 p = Int128{x.i} * up_x;
+    const Int128 q = Int128{y.i} * up_y;
+    return (p > q) - (p < q);
   }
   template <class Of>
   void FillWhere(uint32_t rows, const Column& left, const Column& right, const Of& of,

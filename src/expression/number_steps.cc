@@ -62,9 +62,33 @@ class ArithmeticStep final : public NumberStep {
     const Column& left = args_[0]->Run(frame);
     const Column& right = args_[1]->Run(frame);
     if (FillNarrow(frame.batch.rows, left, right)) return;
+    if (symbol_ == '*' && AreDecimals(left, right)) return FillMixed<'*'>(frame, left, right);
+    if (symbol_ == '+' && AreDecimals(left, right)) return FillMixed<'+'>(frame, left, right);
+    if (symbol_ == '-' && AreDecimals(left, right)) return FillMixed<'-'>(frame, left, right);
     for (uint32_t row = 0; row < frame.batch.rows; ++row) {
       FillRow(row, left.cells[row], right.cells[row]);
     }
+  }
+
+  // Decimals, and integers beside them.
+  static bool AreDecimals(const Column& left, const Column& right) {
+    const KindSet kinds = left.kinds | right.kinds;
+    return (kinds & KindBit(Kind::kDecimal)) != 0 &&
+           (kinds & ~(KindBit(Kind::kDecimal) | KindBit(Kind::kInt) | KindBit(Kind::kNull))) == 0;
+  }
+
+  // Decimals of several scales, as JSON's numbers are. In 64 bits where they hold the result.
+  template <char symbol>
+  void FillMixed(Frame& frame, const Column& left, const Column& right) {
+    for (uint32_t row = 0; row < frame.batch.rows; ++row) {
+      const Cell& a = left.cells[row];
+      const Cell& b = right.cells[row];
+      const bool of_decimals = !a.is_null() && !b.is_null() &&
+                               (a.kind == Kind::kDecimal || b.kind == Kind::kDecimal);
+      Cell* const out = &out_.cells[row];
+      if (!of_decimals || !OfNarrow<symbol>(a, b, out)) FillRow(row, a, b);
+    }
+    out_.kinds |= KindBit(Kind::kDecimal);
   }
 
   void FillRow(uint32_t row, const Cell& a, const Cell& b) {
@@ -75,30 +99,31 @@ class ArithmeticStep final : public NumberStep {
       Put(row, Cell::Double(OfDoubles(ToDouble(a), ToDouble(b))));
     } else if (a.kind == Kind::kInt && b.kind == Kind::kInt) {
       OfIntegers(row, a.i, b.i);
-    } else if (!OfNarrowDecimals(row, a, b)) {
+    } else {
       OfDecimals(row, a, b);
     }
   }
 
-  // In 64 bits, as JSON's numbers mostly are. False: they don't hold the result.
-  bool OfNarrowDecimals(uint32_t row, const Cell& a, const Cell& b) {
-    if (((a.flags | b.flags) & Cell::kWide) != 0 || symbol_ == '%') return false;
-    const bool product = symbol_ == '*';
-    const int scale = product ? a.scale + b.scale : std::max(a.scale, b.scale);
+  // False: 64 bits don't hold the result.
+  template <char symbol>
+  static bool OfNarrow(const Cell& a, const Cell& b, Cell* out) {
+    if (((a.flags | b.flags) & Cell::kWide) != 0) return false;
     int64_t x = a.i;
     int64_t y = b.i;
-    bool overflow = scale > kDecimalDigitsMax;
-    if (product) {
-      overflow |= __builtin_mul_overflow(x, y, &x);
+    bool overflow = false;
+    int scale = a.scale + b.scale;
+    if constexpr (symbol == '*') {
+      overflow = (scale > kDecimalDigitsMax) | __builtin_mul_overflow(x, y, &x);
     } else {
+      scale = std::max(a.scale, b.scale);
       const int64_t up_a = NarrowPower(a.scale, scale);
       const int64_t up_b = NarrowPower(b.scale, scale);
-      overflow |= up_a == 0 || up_b == 0;
-      overflow |= __builtin_mul_overflow(x, up_a, &x) | __builtin_mul_overflow(y, up_b, &y);
-      overflow |=
-          symbol_ == '+' ? __builtin_add_overflow(x, y, &x) : __builtin_sub_overflow(x, y, &x);
+      overflow = (up_a == 0) | (up_b == 0) | __builtin_mul_overflow(x, up_a, &x) |
+                 __builtin_mul_overflow(y, up_b, &y) |
+                 (symbol == '+' ? __builtin_add_overflow(x, y, &x)
+                                : __builtin_sub_overflow(x, y, &x));
     }
-    if (!overflow) Put(row, Cell::SmallDecimal(x, static_cast<uint8_t>(scale)));
+    *out = Cell::SmallDecimal(x, static_cast<uint8_t>(scale));
     return !overflow;
   }
 
