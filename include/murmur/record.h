@@ -197,8 +197,12 @@ struct Projection {
   bool before = false;
 };
 
+// An id that no dictionary has had. Threads: any.
+uint64_t NewDictionaryId() noexcept;
+
 // The values of one field over a batch's rows. Plain (dictionary_id == 0): cells[row].
-// Dictionary-coded: dictionary[indices[row]]; cells is stale until Materialize().
+// Dictionary-coded: dictionary[indices[row]]; cells is stale until Materialize(). From batch to
+// batch a dictionary keeps its entries, and may get more.
 struct Column {
   std::vector<Cell> cells;  // kBatchRows long
 
@@ -208,7 +212,7 @@ struct Column {
   KindSet kinds = 0;            // a superset of the kinds in the batch's rows, kNull among them
   uint8_t scale = kMixedScale;  // of every decimal, none of which is kWide; or kMixedScale: unknown
 
-  uint64_t dictionary_id = 0;        // differs between the dictionaries of one stream; 0: plain
+  uint64_t dictionary_id = 0;        // NewDictionaryId(); 0: plain
   const Cell* dictionary = nullptr;  // borrowed from the stream
   uint32_t dictionary_size = 0;
   std::vector<uint32_t> indices;  // kBatchRows long if dictionary-coded

@@ -1,5 +1,7 @@
 #include "murmur/record.h"
 
+#include <atomic>
+
 namespace murmur {
 
 std::string_view KindName(Kind kind) noexcept {
@@ -32,6 +34,11 @@ std::string_view DeadReasonName(DeadReason reason) noexcept {
     case DeadReason::kChanged: return "changed";
   }
   return "unknown";
+}
+
+uint64_t NewDictionaryId() noexcept {
+  static std::atomic<uint64_t> last{0};
+  return last.fetch_add(1, std::memory_order_relaxed) + 1;
 }
 
 std::string FieldPath::ToString() const {

@@ -70,17 +70,24 @@ bool DictionaryStep::RunCoded(Frame& frame, Column* out) {
 const Column* DictionaryStep::Coded(Frame& frame) {
   const Column& field = frame.Field(column_);
   if (field.dictionary_id == 0 || field.dictionary_size > kEntriesMax) return nullptr;
-  if (field.dictionary_id != id_) ComputeEntries(field, frame.failures.expression());
+  if (field.dictionary_id != id_) {
+    arena_.Reset();
+    errors_.clear();
+    results_.clear();
+    id_ = field.dictionary_id;
+  }
+  if (results_.size() < field.dictionary_size) {
+    const auto computed = static_cast<uint32_t>(results_.size());
+    ComputeEntries(field, computed, frame.failures.expression());
+  }
   return &field;
 }
 
-void DictionaryStep::ComputeEntries(const Column& field, const std::string& expression) {
-  id_ = 0;  // until all are computed
-  arena_.Reset();
-  errors_.clear();
-  results_.clear();
+// Computes the entries from `begin` on.
+void DictionaryStep::ComputeEntries(const Column& field, uint32_t begin,
+                                    const std::string& expression) {
   entry_failures_ = Failures(expression);
-  for (uint32_t from = 0; from < field.dictionary_size; from += kBatchRows) {
+  for (uint32_t from = begin; from < field.dictionary_size; from += kBatchRows) {
     const uint32_t rows = std::min(kBatchRows, field.dictionary_size - from);
     std::copy_n(field.dictionary + from, rows, entries_.cells.begin());
     entries_.SetTypeFromCells(rows);
@@ -89,8 +96,6 @@ void DictionaryStep::ComputeEntries(const Column& field, const std::string& expr
     entry_failures_.Start(rows, &errors_);
     Frame frame{.batch = chunk_, .failures = entry_failures_, .field = &entries_};
     const Column& of_entries = of_values_->Run(frame);
-    const bool same_scale = from == 0 || of_entries.scale == scale_;
-    scale_ = same_scale ? of_entries.scale : Column::kMixedScale;
     for (uint32_t row = 0; row < rows; ++row) {
       results_.push_back(Kept(of_entries.cells[row], &arena_));
     }
@@ -101,14 +106,26 @@ void DictionaryStep::ComputeEntries(const Column& field, const std::string& expr
   }
   failed_.assign(errors_.empty() ? 0 : results_.size(), nullptr);
   for (const EvaluationError& error : errors_) failed_[error.row] = &error;
-  kinds_ = 0;
-  for (const Cell& cell : results_) kinds_ |= KindBit(cell.kind);
+  SetType();
   truths_.clear();
   const bool are_truths = (kinds_ & ~(KindBit(Kind::kBool) | KindBit(Kind::kNull))) == 0;
   if (are_truths && failed_.empty()) {
     for (const Cell& cell : results_) truths_.push_back(TruthOf(cell));
   }
-  id_ = field.dictionary_id;
+}
+
+void DictionaryStep::SetType() {
+  kinds_ = 0;
+  scale_ = Column::kMixedScale;
+  bool one_scale = true;
+  for (const Cell& cell : results_) {
+    kinds_ |= KindBit(cell.kind);
+    if (cell.kind != Kind::kDecimal) continue;
+    one_scale = one_scale && (cell.flags & Cell::kWide) == 0 &&
+                (scale_ == Column::kMixedScale || scale_ == cell.scale);
+    scale_ = cell.scale;
+  }
+  if (!one_scale) scale_ = Column::kMixedScale;
 }
 
 }  // namespace murmur::expression

@@ -20,8 +20,9 @@ const std::string* CastTypeOf(const Node& node) {
 // Builds the steps of a tree. `inputs` are the batch columns of the expression's fields.
 class Builder {
  public:
-  Builder(const std::vector<size_t>& inputs, const ZoneMap& zones)
-      : inputs_(inputs), zones_(zones) {}
+  // *of_entries gets the columns of which an expression is computed once for each entry.
+  Builder(const std::vector<size_t>& inputs, const ZoneMap& zones, std::set<size_t>* of_entries)
+      : inputs_(inputs), zones_(zones), of_entries_(of_entries) {}
 
   StepPtr Build(const Node& node) const {
     if (node.type == NodeType::kLiteral) return MakeLiteralStep(node.literal, node.numbers);
@@ -31,6 +32,7 @@ class Builder {
     if (columns.size() != 1) return BuildOfValues(node);
     Builder within = *this;
     within.of_one_field_ = true;
+    of_entries_->insert(*columns.begin());
     return std::make_unique<DictionaryStep>(*columns.begin(), within.BuildOfValues(node));
   }
 
@@ -112,6 +114,7 @@ class Builder {
 
   const std::vector<size_t>& inputs_;
   const ZoneMap& zones_;
+  std::set<size_t>* of_entries_;
   bool of_one_field_ = false;
 };
 
@@ -131,12 +134,13 @@ struct Evaluator::Impl {
   Impl(std::shared_ptr<const Expression> parsed, std::vector<size_t> inputs, const ZoneMap& zones)
       : expression(std::move(parsed)),
         columns(std::move(inputs)),
-        root(expression::Builder(columns, zones).Build(expression->impl_->root)),
+        root(expression::Builder(columns, zones, &of_entries).Build(expression->impl_->root)),
         coded_root(dynamic_cast<expression::DictionaryStep*>(root.get())),
         failures(expression->canonical()) {}
 
   const std::shared_ptr<const Expression> expression;
   const std::vector<size_t> columns;
+  std::set<size_t> of_entries;
   const expression::StepPtr root;
   expression::DictionaryStep* const coded_root;  // `root`, if it is one
   expression::Failures failures;
@@ -170,6 +174,8 @@ void Evaluator::Evaluate(RecordBatch& batch, Column* out, std::vector<Evaluation
   out->kinds |= KindBit(Kind::kNull);
   SortByRow(errors, errors_before);
 }
+
+const std::set<size_t>& Evaluator::ColumnsByEntry() const noexcept { return impl_->of_entries; }
 
 bool Evaluator::is_condition() const noexcept { return impl_->root->is_condition(); }
 

@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -99,6 +100,10 @@ class Evaluator {
   // rows [0, batch.rows). What *out points to lives until the next Evaluate. A row that fails is
   // null in *out and has an entry in *errors, ascending by row.
   void Evaluate(RecordBatch& batch, Column* out, std::vector<EvaluationError>* errors);
+
+  // The batch columns of which a part of the expression is computed once for each entry, if they
+  // come dictionary-coded.
+  const std::set<size_t>& ColumnsByEntry() const noexcept;
 
   // Whether every result is true, false or null, by the expression's operations alone.
   bool is_condition() const noexcept;

@@ -150,7 +150,8 @@ class DictionaryStep final : public Step {
 
  private:
   const Column* Coded(Frame& frame);
-  void ComputeEntries(const Column& field, const std::string& expression);
+  void ComputeEntries(const Column& field, uint32_t begin, const std::string& expression);
+  void SetType();
 
   const size_t column_;
   const StepPtr of_values_;

@@ -12,9 +12,11 @@ namespace {
 
 constexpr size_t kSlotsMin = 256;
 // Batches without codes after there were too many values: more each time.
-constexpr uint32_t kSkipMin = 16;
+constexpr uint32_t kSkipMin = 64;
 constexpr uint32_t kSkipMax = 4096;
 
+constexpr size_t kTextBytesMax = 4 << 20;      // of all values
+constexpr uint32_t kLongTextBytesMax = 1024;  // of a value that gets a code
 constexpr uint32_t kLongText = 0x80;  // in a tag
 
 // `detail` tells values of one kind with the same bytes apart.
@@ -37,32 +39,53 @@ uint64_t HashOfText(std::string_view text) {
 
 }  // namespace
 
-ColumnEncoder::ColumnEncoder() : codes_(kBatchRows), skip_next_(kSkipMin) { Reset(); }
+ColumnEncoder::ColumnEncoder(Keep keep)
+    : keep_(keep), codes_(kBatchRows), skip_next_(kSkipMin) {
+  Reset();
+}
 
 void ColumnEncoder::Reset() {
   slots_.assign(kSlotsMin, Slot{});
   shift_ = 64 - std::countr_zero(kSlotsMin);
   size_ = 0;
-  ++generation_;
+  size_before_ = 0;
+  rows_before_ = 0;
+  generation_ = NewDictionaryId();
+  values_.clear();
   arena_.Reset();
   texts_.clear();
   dictionary_id_ = 0;
 }
 
-bool ColumnEncoder::HasRoom(uint32_t rows) {
+// Codes pay where values repeat: of many values, few rows of the last batch may have brought more.
+bool ColumnEncoder::Pays(uint32_t rows) const noexcept {
+  constexpr uint32_t kRowsPerValueMin = 5;
+  if (size_ + rows > kValuesMax || arena_.bytes() > kTextBytesMax) return false;
+  return size_ <= kValuesFew || (size_ - size_before_) * kRowsPerValueMin <= rows_before_;
+}
+
+bool ColumnEncoder::Begin(uint32_t rows) {
   if (batches_to_skip_ > 0) {
     --batches_to_skip_;
     return false;
   }
-  if (size_ + rows <= kValuesMax) return true;
+  if (Pays(rows)) {
+    size_before_ = size_;
+    rows_before_ = rows;
+    return true;
+  }
+  return GiveUp();
+}
+
+bool ColumnEncoder::GiveUp() {
   Reset();
   batches_to_skip_ = skip_next_;
-  skip_next_ = std::min(2 * skip_next_, kSkipMax);
+  skip_next_ = std::min(4 * skip_next_, kSkipMax);
   return false;
 }
 
 bool ColumnEncoder::Encode(const int64_t* values, uint32_t rows) {
-  if (!HasRoom(rows)) return false;
+  if (!Begin(rows)) return false;
   const uint32_t tag = TagOf(Kind::kInt, 0);
   for (uint32_t row = 0; row < rows; ++row) {
     codes_[row] = CodeOf(static_cast<uint64_t>(values[row]), 0, tag);
@@ -71,21 +94,39 @@ bool ColumnEncoder::Encode(const int64_t* values, uint32_t rows) {
 }
 
 bool ColumnEncoder::Encode(const Column& column, uint32_t rows) {
-  if (!HasRoom(rows)) return false;
+  if (!Begin(rows)) return false;
   if (column.dictionary_id == 0) {
-    for (uint32_t row = 0; row < rows; ++row) codes_[row] = CodeOf(column.cells[row]);
+    for (uint32_t row = 0; row < rows; ++row) {
+      codes_[row] = CodeOf(column.cells[row]);
+      if (codes_[row] == kNoCode) [[unlikely]]
+        return GiveUp();
+      if (keep_ == Keep::kValues && codes_[row] == values_.size()) KeepValue(column.cells[row]);
+    }
     return true;
   }
   if (column.dictionary_id != dictionary_id_) {
-    entry_codes_.assign(column.dictionary_size, kNoCode);
+    entry_codes_.clear();
     dictionary_id_ = column.dictionary_id;
   }
+  entry_codes_.resize(column.dictionary_size, kNoCode);
   for (uint32_t row = 0; row < rows; ++row) {
     uint32_t& code = entry_codes_[column.indices[row]];
     if (code == kNoCode) code = CodeOf(column.dictionary[column.indices[row]]);
+    if (code == kNoCode) [[unlikely]]
+      return GiveUp();
     codes_[row] = code;
   }
   return true;
+}
+
+void ColumnEncoder::KeepValue(const Cell& cell) {
+  Cell kept = cell;
+  if ((cell.kind == Kind::kString || cell.kind == Kind::kJson) && cell.len > 0) {
+    auto* text = static_cast<char*>(arena_.Allocate(cell.len));
+    std::memcpy(text, cell.s, cell.len);
+    kept.s = text;
+  }
+  values_.push_back(kept);
 }
 
 inline uint32_t ColumnEncoder::CodeOf(const Cell& cell) {
@@ -119,6 +160,7 @@ inline uint32_t ColumnEncoder::CodeOf(uint64_t low, uint64_t high, uint32_t tag)
 }
 
 uint32_t ColumnEncoder::CodeOfLongText(const Cell& cell) {
+  if (cell.len > kLongTextBytesMax) return kNoCode;
   const std::string_view text = cell.text();
   const uint32_t tag = TagOf(cell.kind, 0) | kLongText;
   const uint64_t hash = HashOfText(text);

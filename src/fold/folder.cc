@@ -52,6 +52,11 @@ Folder::Folder(std::shared_ptr<const Pipeline> pipeline)
   for (const ComputedColumn& column : pipeline_->computed()) {
     evaluators_.emplace_back(column.expression, column.inputs, pipeline_->zones());
   }
+  std::set<size_t> columns;
+  for (const Evaluator& evaluator : evaluators_) {
+    columns.insert(evaluator.ColumnsByEntry().begin(), evaluator.ColumnsByEntry().end());
+  }
+  for (const size_t column : columns) text_columns_.emplace_back(column);
 }
 
 void Folder::Fold(const Context& context, RecordBatch* batch, SplitProgress* progress,
@@ -70,6 +75,7 @@ void Folder::Fold(const Context& context, RecordBatch* batch, SplitProgress* pro
   declared_.Apply(batch, [&](uint32_t row, std::string detail) {
     Kill(*batch, row, DeadReason::kWrongType, std::move(detail));
   });
+  EncodeTexts(batch);
   if (pipeline_->where()) {
     ApplyWhere(batch);
     Compact(batch, /*are_computed=*/false, progress);
@@ -95,6 +101,21 @@ void Folder::Fold(const Context& context, RecordBatch* batch, SplitProgress* pro
     for (uint32_t row = 0; row < batch->rows; ++row) {
       context.on_counted(batch->numbers[row], table_->Key(groups_[row]));
     }
+  }
+}
+
+// Texts repeat, and expressions over texts are costly: computed once for each text instead of for
+// each row.
+void Folder::EncodeTexts(RecordBatch* batch) {
+  for (auto& [index, encoder] : text_columns_) {
+    Column& column = batch->columns[index];
+    const bool texts = (column.kinds & KindBit(Kind::kString)) != 0 &&
+                       (column.kinds & ~(KindBit(Kind::kString) | KindBit(Kind::kNull))) == 0;
+    if (column.dictionary_id != 0 || !texts || !encoder.Encode(column, batch->rows)) continue;
+    column.indices.assign(encoder.codes(), encoder.codes() + kBatchRows);
+    column.dictionary = encoder.values().data();
+    column.dictionary_size = encoder.size();
+    column.dictionary_id = encoder.generation();
   }
 }
 

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "fold/column_encoder.h"
 #include "fold/declared_columns.h"
 #include "fold/group_finder.h"
 #include "fold/group_table.h"
@@ -53,6 +54,14 @@ class Folder {
   // What happens to a row. All except kCount leave the batch early.
   enum class Fate : uint8_t { kCount, kFiltered, kDead, kExpired };
 
+  // A column of texts that gets a dictionary here.
+  struct TextColumn {
+    explicit TextColumn(size_t column) : index(column), encoder(ColumnEncoder::Keep::kValues) {}
+    size_t index;
+    ColumnEncoder encoder;
+  };
+
+  void EncodeTexts(RecordBatch* batch);
   const Column& ColumnOf(const RecordBatch& batch, const Operand& operand) const;
   std::string IdOf(const RecordBatch& batch, uint32_t row) const;
   void Kill(const RecordBatch& batch, uint32_t row, DeadReason reason, std::string detail);
@@ -76,6 +85,7 @@ class Folder {
   std::unique_ptr<GroupTable> table_;
   GroupFinder group_finder_;
   std::deque<Evaluator> evaluators_;
+  std::deque<TextColumn> text_columns_;
   std::vector<Column> computed_;
   std::vector<Truth> truths_;  // what `where` says
   std::vector<Fate> fates_;

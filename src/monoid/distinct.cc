@@ -107,8 +107,9 @@ class Distinct final : public NamedMonoid {
   void LogDictionary(const LiftInput& input, const Column& column, DistinctScratch* work) const {
     if (work->dictionary_id != column.dictionary_id) {
       work->dictionary_id = column.dictionary_id;
-      work->memo.assign(column.dictionary_size, 0);
+      work->memo.clear();
     }
+    work->memo.resize(column.dictionary_size, 0);
     work->Log(input, [this, &column, work](uint32_t row) {
       const uint32_t index = column.indices[row];
       uint32_t& entry = work->memo[index];

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <utility>
 
 #include "base/civil_time.h"
@@ -17,9 +16,6 @@ namespace murmur::parquet_source {
 namespace {
 
 using parquet::LogicalType;
-
-// Numbers are unique over the dictionaries of all streams, so that no memo mixes them up.
-std::atomic<uint64_t> last_dictionary_id{0};
 
 [[noreturn]] void ThrowShortColumn() {
   throw parquet::ParquetException("the column ends before its row group does");
@@ -311,7 +307,7 @@ class DictionaryReader final : public FieldReader {
  private:
   // The entry after the last is null.
   void Load(const Stored* entries, uint32_t size) {
-    id_ = ++last_dictionary_id;
+    id_ = NewDictionaryId();
     cells_.assign(size + 1, Cell::Null());
     refusals_.assign(size + 1, nullptr);
     if constexpr (requires { convert_.Reserve(size); }) convert_.Reserve(size);
