@@ -12,88 +12,181 @@
 // Bytes: for each bucket in ascending order the signed varint of its key (the first) or the varint
 // of its distance to the one before, and its count, not 0, as a signed varint. The key of x > 0 is
 // the leading bits, that of -x the negative, of 0 it is 0, of NaN 2^30.
-#include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstring>
+#include <span>
 #include <vector>
 
 #include "monoid/aggregate.h"
 #include "monoid/numbers.h"
 #include "monoid/parameters.h"
 #include "monoid/varint.h"
+#include "murmur/simple_monoid.h"
 
 namespace murmur {
 namespace {
 
-constexpr int64_t kNanKey = int64_t{1} << 30;
+constexpr int32_t kNanKey = 1 << 30;
 constexpr int kFractionBits = 52;
 constexpr size_t kQuantilesMax = 100;
 
-struct Bucket {
-  int64_t key;
-  int64_t count;
-  bool operator<(int64_t other_key) const { return key < other_key; }
-};
-
-struct Quantiles {
-  struct State {
-    std::vector<Bucket> buckets;  // ascending; a count may be 0
-  };
-
-  std::vector<double> wanted;
-  int sub_bits;        // leading bits of the fraction
-  Value::Names names;  // of the quantiles
-  Value::Names names_and_nan;
-
-  Quantiles(std::vector<double> of, int bits) : wanted(std::move(of)), sub_bits(bits) {
-    std::vector<std::string> texts;
-    for (const double q : wanted) texts.push_back(NumberText(q));
-    names = Value::MakeNames(texts);
-    texts.emplace_back("nan");
-    names_and_nan = Value::MakeNames(std::move(texts));
+// Bucket → count, ascending, in the arena. Counts have 32 bits until one needs more. All zero when
+// empty.
+class BucketCounts {
+ public:
+  void Add(int32_t key, int64_t count, Arena* arena) {
+    if (!wide_) {
+      if (AddTo<Narrow>(key, count, arena)) return;
+      Widen(arena);
+    }
+    AddTo<Wide>(key, count, arena);
   }
-  double accuracy() const { return std::ldexp(1.0, -sub_bits - 1); }
-
-  int64_t Key(double v) const {
-    if (std::isnan(v)) return kNanKey;
-    const auto bits = std::bit_cast<uint64_t>(std::fabs(v));
-    if (bits >> kFractionBits == 0) return 0;
-    const auto leading = static_cast<int64_t>(bits >> (kFractionBits - sub_bits));
-    return v < 0 ? -leading : leading;
-  }
-  double Middle(int64_t key) const {
-    if (key == 0) return 0;
-    const auto leading = static_cast<uint64_t>(key < 0 ? -key : key);
-    const auto low = std::bit_cast<double>(leading << (kFractionBits - sub_bits));
-    const auto high = std::bit_cast<double>((leading + 1) << (kFractionBits - sub_bits));
-    // 2 * low * high / (low + high), without overflow.
-    const double middle = std::isinf(high) ? low : low + (high - low) * (low / (low + high));
-    return key < 0 ? -middle : middle;
-  }
-  int64_t KeyMax() const { return int64_t{0x7FF} << sub_bits; }  // of infinity
-
-  static void Count(State& state, int64_t key, int64_t count) {
-    const auto at = std::lower_bound(state.buckets.begin(), state.buckets.end(), key);
-    if (at != state.buckets.end() && at->key == key) {
-      at->count = WrappingAdd(at->count, count);
-    } else {
-      state.buckets.insert(at, {key, count});
+  void Negate(Arena* arena) {
+    if (!wide_) Widen(arena);
+    for (Wide& bucket : std::span(Buckets<Wide>(), size_)) {
+      bucket.count = WrappingNegate(bucket.count);
     }
   }
-  void Add(State& state, const Cell& cell) const { Count(state, Key(ToDouble(cell)), 1); }
-  void Combine(State& state, const State& other) const {
-    for (const auto& [key, count] : other.buckets) Count(state, key, count);
+  // visit(key, count), ascending. A count may be 0.
+  template <class Visit>
+  void ForEach(Visit&& visit) const {
+    if (wide_) return Each<Wide>(visit);
+    Each<Narrow>(visit);
   }
-  void Negate(State& state) const {
-    for (Bucket& bucket : state.buckets) bucket.count = WrappingNegate(bucket.count);
-  }
-  size_t HeapBytes(const State& state) const { return state.buckets.capacity() * sizeof(Bucket); }
+  void Prefetch() const noexcept { __builtin_prefetch(data_); }
 
-  void Encode(const State& state, std::string* out) const {
+ private:
+  struct Narrow {
+    int32_t key;
+    int32_t count;
+  };
+  struct Wide {
+    int32_t key;
+    int64_t count;
+  };
+
+  template <class Bucket>
+  Bucket* Buckets() const noexcept {
+    return reinterpret_cast<Bucket*>(data_);
+  }
+  template <class Bucket, class Visit>
+  void Each(Visit& visit) const {
+    for (const Bucket& bucket : std::span<const Bucket>(Buckets<Bucket>(), size_)) {
+      visit(bucket.key, int64_t{bucket.count});
+    }
+  }
+  size_t capacity_bytes() const noexcept { return data_ == nullptr ? 0 : size_t{1} << bits_; }
+
+  // False: the bucket can't hold the count; nothing has changed.
+  template <class Bucket>
+  bool AddTo(int32_t key, int64_t count, Arena* arena) {
+    Bucket* const at = Find<Bucket>(key);
+    const bool found = at != Buckets<Bucket>() + size_ && at->key == key;
+    const int64_t sum = found ? WrappingAdd(at->count, count) : count;
+    if (sum != static_cast<decltype(at->count)>(sum)) return false;
+    if (found) {
+      at->count = static_cast<decltype(at->count)>(sum);
+    } else {
+      *Insert(at, arena) = {key, static_cast<decltype(at->count)>(sum)};
+    }
+    return true;
+  }
+  // The first bucket that is not below `key`.
+  template <class Bucket>
+  Bucket* Find(int32_t key) const noexcept {
+    Bucket* at = Buckets<Bucket>();
+    if (size_ == 0) return at;
+    size_t left = size_;
+    while (left > 1) {  // without branches that depend on the keys
+      const size_t half = left / 2;
+      at += at[half - 1].key < key ? half : 0;
+      left -= half;
+    }
+    return at->key < key ? at + 1 : at;
+  }
+  template <class Bucket>
+  Bucket* Insert(Bucket* at, Arena* arena) {
+    const auto index = static_cast<size_t>(at - Buckets<Bucket>());
+    if ((size_ + 1) * sizeof(Bucket) > capacity_bytes()) Grow(arena);
+    at = Buckets<Bucket>() + index;
+    std::memmove(at + 1, at, (size_ - index) * sizeof(Bucket));
+    ++size_;
+    return at;
+  }
+  void Grow(Arena* arena) {
+    constexpr int kBitsMin = 5;
+    const size_t before = capacity_bytes();
+    const int bits = before == 0 ? kBitsMin : bits_ + 1;
+    auto* grown = static_cast<char*>(arena->Allocate(size_t{1} << bits));
+    if (before > 0) {
+      std::memcpy(grown, data_, before);
+      arena->Free(data_, before);
+    }
+    data_ = grown;
+    bits_ = static_cast<uint8_t>(bits);
+  }
+  void Widen(Arena* arena) {
+    BucketCounts narrow = *this;
+    *this = BucketCounts();
+    wide_ = true;
+    narrow.ForEach([&](int32_t key, int64_t count) { AddTo<Wide>(key, count, arena); });
+    if (narrow.data_ != nullptr) arena->Free(narrow.data_, narrow.capacity_bytes());
+  }
+
+  char* data_ = nullptr;
+  uint32_t size_ = 0;
+  uint8_t bits_ = 0;  // log2 of the bytes at data_
+  bool wide_ = false;
+};
+static_assert(sizeof(BucketCounts) == 16);
+
+struct Count {
+  int32_t key;
+  int64_t count;
+};
+
+class Quantiles final : public NamedMonoid {
+ public:
+  Quantiles(MonoidInfo info, std::vector<double> of, int bits)
+      : NamedMonoid(std::move(info)), wanted_(std::move(of)), sub_bits_(bits) {
+    std::vector<std::string> texts;
+    for (const double q : wanted_) texts.push_back(NumberText(q));
+    names_ = Value::MakeNames(texts);
+    texts.emplace_back("nan");
+    names_and_nan_ = Value::MakeNames(std::move(texts));
+  }
+  static double Accuracy(int sub_bits) { return std::ldexp(1.0, -sub_bits - 1); }
+
+  size_t state_size() const noexcept override { return sizeof(BucketCounts); }
+
+  void AddBatch(const LiftInput& input, const StateSpan& states, Scratch*) const override {
+    const Column& column = *input.args[0];
+    for (uint32_t row = 0; row < input.rows; ++row) CountsAt(states, input, row)->Prefetch();
+    for (uint32_t row = 0; row < input.rows; ++row) {
+      const Cell& cell = CellAt(column, row);
+      if (cell.is_null()) continue;
+      CountsAt(states, input, row)->Add(Key(ToDouble(cell)), 1, states.arena);
+    }
+  }
+  bool Combine(char* state, std::string_view encoded, Arena* arena) const override {
+    std::vector<Count> counts;
+    if (!Decode(encoded, &counts)) return false;
+    auto* const target = reinterpret_cast<BucketCounts*>(state);
+    for (const auto& [key, count] : counts) target->Add(key, count, arena);
+    return true;
+  }
+  void Negate(char* state, Arena* arena) const override {
+    reinterpret_cast<BucketCounts*>(state)->Negate(arena);
+  }
+  void Prefetch(const char* state) const noexcept override {
+    reinterpret_cast<const BucketCounts*>(state)->Prefetch();
+  }
+  void Encode(const char* state, std::string* out) const override {
     bool first = true;
     int64_t before = 0;
-    for (const auto& [key, count] : state.buckets) {
-      if (count == 0) continue;
+    reinterpret_cast<const BucketCounts*>(state)->ForEach([&](int32_t key, int64_t count) {
+      if (count == 0) return;
       if (first) {
         AppendSigned(key, out);
       } else {
@@ -102,51 +195,82 @@ struct Quantiles {
       AppendSigned(count, out);
       first = false;
       before = key;
-    }
+    });
   }
-  bool Decode(std::string_view bytes, State* state) const {
-    int64_t key = 0;
-    int64_t count;
-    while (!bytes.empty()) {
-      uint64_t distance = 0;
-      if (state->buckets.empty()) {
-        if (!ReadSigned(&bytes, &key)) return false;
-      } else {
-        if (!ReadVarint(&bytes, &distance) || distance == 0 || distance > 2 * kNanKey) return false;
-        key += static_cast<int64_t>(distance);
-      }
-      const bool in_range = (key >= -KeyMax() && key <= KeyMax()) || key == kNanKey;
-      const bool subnormal = key != 0 && std::abs(key) < int64_t{1} << sub_bits;
-      if (!in_range || subnormal || !ReadSigned(&bytes, &count) || count == 0) return false;
-      state->buckets.push_back({key, count});
-    }
-    return true;
-  }
-
-  Value ValueOf(const State& state) const {
+  Result<Value> ValueOf(std::string_view encoded, int64_t) const override {
+    std::vector<Count> counts;
+    if (!Decode(encoded, &counts)) return Damaged();
     int64_t total = 0;
     int64_t nans = 0;
-    for (const auto& [key, count] : state.buckets) {
+    for (const auto& [key, count] : counts) {
       int64_t& target = key == kNanKey ? nans : total;
       target = WrappingAdd(target, count);
     }
     std::vector<Value> quantiles;
-    for (const double q : wanted) quantiles.push_back(Quantile(state, q, total));
-    if (nans == 0) return Value::Record(names, std::move(quantiles));
+    for (const double q : wanted_) quantiles.push_back(Quantile(counts, q, total));
+    if (nans == 0) return Value::Record(names_, std::move(quantiles));
     quantiles.push_back(Value::Integer(nans));
-    return Value::Record(names_and_nan, std::move(quantiles));
+    return Value::Record(names_and_nan_, std::move(quantiles));
   }
-  Value Quantile(const State& state, double q, int64_t total) const {
+
+ private:
+  static BucketCounts* CountsAt(const StateSpan& states, const LiftInput& input, uint32_t row) {
+    return reinterpret_cast<BucketCounts*>(states.at(input.groups[row]));
+  }
+
+  int32_t Key(double v) const {
+    if (std::isnan(v)) return kNanKey;
+    const auto bits = std::bit_cast<uint64_t>(std::fabs(v));
+    if (bits >> kFractionBits == 0) return 0;
+    const auto leading = static_cast<int32_t>(bits >> (kFractionBits - sub_bits_));
+    return v < 0 ? -leading : leading;
+  }
+  double Middle(int32_t key) const {
+    if (key == 0) return 0;
+    const auto leading = static_cast<uint64_t>(key < 0 ? -key : key);
+    const auto low = std::bit_cast<double>(leading << (kFractionBits - sub_bits_));
+    const auto high = std::bit_cast<double>((leading + 1) << (kFractionBits - sub_bits_));
+    // 2 * low * high / (low + high), without overflow.
+    const double middle = std::isinf(high) ? low : low + (high - low) * (low / (low + high));
+    return key < 0 ? -middle : middle;
+  }
+  int64_t KeyMax() const { return int64_t{0x7FF} << sub_bits_; }  // of infinity
+
+  bool Decode(std::string_view bytes, std::vector<Count>* counts) const {
+    int64_t key = 0;
+    int64_t count;
+    while (!bytes.empty()) {
+      uint64_t distance = 0;
+      if (counts->empty()) {
+        if (!ReadSigned(&bytes, &key)) return false;
+      } else {
+        if (!ReadVarint(&bytes, &distance) || distance == 0 || distance > 2 * uint64_t{kNanKey}) return false;
+        key += static_cast<int64_t>(distance);
+      }
+      const bool in_range = (key >= -KeyMax() && key <= KeyMax()) || key == kNanKey;
+      const bool subnormal = key != 0 && std::abs(key) < int64_t{1} << sub_bits_;
+      if (!in_range || subnormal || !ReadSigned(&bytes, &count) || count == 0) return false;
+      counts->push_back({static_cast<int32_t>(key), count});
+    }
+    return true;
+  }
+
+  Value Quantile(const std::vector<Count>& counts, double q, int64_t total) const {
     const double rank = std::floor(q * (static_cast<double>(total) - 1));
     double below = 0;
-    for (const auto& [key, count] : state.buckets) {
+    for (const auto& [key, count] : counts) {
       if (total <= 0 || key == kNanKey) break;
       below += static_cast<double>(count);
       if (below <= rank) continue;
-      return Value::Finite(Middle(key)).WithError(ErrorKind::kRelative, accuracy());
+      return Value::Finite(Middle(key)).WithError(ErrorKind::kRelative, Accuracy(sub_bits_));
     }
     return Value::Absent();
   }
+
+  const std::vector<double> wanted_;
+  const int sub_bits_;   // leading bits of the fraction
+  Value::Names names_;   // of the quantiles
+  Value::Names names_and_nan_;
 };
 
 Result<std::unique_ptr<Monoid>> MakeQuantiles(const MonoidParams& params) {
@@ -163,12 +287,12 @@ Result<std::unique_ptr<Monoid>> MakeQuantiles(const MonoidParams& params) {
   while (std::ldexp(1.0, -(sub_bits + 1)) > accuracy) ++sub_bits;
   std::string name = "quantiles.v1(q=" + ListText(wanted) + ",bits=";
   name += std::to_string(sub_bits) + ")";
-  Quantiles logic(std::move(wanted), sub_bits);
-  MonoidInfo info{.name = std::move(name),
-                  .traits = {.invertible = true},
-                  .accepts = kNumberKinds,
-                  .approximation = "relative error " + PercentText(logic.accuracy())};
-  return std::make_unique<SimpleMonoid<Quantiles>>(std::move(info), std::move(logic));
+  MonoidInfo info{
+      .name = std::move(name),
+      .traits = {.invertible = true},
+      .accepts = kNumberKinds,
+      .approximation = "relative error " + PercentText(Quantiles::Accuracy(sub_bits))};
+  return std::make_unique<Quantiles>(std::move(info), std::move(wanted), sub_bits);
 }
 
 }  // namespace
