@@ -649,12 +649,15 @@ Result<Definition> ParseDefinition(std::string_view yaml, std::string_view file,
 
 Result<Definition> LoadDefinition(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
-  std::string text(kDefinitionBytesMax + 1, '\0');
-  if (in) in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  std::string text;
+  std::array<char, 16 << 10> piece;
+  while (in && text.size() <= kDefinitionBytesMax) {
+    in.read(piece.data(), piece.size());
+    text.append(piece.data(), static_cast<size_t>(in.gcount()));
+  }
   if (!in && !in.eof()) {
     return Status(Code::kNotFound, fmt::format("{}: the definition can't be read", path));
   }
-  text.resize(static_cast<size_t>(in.gcount()));
   const std::filesystem::path directory = std::filesystem::path(path).parent_path();
   return ParseDefinition(text, path, directory.empty() ? "." : directory.string());
 }

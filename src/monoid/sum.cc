@@ -78,14 +78,13 @@ class Sum final : public SumBase {
       });
       return;
     }
+    if (column.Is(Kind::kDecimal) && column.scale <= decimal_internal::kDoublePowers) {
+      return AddNarrow(column, input, states);
+    }
     ForEachValue<ExactSum>(input, states, [&states](ExactSum& sum, const Cell& cell) {
       if (cell.kind == Kind::kInt) return sum.AddInt(cell.i, states.arena);
       if (cell.kind == Kind::kDouble) return sum.AddDouble(cell.d, states.arena);
-      Int128 unscaled = cell.decimal();
-      int scale = cell.scale;
-      StripTrailingZeros(&unscaled, &scale);
-      if (scale != 0) return sum.AddDouble(NearestDouble(unscaled, scale), states.arena);
-      sum.AddScaled(Magnitude(unscaled), 0, unscaled < 0, states.arena);
+      AddDecimal(cell, &sum, states.arena);
     });
   }
 
@@ -95,6 +94,29 @@ class Sum final : public SumBase {
     if (!sum.finite()) return Value::Absent();
     if (sum.doubles == 0 && sum.position >= 0) return Value::Integer(sum.sum().IntegerText());
     return Value::Finite(sum.sum().ToDouble());
+  }
+
+ private:
+  static void AddDecimal(const Cell& cell, ExactSum* sum, Arena* arena) {
+    Int128 unscaled = cell.decimal();
+    int scale = cell.scale;
+    StripTrailingZeros(&unscaled, &scale);
+    if (scale != 0) return sum->AddDouble(NearestDouble(unscaled, scale), arena);
+    sum->AddScaled(Magnitude(unscaled), 0, unscaled < 0, arena);
+  }
+  // Decimals of one scale in 64 bits. A quotient of digits that a double holds exactly is whole only
+  // if the decimal is.
+  static void AddNarrow(const Column& column, const LiftInput& input, const StateSpan& states) {
+    const double power = decimal_internal::kDoublePowersOfTen[column.scale];
+    ForEachCell(column, input.rows, [&](uint32_t row, const Cell& cell) {
+      auto& sum = *reinterpret_cast<ExactSum*>(states.at(input.groups[row]));
+      if (!decimal_internal::IsExactDouble(cell.i)) [[unlikely]]
+        return AddDecimal(cell, &sum, states.arena);
+      const double nearest = static_cast<double>(cell.i) / power;
+      const double whole = std::trunc(nearest);
+      if (nearest == whole) return sum.AddInt(static_cast<int64_t>(whole), states.arena);
+      sum.AddDouble(nearest, states.arena);
+    });
   }
 };
 
