@@ -1,5 +1,5 @@
-"""Many kinds of work over TPC-H's lineitem and orders (matrix_cases.py): Murmur, durable, beside
-DuckDB and chDB, which keep the answer in memory.
+"""Many kinds of work over TPC-H's lineitem and orders, and tables made of orders (matrix_cases.py):
+Murmur, durable, beside DuckDB and chDB, which keep the answer in memory.
 
 Contestants are interleaved, and a ratio is of one round. Murmur's time is that of the whole process;
 the rivals' is the query's alone. Murmur's answers are checked before a time counts: exact ones to
@@ -25,7 +25,9 @@ from matrix_cases import CASES
 FORMATS = {"Parquet": "parquet", "JSON lines": "jsonl", "gzip": "jsonl"}
 GZIP_FILES = 8
 RIVALS = ("duckdb", "chdb")
-QUICK_SCALE, SCALE = 0.1, 1
+# Larger where a row would else be done in less than half a second.
+SCALES = {"Parquet": 3, "JSON lines": 3, "gzip": 1}
+QUICK_SCALE = 0.1
 DATE = re.compile(r"\d{4}-\d\d-\d\d")
 COLUMNS = {
     "lineitem": {"l_orderkey": "BIGINT", "l_partkey": "BIGINT", "l_suppkey": "BIGINT",
@@ -35,16 +37,35 @@ COLUMNS = {
                  "l_shipdate": "DATE", "l_shipinstruct": "VARCHAR", "l_shipmode": "VARCHAR"},
     "orders": {"o_orderkey": "BIGINT", "o_custkey": "BIGINT", "o_orderstatus": "VARCHAR",
                "o_totalprice": "DECIMAL(15,2)", "o_orderdate": "DATE", "o_orderpriority": "VARCHAR",
-               "o_clerk": "VARCHAR", "o_shippriority": "BIGINT"}}
-CHDB_TYPES = {"BIGINT": "Int64", "DECIMAL(15,2)": "Decimal(15,2)", "VARCHAR": "String",
-              "DATE": "Date"}
+               "o_clerk": "VARCHAR", "o_shippriority": "BIGINT"},
+    "receipts": {"r_key": "BIGINT", "r_priority": "VARCHAR", "r_clerk": "VARCHAR",
+                 "r_total": "DECIMAL(15,2)",
+                 "customer": "STRUCT(id BIGINT, segment STRUCT(priority VARCHAR, status VARCHAR))"},
+    "wide": {"w_key": "BIGINT", "w_priority": "VARCHAR",
+             **{f"w_{i}": "BIGINT" for i in range(1, 41)}}}
+# What the tables that TPC-H lacks are made of.
+MADE_OF = {
+    "receipts": "select o_orderkey r_key, o_orderpriority r_priority,"
+                " if(o_custkey % 3 = 0, null, o_clerk) r_clerk,"
+                " if(o_custkey % 4 = 0, null, o_totalprice) r_total,"
+                " {'id': o_custkey, 'segment': {'priority': o_orderpriority,"
+                " 'status': o_orderstatus}} customer from orders",
+    "wide": "select o_orderkey w_key, o_orderpriority w_priority, "
+            + ", ".join(f"o_orderkey * {i} % 1000 w_{i}" for i in range(1, 41)) + " from orders"}
+CHDB_TYPES = {
+    "BIGINT": "Int64", "DECIMAL(15,2)": "Decimal(15,2)", "VARCHAR": "String", "DATE": "Date",
+    COLUMNS["receipts"]["customer"]:
+        "Tuple(id Int64, segment Tuple(priority String, status String))"}
+CHDB_NULLABLE = ("r_clerk", "r_total")
 GENERATE = """
 import duckdb
 c = duckdb.connect(config={{"allow_unsigned_extensions": True}})
 c.execute("LOAD '{extension}'")
 c.execute("call dbgen(sf={scale})")
+for table, query in {made_of}.items():
+    c.execute(f"create view {{table}} as {{query}}")
 for table, columns in {columns}.items():
-    c.execute(f"copy {{table}} to '{folder}/{{table}}.parquet' (format parquet)")
+    c.execute(f"copy (from {{table}}) to '{folder}/{{table}}.parquet' (format parquet)")
     c.execute(f"copy (select {{', '.join(columns)}} from {{table}}) to '{folder}/{{table}}.jsonl'"
               " (format json)")
 """
@@ -65,12 +86,37 @@ print(time.perf_counter() - begin)
 """
 
 
+ARROW = """
+import pyarrow, pyarrow.parquet, time
+pyarrow.set_cpu_count({threads})
+for _ in range(2):  # the first imports a part of pyarrow
+    begin = time.perf_counter()
+    pyarrow.parquet.read_table({path!r}, columns={fields})
+print(time.perf_counter() - begin)
+"""
+INFLATE = """
+import concurrent.futures, glob, time, zlib
+def inflate(path):
+    stream = zlib.decompressobj(31)
+    with open(path, "rb") as file:
+        while data := file.read(1 << 20):
+            stream.decompress(data)
+begin = time.perf_counter()
+with concurrent.futures.ThreadPoolExecutor({threads}) as pool:
+    list(pool.map(inflate, glob.glob({path!r})))
+print(time.perf_counter() - begin)
+"""
+
+
+def chdb_type(name, kind):
+    inner = CHDB_TYPES[kind]
+    return f"Nullable({inner})" if name in CHDB_NULLABLE else inner
+
+
 class Matrix:
     def __init__(self, bench):
         self.bench, self.options = bench, bench.options
         self.threads = max(self.options.threads)
-        self.scale = QUICK_SCALE if self.options.quick else SCALE
-        self.data = self.options.data / f"tpch-{self.scale}"
         self.runs = collections.defaultdict(list)  # (case, format, who) → seconds, by round
         self.truths = {}
 
@@ -83,19 +129,32 @@ class Matrix:
 
     # --- data ---
 
+    def scale(self, form):
+        return QUICK_SCALE if self.options.quick else SCALES[form]
+
+    def folder(self, form):
+        return self.options.data / f"tpch-{self.scale(form)}"
+
     def prepare(self):
-        if self.data.exists():
+        for form in FORMATS:
+            if any(row_form == form for _, row_form in self.rows()):
+                self.generate(self.scale(form), self.folder(form))
+
+    def generate(self, scale, folder):
+        if folder.exists():
             return
-        note(f"generating TPC-H at scale {self.scale} in {self.data}")
-        partial = self.data.with_suffix(".partial")
+        note(f"generating TPC-H at scale {scale} in {folder}")
+        partial = folder.with_suffix(".partial")
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         extension = next(self.options.extensions.rglob("tpch.duckdb_extension"))
-        self.python(GENERATE.format(extension=extension, scale=self.scale, columns=COLUMNS,
-                                    folder=partial), PYTHONPATH=str(self.options.extensions))
-        for table in COLUMNS:
-            self.cut(partial / f"{table}.jsonl", partial / "gzip" / table)
-        partial.rename(self.data)
+        self.python(GENERATE.format(extension=extension, scale=scale, columns=COLUMNS,
+                                    made_of=MADE_OF, folder=partial),
+                    PYTHONPATH=str(self.options.extensions))
+        if folder == self.folder("gzip"):
+            for table in COLUMNS:
+                self.cut(partial / f"{table}.jsonl", partial / "gzip" / table)
+        partial.rename(folder)
 
     def cut(self, lines, folder):
         folder.mkdir(parents=True)
@@ -105,8 +164,8 @@ class Matrix:
 
     def path(self, case, form):
         if form == "gzip":
-            return self.data / "gzip" / case.table / "*.jsonl.gz"
-        return self.data / f"{case.table}.{FORMATS[form]}"
+            return self.folder(form) / "gzip" / case.table / "*.jsonl.gz"
+        return self.folder(form) / f"{case.table}.{FORMATS[form]}"
 
     # --- contestants ---
 
@@ -116,6 +175,7 @@ class Matrix:
                 self.runs[case.name, form, "murmur"].append(self.murmur(case, form))
                 for rival in RIVALS:
                     self.runs[case.name, form, rival].append(getattr(self, rival)(case, form))
+                self.runs[case.name, form, "ceiling"].append(self.ceiling(case, form))
             note(f"{case.name}, {form}: " + ", ".join(
                 f"{who} {min(self.runs[case.name, form, who]):.2f} s" for who in ("murmur", *RIVALS)))
 
@@ -131,7 +191,7 @@ class Matrix:
         seconds = time.perf_counter() - begin
         dumped = subprocess.run([program, "dump", file, "--format", "jsonl"], check=True,
                                 capture_output=True, text=True).stdout
-        check(case, self.truth(case), [json.loads(line) for line in dumped.splitlines()])
+        check(case, self.truth(case, form), [json.loads(line) for line in dumped.splitlines()])
         return seconds
 
     def duckdb(self, case, form):
@@ -143,12 +203,26 @@ class Matrix:
 
     def chdb(self, case, form):
         path = self.path(case, form)
-        columns = ", ".join(f"{name} {CHDB_TYPES[kind]}"
+        columns = ", ".join(f"{name} {chdb_type(name, kind)}"
                             for name, kind in COLUMNS[case.table].items())
         table = (f"file('{path}', 'Parquet')" if form == "Parquet" else
                  f"file('{path}', 'JSONEachRow', '{columns}')")
         query = f"{case.sql(table, chdb=True)} settings max_threads={self.threads}"
         return float(self.python(CHDB.format(query=query)))
+
+    def ceiling(self, case, form):
+        """The time of the least that must be done: Parquet's columns read by Arrow, JSON's lines
+        found, gzip's files inflated by zlib."""
+        path = self.path(case, form)
+        if form == "Parquet":
+            text = f"{case.select} {case.sql_where}"
+            fields = [name for name in COLUMNS[case.table] if re.search(rf"\\b{name}\\b", text)]
+            return float(self.python(ARROW.format(path=str(path), fields=fields,
+                                                  threads=self.threads)))
+        if form == "gzip":
+            return float(self.python(INFLATE.format(path=str(path), threads=self.threads)))
+        return json.loads(subprocess.check_output(
+            [self.bench.program("bench/ceilings"), "newlines", path, str(self.threads)]))["seconds"]
 
     def python(self, code, **environment):
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
@@ -159,26 +233,30 @@ class Matrix:
 
     # --- answers ---
 
-    def truth(self, case):
+    def truth(self, case, form):
         """Key → values."""
-        if case.name not in self.truths:
+        scale = self.scale(form)
+        if (case.name, scale) not in self.truths:
             import duckdb
-            sql = case.sql(f"'{self.data / case.table}.parquet'", exact=True)
-            self.truths[case.name] = {
+            sql = case.sql(f"'{self.folder(form) / case.table}.parquet'", exact=True)
+            self.truths[case.name, scale] = {
                 tuple(plain(cell) for cell in row[:case.keys]): [plain(c) for c in row[case.keys:]]
                 for row in duckdb.sql(sql).fetchall()}
-        return self.truths[case.name]
+        return self.truths[case.name, scale]
 
     # --- the table ---
 
     def print_table(self):
-        print_title(f"TPC-H at scale {self.scale}, {self.threads} threads", self.options)
-        print("Seconds, best of the rounds; the faster rival's time over Murmur's, median of the"
-              " rounds (best).\n")
-        print_header([f"{form}: Murmur, DuckDB, chDB | ratio" for form in FORMATS])
+        forms = list(dict.fromkeys(form for _, form in self.rows()))
+        print_title(f"TPC-H, {self.threads} threads", self.options)
+        print("Seconds, best of the rounds, and those of the ceiling: Parquet's columns read by"
+              " Arrow, JSON's newlines found, gzip inflated by zlib. The faster rival's time over"
+              " Murmur's, median of the rounds (best).\n")
+        print_header([heading for form in forms for heading in
+                      (f"{form}, scale {self.scale(form)}: Murmur, DuckDB, chDB; ceiling", "ratio")])
         ratios = collections.defaultdict(list)
         for name in dict.fromkeys(case.name for case, _ in self.rows()):
-            print(f"| {name} |" + "".join(self.cell(name, form, ratios) for form in FORMATS))
+            print(f"| {name} |" + "".join(self.cell(name, form, ratios) for form in forms))
         print()
         for form, medians in ratios.items():
             print(f"- {form}: geometric mean {statistics.geometric_mean(medians):.2f}, least"
@@ -192,6 +270,7 @@ class Matrix:
         of_rounds = [min(theirs) / our for our, *theirs in zip(ours, *rivals)]
         ratios[form].append(statistics.median(of_rounds))
         seconds = ", ".join(f"{min(runs):.2f}" for runs in (ours, *rivals))
+        seconds += f"; {min(self.runs[name, form, 'ceiling']):.2f}"
         return f" {seconds} | {statistics.median(of_rounds):.2f} ({max(of_rounds):.2f}) |"
 
 

@@ -20,6 +20,7 @@ class Case:
     sql_where: str = ""
     group: str = "group by all"
     more: str = ""           # other lines of the definition
+    exact_query: str = ""    # of the exact answer, where `select` has none; {T} is the table
     within: dict = dataclasses.field(default_factory=dict)  # aggregate: relative error
     exact: dict = dataclasses.field(default_factory=dict)   # part of `select`: of the exact value
     chdb: dict = dataclasses.field(default_factory=dict)    # part of `select`, `where`: chDB's name
@@ -33,6 +34,8 @@ class Case:
         return "\n".join([*lines, self.more]) + "\n"
 
     def sql(self, table, exact=False, chdb=False):
+        if exact and self.exact_query:
+            return self.exact_query.format(T=table)
         text = f"select {self.select} from {table}"
         if self.sql_where:
             text += f" where {self.sql_where}"
@@ -46,7 +49,7 @@ FEW = "l_returnflag, l_linestatus"
 PRICE = "l_extendedprice * (1 - l_discount)"
 HLL = {"approx_count_distinct(": "uniqHLL12("}
 DISTINCT = {"approx_count_distinct(": "count(distinct "}
-QUANTILES = {f"approx_quantile(l_extendedprice, {q})": f"quantileTDigest({q})(l_extendedprice)"
+QUANTILES = {f"approx_quantile(l_extendedprice, {q})": f"quantileTDigest({q})(toFloat64(l_extendedprice))"
              for q in (0.5, 0.99)}
 EXACT_QUANTILES = {f"approx_quantile(l_extendedprice, {q})":
                    f"quantile_disc(l_extendedprice, {q})" for q in (0.5, 0.99)}
@@ -123,4 +126,36 @@ CASES = [
          more="time: l_shipdate\nwindow: {every: 7d}",
          chdb={"time_bucket(INTERVAL 7 days, l_shipdate, DATE '1970-01-01')":
                "intDiv(toRelativeDayNum(l_shipdate), 7) * 7"}),
+    Case("first and last", "[l_shipmode]",
+         {"a": "first(l_shipdate)", "b": "last(l_shipdate)"},
+         "l_shipmode, arg_min(l_shipdate, l_shipdate), arg_max(l_shipdate, l_shipdate)", 1,
+         more="time: l_shipdate", chdb={"arg_min(": "argMin(", "arg_max(": "argMax("}),
+    Case("topk and count_by", f"[{FEW}]",
+         {"top": "topk(l_shipmode, k=10)", "by": "count_by(l_shipinstruct)"},
+         f"{FEW}, approx_top_k(l_shipmode, 10), histogram(l_shipinstruct)", 2,
+         exact_query=f"""
+             with modes as (select {FEW}, l_shipmode m, count(*) n from {{T}} group by all),
+             texts as (select {FEW}, l_shipinstruct m, count(*) n from {{T}} group by all)
+             select {FEW}, (select list([m, n::varchar, '0'] order by n desc, m) from modes
+                            where modes.l_returnflag = k.l_returnflag
+                            and modes.l_linestatus = k.l_linestatus),
+                    (select list([m, n::varchar] order by m) from texts
+                     where texts.l_returnflag = k.l_returnflag
+                     and texts.l_linestatus = k.l_linestatus)
+             from (select distinct {FEW} from {{T}}) k""",
+         chdb={"approx_top_k(l_shipmode, 10)": "topK(10)(l_shipmode)",
+               "histogram(l_shipinstruct)": "sumMap(map(assumeNotNull(l_shipinstruct), 1))"}),
+    Case("nulls", "[r_priority]",
+         {"n": "count", "s": "sum(r_total, decimal=2)", "m": "min(r_total)",
+          "d": "distinct(r_clerk)"},
+         "r_priority, count(*), sum(r_total), min(r_total), approx_count_distinct(r_clerk)", 1,
+         table="receipts", where="r_total is null or r_total > 1000",
+         sql_where="r_total is null or r_total > 1000", within={"d": 0.08}, exact=DISTINCT,
+         chdb=HLL),
+    Case("nested fields", "[customer.segment.priority]",
+         {"n": "count", "m": "max(customer.id)"},
+         "customer.segment.priority, count(*), max(customer.id)", 1, table="receipts",
+         where="customer.segment.status != 'P'", sql_where="customer.segment.status != 'P'"),
+    Case("two fields of forty-two", "[w_priority]", {"s": "sum(w_20)"},
+         "w_priority, sum(w_20)", 1, table="wide"),
 ]
