@@ -178,10 +178,19 @@ int64_t BucketRule::InstantOf(const TimeBorder& border) const noexcept {
 }
 
 void BucketFinder::FindSpan(int64_t micros) noexcept {
-  if (!rule_.calendar()) {
+  constexpr int64_t kWholeSecondsMax = 100'000'000'000;  // then 64 bits hold all µs near event times
+  if (!rule_.calendar() && rule_.every > kWholeSecondsMax) {
     bucket_ = rule_.Bucket(micros);
     start_ = rule_.StartMicros(bucket_);
-    end_ = start_ + rule_.every * kMicrosPerSecond;
+    end_ = rule_.EndMicros(bucket_);
+    return;
+  }
+  if (!rule_.calendar()) {
+    const int64_t width = rule_.every * kMicrosPerSecond;
+    const int64_t origin = rule_.offset * kMicrosPerSecond;
+    bucket_ = FloorDiv(micros - origin, width);
+    start_ = origin + bucket_ * width;
+    end_ = start_ + width;
     return;
   }
   const int64_t second = UnixSecond(micros);

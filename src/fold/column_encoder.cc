@@ -109,11 +109,20 @@ bool ColumnEncoder::Encode(const Column& column, uint32_t rows) {
     dictionary_id_ = column.dictionary_id;
   }
   entry_codes_.resize(column.dictionary_size, kNoCode);
+  bool all_known = true;
   for (uint32_t row = 0; row < rows; ++row) {
+    codes_[row] = entry_codes_[column.indices[row]];
+    all_known &= codes_[row] != kNoCode;
+  }
+  return all_known || EncodeNewEntries(column, rows);
+}
+
+bool ColumnEncoder::EncodeNewEntries(const Column& column, uint32_t rows) {
+  for (uint32_t row = 0; row < rows; ++row) {
+    if (codes_[row] != kNoCode) continue;
     uint32_t& code = entry_codes_[column.indices[row]];
     if (code == kNoCode) code = CodeOf(column.dictionary[column.indices[row]]);
-    if (code == kNoCode) [[unlikely]]
-      return GiveUp();
+    if (code == kNoCode) return GiveUp();
     codes_[row] = code;
   }
   return true;

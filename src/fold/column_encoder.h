@@ -46,6 +46,7 @@ class ColumnEncoder {
 
   bool Begin(uint32_t rows);
   bool Pays(uint32_t rows) const noexcept;
+  bool EncodeNewEntries(const Column& column, uint32_t rows);
   bool GiveUp();
   void Reset();
   void KeepValue(const Cell& cell);

@@ -195,10 +195,10 @@ void Folder::FilterByTruths(uint32_t rows) {
 // Fills times_; a record without a usable time is dead, or gets kNoTime.
 void Folder::ReadTimes(const RecordBatch& batch) {
   const Column& column = batch.columns[*pipeline_->time_column()];
-  bool all_good = column.kinds == kTimeOnly && column.dictionary_id == 0;
+  bool all_good = column.kinds == kTimeOnly;
   if (all_good) {
     for (uint32_t row = 0; row < batch.rows; ++row) {
-      times_[row] = column.cells[row].i;
+      times_[row] = CellAt(column, row).i;
       all_good &= IsEventTime(times_[row]);
     }
   }

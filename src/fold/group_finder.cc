@@ -50,15 +50,19 @@ void GroupFinder::Find(size_t rollup, std::span<const Column* const> parts, cons
   if (!EncodeParts(&memo, parts, buckets, rows) || !MakeRoom(&memo, table->generation())) {
     return FindByBytes(rollup, parts, buckets, all, table, groups);
   }
-  Combine(memo, rows);
+  const uint32_t* combined = Combine(memo, rows);
+  bool all_known = true;
+  for (uint32_t row = 0; row < rows; ++row) {
+    groups[row] = memo.groups[combined[row]];
+    all_known &= groups[row] != GroupTable::kNoGroup;
+  }
+  if (all_known) return;
   missing_.clear();
   for (uint32_t row = 0; row < rows; ++row) {
-    groups[row] = memo.groups[combined_[row]];
     if (groups[row] == GroupTable::kNoGroup) missing_.push_back(row);
   }
-  if (missing_.empty()) return;
   FindByBytes(rollup, parts, buckets, missing_, table, groups);
-  for (const uint32_t row : missing_) memo.groups[combined_[row]] = groups[row];
+  for (const uint32_t row : missing_) memo.groups[combined[row]] = groups[row];
 }
 
 bool GroupFinder::EncodeParts(Memo* memo, std::span<const Column* const> parts,
@@ -109,7 +113,9 @@ bool GroupFinder::MakeRoom(Memo* memo, uint64_t table_generation) {
   return true;
 }
 
-void GroupFinder::Combine(const Memo& memo, uint32_t rows) {
+// The place in memo.groups of each row.
+const uint32_t* GroupFinder::Combine(const Memo& memo, uint32_t rows) {
+  if (memo.parts.size() == 1) return memo.parts[0]->encoder.codes();
   std::fill_n(combined_.begin(), rows, 0);
   int shift = 0;
   for (size_t i = 0; i < memo.parts.size(); ++i) {
@@ -117,6 +123,7 @@ void GroupFinder::Combine(const Memo& memo, uint32_t rows) {
     for (uint32_t row = 0; row < rows; ++row) combined_[row] |= codes[row] << shift;
     shift += memo.bits[i];
   }
+  return combined_.data();
 }
 
 void GroupFinder::FindByBytes(size_t rollup, std::span<const Column* const> parts,

@@ -53,7 +53,7 @@ class GroupFinder {
                    uint32_t rows);
   static bool Encode(Source* source, const Column* column, const int64_t* buckets, uint32_t rows);
   static bool MakeRoom(Memo* memo, uint64_t table_generation);
-  void Combine(const Memo& memo, uint32_t rows);
+  const uint32_t* Combine(const Memo& memo, uint32_t rows);
   void FindByBytes(size_t rollup, std::span<const Column* const> parts, const int64_t* buckets,
                    std::span<const uint32_t> rows, GroupTable* table, uint32_t* groups);
 
@@ -63,7 +63,7 @@ class GroupFinder {
   std::vector<Memo> memos_;  // of the rollups
   KeyBuilder keys_;
   std::vector<uint32_t> all_rows_;
-  std::vector<uint32_t> combined_;  // of the rows: a place in Memo::groups
+  std::vector<uint32_t> combined_;
   std::vector<uint32_t> missing_;   // rows
 };
 

@@ -475,9 +475,9 @@ std::unique_ptr<FieldReader> OpenFlatReader(const RowGroup& group, int column,
                                             const FieldRequest& request, uint64_t max_value_bytes) {
   const parquet::ColumnDescriptor& descriptor = *group.metadata->schema()->Column(column);
   const LogicalType& type = *descriptor.logical_type();
-  // Event times are parsed row by row, so a dictionary would not help there.
-  const bool wants_dictionary =
-      descriptor.physical_type() != parquet::Type::BOOLEAN && !request.as_time;
+  // An event time that is text or a number is parsed row by row.
+  const bool parsed = request.as_time && !type.is_date() && !type.is_timestamp();
+  const bool wants_dictionary = descriptor.physical_type() != parquet::Type::BOOLEAN && !parsed;
   auto reader = wants_dictionary ? OpenWithDictionary(group, column) : group.rows->Column(column);
   switch (descriptor.physical_type()) {
     case parquet::Type::BOOLEAN: return Make<parquet::BooleanType>(std::move(reader), BoolValue{});
