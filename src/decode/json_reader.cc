@@ -65,18 +65,22 @@ bool JsonReader::ReadAs(const Shape& shape, const Text* texts, uint32_t row) {
       if (!segment.before.Matches(at[i])) return false;
       at[i] += segment.before.size;
     }
-    if (segment.column >= 0) {
-      const auto column = static_cast<uint32_t>(segment.column);
-      const FieldRequest& field = projection_.fields[column];
-      Cell* const cells = columns_[column].cells.data() + row;
-      for (size_t i = 0; i < records; ++i) at[i] = ReadValue(at[i], field, 1, &cells[i], &seen);
+    if (segment.column_count > 0) {
+      const auto begins = at;
+      for (size_t c = 0; c < segment.column_count; ++c) {
+        const FieldRequest& field = projection_.fields[segment.columns[c]];
+        Cell* const cells = columns_[segment.columns[c]].cells.data() + row;
+        for (size_t i = 0; i < records; ++i) {
+          at[i] = ReadValue(begins[i], field, segment.depth, &cells[i], &seen);
+        }
+      }
     } else if (segment.node == nullptr) {
-      for (size_t i = 0; i < records; ++i) at[i] = SkipValue(at[i], &seen);
+      for (size_t i = 0; i < records; ++i) at[i] = SkipValue(at[i], segment.depth, &seen);
     } else {
       for (size_t i = 0; i < records; ++i) {
         row_ = row + static_cast<uint32_t>(i);
         record_ = first_record + i;
-        at[i] = ReadNode(at[i], segment.node, 1);
+        at[i] = ReadNode(at[i], segment.node, segment.depth);
       }
     }
     for (size_t i = 0; i < records; ++i) {
@@ -238,11 +242,12 @@ const char* JsonReader::ReadAnyNumber(const char* p, const FieldRequest& field, 
   return ReadOther(p, depth, cell);
 }
 
-[[gnu::always_inline]] inline const char* JsonReader::SkipValue(const char* p, SeenBytes* seen) {
+[[gnu::always_inline]] inline const char* JsonReader::SkipValue(const char* p, int depth,
+                                                                SeenBytes* seen) {
   bool escaped;
   if (*p == '"') return JsonScanner::SkipString(p, &escaped, seen);
   if (*p == '-' || IsJsonDigit(*p)) return JsonScanner::SkipNumber(p);
-  return scanner_.SkipValue(p, 1);
+  return scanner_.SkipValue(p, depth);
 }
 
 const char* JsonReader::ReadField(const char* p, uint32_t column, int depth) {
@@ -276,34 +281,79 @@ void JsonReader::Learn(const char* begin, const char* end) {
 }
 
 // The shape of the record that Walk has just read. False if it has none: duplicate keys, too many
-// members, or too long names.
-bool JsonReader::MakeShape(const char* begin, const char* end, Shape* shape) const {
+// members, or too long names. Where a shape is known that differs in an inner object only, the
+// members of objects are no part of the new one: they vary.
+bool JsonReader::MakeShape(const char* begin, const char* end, Shape* shape) {
   if (duplicates_ || members_.empty() || members_.size() > kShapeFieldsMax) return false;
-  const auto set_literal = [](const char* from, const char* to, Literal* literal) {
-    if (to - from > static_cast<ptrdiff_t>(kLiteralBytesMax)) return false;
-    literal->size = static_cast<uint32_t>(to - from);
-    literal->mask = (1u << std::min<uint32_t>(literal->size, 16)) - 1;
-    std::memcpy(literal->text, from, literal->size);
-    return true;
-  };
-  std::vector<bool> present(projection_.fields.size());
   const char* from = begin;
   for (const Member& member : members_) {
-    Segment& segment = shape->segments.emplace_back();
-    segment.node = member.node;
-    if (member.node != nullptr && member.node->is_leaf() && member.node->columns.size() == 1) {
-      segment.column = member.node->columns[0];
-    }
-    if (!set_literal(from, member.value, &segment.before)) return false;
-    if (member.node != nullptr) {
-      member.node->ForEachColumn([&present](uint32_t column) { present[column] = true; });
-    }
+    shape->outer.append(from, member.value).push_back('\0');
     from = member.end;
+  }
+  const bool inner =
+      std::none_of(shapes_.begin(), shapes_.begin() + static_cast<ptrdiff_t>(shape_count_),
+                   [shape](const Shape& known) { return known.outer == shape->outer; });
+  const bool added =
+      (inner && AddMembers(begin, end, true, shape)) || AddMembers(begin, end, false, shape);
+  if (!added) return false;
+  std::vector<bool> present(projection_.fields.size());
+  for (const Segment& segment : shape->segments) {
+    if (segment.node == nullptr) continue;
+    segment.node->ForEachColumn([&present](uint32_t column) { present[column] = true; });
   }
   for (uint32_t column = 0; column < present.size(); ++column) {
     if (!present[column]) shape->missing.push_back(column);
   }
-  return set_literal(from, end, &shape->tail);
+  return true;
+}
+
+// Adds all segments; false: a text between two values is too long, or there are too many.
+bool JsonReader::AddMembers(const char* begin, const char* end, bool inner, Shape* shape) {
+  shape->segments.clear();
+  for (const Member& member : members_) {
+    if (!AddMember(member, 1, inner, &begin, shape)) return false;
+  }
+  return shape->tail.Set(begin, end);
+}
+
+// Adds the segments of a member's value; `inner`: of the values in it, if it is an object. *from:
+// where the text before the next value begins.
+bool JsonReader::AddMember(const Member& member, int depth, bool inner, const char** from,
+                           Shape* shape) {
+  FieldNode* const node = member.node;
+  const bool as_text = node != nullptr && (!node->columns.empty() || !node->elements.empty());
+  if (inner && *member.value == '{' && !as_text) {
+    bool fits = true;
+    bool any = false;
+    scanner_.WalkObject(
+        member.value, [&](std::string_view name, bool escaped, const char* value) -> const char* {
+          any = true;
+          FieldNode* child = node == nullptr ? nullptr : FindMember(*node, name, escaped);
+          const char* value_end = scanner_.SkipValue(value, depth + 1);
+          fits = fits && AddMember({value, value_end, child}, depth + 1, inner, from, shape);
+          return value_end;
+        });
+    if (any) return fits;
+  }
+  if (shape->segments.size() == kShapeFieldsMax) return false;
+  Segment& segment = shape->segments.emplace_back();
+  segment.node = node;
+  segment.depth = depth;
+  if (node != nullptr && node->is_leaf() && node->columns.size() <= kColumnsMax) {
+    segment.column_count = node->columns.size();
+    std::copy(node->columns.begin(), node->columns.end(), segment.columns.begin());
+  }
+  if (!segment.before.Set(*from, member.value)) return false;
+  *from = member.end;
+  return true;
+}
+
+bool JsonReader::Literal::Set(const char* from, const char* to) noexcept {
+  if (to - from > static_cast<ptrdiff_t>(kLiteralBytesMax)) return false;
+  size = static_cast<uint32_t>(to - from);
+  mask = (1u << std::min<uint32_t>(size, 16)) - 1;
+  std::memcpy(text, from, size);
+  return true;
 }
 
 }  // namespace murmur

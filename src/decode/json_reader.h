@@ -68,17 +68,26 @@ class JsonReader {
     uint32_t size = 0;
     uint32_t mask = 0;  // a bit for each of the first 16 bytes
 
+    // False: it is too long.
+    bool Set(const char* from, const char* to) noexcept;
     bool Matches(const char* p) const noexcept;
   };
+  static constexpr size_t kColumnsMax = 2;
   struct Segment {
     Literal before;             // ,"page":
     FieldNode* node = nullptr;  // null: the value is not needed
-    int64_t column = -1;        // the column of the value, if exactly one needs it
+    int depth = 1;              // values that enclose it
+    // The columns of the value, if nothing below it is needed and these are all.
+    size_t column_count = 0;
+    std::array<uint32_t, kColumnsMax> columns{};
   };
+  // The values are those of the record's members, or, of a member that is an object, those of its
+  // members.
   struct Shape {
     std::vector<Segment> segments;
     Literal tail;                   // }
     std::vector<uint32_t> missing;  // columns that get no value from a record of this shape
+    std::string outer;              // the texts between the record's members, whatever is in them
   };
   struct Member {
     const char* value;
@@ -91,7 +100,9 @@ class JsonReader {
   const char* WalkMembers(const char* p);
   FieldNode* FindMember(const FieldNode& node, std::string_view name, bool escaped);
   void Learn(const char* begin, const char* end);
-  bool MakeShape(const char* begin, const char* end, Shape* shape) const;
+  bool MakeShape(const char* begin, const char* end, Shape* shape);
+  bool AddMembers(const char* begin, const char* end, bool inner, Shape* shape);
+  bool AddMember(const Member& member, int depth, bool inner, const char** from, Shape* shape);
 
   // Each takes a value and returns the position after it, or null if it is not JSON. JSON that does
   // not fit its use goes to overflow_.
@@ -100,7 +111,7 @@ class JsonReader {
   const char* ReadField(const char* p, uint32_t column, int depth);
   const char* ReadValue(const char* p, const FieldRequest& field, int depth, Cell* cell,
                         SeenBytes* seen);
-  const char* SkipValue(const char* p, SeenBytes* seen);
+  const char* SkipValue(const char* p, int depth, SeenBytes* seen);
   const char* ReadOther(const char* p, int depth, Cell* cell);
   const char* ReadString(const char* p, const FieldRequest& field, Cell* cell, SeenBytes* seen);
   const char* ReadNumber(const char* p, const FieldRequest& field, Cell* cell);

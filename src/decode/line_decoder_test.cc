@@ -439,6 +439,38 @@ TEST(JsonLinesFuzz, ShapesAndWalkAgreeOnMutatedLines) {
   EXPECT_GT(records, 1000u);
 }
 
+// Lines of one shape are read several at a time; inner objects are a part of a shape, or vary.
+TEST(JsonLinesFuzz, ManyLinesReadAsEachAlone) {
+  const uint64_t seed = std::random_device()();
+  SCOPED_TRACE(fmt::format("seed {}", seed));
+  std::mt19937_64 random(seed);
+  Projection projection = ManyFields();
+  projection.fields.pop_back();  // "a" as a whole, without which its members can be in a shape
+  projection.fields.push_back(Field({"o", "p", "q"}));
+  projection.fields.push_back(Field({"amount"}));
+  std::vector<std::string> good = GoodLines();
+  good.push_back(R"({"id":"x","o":{"p":{"q":1,"r":"s"},"t":[{}]},"ts":"2026-03-01","amount":1.5})");
+  good.push_back(R"({"id":"y","o":{"p":null},"ts":"2026-03-01","amount":2})");
+  good.push_back(R"({"id":"z","o":null,"ts":"2026-03-01","amount":null})");
+  for (int round = 0; round < 3000; ++round) {
+    const auto decoder = MakeJson(projection, 120);
+    std::vector<std::string> expected;
+    std::string text;
+    const size_t mostly = random() % good.size();
+    for (uint64_t line = 0; line < 1 + random() % 40; ++line) {
+      std::string one = good[random() % 8 == 0 ? random() % good.size() : mostly];
+      if (random() % 16 == 0) one = Mutate(one, &random);
+      one += '\n';
+      for (auto& alone :
+           Decoded(MakeJson(projection, 120).get(), one, projection, text.size()).lines) {
+        expected.push_back(std::move(alone));
+      }
+      text += one;
+    }
+    ASSERT_EQ(Decoded(decoder.get(), text, projection).lines, expected) << text;
+  }
+}
+
 TEST(JsonLinesFuzz, MutatedLinesReadAsAnotherParserReadsThem) {
   const uint64_t seed = std::random_device()();
   SCOPED_TRACE(fmt::format("seed {}", seed));
