@@ -52,6 +52,9 @@ class Decoded {
     std::map<uint64_t, std::string> found;
     while (begin < end) {
       batch.Clear();
+      for (Column& column : batch.columns) {
+        std::fill(column.cells.begin(), column.cells.end(), Cell::String("stale"));
+      }
       const char* rest = decoder->Decode(
           {begin, end, offset + static_cast<uint64_t>(begin - text.data())}, &batch);
       EXPECT_GT(rest, begin);
