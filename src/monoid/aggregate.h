@@ -6,14 +6,22 @@
 
 namespace murmur {
 
+// Calls visit(row, cell), without a question of the column's form for each row.
+template <class Visit>
+void ForEachCell(const Column& column, uint32_t rows, const Visit& visit) {
+  if (column.dictionary_id == 0) {
+    for (uint32_t row = 0; row < rows; ++row) visit(row, column.cells[row]);
+  } else {
+    for (uint32_t row = 0; row < rows; ++row) visit(row, column.dictionary[column.indices[row]]);
+  }
+}
+
 // Calls visit(state, cell) for every row whose argument is not null; State lies in the table.
 template <class State, class Visit>
 void ForEachValue(const LiftInput& input, const StateSpan& states, Visit&& visit) {
-  const Column& column = *input.args[0];
-  for (uint32_t row = 0; row < input.rows; ++row) {
-    const Cell& cell = CellAt(column, row);
+  ForEachCell(*input.args[0], input.rows, [&](uint32_t row, const Cell& cell) {
     if (!cell.is_null()) visit(*reinterpret_cast<State*>(states.at(input.groups[row])), cell);
-  }
+  });
 }
 
 MonoidFunction CountFunction();

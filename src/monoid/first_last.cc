@@ -47,11 +47,12 @@ class FirstLast final : public ExtremeMonoid {
     AppendValue(Cell::String(input.object), &object);
     std::string bytes;
     for (uint32_t row = 0; row < input.rows; ++row) {
+      const uint64_t time = OrderedBits(input.times != nullptr ? input.times[row] : 0);
+      State* const state = StateAt(states.at(input.groups[row]));
+      // Nearly every row is worse, and its value is not looked at.
+      if (IsWorse(time, state->order) && !state->bytes.empty()) continue;
       const LiftedRow lifted{input, row, CellAt(*input.args[0], row)};
       if (lifted.value.is_null()) continue;
-      const uint64_t time = OrderedBits(lifted.time());
-      State* const state = StateAt(states.at(input.groups[row]));
-      if (!state->bytes.empty() && IsWorse(time, state->order)) continue;
       bytes.clear();
       AppendWord(time, &bytes);
       bytes += object;

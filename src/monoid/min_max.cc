@@ -4,6 +4,7 @@
 //
 // Bytes: the value (value_codec.h).
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 
@@ -36,39 +37,47 @@ class MinMax final : public ExtremeMonoid {
   }
 
  private:
+  enum class Verdict { kWorse, kUnknown, kBetter };
+
   template <Keep keep>
   void AddRows(const LiftInput& input, const StateSpan& states) const {
     const Column& column = *input.args[0];
     if (column.Is(Kind::kInt)) return AddRows<keep>(input, states, RankOfInteger);
-    if (column.Is(Kind::kDecimal)) return AddRows<keep>(input, states, RankOfDecimal);
+    if (column.Is(Kind::kDecimal) && column.scale <= decimal_internal::kDoublePowers) {
+      return AddRows<keep>(input, states, RankOfNarrow{column.scale});
+    }
     if (column.Is(Kind::kTime)) return AddRows<keep>(input, states, RankOfTime);
     if (column.Is(Kind::kString)) return AddRows<keep>(input, states, RankOfText);
     AddRows<keep>(input, states, RankOfAny);
   }
 
   template <Keep keep>
-  void AddRows(const LiftInput& input, const StateSpan& states, auto rank_of) const {
-    std::string bytes;
-    for (uint32_t row = 0; row < input.rows; ++row) {
-      const Cell& cell = CellAt(*input.args[0], row);
-      if (IsSkipped(cell)) continue;
-      Rank rank = rank_of(cell);
+  void AddRows(const LiftInput& input, const StateSpan& states, const auto& rank_of) const {
+    ForEachCell(*input.args[0], input.rows, [&](uint32_t row, const Cell& cell) {
+      if (IsSkipped(cell)) return;
+      const Rank rank = rank_of(cell);
       State* const state = StateAt(states.at(input.groups[row]));
-      Verdict verdict = Judge<keep>(rank, *state);
-      if (verdict == Verdict::kWorse) [[likely]]
-        continue;
-      if (verdict == Verdict::kUnknown && (state->bytes.mark & kPlain) != 0) {
-        verdict = JudgeOrder<keep>(cell.text().compare(PlainText(state->bytes)), 0);
-        if (verdict == Verdict::kWorse) continue;
-      }
-      bytes.clear();
-      AppendValue(cell, &bytes);
-      if (cell.kind == Kind::kString && bytes.size() == cell.len + kTextFrame) rank.mark |= kPlain;
-      if (verdict == Verdict::kBetter) {
-        Assign(state, bytes, rank, states.arena);
-      } else {
-        Offer(state, bytes, rank, states.arena);
-      }
+      const Verdict verdict = Judge<keep>(rank, *state);
+      if (verdict != Verdict::kWorse) [[unlikely]]
+        Take<keep>(cell, rank, verdict, state, states.arena);
+    });
+  }
+
+  // Of a cell that is better than what the state keeps, or may be.
+  template <Keep keep>
+  [[gnu::noinline]] void Take(const Cell& cell, Rank rank, Verdict verdict, State* state,
+                              Arena* arena) const {
+    if (verdict == Verdict::kUnknown && (state->bytes.mark & kPlain) != 0) {
+      verdict = JudgeOrder<keep>(cell.text().compare(PlainText(state->bytes)), 0);
+      if (verdict == Verdict::kWorse) return;
+    }
+    std::string bytes;
+    AppendValue(cell, &bytes);
+    if (cell.kind == Kind::kString && bytes.size() == cell.len + kTextFrame) rank.mark |= kPlain;
+    if (verdict == Verdict::kBetter) {
+      Assign(state, bytes, rank, arena);
+    } else {
+      Offer(state, bytes, rank, arena);
     }
   }
 
@@ -90,14 +99,13 @@ class MinMax final : public ExtremeMonoid {
   static constexpr uint16_t kText = 6;
   static constexpr uint32_t kOrderBytes = 8;
 
-  enum class Verdict { kWorse, kUnknown, kBetter };
-
   template <Keep keep>
   static Verdict Judge(const Rank& rank, const State& state) {
     const auto kind = static_cast<uint16_t>(rank.mark & kKindMask);
     const auto kept_kind = static_cast<uint16_t>(state.bytes.mark & kKindMask);
-    if (kept_kind == 0) return Verdict::kBetter;  // there is none yet
-    if (kind != kept_kind) return JudgeOrder<keep>(kind, kept_kind);
+    if (kind != kept_kind) {
+      return kept_kind == 0 ? Verdict::kBetter : JudgeOrder<keep>(kind, kept_kind);
+    }
     if (rank.order != state.order) return JudgeOrder<keep>(rank.order, state.order);
     return (rank.mark & state.bytes.mark & (kFewDigits | kExact)) != 0 ? Verdict::kWorse
                                                                        : Verdict::kUnknown;
@@ -124,6 +132,18 @@ class MinMax final : public ExtremeMonoid {
     const bool few = digits >= -kFewDigitsMax && digits <= kFewDigitsMax;
     return Rank{.mark = static_cast<uint16_t>(kNumber | (few ? kFewDigits : 0)),
                 .order = OrderedBits(NearestDouble(digits, cell.scale))};
+  };
+  // Of decimals of one scale in 64 bits.
+  struct RankOfNarrow {
+    explicit RankOfNarrow(int scale) : power(decimal_internal::kDoublePowersOfTen[scale]) {}
+    Rank operator()(const Cell& cell) const {
+      if (cell.i < -kFewDigitsMax || cell.i > kFewDigitsMax) return RankOfDecimal(cell);
+      // As OrderedBits of the quotient, which is neither NaN nor a negative zero.
+      const auto bits = std::bit_cast<int64_t>(static_cast<double>(cell.i) / power);
+      const auto flipped = static_cast<uint64_t>(bits >> 63) | uint64_t{1} << 63;
+      return {.mark = kNumber | kFewDigits, .order = static_cast<uint64_t>(bits) ^ flipped};
+    }
+    const double power;
   };
   static constexpr auto RankOfTime = [](const Cell& cell) {
     return Rank{.mark = kTime | kExact, .order = OrderedBits(cell.i)};

@@ -56,16 +56,6 @@ class SumBase : public NamedMonoid {
   const bool integers_;  // what is added is integers, NaN and infinities
 };
 
-// Calls add(row, cell), without a question of the column's form for each row.
-template <class Add>
-void ForEachCell(const Column& column, uint32_t rows, const Add& add) {
-  if (column.dictionary_id == 0) {
-    for (uint32_t row = 0; row < rows; ++row) add(row, column.cells[row]);
-  } else {
-    for (uint32_t row = 0; row < rows; ++row) add(row, column.dictionary[column.indices[row]]);
-  }
-}
-
 class Sum final : public SumBase {
  public:
   Sum() : SumBase({"sum.v1", kGroup, OutputType::kNumber, kNumberKinds}, false) {}
@@ -104,8 +94,8 @@ class Sum final : public SumBase {
     if (scale != 0) return sum->AddDouble(NearestDouble(unscaled, scale), arena);
     sum->AddScaled(Magnitude(unscaled), 0, unscaled < 0, arena);
   }
-  // Decimals of one scale in 64 bits. A quotient of digits that a double holds exactly is whole only
-  // if the decimal is.
+  // Decimals of one scale in 64 bits. A quotient of digits that a double holds exactly is whole
+  // only if the decimal is.
   static void AddNarrow(const Column& column, const LiftInput& input, const StateSpan& states) {
     const double power = decimal_internal::kDoublePowersOfTen[column.scale];
     ForEachCell(column, input.rows, [&](uint32_t row, const Cell& cell) {
