@@ -16,7 +16,6 @@ constexpr Refusal kNotUtf8{DeadReason::kInvalidUtf8, "is no valid UTF-8"};
 constexpr Refusal kLongText{DeadReason::kTooLong, "is longer than max_record"};
 constexpr Refusal kLargeUnsigned{DeadReason::kNumberOverflow,
                                  "is an unsigned integer over 9223372036854775807"};
-constexpr Refusal kLargeDecimal{DeadReason::kNumberOverflow, "is a decimal of more than 38 digits"};
 constexpr Refusal kFarTime{DeadReason::kNumberOverflow,
                            "is a time that 64 bits of microseconds can't hold"};
 
@@ -62,6 +61,8 @@ bool ToMicros(int64_t value, TimeUnit unit, int64_t* micros) noexcept {
 
 }  // namespace
 
+constexpr Refusal kLargeDecimal{DeadReason::kNumberOverflow, "is a decimal of more than 38 digits"};
+
 const Refusal* TextCell(std::string_view text, uint64_t max_bytes, Cell* cell) {
   if (text.size() > max_bytes) return &kLongText;
   if (!IsUtf8(text)) return &kNotUtf8;
@@ -72,12 +73,6 @@ const Refusal* TextCell(std::string_view text, uint64_t max_bytes, Cell* cell) {
 const Refusal* UnsignedCell(uint64_t value, Cell* cell) {
   if (value > INT64_MAX) return &kLargeUnsigned;
   *cell = Cell::Int(static_cast<int64_t>(value));
-  return nullptr;
-}
-
-const Refusal* SmallDecimalCell(int64_t unscaled, int scale, Cell* cell) {
-  if (scale < 0 || scale > kDecimalDigitsMax) return &kLargeDecimal;
-  *cell = Cell::SmallDecimal(unscaled, static_cast<uint8_t>(scale));
   return nullptr;
 }
 

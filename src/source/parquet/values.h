@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "base/decimal.h"
 #include "murmur/record.h"
 
 namespace murmur::parquet_source {
@@ -17,7 +18,12 @@ struct Refusal {
 // Each returns null when *cell is filled.
 const Refusal* TextCell(std::string_view text, uint64_t max_bytes, Cell* cell);
 const Refusal* UnsignedCell(uint64_t value, Cell* cell);
-const Refusal* SmallDecimalCell(int64_t unscaled, int scale, Cell* cell);
+extern const Refusal kLargeDecimal;
+inline const Refusal* SmallDecimalCell(int64_t unscaled, int scale, Cell* cell) {
+  if (scale < 0 || scale > kDecimalDigitsMax) return &kLargeDecimal;
+  *cell = Cell::SmallDecimal(unscaled, static_cast<uint8_t>(scale));
+  return nullptr;
+}
 // Two's complement, the most significant byte first, as Parquet stores decimals. *store holds the
 // digits and must live as long as the cell.
 const Refusal* DecimalCell(const uint8_t* bytes, uint32_t size, int scale, Int128* store,
