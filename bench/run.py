@@ -17,6 +17,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 
 from common import Run, check_call, note, print_header, print_title, rates_cell
 from kafka_bench import Kafka
@@ -185,6 +186,27 @@ class Bench:
         shutil.rmtree(state)
         return run._replace(settle=settle["settle_seconds"])
 
+    def duckdb_keys(self, threads):
+        """The same table, durable, with what finds a row by its key."""
+        import duckdb
+        path = self.work / "keys.duckdb"
+        connection = duckdb.connect(str(path), config={"threads": threads})
+        connection.execute('create table keys (user varchar, page varchar, day date, events bigint,'
+                           ' primary key (user, page, day))')
+        before, begin = os.times(), time.perf_counter()
+        connection.execute(
+            'insert into keys select "user", page, cast(ts as date), count(*) from read_json('
+            f"'{self.json}', format='newline_delimited', columns={{'ts': 'TIMESTAMP',"
+            " 'user': 'VARCHAR', 'page': 'VARCHAR'}) group by all")
+        connection.execute("checkpoint")
+        seconds, after = time.perf_counter() - begin, os.times()
+        keys = connection.execute("select count(*) from keys").fetchone()[0]
+        connection.close()
+        path.unlink()
+        if keys != self.truth["keys"]:
+            raise SystemExit(f"duckdb: {keys} keys, but there are {self.truth['keys']}")
+        return Run(seconds, after.user + after.system - before.user - before.system)
+
     def write_batch(self, threads):
         state = self.work / "write_batch"
         run = self.reference(self.program("bench/write_batch"), self.json, threads, state)
@@ -213,6 +235,7 @@ class Bench:
                 rows[f"{rival}, Parquet {name}"] = (
                     lambda r=rival, p=path: self.rival(r, p, threads))
         rows["murmur, user-page-day keys"] = lambda: self.many_keys(threads)
+        rows["duckdb, a table with user-page-day keys"] = lambda: self.duckdb_keys(threads)
         rows["RocksDB WriteBatch per 100 k, user-page-day keys"] = lambda: self.write_batch(threads)
         return {row: run for row, run in rows.items() if self.options.only in row}
 
