@@ -178,7 +178,8 @@ int64_t BucketRule::InstantOf(const TimeBorder& border) const noexcept {
 }
 
 void BucketFinder::FindSpan(int64_t micros) noexcept {
-  constexpr int64_t kWholeSecondsMax = 100'000'000'000;  // then 64 bits hold all µs near event times
+  constexpr int64_t kWholeSecondsMax =
+      100'000'000'000;  // then 64 bits hold all µs near event times
   if (!rule_.calendar() && rule_.every > kWholeSecondsMax) {
     bucket_ = rule_.Bucket(micros);
     start_ = rule_.StartMicros(bucket_);

@@ -55,10 +55,22 @@ inline uint64_t ReadDigits18(const char* p, int size) noexcept {
 inline const char* ReadShortNumber(const char* p, bool exact, Cell* cell) noexcept {
   constexpr double kPowers[] = {1,   1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
                                 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
-  constexpr uint64_t kWholePowers[] = {
-      1,           10,           100,           1000,           10000,          100000,
-      1000000,     10000000,     100000000,     1000000000,     10000000000,    100000000000,
-      1000000000000, 10000000000000, 100000000000000, 1000000000000000};
+  constexpr uint64_t kWholePowers[] = {1,
+                                       10,
+                                       100,
+                                       1000,
+                                       10000,
+                                       100000,
+                                       1000000,
+                                       10000000,
+                                       100000000,
+                                       1000000000,
+                                       10000000000,
+                                       100000000000,
+                                       1000000000000,
+                                       10000000000000,
+                                       100000000000000,
+                                       1000000000000000};
   const bool negative = *p == '-';
   p += negative;
   const char* point = JsonScanner::FindNonDigit(p);

@@ -88,7 +88,8 @@ const char* LineDecoder::Decode(const LineBlock& block, RecordBatch* batch) {
     const size_t wanted = together == 0 || room < together ? 1 : together;
     size_t count = 0;
     while (count < wanted && begin < block.end) begin = TakeFrom(begin, block.end, &lines[count++]);
-    if (count == together && TakeTogether({lines.data(), count}, offset_of(lines[0]), batch)) continue;
+    if (count == together && TakeTogether({lines.data(), count}, offset_of(lines[0]), batch))
+      continue;
     for (size_t i = 0; i < count; ++i) TakeLine(lines[i], offset_of(lines[i]), batch);
   }
   for (Column& column : batch->columns) column.SetTypeFromCells(batch->rows);

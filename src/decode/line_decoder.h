@@ -43,9 +43,7 @@ class LineDecoder {
   virtual bool DecodeUsual(std::string_view line, uint32_t row) = 0;
   // The same for several records, which is faster; 0: there is no such way.
   virtual size_t together() const noexcept { return 0; }
-  virtual bool DecodeTogether(const std::string_view* /*lines*/, uint32_t /*row*/) {
-    return false;
-  }
+  virtual bool DecodeTogether(const std::string_view* /*lines*/, uint32_t /*row*/) { return false; }
   virtual bool DecodeLine(std::string_view line, uint32_t row, RecordBatch* batch,
                           DeadLetter* dead) = 0;
 

@@ -83,8 +83,8 @@ class ArithmeticStep final : public NumberStep {
     for (uint32_t row = 0; row < frame.batch.rows; ++row) {
       const Cell& a = left.cells[row];
       const Cell& b = right.cells[row];
-      const bool of_decimals = !a.is_null() && !b.is_null() &&
-                               (a.kind == Kind::kDecimal || b.kind == Kind::kDecimal);
+      const bool of_decimals =
+          !a.is_null() && !b.is_null() && (a.kind == Kind::kDecimal || b.kind == Kind::kDecimal);
       Cell* const out = &out_.cells[row];
       if (!of_decimals || !OfNarrow<symbol>(a, b, out)) FillRow(row, a, b);
     }
@@ -118,10 +118,10 @@ class ArithmeticStep final : public NumberStep {
       scale = std::max(a.scale, b.scale);
       const int64_t up_a = NarrowPower(a.scale, scale);
       const int64_t up_b = NarrowPower(b.scale, scale);
-      overflow = (up_a == 0) | (up_b == 0) | __builtin_mul_overflow(x, up_a, &x) |
-                 __builtin_mul_overflow(y, up_b, &y) |
-                 (symbol == '+' ? __builtin_add_overflow(x, y, &x)
-                                : __builtin_sub_overflow(x, y, &x));
+      overflow =
+          (up_a == 0) | (up_b == 0) | __builtin_mul_overflow(x, up_a, &x) |
+          __builtin_mul_overflow(y, up_b, &y) |
+          (symbol == '+' ? __builtin_add_overflow(x, y, &x) : __builtin_sub_overflow(x, y, &x));
     }
     *out = Cell::SmallDecimal(x, static_cast<uint8_t>(scale));
     return !overflow;

@@ -4,8 +4,8 @@
 #include <bit>
 #include <cstring>
 
-#include "fold/mix.h"
 #include "base/short_text.h"
+#include "fold/mix.h"
 
 namespace murmur {
 namespace {
@@ -15,9 +15,9 @@ constexpr size_t kSlotsMin = 256;
 constexpr uint32_t kSkipMin = 64;
 constexpr uint32_t kSkipMax = 4096;
 
-constexpr size_t kTextBytesMax = 4 << 20;      // of all values
+constexpr size_t kTextBytesMax = 4 << 20;     // of all values
 constexpr uint32_t kLongTextBytesMax = 1024;  // of a value that gets a code
-constexpr uint32_t kLongText = 0x80;  // in a tag
+constexpr uint32_t kLongText = 0x80;          // in a tag
 
 // `detail` tells values of one kind with the same bytes apart.
 uint32_t TagOf(Kind kind, uint32_t detail) { return static_cast<uint32_t>(kind) | detail << 8; }
@@ -39,8 +39,7 @@ uint64_t HashOfText(std::string_view text) {
 
 }  // namespace
 
-ColumnEncoder::ColumnEncoder(Keep keep)
-    : keep_(keep), codes_(kBatchRows), skip_next_(kSkipMin) {
+ColumnEncoder::ColumnEncoder(Keep keep) : keep_(keep), codes_(kBatchRows), skip_next_(kSkipMin) {
   Reset();
 }
 

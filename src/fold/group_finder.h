@@ -64,7 +64,7 @@ class GroupFinder {
   KeyBuilder keys_;
   std::vector<uint32_t> all_rows_;
   std::vector<uint32_t> combined_;
-  std::vector<uint32_t> missing_;   // rows
+  std::vector<uint32_t> missing_;  // rows
 };
 
 }  // namespace murmur

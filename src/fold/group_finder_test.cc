@@ -58,7 +58,8 @@ class RandomColumns {
       case 4: return Cell::Time(integer);
       case 5: return integer % 2 == 0 ? Cell::Null() : Cell::Bool(integer % 4 == 1);
       case 6: return Text(std::to_string(integer));
-      default: return Text(std::string(integer % 97 == 5 ? 2000 : 20, 'x') + std::to_string(integer));
+      default:
+        return Text(std::string(integer % 97 == 5 ? 2000 : 20, 'x') + std::to_string(integer));
     }
   }
   Cell Text(std::string text) { return Cell::String(texts_.emplace_back(std::move(text))); }
@@ -72,8 +73,7 @@ class RandomColumns {
 TEST(GroupFinderTest, GroupsAreThoseOfTheKeysBytes) {
   const uint64_t seed = std::random_device{}();
   SCOPED_TRACE("seed " + std::to_string(seed));
-  const auto pipeline = Compile(
-      "key: [[a, b], [b], []]\ntime: t\nwindow: {every: 1h}\n");
+  const auto pipeline = Compile("key: [[a, b], [b], []]\ntime: t\nwindow: {every: 1h}\n");
   for (const uint64_t values : {3, 300, 100'000}) {
     RandomColumns random(seed + values);
     GroupFinder finder(*pipeline);

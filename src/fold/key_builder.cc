@@ -3,8 +3,8 @@
 #include <cstring>
 
 #include "base/key_number.h"
-#include "fold/group_table.h"
 #include "base/short_text.h"
+#include "fold/group_table.h"
 
 namespace murmur {
 namespace {

@@ -21,7 +21,7 @@ class KeyBuilder {
   void Start(uint32_t rollup, std::span<const uint32_t> rows);
   void AppendColumn(const Column& column);
   void AppendBuckets(const int64_t* buckets);  // of all rows of the batch
-  void Finish();  // hashes
+  void Finish();                               // hashes
 
   // Of the i-th of `rows`, as GroupTable::Find wants them.
   std::string_view key(uint32_t i) const noexcept {

@@ -244,7 +244,8 @@ class Quantiles final : public NamedMonoid {
       if (counts->empty()) {
         if (!ReadSigned(&bytes, &key)) return false;
       } else {
-        if (!ReadVarint(&bytes, &distance) || distance == 0 || distance > 2 * uint64_t{kNanKey}) return false;
+        if (!ReadVarint(&bytes, &distance) || distance == 0 || distance > 2 * uint64_t{kNanKey})
+          return false;
         key += static_cast<int64_t>(distance);
       }
       const bool in_range = (key >= -KeyMax() && key <= KeyMax()) || key == kNanKey;
@@ -268,8 +269,8 @@ class Quantiles final : public NamedMonoid {
   }
 
   const std::vector<double> wanted_;
-  const int sub_bits_;   // leading bits of the fraction
-  Value::Names names_;   // of the quantiles
+  const int sub_bits_;  // leading bits of the fraction
+  Value::Names names_;  // of the quantiles
   Value::Names names_and_nan_;
 };
 
@@ -287,11 +288,10 @@ Result<std::unique_ptr<Monoid>> MakeQuantiles(const MonoidParams& params) {
   while (std::ldexp(1.0, -(sub_bits + 1)) > accuracy) ++sub_bits;
   std::string name = "quantiles.v1(q=" + ListText(wanted) + ",bits=";
   name += std::to_string(sub_bits) + ")";
-  MonoidInfo info{
-      .name = std::move(name),
-      .traits = {.invertible = true},
-      .accepts = kNumberKinds,
-      .approximation = "relative error " + PercentText(Quantiles::Accuracy(sub_bits))};
+  MonoidInfo info{.name = std::move(name),
+                  .traits = {.invertible = true},
+                  .accepts = kNumberKinds,
+                  .approximation = "relative error " + PercentText(Quantiles::Accuracy(sub_bits))};
   return std::make_unique<Quantiles>(std::move(info), std::move(wanted), sub_bits);
 }
 

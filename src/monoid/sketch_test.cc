@@ -18,7 +18,7 @@ constexpr int64_t kSecond = 1'000'000;
 
 // The state's bytes over the cells; cell i has time i * time_step.
 std::string Bytes(std::string_view function, const MonoidParams& params,
-                      const std::vector<Cell>& cells, int64_t time_step = kSecond) {
+                  const std::vector<Cell>& cells, int64_t time_step = kSecond) {
   const std::unique_ptr<Monoid> monoid = FindMonoid(function)->make(params).value();
   std::vector<uint64_t> state(monoid->state_size() / 8, 0);
   const std::unique_ptr<Monoid::Scratch> scratch = monoid->NewScratch();

@@ -78,6 +78,7 @@ constexpr std::array<std::string_view, 18> kOurs = {"bootstrap.servers",
                                                     "log_level",
                                                     "log.queue",
                                                     "enabled_events"};
+constexpr std::chrono::milliseconds kGather{1};
 constexpr std::string_view kConfigPrefix = "config.";
 
 // A topic of which no id was known before.
@@ -278,7 +279,12 @@ size_t KafkaQueue::Take(rd_kafka_message_t** messages, size_t size, int wait_ms)
   };
   size_t taken = take(0, size, 0);
   // Otherwise it would wait until all requested messages have come.
-  if (taken == 0 && wait_ms > 0) taken = take(0, 1, wait_ms) == 0 ? 0 : take(1, size, 0);
+  if (taken == 0 && wait_ms > 0) taken = take(0, 1, wait_ms);
+  // Who may wait lets messages gather: to take them as they come would cost a wake-up each.
+  if (taken > 0 && taken < size && wait_ms > 0) {
+    std::this_thread::sleep_for(kGather);
+    taken = take(taken, size, 0);
+  }
   if (taken > 0 && rd_kafka_version() < kLooksSoonVersion) LookForRoom(messages, taken);
   return taken;
 }
