@@ -12,7 +12,7 @@ namespace {
 
 constexpr size_t kSlotsMin = 256;
 // Batches without codes after there were too many values: more each time.
-constexpr uint32_t kSkipMin = 64;
+constexpr uint32_t kSkipMin = 256;
 constexpr uint32_t kSkipMax = 4096;
 
 constexpr size_t kTextBytesMax = 4 << 20;     // of all values
@@ -56,9 +56,9 @@ void ColumnEncoder::Reset() {
   dictionary_id_ = 0;
 }
 
-// Codes pay where values repeat: of many values, few rows of the last batch may have brought more.
+// Codes pay where values repeat: of many values, most rows of the last batch must have been known.
 bool ColumnEncoder::Pays(uint32_t rows) const noexcept {
-  constexpr uint32_t kRowsPerValueMin = 5;
+  constexpr uint32_t kRowsPerValueMin = 2;
   if (size_ + rows > kValuesMax || arena_.bytes() > kTextBytesMax) return false;
   return size_ <= kValuesFew || (size_ - size_before_) * kRowsPerValueMin <= rows_before_;
 }
