@@ -20,6 +20,7 @@ class Case:
     sql_where: str = ""
     group: str = "group by all"
     more: str = ""           # other lines of the definition
+    large: bool = False      # long enough at scale 1
     exact_query: str = ""    # of the exact answer, where `select` has none; {T} is the table
     within: dict = dataclasses.field(default_factory=dict)  # aggregate: relative error
     exact: dict = dataclasses.field(default_factory=dict)   # part of `select`: of the exact value
@@ -56,11 +57,11 @@ EXACT_QUANTILES = {f"approx_quantile(l_extendedprice, {q})":
 
 CASES = [
     Case("few text keys", f"[{FEW}]", {"n": "count"}, f"{FEW}, count(*)", 2),
-    Case("10,000 integer keys", "[l_suppkey]", {"n": "count", "q": "sum(l_quantity, decimal=2)"},
+    Case("supplier keys, 10,000 a scale", "[l_suppkey]", {"n": "count", "q": "sum(l_quantity, decimal=2)"},
          "l_suppkey, count(*), sum(l_quantity)", 1),
-    Case("1.5 million integer keys", "[l_orderkey]",
+    Case("order keys, 1.5 million", "[l_orderkey]",
          {"n": "count", "q": "sum(l_quantity, decimal=2)"},
-         "l_orderkey, count(*), sum(l_quantity)", 1),
+         "l_orderkey, count(*), sum(l_quantity)", 1, large=True),
     Case("TPC-H Q1", f"[{FEW}]",
          {"q": "sum(l_quantity, decimal=2)", "b": "sum(l_extendedprice, decimal=2)",
           "d": f"sum({PRICE}, decimal=4)", "c": f"sum({PRICE} * (1 + l_tax), decimal=6)",
@@ -99,7 +100,7 @@ CASES = [
     Case("distinct texts", "[o_orderpriority]", {"d": "distinct(o_clerk)"},
          "o_orderpriority, approx_count_distinct(o_clerk)", 1, table="orders",
          within={"d": 0.08}, exact=DISTINCT, chdb=HLL),
-    Case("10,000 keys: distinct, min, max", "[l_suppkey]",
+    Case("supplier keys: distinct, min, max", "[l_suppkey]",
          {"n": "count", "parts": "distinct(l_partkey)", "lo": "min(l_extendedprice)",
           "hi": "max(l_extendedprice)"},
          "l_suppkey, count(*), approx_count_distinct(l_partkey), min(l_extendedprice),"
@@ -111,12 +112,12 @@ CASES = [
     Case("quantiles of few keys", f"[{FEW}]", {"p": "quantiles(l_extendedprice, [0.5, 0.99])"},
          f"{FEW}, [approx_quantile(l_extendedprice, 0.5), approx_quantile(l_extendedprice, 0.99)]",
          2, within={"p": 0.02}, exact=EXACT_QUANTILES, chdb=QUANTILES),
-    Case("quantiles of 200,000 keys", "[l_partkey]",
+    Case("quantiles of part keys, 200,000", "[l_partkey]",
          {"n": "count", "p": "quantiles(l_extendedprice, [0.5, 0.99])"},
          "l_partkey, count(*), [approx_quantile(l_extendedprice, 0.5),"
          " approx_quantile(l_extendedprice, 0.99)]", 1,
          # A key has thirty rows: the next rank may be far away, and which one is meant differs.
-         within={"p": 0.5}, exact=EXACT_QUANTILES, chdb=QUANTILES),
+         within={"p": 0.5}, exact=EXACT_QUANTILES, chdb=QUANTILES, large=True),
     Case("sums of doubles and decimals", "[l_linenumber]",
          {"s": "sum(l_quantity)", "d": "sum(l_extendedprice, decimal=2)"},
          "l_linenumber, sum(l_quantity::double), sum(l_extendedprice)", 1, within={"s": 1e-9},
