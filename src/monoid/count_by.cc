@@ -34,10 +34,11 @@ struct CountBy {
     AddCount(state.counts, value, count);
     if (state.counts.size() > size) state.heap_bytes += ValueEntryBytes(value);
   }
-  void Add(State& state, const Cell& cell) const {
+  void Add(State& state, const Cell& cell) const { AddMany(state, cell, 1); }
+  void AddMany(State& state, const Cell& cell, int64_t count) const {
     std::string value;
     AppendValue(cell, &value);
-    Count(state, value, 1);
+    Count(state, value, count);
   }
   void Combine(State& state, const State& other) const {
     for (const auto& [value, count] : other.counts) Count(state, value, count);

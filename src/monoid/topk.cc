@@ -42,10 +42,11 @@ struct Topk {
     AddCount(state.counts, value, count);
     if (state.counts.size() > size) state.heap_bytes += ValueEntryBytes(value);
   }
-  void Add(State& state, const Cell& cell) const {
+  void Add(State& state, const Cell& cell) const { AddMany(state, cell, 1); }
+  void AddMany(State& state, const Cell& cell, int64_t count) const {
     std::string value;
     AppendValue(cell, &value);
-    Count(state, value, 1);
+    Count(state, value, count);
     // Twice the room makes shrinking rare.
     if (state.counts.size() > 2 * capacity) state = Shrunk(state);
   }

@@ -52,6 +52,7 @@ struct ValueSet {
     AppendValue(cell, &value);
     Insert(state, value);
   }
+  void AddMany(State& state, const Cell& cell, int64_t /*count*/) const { Add(state, cell); }
   void Combine(State& state, const State& other) const {
     if (other.overflow) return Overflow(state);
     for (const std::string& value : other.values) Insert(state, value);
