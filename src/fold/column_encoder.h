@@ -1,6 +1,7 @@
-// Dictionary-encodes a column of the key: each value has a code, dense from 0, that stays the same
-// from batch to batch. A row's key is then a few small numbers instead of bytes. Values that are
-// equal but written in another way (1 and 1.0) may have different codes.
+// Dictionary-encodes a column: each value has a code, dense from 0, that stays the same from batch to
+// batch. The key of a row is then a few small numbers instead of bytes, and an expression is computed
+// once for each text. Values that are equal but written in another way (1 and 1.0) may have
+// different codes.
 // Threads: one worker.
 #pragma once
 
