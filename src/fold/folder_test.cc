@@ -120,6 +120,23 @@ std::vector<std::string> Events(size_t count) {
   return events;
 }
 
+TEST(FolderTest, AKeyOrAnArgumentMayBeTheConditionItself) {
+  const std::string yaml =
+      "where: a = 1\naggregates: {n: count, c: count_if(%)}\nkey: [{k: '%'}]\n";
+  const auto deltas = [&yaml](const std::string& expression) {
+    std::string text = yaml;
+    for (size_t at; (at = text.find('%')) != text.npos;) text.replace(at, 1, expression);
+    Fixture fixture(text);
+    fixture.Fold(
+        {R"({"a":2})", R"({"a":1})", R"({"a":2})", R"({"a":1})", R"({"a":null})", R"({"a":1})"});
+    EXPECT_EQ(fixture.progress.filtered, 3u);
+    EXPECT_EQ(fixture.RecordsOf({Cell::Bool(true)}, {}), 3);
+    return fixture.Deltas();
+  };
+  EXPECT_EQ(deltas("a = 1").size(), 1u);
+  EXPECT_EQ(deltas("a = 1"), deltas("a < 2")) << "where it is another expression";
+}
+
 TEST(FolderTest, TheResultDependsNeitherOnBatchSizeNorOnDictionaries) {
   const auto events = Events(5000);
   for (const std::string& yaml :

@@ -68,7 +68,9 @@ Result<Operand> Pipeline::AddExpression(std::string_view text, Numbers numbers) 
   ComputedColumn column{.expression = expression, .inputs = {}};
   for (const FieldUse& field : expression->fields()) column.inputs.push_back(AddField(field));
   const auto same = std::find_if(computed_.begin(), computed_.end(), [&](const auto& other) {
-    return other.expression->canonical() == expression->canonical() &&
+    // The column of `where` is that of rows which it has not dropped yet.
+    const bool of_where = where_ && where_->computed && &other == &computed_[where_->index];
+    return !of_where && other.expression->canonical() == expression->canonical() &&
            other.expression->numbers() == numbers && other.inputs == column.inputs;
   });
   const auto index = static_cast<size_t>(same - computed_.begin());
