@@ -110,6 +110,7 @@ class BucketFinder {
 
  private:
   void FindSpan(int64_t micros) noexcept;
+  void FindFixed(int64_t micros) noexcept;
 
   const BucketRule& rule_;
   // A span of time whose instants all have `bucket_`; it need not be the whole bucket. µs

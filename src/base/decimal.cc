@@ -246,9 +246,9 @@ bool ParseDecimal(std::string_view text, Int128* unscaled, int* scale) {
 
 bool DecimalEqualsDouble(Int128 unscaled, int scale, double d) {
   if (!std::isfinite(d)) return false;
-  if (decimal_internal::IsExactDouble(unscaled) && scale <= decimal_internal::kDoublePowers) {
+  if (IsExactDouble(unscaled) && scale <= kExactDoublePowersMax) {
     // The difference, rounded once: zero only if it is.
-    return std::fma(d, decimal_internal::kDoublePowersOfTen[static_cast<size_t>(scale)],
+    return std::fma(d, ExactDoublePower(scale),
                     -static_cast<double>(static_cast<int64_t>(unscaled))) == 0;
   }
   // d * 10^scale == unscaled, in integers: d = m * 2^e.

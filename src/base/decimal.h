@@ -21,17 +21,11 @@ inline constexpr auto kPowersOfTen = [] {
   for (size_t i = 1; i < powers.size(); ++i) powers[i] = powers[i - 1] * 10;
   return powers;
 }();
-
-inline constexpr int kDoublePowers = 22;  // 10^22 is the largest that a double holds exactly
-inline constexpr auto kDoublePowersOfTen = [] {
-  std::array<double, kDoublePowers + 1> powers{1};
+inline constexpr auto kExactDoublePowers = [] {
+  std::array<double, 23> powers{1};
   for (size_t i = 1; i < powers.size(); ++i) powers[i] = powers[i - 1] * 10;
   return powers;
 }();
-constexpr bool IsExactDouble(Int128 v) noexcept {
-  constexpr Int128 kMost = Int128{1} << 53;
-  return v <= kMost && v >= -kMost;
-}
 double NearestByText(Int128 unscaled, int scale);
 }  // namespace decimal_internal
 
@@ -48,6 +42,19 @@ constexpr UInt128 Magnitude(Int128 v) noexcept {
 }
 
 constexpr bool FitsInt64(Int128 v) noexcept { return v == static_cast<int64_t>(v); }
+
+// 10^kExactDoublePowersMax is the largest power of ten that a double holds exactly.
+inline constexpr int kExactDoublePowersMax = 22;
+static_assert(decimal_internal::kExactDoublePowers.size() == kExactDoublePowersMax + 1);
+// 10^exponent. REQUIRES: 0 <= exponent <= kExactDoublePowersMax
+constexpr double ExactDoublePower(int64_t exponent) noexcept {
+  return decimal_internal::kExactDoublePowers[static_cast<size_t>(exponent)];
+}
+// Whether a double surely holds it, as all smaller ones.
+constexpr bool IsExactDouble(Int128 v) noexcept {
+  constexpr Int128 kMost = Int128{1} << 53;
+  return v <= kMost && v >= -kMost;
+}
 
 // 1250, scale 2 → 125, scale 1. Zero gets scale 0.
 void StripTrailingZeros(Int128* unscaled, int* scale);
@@ -89,12 +96,12 @@ bool RoundDecimal(Decimal v, int64_t digits, Rounding rounding, Decimal* out);
 
 // The double nearest to the decimal.
 inline double NearestDouble(Int128 unscaled, int scale) {
-  using namespace decimal_internal;
-  if (!IsExactDouble(unscaled) || scale > kDoublePowers) return NearestByText(unscaled, scale);
+  if (!IsExactDouble(unscaled) || scale > kExactDoublePowersMax) {
+    return decimal_internal::NearestByText(unscaled, scale);
+  }
   // Source: W. D. Clinger, "How to Read Floating Point Numbers Accurately": a quotient of two exact
   // doubles is correctly rounded.
-  return static_cast<double>(static_cast<int64_t>(unscaled)) /
-         kDoublePowersOfTen[static_cast<size_t>(scale)];
+  return static_cast<double>(static_cast<int64_t>(unscaled)) / ExactDoublePower(scale);
 }
 // The shortest decimal that reads back as `v`. False: not finite, or it does not fit.
 bool ShortestDecimal(double v, Decimal* out);

@@ -23,11 +23,16 @@ inline constexpr uint64_t kSignBit = uint64_t{1} << 63;
 inline uint64_t OrderedBits(int64_t v) noexcept {
   return static_cast<uint64_t>(v) ^ key_number_internal::kSignBit;
 }
+// REQUIRES: neither NaN nor -0.0
+inline uint64_t OrderedBitsOfPlain(double d) noexcept {
+  const auto bits = std::bit_cast<int64_t>(d);
+  const auto flipped = static_cast<uint64_t>(bits >> 63) | key_number_internal::kSignBit;
+  return static_cast<uint64_t>(bits) ^ flipped;
+}
 inline uint64_t OrderedBits(double d) noexcept {
   if (d == 0) d = 0;
   if (std::isnan(d)) d = std::numeric_limits<double>::quiet_NaN();
-  const auto bits = std::bit_cast<uint64_t>(d);
-  return bits & key_number_internal::kSignBit ? ~bits : bits | key_number_internal::kSignBit;
+  return OrderedBitsOfPlain(d);
 }
 
 // Writes kKeyNumberBytes.

@@ -177,23 +177,24 @@ int64_t BucketRule::InstantOf(const TimeBorder& border) const noexcept {
   return instant * kMicrosPerSecond + (exists ? fraction : 0);
 }
 
-void BucketFinder::FindSpan(int64_t micros) noexcept {
-  constexpr int64_t kWholeSecondsMax =
-      100'000'000'000;  // then 64 bits hold all µs near event times
-  if (!rule_.calendar() && rule_.every > kWholeSecondsMax) {
+void BucketFinder::FindFixed(int64_t micros) noexcept {
+  // Up to this length of a window, 64 bits hold all µs near event times.
+  constexpr int64_t kSecondsMax = 100'000'000'000;
+  if (rule_.every > kSecondsMax) {
     bucket_ = rule_.Bucket(micros);
     start_ = rule_.StartMicros(bucket_);
     end_ = rule_.EndMicros(bucket_);
     return;
   }
-  if (!rule_.calendar()) {
-    const int64_t width = rule_.every * kMicrosPerSecond;
-    const int64_t origin = rule_.offset * kMicrosPerSecond;
-    bucket_ = FloorDiv(micros - origin, width);
-    start_ = origin + bucket_ * width;
-    end_ = start_ + width;
-    return;
-  }
+  const int64_t width = rule_.every * kMicrosPerSecond;
+  const int64_t origin = rule_.offset * kMicrosPerSecond;
+  bucket_ = FloorDiv(micros - origin, width);
+  start_ = origin + bucket_ * width;
+  end_ = start_ + width;
+}
+
+void BucketFinder::FindSpan(int64_t micros) noexcept {
+  if (!rule_.calendar()) return FindFixed(micros);
   const int64_t second = UnixSecond(micros);
   if (second < period_start_ || second >= period_end_) {
     const Zone::Period period = ZoneOf(rule_).PeriodAt(second);

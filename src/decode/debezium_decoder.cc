@@ -207,7 +207,7 @@ class DebeziumDecoder final : public ChangeDecoder {
     char* begin = arena_.Allocate(json.size() + kJsonPadding);
     char* end = std::copy(json.begin(), json.end(), begin);
     std::memset(end, 0, kJsonPadding);
-    return reader->ReadShape(begin, end, row) ||
+    return reader->ReadShape({begin, end}, row) ||
            reader->Walk(begin, end, row, &dead->reason, &dead->detail);
   }
 

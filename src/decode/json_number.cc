@@ -2,8 +2,6 @@
 
 #include <charconv>
 
-#include "base/decimal.h"
-
 namespace murmur {
 namespace {
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "base/decimal.h"
 #include "decode/json_scanner.h"
 #include "decode/text_arena.h"
 #include "murmur/record.h"
@@ -53,24 +54,6 @@ inline uint64_t ReadDigits18(const char* p, int size) noexcept {
 // Source: W. D. Clinger, "How to Read Floating Point Numbers Accurately": a quotient of two exact
 // doubles is correctly rounded.
 inline const char* ReadShortNumber(const char* p, bool exact, Cell* cell) noexcept {
-  constexpr double kPowers[] = {1,   1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-                                1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
-  constexpr uint64_t kWholePowers[] = {1,
-                                       10,
-                                       100,
-                                       1000,
-                                       10000,
-                                       100000,
-                                       1000000,
-                                       10000000,
-                                       100000000,
-                                       1000000000,
-                                       10000000000,
-                                       100000000000,
-                                       1000000000000,
-                                       10000000000000,
-                                       100000000000000,
-                                       1000000000000000};
   const bool negative = *p == '-';
   p += negative;
   const char* point = JsonScanner::FindNonDigit(p);
@@ -88,8 +71,9 @@ inline const char* ReadShortNumber(const char* p, bool exact, Cell* cell) noexce
     mantissa = ReadDigits18(p, integer_digits);
   } else {
     const auto fraction_digits = static_cast<int>(digits) - integer_digits;
-    mantissa = ReadDigits18(p, integer_digits) * kWholePowers[fraction_digits] +
-               ReadDigits18(point + 1, fraction_digits);
+    mantissa =
+        ReadDigits18(p, integer_digits) * static_cast<uint64_t>(PowerOfTen(fraction_digits)) +
+        ReadDigits18(point + 1, fraction_digits);
   }
   if (end == point) {
     const auto value = static_cast<int64_t>(mantissa);
@@ -99,7 +83,7 @@ inline const char* ReadShortNumber(const char* p, bool exact, Cell* cell) noexce
     *cell = Cell::SmallDecimal(negative ? -value : value,
                                static_cast<uint8_t>(digits - integer_digits));
   } else {
-    const double value = static_cast<double>(mantissa) / kPowers[digits - integer_digits];
+    const double value = static_cast<double>(mantissa) / ExactDoublePower(digits - integer_digits);
     *cell = Cell::Double(negative ? -value : value);
   }
   return end;

@@ -23,7 +23,6 @@ bool JsonReader::Literal::Matches(const char* p) const noexcept {
 
 JsonReader::JsonReader(const Projection& projection, Framing framing)
     : projection_(projection),
-      framing_(framing),
       root_(BuildFieldTree(projection_)),
       scanner_(framing == Framing::kMessage) {}
 
@@ -32,11 +31,10 @@ void JsonReader::BeginBatch(Column* columns) {
   arena_.Reset();
 }
 
-bool JsonReader::ReadShape(const char* begin, const char* end, uint32_t row) {
-  const Text text{begin, end};
+bool JsonReader::ReadShape(std::string_view record, uint32_t row) {
   for (size_t i = 0; i < shape_count_; ++i) {
     const size_t at = i == 0 ? last_shape_ : i - (i <= last_shape_ ? 1 : 0);
-    if (!ReadAs<1>(shapes_[at], &text, row)) continue;
+    if (!ReadAs<1>(shapes_[at], &record, row)) continue;
     last_shape_ = at;
     misses_ = 0;
     return true;
@@ -44,14 +42,14 @@ bool JsonReader::ReadShape(const char* begin, const char* end, uint32_t row) {
   return false;
 }
 
-bool JsonReader::ReadTogether(const Text* texts, uint32_t row) {
+bool JsonReader::ReadTogether(const std::string_view* texts, uint32_t row) {
   return shape_count_ > 0 && ReadAs<kTogether>(shapes_[last_shape_], texts, row);
 }
 
 // A record is one chain of dependent steps, as each value's end is the next one's begin. The chains
 // of several records run at the same time.
 template <size_t records>
-bool JsonReader::ReadAs(const Shape& shape, const Text* texts, uint32_t row) {
+bool JsonReader::ReadAs(const Shape& shape, const std::string_view* texts, uint32_t row) {
   overflow_ = nullptr;
   duplicates_ = false;
   scanner_.ForgetSeen();
@@ -59,23 +57,26 @@ bool JsonReader::ReadAs(const Shape& shape, const Text* texts, uint32_t row) {
   const uint64_t first_record = record_ + 1;
   record_ += records;
   std::array<const char*, records> at;
-  for (size_t i = 0; i < records; ++i) at[i] = texts[i].begin;
+  for (size_t i = 0; i < records; ++i) at[i] = texts[i].data();
   for (const Segment& segment : shape.segments) {
     for (size_t i = 0; i < records; ++i) {
       if (!segment.before.Matches(at[i])) return false;
       at[i] += segment.before.size;
     }
     if (segment.column_count > 0) {
-      const auto begins = at;
-      for (size_t c = 0; c < segment.column_count; ++c) {
-        const FieldRequest& field = projection_.fields[segment.columns[c]];
-        Cell* const cells = columns_[segment.columns[c]].cells.data() + row;
+      for (size_t c = 1; c < segment.column_count; ++c) {
         for (size_t i = 0; i < records; ++i) {
-          at[i] = ReadValue(begins[i], field, segment.depth, &cells[i], &seen);
+          row_ = row + static_cast<uint32_t>(i);
+          if (ReadField(at[i], segment.columns[c], segment.depth) == nullptr) return false;
         }
       }
+      const FieldRequest& field = projection_.fields[segment.columns[0]];
+      Cell* const cells = columns_[segment.columns[0]].cells.data() + row;
+      for (size_t i = 0; i < records; ++i) {
+        at[i] = ReadValue(at[i], field, segment.depth, &cells[i], &seen);
+      }
     } else if (segment.node == nullptr) {
-      for (size_t i = 0; i < records; ++i) at[i] = SkipValue(at[i], segment.depth, &seen);
+      for (size_t i = 0; i < records; ++i) at[i] = scanner_.SkipValue(at[i], segment.depth, &seen);
     } else {
       for (size_t i = 0; i < records; ++i) {
         row_ = row + static_cast<uint32_t>(i);
@@ -89,13 +90,13 @@ bool JsonReader::ReadAs(const Shape& shape, const Text* texts, uint32_t row) {
     }
   }
   for (size_t i = 0; i < records; ++i) {
-    if (!shape.tail.Matches(at[i]) || at[i] + shape.tail.size != texts[i].end) return false;
+    const char* const end = texts[i].data() + texts[i].size();
+    if (!shape.tail.Matches(at[i]) || at[i] + shape.tail.size != end) return false;
   }
   if (overflow_ != nullptr) return false;
   if (!seen.ascii() || !scanner_.seen_ascii()) {
     for (size_t i = 0; i < records; ++i) {
-      const auto bytes = static_cast<size_t>(texts[i].end - texts[i].begin);
-      if (!simdjson::validate_utf8(texts[i].begin, bytes)) return false;
+      if (!simdjson::validate_utf8(texts[i])) return false;
     }
   }
   for (const uint32_t column : shape.missing) {
@@ -242,14 +243,6 @@ const char* JsonReader::ReadAnyNumber(const char* p, const FieldRequest& field, 
   return ReadOther(p, depth, cell);
 }
 
-[[gnu::always_inline]] inline const char* JsonReader::SkipValue(const char* p, int depth,
-                                                                SeenBytes* seen) {
-  bool escaped;
-  if (*p == '"') return JsonScanner::SkipString(p, &escaped, seen);
-  if (*p == '-' || IsJsonDigit(*p)) return JsonScanner::SkipNumber(p);
-  return scanner_.SkipValue(p, depth);
-}
-
 const char* JsonReader::ReadField(const char* p, uint32_t column, int depth) {
   SeenBytes seen;
   const char* end =
@@ -322,7 +315,7 @@ bool JsonReader::AddMember(const Member& member, int depth, bool inner, const ch
                            Shape* shape) {
   FieldNode* const node = member.node;
   const bool as_text = node != nullptr && (!node->columns.empty() || !node->elements.empty());
-  if (inner && *member.value == '{' && !as_text) {
+  if (inner && depth <= kShapeDepthMax && *member.value == '{' && !as_text) {
     bool fits = true;
     bool any = false;
     scanner_.WalkObject(

@@ -37,20 +37,14 @@ class JsonReader {
   // earlier rows are gone.
   void BeginBatch(Column* columns);
 
-  // A record's bytes. REQUIRES: kJsonPadding readable bytes after `end`, the first one 0 or a
-  // newline
-  struct Text {
-    const char* begin;
-    const char* end;
-  };
-
-  // Reads the record [begin, end) if it has a known shape. False: use Walk.
-  bool ReadShape(const char* begin, const char* end, uint32_t row);
+  // Reads a record if it has a known shape. False: use Walk.
+  // REQUIRES: kJsonPadding readable bytes after it, the first one 0 or a newline.
+  bool ReadShape(std::string_view record, uint32_t row);
 
   static constexpr size_t kTogether = 4;
-  // Reads kTogether records into as many rows from `row` on, if they all have the shape that the
-  // last record had. False: read each on its own.
-  bool ReadTogether(const Text* texts, uint32_t row);
+  // Reads kTogether records, as ReadShape has them, into as many rows from `row` on, if they all
+  // have the shape that the last record had. False: read each on its own.
+  bool ReadTogether(const std::string_view* texts, uint32_t row);
 
   // Reads the record [begin, end). False: *reason and *detail say why not.
   // REQUIRES: kJsonPadding readable bytes after `end`, the first one 0 or a newline.
@@ -60,6 +54,7 @@ class JsonReader {
  private:
   static constexpr size_t kShapesMax = 4;
   static constexpr size_t kShapeFieldsMax = 128;
+  static constexpr int kShapeDepthMax = 8;        // of inner objects whose members are in a shape
   static constexpr size_t kLiteralBytesMax = 64;  // between two values, including the name
   static constexpr uint32_t kMissesToRelearn = 256;
 
@@ -96,7 +91,7 @@ class JsonReader {
   };
 
   template <size_t records>
-  bool ReadAs(const Shape& shape, const Text* texts, uint32_t row);
+  bool ReadAs(const Shape& shape, const std::string_view* texts, uint32_t row);
   const char* WalkMembers(const char* p);
   FieldNode* FindMember(const FieldNode& node, std::string_view name, bool escaped);
   void Learn(const char* begin, const char* end);
@@ -111,14 +106,12 @@ class JsonReader {
   const char* ReadField(const char* p, uint32_t column, int depth);
   const char* ReadValue(const char* p, const FieldRequest& field, int depth, Cell* cell,
                         SeenBytes* seen);
-  const char* SkipValue(const char* p, int depth, SeenBytes* seen);
   const char* ReadOther(const char* p, int depth, Cell* cell);
   const char* ReadString(const char* p, const FieldRequest& field, Cell* cell, SeenBytes* seen);
   const char* ReadNumber(const char* p, const FieldRequest& field, Cell* cell);
   const char* ReadAnyNumber(const char* p, const FieldRequest& field, Cell* cell);
 
   Projection projection_;
-  Framing framing_;
   std::unique_ptr<FieldNode> root_;
   JsonScanner scanner_;
   TimeParser time_parser_;

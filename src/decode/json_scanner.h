@@ -102,10 +102,12 @@ class JsonScanner {
   }
 
   // Any value; `depth` values enclose it.
-  const char* SkipValue(const char* p, int depth) noexcept {
+  const char* SkipValue(const char* p, int depth) noexcept { return SkipValue(p, depth, &seen_); }
+  // *seen gets the bytes of a string; those inside an object or a list are seen as ever.
+  [[gnu::always_inline]] const char* SkipValue(const char* p, int depth, SeenBytes* seen) noexcept {
     if (*p == '"') {
       bool escaped;
-      return SkipString(p, &escaped);
+      return SkipString(p, &escaped, seen);
     }
     if (*p == '-' || IsJsonDigit(*p)) return SkipNumber(p);
     if (*p == '{' || *p == '[') return SkipNested(p, depth);

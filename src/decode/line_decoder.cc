@@ -14,10 +14,8 @@ namespace {
 
 static_assert(kBlockPadding >= kJsonPadding);
 
+constexpr size_t kTogether = JsonReader::kTogether;
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
-
-// The most lines that a format decodes together.
-constexpr size_t kTogetherMax = 8;
 
 // Takes a line off the front; returns what follows its newline, or `end`.
 const char* TakeFrom(const char* begin, const char* end, std::string_view* line) {
@@ -37,15 +35,10 @@ class JsonLineDecoder final : public LineDecoder {
  private:
   void BeginBatch(RecordBatch* batch) override { reader_.BeginBatch(batch->columns.data()); }
   bool DecodeUsual(std::string_view line, uint32_t row) override {
-    return reader_.ReadShape(line.data(), line.data() + line.size(), row);
+    return reader_.ReadShape(line, row);
   }
-  size_t together() const noexcept override { return JsonReader::kTogether; }
   bool DecodeTogether(const std::string_view* lines, uint32_t row) override {
-    std::array<JsonReader::Text, JsonReader::kTogether> texts;
-    for (size_t i = 0; i < texts.size(); ++i) {
-      texts[i] = {lines[i].data(), lines[i].data() + lines[i].size()};
-    }
-    return reader_.ReadTogether(texts.data(), row);
+    return reader_.ReadTogether(lines, row);
   }
   bool DecodeLine(std::string_view line, uint32_t row, RecordBatch* /*batch*/,
                   DeadLetter* dead) override {
@@ -78,17 +71,16 @@ class CustomLineDecoder final : public LineDecoder {
 const char* LineDecoder::Decode(const LineBlock& block, RecordBatch* batch) {
   const char* begin = block.begin;
   BeginBatch(batch);
-  const size_t together = std::min(this->together(), kTogetherMax);
-  std::array<std::string_view, kTogetherMax> lines;
+  std::array<std::string_view, kTogether> lines;
   const auto offset_of = [&block](std::string_view line) {
     return block.offset + static_cast<uint64_t>(line.data() - block.begin);
   };
   while (begin < block.end && batch->rows < kBatchRows && batch->dead_letters.size() < kBatchRows) {
     const size_t room = kBatchRows - std::max<size_t>(batch->rows, batch->dead_letters.size());
-    const size_t wanted = together == 0 || room < together ? 1 : together;
+    const size_t wanted = room < kTogether ? 1 : kTogether;
     size_t count = 0;
     while (count < wanted && begin < block.end) begin = TakeFrom(begin, block.end, &lines[count++]);
-    if (count == together && TakeTogether({lines.data(), count}, offset_of(lines[0]), batch))
+    if (count == kTogether && TakeTogether({lines.data(), count}, offset_of(lines[0]), batch))
       continue;
     for (size_t i = 0; i < count; ++i) TakeLine(lines[i], offset_of(lines[i]), batch);
   }
@@ -99,20 +91,15 @@ const char* LineDecoder::Decode(const LineBlock& block, RecordBatch* batch) {
 // True if it took all lines. Where that fails it is tried more and more seldom.
 bool LineDecoder::TakeTogether(std::span<const std::string_view> lines, uint64_t offset,
                                RecordBatch* batch) {
-  constexpr uint32_t kSkipMax = 64;
-  if (skip_together_ > 0) {
-    --skip_together_;
-    return false;
-  }
+  if (!together_.Try()) return false;
   const bool too_long = std::any_of(lines.begin(), lines.end(), [this](std::string_view line) {
     return line.size() > record_bytes_max_;
   });
   if (too_long || !DecodeTogether(lines.data(), batch->rows)) {
-    skip_together_ = skip_next_;
-    skip_next_ = std::min(2 * skip_next_ + 1, kSkipMax);
+    together_.Failed();
     return false;
   }
-  skip_next_ = 0;
+  together_.Succeeded();
   for (const std::string_view line : lines) {
     KeepLine(line, offset + static_cast<uint64_t>(line.data() - lines[0].data()), batch);
   }

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/attempt_backoff.h"
 #include "murmur/record.h"
 #include "murmur/status.h"
 
@@ -41,8 +42,7 @@ class LineDecoder {
   virtual void BeginBatch(RecordBatch* batch) = 0;
   // Tries to read the record in a usual way; false: use DecodeLine.
   virtual bool DecodeUsual(std::string_view line, uint32_t row) = 0;
-  // The same for several records, which is faster; 0: there is no such way.
-  virtual size_t together() const noexcept { return 0; }
+  // The same for JsonReader::kTogether records, which is faster.
   virtual bool DecodeTogether(const std::string_view* /*lines*/, uint32_t /*row*/) { return false; }
   virtual bool DecodeLine(std::string_view line, uint32_t row, RecordBatch* batch,
                           DeadLetter* dead) = 0;
@@ -53,8 +53,7 @@ class LineDecoder {
   static void KeepLine(std::string_view line, uint64_t offset, RecordBatch* batch);
 
   uint64_t record_bytes_max_;
-  uint32_t skip_together_ = 0;  // groups of lines
-  uint32_t skip_next_ = 0;
+  AttemptBackoff together_{1, 2, 64};  // groups of lines, after one could not be decoded together
 };
 
 // The upper limit of max_record_bytes: the length of a cell has 32 bits.

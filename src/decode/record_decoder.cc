@@ -27,7 +27,7 @@ class JsonDecoder final : public RecordDecoder {
     char* begin = copies_.Allocate(record.size() + kJsonPadding);
     char* end = std::copy(record.begin(), record.end(), begin);
     std::memset(end, 0, kJsonPadding);
-    return reader_.ReadShape(begin, end, row) ||
+    return reader_.ReadShape({begin, end}, row) ||
            reader_.Walk(begin, end, row, &dead->reason, &dead->detail);
   }
 

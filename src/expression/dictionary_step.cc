@@ -37,7 +37,8 @@ const Column& DictionaryStep::Run(Frame& frame) {
   for (uint32_t row = 0; row < frame.batch.rows; ++row) {
     const uint32_t entry = field->indices[row];
     out_.cells[row] = results_[entry];
-    if (!failed_.empty() && failed_[entry] != nullptr) frame.failures.Repeat(row, *failed_[entry]);
+    if (failed_.empty() || failed_[entry] == 0) continue;
+    frame.failures.Repeat(row, errors_[failed_[entry] - 1]);
   }
   out_.kinds = kinds_;
   out_.scale = scale_;
@@ -74,6 +75,10 @@ const Column* DictionaryStep::Coded(Frame& frame) {
     arena_.Reset();
     errors_.clear();
     results_.clear();
+    failed_.clear();
+    truths_.clear();
+    kinds_ = 0;
+    scale_ = Column::kMixedScale;
     id_ = field.dictionary_id;
   }
   if (results_.size() < field.dictionary_size) {
@@ -103,29 +108,27 @@ void DictionaryStep::ComputeEntries(const Column& field, uint32_t begin,
       errors_[i].row += from;
       results_[errors_[i].row] = Cell();
     }
-  }
-  failed_.assign(errors_.empty() ? 0 : results_.size(), nullptr);
-  for (const EvaluationError& error : errors_) failed_[error.row] = &error;
-  SetType();
-  truths_.clear();
-  const bool are_truths = (kinds_ & ~(KindBit(Kind::kBool) | KindBit(Kind::kNull))) == 0;
-  if (are_truths && failed_.empty()) {
-    for (const Cell& cell : results_) truths_.push_back(TruthOf(cell));
+    AddKnown(from, of_entries, failed_before);
   }
 }
 
-void DictionaryStep::SetType() {
-  kinds_ = 0;
-  scale_ = Column::kMixedScale;
-  bool one_scale = true;
-  for (const Cell& cell : results_) {
-    kinds_ |= KindBit(cell.kind);
-    if (cell.kind != Kind::kDecimal) continue;
-    one_scale = one_scale && (cell.flags & Cell::kWide) == 0 &&
-                (scale_ == Column::kMixedScale || scale_ == cell.scale);
-    scale_ = cell.scale;
+// Adds what is known of the entries from `begin` on, of whose results `chunk` has the type, and
+// `failed_before` the errors before them.
+void DictionaryStep::AddKnown(uint32_t begin, const Column& chunk, size_t failed_before) {
+  constexpr KindSet kDecimals = KindBit(Kind::kDecimal);
+  if ((chunk.kinds & kDecimals) != 0) {
+    const bool same = (kinds_ & kDecimals) == 0 || scale_ == chunk.scale;
+    scale_ = same ? chunk.scale : Column::kMixedScale;
   }
-  if (!one_scale) scale_ = Column::kMixedScale;
+  kinds_ |= chunk.kinds;
+  if (errors_.size() > failed_before) kinds_ |= KindBit(Kind::kNull);
+  if (!errors_.empty()) failed_.resize(results_.size(), 0);
+  for (size_t i = failed_before; i < errors_.size(); ++i) {
+    failed_[errors_[i].row] = static_cast<uint32_t>(i + 1);
+  }
+  const bool are_truths = (kinds_ & ~(KindBit(Kind::kBool) | KindBit(Kind::kNull))) == 0;
+  if (!are_truths || !failed_.empty()) return truths_.clear();
+  for (size_t i = begin; i < results_.size(); ++i) truths_.push_back(TruthOf(results_[i]));
 }
 
 }  // namespace murmur::expression

@@ -62,9 +62,11 @@ class ArithmeticStep final : public NumberStep {
     const Column& left = args_[0]->Run(frame);
     const Column& right = args_[1]->Run(frame);
     if (FillNarrow(frame.batch.rows, left, right)) return;
-    if (symbol_ == '*' && AreDecimals(left, right)) return FillMixed<'*'>(frame, left, right);
-    if (symbol_ == '+' && AreDecimals(left, right)) return FillMixed<'+'>(frame, left, right);
-    if (symbol_ == '-' && AreDecimals(left, right)) return FillMixed<'-'>(frame, left, right);
+    if (AreDecimals(left, right)) {
+      if (symbol_ == '*') return FillMixed<'*'>(frame, left, right);
+      if (symbol_ == '+') return FillMixed<'+'>(frame, left, right);
+      if (symbol_ == '-') return FillMixed<'-'>(frame, left, right);
+    }
     for (uint32_t row = 0; row < frame.batch.rows; ++row) {
       FillRow(row, left.cells[row], right.cells[row]);
     }

@@ -151,7 +151,7 @@ class DictionaryStep final : public Step {
  private:
   const Column* Coded(Frame& frame);
   void ComputeEntries(const Column& field, uint32_t begin, const std::string& expression);
-  void SetType();
+  void AddKnown(uint32_t begin, const Column& chunk, size_t failed_before);
 
   const size_t column_;
   const StepPtr of_values_;
@@ -160,7 +160,8 @@ class DictionaryStep final : public Step {
   std::vector<Cell> results_;
   std::vector<Truth> truths_;  // of results_; empty: one is no truth, or has failed
   std::vector<EvaluationError> errors_;
-  std::vector<const EvaluationError*> failed_;  // per entry; empty: none has failed
+  std::vector<uint32_t>
+      failed_;  // per entry: the number of its error from 1 on; empty: none failed
   KindSet kinds_ = 0;
   uint8_t scale_ = Column::kMixedScale;
   Arena arena_;  // of what results_ point to

@@ -11,10 +11,6 @@ namespace murmur {
 namespace {
 
 constexpr size_t kSlotsMin = 256;
-// Batches without codes after there were too many values: more each time.
-constexpr uint32_t kSkipMin = 256;
-constexpr uint32_t kSkipMax = 4096;
-
 constexpr size_t kTextBytesMax = 4 << 20;     // of all values
 constexpr uint32_t kLongTextBytesMax = 1024;  // of a value that gets a code
 constexpr uint32_t kLongText = 0x80;          // in a tag
@@ -39,9 +35,7 @@ uint64_t HashOfText(std::string_view text) {
 
 }  // namespace
 
-ColumnEncoder::ColumnEncoder(Keep keep) : keep_(keep), codes_(kBatchRows), skip_next_(kSkipMin) {
-  Reset();
-}
+ColumnEncoder::ColumnEncoder(Keep keep) : keep_(keep), codes_(kBatchRows) { Reset(); }
 
 void ColumnEncoder::Reset() {
   slots_.assign(kSlotsMin, Slot{});
@@ -64,22 +58,16 @@ bool ColumnEncoder::Pays(uint32_t rows) const noexcept {
 }
 
 bool ColumnEncoder::Begin(uint32_t rows) {
-  if (batches_to_skip_ > 0) {
-    --batches_to_skip_;
-    return false;
-  }
-  if (Pays(rows)) {
-    size_before_ = size_;
-    rows_before_ = rows;
-    return true;
-  }
-  return GiveUp();
+  if (!backoff_.Try()) return false;
+  if (!Pays(rows)) return GiveUp();
+  size_before_ = size_;
+  rows_before_ = rows;
+  return true;
 }
 
 bool ColumnEncoder::GiveUp() {
   Reset();
-  batches_to_skip_ = skip_next_;
-  skip_next_ = std::min(4 * skip_next_, kSkipMax);
+  backoff_.Failed();
   return false;
 }
 

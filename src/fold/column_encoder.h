@@ -1,14 +1,14 @@
-// Dictionary-encodes a column: each value has a code, dense from 0, that stays the same from batch to
-// batch. The key of a row is then a few small numbers instead of bytes, and an expression is computed
-// once for each text. Values that are equal but written in another way (1 and 1.0) may have
-// different codes.
-// Threads: one worker.
+// Dictionary-encodes a column: each value has a code, dense from 0, that stays the same from batch
+// to batch. The key of a row is then a few small numbers instead of bytes, and an expression is
+// computed once for each text. Values that are equal but written in another way (1 and 1.0) may
+// have different codes. Threads: one worker.
 #pragma once
 
 #include <cstdint>
 #include <string_view>
 #include <vector>
 
+#include "base/attempt_backoff.h"
 #include "murmur/arena.h"
 #include "murmur/record.h"
 
@@ -74,8 +74,7 @@ class ColumnEncoder {
   uint64_t dictionary_id_ = 0;  // of the dictionary that entry_codes_ belong to
   std::vector<uint32_t> entry_codes_;
 
-  uint32_t batches_to_skip_ = 0;  // after there were too many values
-  uint32_t skip_next_ = 0;
+  AttemptBackoff backoff_{256, 4, 4096};  // batches, after there were too many values
 };
 
 }  // namespace murmur

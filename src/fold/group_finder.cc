@@ -8,7 +8,6 @@ namespace murmur {
 namespace {
 
 constexpr int kCombinationBitsMax = 19;
-constexpr uint32_t kSkipMax = 4096;  // batches
 
 }  // namespace
 
@@ -67,10 +66,7 @@ void GroupFinder::Find(size_t rollup, std::span<const Column* const> parts, cons
 
 bool GroupFinder::EncodeParts(Memo* memo, std::span<const Column* const> parts,
                               const int64_t* buckets, uint32_t rows) {
-  if (memo->batches_to_skip > 0) {
-    --memo->batches_to_skip;
-    return false;
-  }
+  if (!memo->backoff.Try()) return false;
   for (size_t i = 0; i < memo->parts.size(); ++i) {
     if (!Encode(memo->parts[i], i < parts.size() ? parts[i] : nullptr, buckets, rows)) return false;
   }
@@ -105,8 +101,7 @@ bool GroupFinder::MakeRoom(Memo* memo, uint64_t table_generation) {
   }
   memo->table = bits <= kCombinationBitsMax ? table_generation : 0;
   if (memo->table == 0) {
-    memo->batches_to_skip = memo->skip_next;
-    memo->skip_next = std::min(2 * memo->skip_next, kSkipMax);
+    memo->backoff.Failed();
     return false;
   }
   memo->groups.assign(size_t{1} << bits, GroupTable::kNoGroup);

@@ -11,6 +11,7 @@
 #include <span>
 #include <vector>
 
+#include "base/attempt_backoff.h"
 #include "fold/column_encoder.h"
 #include "fold/group_table.h"
 #include "fold/key_builder.h"
@@ -44,8 +45,7 @@ class GroupFinder {
     std::vector<int> bits;              // of the parts' codes in a combination
     uint64_t table = 0;                 // generation
     std::vector<uint32_t> groups;
-    uint32_t batches_to_skip = 0;  // after there were too many combinations
-    uint32_t skip_next = 1;
+    AttemptBackoff backoff{1, 2, 4096};  // batches, after there were too many combinations
   };
 
   Source* SourceOf(const Operand& operand);

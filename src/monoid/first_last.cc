@@ -17,21 +17,13 @@ void AppendWord(uint64_t word, std::string* out) {
   for (int shift = 56; shift >= 0; shift -= 8) out->push_back(static_cast<char>(word >> shift));
 }
 
-// REQUIRES: at least kWordBytes
-uint64_t ReadWord(std::string_view in) {
-  uint64_t word;
-  std::memcpy(&word, in.data(), kWordBytes);
-  return __builtin_bswap64(word);
-}
-
 // The value, which follows its place in time; empty if the bytes are damaged.
 std::string_view ValueIn(std::string_view encoded) {
   std::string_view object;
   std::string_view value;
   if (encoded.size() < kWordBytes) return {};
   encoded.remove_prefix(kWordBytes);
-  constexpr char kStringTag = 6;
-  if (!ReadValue(&encoded, &object) || object[0] != kStringTag) return {};
+  if (!ReadValue(&encoded, &object) || object[0] != value_tag::kText) return {};
   if (encoded.size() < kWordBytes) return {};
   encoded.remove_prefix(kWordBytes);
   return ReadValue(&encoded, &value) && encoded.empty() ? value : std::string_view();
@@ -73,7 +65,7 @@ class FirstLast final : public ExtremeMonoid {
     return keep() == Keep::kLeast ? time > kept : time < kept;
   }
   Rank RankOf(std::string_view encoded) const override {
-    return {.mark = 0, .order = ReadWord(encoded)};
+    return {.mark = 0, .order = ReadBigEndian(encoded.data())};
   }
   int Compare(std::string_view a, std::string_view b) const override { return a.compare(b); }
   bool Valid(std::string_view encoded) const override { return !ValueIn(encoded).empty(); }

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <cstring>
 
 #include "base/decimal.h"
 #include "base/key_number.h"
@@ -43,7 +42,7 @@ class MinMax final : public ExtremeMonoid {
   void AddRows(const LiftInput& input, const StateSpan& states) const {
     const Column& column = *input.args[0];
     if (column.Is(Kind::kInt)) return AddRows<keep>(input, states, RankOfInteger);
-    if (column.Is(Kind::kDecimal) && column.scale <= decimal_internal::kDoublePowers) {
+    if (column.Is(Kind::kDecimal) && column.scale <= kExactDoublePowersMax) {
       return AddRows<keep>(input, states, RankOfNarrow{column.scale});
     }
     if (column.Is(Kind::kTime)) return AddRows<keep>(input, states, RankOfTime);
@@ -91,12 +90,6 @@ class MinMax final : public ExtremeMonoid {
   static constexpr uint16_t kExact = 0x0200;  // the order is the value: a double, a time, a boolean
   static constexpr uint16_t kPlain = 0x0400;  // a text without bytes that are escaped
 
-  // The first bytes of values, as murmur/key.h has them.
-  static constexpr uint16_t kFalse = 2;
-  static constexpr uint16_t kTrue = 3;
-  static constexpr uint16_t kNumber = 4;
-  static constexpr uint16_t kTime = 5;
-  static constexpr uint16_t kText = 6;
   static constexpr uint32_t kOrderBytes = 8;
 
   template <Keep keep>
@@ -124,46 +117,47 @@ class MinMax final : public ExtremeMonoid {
   static constexpr int64_t kFewDigitsMax = 999'999'999'999'999;
   static constexpr auto RankOfInteger = [](const Cell& cell) {
     const bool few = cell.i >= -kFewDigitsMax && cell.i <= kFewDigitsMax;
-    return Rank{.mark = static_cast<uint16_t>(kNumber | (few ? kFewDigits | kExact : 0)),
+    return Rank{.mark = static_cast<uint16_t>(value_tag::kNumber | (few ? kFewDigits | kExact : 0)),
                 .order = OrderedBits(static_cast<double>(cell.i))};
   };
   static constexpr auto RankOfDecimal = [](const Cell& cell) {
     const Int128 digits = cell.decimal();
     const bool few = digits >= -kFewDigitsMax && digits <= kFewDigitsMax;
-    return Rank{.mark = static_cast<uint16_t>(kNumber | (few ? kFewDigits : 0)),
+    return Rank{.mark = static_cast<uint16_t>(value_tag::kNumber | (few ? kFewDigits : 0)),
                 .order = OrderedBits(NearestDouble(digits, cell.scale))};
   };
   // Of decimals of one scale in 64 bits.
   struct RankOfNarrow {
-    explicit RankOfNarrow(int scale) : power(decimal_internal::kDoublePowersOfTen[scale]) {}
+    explicit RankOfNarrow(int scale) : power(ExactDoublePower(scale)) {}
     Rank operator()(const Cell& cell) const {
       if (cell.i < -kFewDigitsMax || cell.i > kFewDigitsMax) return RankOfDecimal(cell);
-      // As OrderedBits of the quotient, which is neither NaN nor a negative zero.
-      const auto bits = std::bit_cast<int64_t>(static_cast<double>(cell.i) / power);
-      const auto flipped = static_cast<uint64_t>(bits >> 63) | uint64_t{1} << 63;
-      return {.mark = kNumber | kFewDigits, .order = static_cast<uint64_t>(bits) ^ flipped};
+      return {.mark = value_tag::kNumber | kFewDigits,
+              .order = OrderedBitsOfPlain(static_cast<double>(cell.i) / power)};
     }
     const double power;
   };
   static constexpr auto RankOfTime = [](const Cell& cell) {
-    return Rank{.mark = kTime | kExact, .order = OrderedBits(cell.i)};
+    return Rank{.mark = value_tag::kTime | kExact, .order = OrderedBits(cell.i)};
   };
   // The order is the text's first bytes.
   static constexpr auto RankOfText = [](const Cell& cell) {
     const __m128i first = LoadShortText(cell.s, std::min(cell.len, kOrderBytes));
-    return Rank{.mark = kText,
+    return Rank{.mark = value_tag::kText,
                 .order = __builtin_bswap64(static_cast<uint64_t>(_mm_cvtsi128_si64(first)))};
   };
   static constexpr auto RankOfAny = [](const Cell& cell) {
     switch (cell.kind) {
       case Kind::kInt: return RankOfInteger(cell);
-      case Kind::kDouble: return Rank{.mark = kNumber | kExact, .order = OrderedBits(cell.d)};
+      case Kind::kDouble:
+        return Rank{.mark = value_tag::kNumber | kExact, .order = OrderedBits(cell.d)};
       case Kind::kDecimal: return RankOfDecimal(cell);
       case Kind::kTime: return RankOfTime(cell);
       case Kind::kString: return RankOfText(cell);
       default: break;
     }
-    return Rank{.mark = static_cast<uint16_t>((cell.i != 0 ? kTrue : kFalse) | kExact), .order = 0};
+    return Rank{.mark = static_cast<uint16_t>((cell.i != 0 ? value_tag::kTrue : value_tag::kFalse) |
+                                              kExact),
+                .order = 0};
   };
 
   static constexpr size_t kTextFrame = 2;  // bytes around a text: its kind and its end
@@ -173,15 +167,14 @@ class MinMax final : public ExtremeMonoid {
 
   Rank RankOf(std::string_view encoded) const override {
     const auto kind = static_cast<uint16_t>(static_cast<unsigned char>(encoded[0]));
-    if (kind == kText) {
+    if (kind == value_tag::kText) {
       const Value value = DecodeValue(encoded);
       Rank rank = RankOfText(Cell::String(value.text));
       if (encoded.size() == value.text.size() + kTextFrame) rank.mark |= kPlain;
       return rank;
     }
-    uint64_t order = 0;
-    if (encoded.size() > sizeof(order)) std::memcpy(&order, encoded.data() + 1, sizeof(order));
-    return {.mark = kind, .order = __builtin_bswap64(order)};
+    const bool has_order = kind == value_tag::kNumber || kind == value_tag::kTime;
+    return {.mark = kind, .order = has_order ? ReadBigEndian(encoded.data() + 1) : 0};
   }
   int Compare(std::string_view a, std::string_view b) const override { return CompareValues(a, b); }
   bool Valid(std::string_view encoded) const override {

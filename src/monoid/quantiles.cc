@@ -31,6 +31,11 @@ constexpr int32_t kNanKey = 1 << 30;
 constexpr int kFractionBits = 52;
 constexpr size_t kQuantilesMax = 100;
 
+struct BucketCount {
+  int32_t key;
+  int64_t count;
+};
+
 // Bucket → count, ascending, in the arena. Counts have 32 bits until one needs more. All zero when
 // empty.
 class BucketCounts {
@@ -61,10 +66,7 @@ class BucketCounts {
     int32_t key;
     int32_t count;
   };
-  struct Wide {
-    int32_t key;
-    int64_t count;
-  };
+  using Wide = BucketCount;
 
   template <class Bucket>
   Bucket* Buckets() const noexcept {
@@ -141,11 +143,6 @@ class BucketCounts {
 };
 static_assert(sizeof(BucketCounts) == 16);
 
-struct Count {
-  int32_t key;
-  int64_t count;
-};
-
 class Quantiles final : public NamedMonoid {
  public:
   Quantiles(MonoidInfo info, std::vector<double> of, int bits)
@@ -161,16 +158,13 @@ class Quantiles final : public NamedMonoid {
   size_t state_size() const noexcept override { return sizeof(BucketCounts); }
 
   void AddBatch(const LiftInput& input, const StateSpan& states, Scratch*) const override {
-    const Column& column = *input.args[0];
-    for (uint32_t row = 0; row < input.rows; ++row) CountsAt(states, input, row)->Prefetch();
-    for (uint32_t row = 0; row < input.rows; ++row) {
-      const Cell& cell = CellAt(column, row);
-      if (cell.is_null()) continue;
-      CountsAt(states, input, row)->Add(Key(ToDouble(cell)), 1, states.arena);
-    }
+    for (uint32_t row = 0; row < input.rows; ++row) Prefetch(states.at(input.groups[row]));
+    ForEachValue<BucketCounts>(input, states, [&](BucketCounts& counts, const Cell& cell) {
+      counts.Add(Key(ToDouble(cell)), 1, states.arena);
+    });
   }
   bool Combine(char* state, std::string_view encoded, Arena* arena) const override {
-    std::vector<Count> counts;
+    std::vector<BucketCount> counts;
     if (!Decode(encoded, &counts)) return false;
     auto* const target = reinterpret_cast<BucketCounts*>(state);
     for (const auto& [key, count] : counts) target->Add(key, count, arena);
@@ -198,7 +192,7 @@ class Quantiles final : public NamedMonoid {
     });
   }
   Result<Value> ValueOf(std::string_view encoded, int64_t) const override {
-    std::vector<Count> counts;
+    std::vector<BucketCount> counts;
     if (!Decode(encoded, &counts)) return Damaged();
     int64_t total = 0;
     int64_t nans = 0;
@@ -214,10 +208,6 @@ class Quantiles final : public NamedMonoid {
   }
 
  private:
-  static BucketCounts* CountsAt(const StateSpan& states, const LiftInput& input, uint32_t row) {
-    return reinterpret_cast<BucketCounts*>(states.at(input.groups[row]));
-  }
-
   int32_t Key(double v) const {
     if (std::isnan(v)) return kNanKey;
     const auto bits = std::bit_cast<uint64_t>(std::fabs(v));
@@ -236,7 +226,7 @@ class Quantiles final : public NamedMonoid {
   }
   int64_t KeyMax() const { return int64_t{0x7FF} << sub_bits_; }  // of infinity
 
-  bool Decode(std::string_view bytes, std::vector<Count>* counts) const {
+  bool Decode(std::string_view bytes, std::vector<BucketCount>* counts) const {
     int64_t key = 0;
     int64_t count;
     while (!bytes.empty()) {
@@ -256,7 +246,7 @@ class Quantiles final : public NamedMonoid {
     return true;
   }
 
-  Value Quantile(const std::vector<Count>& counts, double q, int64_t total) const {
+  Value Quantile(const std::vector<BucketCount>& counts, double q, int64_t total) const {
     const double rank = std::floor(q * (static_cast<double>(total) - 1));
     double below = 0;
     for (const auto& [key, count] : counts) {

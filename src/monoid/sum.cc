@@ -68,7 +68,7 @@ class Sum final : public SumBase {
       });
       return;
     }
-    if (column.Is(Kind::kDecimal) && column.scale <= decimal_internal::kDoublePowers) {
+    if (column.Is(Kind::kDecimal) && column.scale <= kExactDoublePowersMax) {
       return AddNarrow(column, input, states);
     }
     ForEachValue<ExactSum>(input, states, [&states](ExactSum& sum, const Cell& cell) {
@@ -97,10 +97,10 @@ class Sum final : public SumBase {
   // Decimals of one scale in 64 bits. A quotient of digits that a double holds exactly is whole
   // only if the decimal is.
   static void AddNarrow(const Column& column, const LiftInput& input, const StateSpan& states) {
-    const double power = decimal_internal::kDoublePowersOfTen[column.scale];
+    const double power = ExactDoublePower(column.scale);
     ForEachCell(column, input.rows, [&](uint32_t row, const Cell& cell) {
       auto& sum = *reinterpret_cast<ExactSum*>(states.at(input.groups[row]));
-      if (!decimal_internal::IsExactDouble(cell.i)) [[unlikely]]
+      if (!IsExactDouble(cell.i)) [[unlikely]]
         return AddDecimal(cell, &sum, states.arena);
       const double nearest = static_cast<double>(cell.i) / power;
       const double whole = std::trunc(nearest);

@@ -13,11 +13,6 @@
 namespace murmur {
 namespace {
 
-constexpr char kFalse = 2;
-constexpr char kTrue = 3;
-constexpr char kNumber = 4;
-constexpr char kTime = 5;
-constexpr char kText = 6;
 constexpr size_t kNumberBytes = kKeyNumberBytes;
 constexpr size_t kDoubleEnd = 9;
 constexpr size_t kTimeBytes = 9;
@@ -60,15 +55,15 @@ bool IsCanonicalNumber(std::string_view value) {
 
 size_t ValueBytes(std::string_view in) {
   switch (in.empty() ? '\0' : in[0]) {
-    case kFalse:
-    case kTrue: return 1;
-    case kTime: return kTimeBytes;
-    case kNumber: {
+    case value_tag::kFalse:
+    case value_tag::kTrue: return 1;
+    case value_tag::kTime: return kTimeBytes;
+    case value_tag::kNumber: {
       if (in.size() < kNumberBytes || in[kDoubleEnd] != kDecimalResidual) return kNumberBytes;
       const size_t text = EscapedBytes(in.substr(kNumberBytes));
       return text == 0 ? 0 : kNumberBytes + text;
     }
-    case kText: {
+    case value_tag::kText: {
       const size_t text = EscapedBytes(in.substr(1));
       return text == 0 ? 0 : 1 + text;
     }
@@ -111,13 +106,14 @@ bool ReadValue(std::string_view* in, std::string_view* value) {
   const size_t size = ValueBytes(*in);
   if (size == 0 || size > in->size()) return false;
   *value = in->substr(0, size);
-  if (value->front() == kNumber && !IsCanonicalNumber(*value)) return false;
+  if (value->front() == value_tag::kNumber && !IsCanonicalNumber(*value)) return false;
   in->remove_prefix(size);
   return true;
 }
 
 int CompareValues(std::string_view a, std::string_view b) {
-  const bool near = a.size() >= kNumberBytes && b.size() >= kNumberBytes && a[0] == kNumber &&
+  const bool near = a.size() >= kNumberBytes && b.size() >= kNumberBytes &&
+                    a[0] == value_tag::kNumber &&
                     a.substr(0, kDoubleEnd) == b.substr(0, kDoubleEnd) &&
                     (a[kDoubleEnd] == kDecimalResidual || b[kDoubleEnd] == kDecimalResidual);
   if (!near || a == b) return a.compare(b);

@@ -11,6 +11,15 @@
 
 namespace murmur {
 
+// The first byte of a value, as of a key part.
+namespace value_tag {
+inline constexpr char kFalse = 2;
+inline constexpr char kTrue = 3;
+inline constexpr char kNumber = 4;
+inline constexpr char kTime = 5;
+inline constexpr char kText = 6;
+}  // namespace value_tag
+
 inline void AppendValue(const Cell& cell, std::string* out) { AppendKeyPart(cell, out); }
 
 // Takes one value off the front of *in; false if there is none, or AppendValue does not write it.
