@@ -11,6 +11,7 @@
 #include "base/civil_time.h"
 #include "murmur/arena.h"
 #include "source/parquet/field_reader.h"
+#include "source/parquet/page_reader.h"
 
 namespace murmur::parquet_source {
 namespace {
@@ -437,38 +438,6 @@ std::unique_ptr<FieldReader> MakeBytes(std::shared_ptr<parquet::ColumnReader> re
   return Make<ByteArrayType>(std::move(reader), TextValue{max_value_bytes});
 }
 
-// Whether all data pages use the dictionary, as the list of encodings says. Arrow asks the
-// statistics of pages alone, which some writers leave out. PLAIN in the list tells nothing: the
-// dictionary may be what is plain.
-bool ListsDictionaryOnly(const parquet::ColumnChunkMetaData& chunk) {
-  if (!chunk.has_dictionary_page() || !chunk.encoding_stats().empty()) return false;
-  using parquet::Encoding;
-  const auto& encodings = chunk.encodings();
-  const auto is_dictionary = [](Encoding::type encoding) {
-    return encoding == Encoding::PLAIN_DICTIONARY || encoding == Encoding::RLE_DICTIONARY;
-  };
-  return std::any_of(encodings.begin(), encodings.end(), is_dictionary) &&
-         std::all_of(encodings.begin(), encodings.end(), [&](Encoding::type encoding) {
-           return is_dictionary(encoding) || encoding == Encoding::RLE ||
-                  encoding == Encoding::BIT_PACKED;  // of the levels
-         });
-}
-
-// Arrow lets a derived class set this.
-struct ExposingReader : parquet::ColumnReader {
-  static void ExposeDictionary(parquet::ColumnReader* reader) {
-    (reader->*&ExposingReader::SetExposedEncoding)(parquet::ExposedEncoding::DICTIONARY);
-  }
-};
-
-std::shared_ptr<parquet::ColumnReader> OpenWithDictionary(const RowGroup& group, int column) {
-  auto reader = group.rows->ColumnWithExposeEncoding(column, parquet::ExposedEncoding::DICTIONARY);
-  if (ListsDictionaryOnly(*group.metadata->RowGroup(group.index)->ColumnChunk(column))) {
-    ExposingReader::ExposeDictionary(reader.get());
-  }
-  return reader;
-}
-
 }  // namespace
 
 std::unique_ptr<FieldReader> OpenFlatReader(const RowGroup& group, int column,
@@ -478,7 +447,7 @@ std::unique_ptr<FieldReader> OpenFlatReader(const RowGroup& group, int column,
   // An event time that is text or a number is parsed row by row.
   const bool parsed = request.as_time && !type.is_date() && !type.is_timestamp();
   const bool wants_dictionary = descriptor.physical_type() != parquet::Type::BOOLEAN && !parsed;
-  auto reader = wants_dictionary ? OpenWithDictionary(group, column) : group.rows->Column(column);
+  auto reader = OpenColumn(group, column, wants_dictionary);
   switch (descriptor.physical_type()) {
     case parquet::Type::BOOLEAN: return Make<parquet::BooleanType>(std::move(reader), BoolValue{});
     case parquet::Type::INT32:
