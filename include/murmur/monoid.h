@@ -51,6 +51,13 @@ struct StateSpan {
   char* at(uint32_t group) const noexcept { return base + size_t{group} * stride; }
 };
 
+// Rows of one group: LiftInput::ordered[begin..end).
+struct GroupRun {
+  uint32_t group;
+  uint32_t begin;
+  uint32_t end;
+};
+
 // A batch's rows as one aggregate sees them. Row r belongs to group groups[r].
 struct LiftInput {
   uint32_t rows = 0;
@@ -60,6 +67,13 @@ struct LiftInput {
   // The event id, for first and last; for a table's row, the hash of its key.
   std::string_view object;
   const uint64_t* offsets = nullptr;
+
+  // The same rows once more, in order of their groups, if those are few; else empty.
+  std::span<const GroupRun> runs;
+  const uint32_t* ordered = nullptr;
+  std::span<const uint32_t> RowsOf(const GroupRun& run) const noexcept {
+    return {ordered + run.begin, ordered + run.end};
+  }
 };
 
 // The value of a column in one row.

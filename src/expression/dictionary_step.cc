@@ -40,7 +40,7 @@ const Column& DictionaryStep::Run(Frame& frame) {
     if (failed_.empty() || failed_[entry] == 0) continue;
     frame.failures.Repeat(row, errors_[failed_[entry] - 1]);
   }
-  out_.kinds = kinds_;
+  out_.kinds = KindsFor(*field);
   out_.scale = scale_;
   return out_;
 }
@@ -62,7 +62,7 @@ bool DictionaryStep::RunCoded(Frame& frame, Column* out) {
   out->dictionary = results_.data();
   out->dictionary_size = static_cast<uint32_t>(results_.size());
   out->dictionary_id = field->dictionary_id;
-  out->kinds = kinds_;
+  out->kinds = KindsFor(*field);
   out->scale = scale_;
   return true;
 }
@@ -78,6 +78,7 @@ const Column* DictionaryStep::Coded(Frame& frame) {
     failed_.clear();
     truths_.clear();
     kinds_ = 0;
+    null_kinds_ = 0;
     scale_ = Column::kMixedScale;
     id_ = field.dictionary_id;
   }
@@ -108,27 +109,36 @@ void DictionaryStep::ComputeEntries(const Column& field, uint32_t begin,
       errors_[i].row += from;
       results_[errors_[i].row] = Cell();
     }
-    AddKnown(from, of_entries, failed_before);
+    AddKnown(from, field, of_entries, failed_before);
   }
 }
 
 // Adds what is known of the entries from `begin` on, of whose results `chunk` has the type, and
 // `failed_before` the errors before them.
-void DictionaryStep::AddKnown(uint32_t begin, const Column& chunk, size_t failed_before) {
+void DictionaryStep::AddKnown(uint32_t begin, const Column& field, const Column& chunk,
+                              size_t failed_before) {
   constexpr KindSet kDecimals = KindBit(Kind::kDecimal);
   if ((chunk.kinds & kDecimals) != 0) {
-    const bool same = (kinds_ & kDecimals) == 0 || scale_ == chunk.scale;
+    const bool same = ((kinds_ | null_kinds_) & kDecimals) == 0 || scale_ == chunk.scale;
     scale_ = same ? chunk.scale : Column::kMixedScale;
   }
-  kinds_ |= chunk.kinds;
-  if (errors_.size() > failed_before) kinds_ |= KindBit(Kind::kNull);
+  for (size_t i = begin; i < results_.size(); ++i) {
+    KindSet& kinds = field.dictionary[i].is_null() ? null_kinds_ : kinds_;
+    kinds |= KindBit(results_[i].kind);
+  }
   if (!errors_.empty()) failed_.resize(results_.size(), 0);
   for (size_t i = failed_before; i < errors_.size(); ++i) {
     failed_[errors_[i].row] = static_cast<uint32_t>(i + 1);
   }
-  const bool are_truths = (kinds_ & ~(KindBit(Kind::kBool) | KindBit(Kind::kNull))) == 0;
+  constexpr KindSet kTruths = KindBit(Kind::kBool) | KindBit(Kind::kNull);
+  const bool are_truths = ((kinds_ | null_kinds_) & ~kTruths) == 0;
   if (!are_truths || !failed_.empty()) return truths_.clear();
   for (size_t i = begin; i < results_.size(); ++i) truths_.push_back(TruthOf(results_[i]));
+}
+
+// The kinds of the batch's rows. A dictionary may have a null that no row has.
+KindSet DictionaryStep::KindsFor(const Column& field) const noexcept {
+  return kinds_ | ((field.kinds & KindBit(Kind::kNull)) != 0 ? null_kinds_ : 0);
 }
 
 }  // namespace murmur::expression

@@ -151,7 +151,8 @@ class DictionaryStep final : public Step {
  private:
   const Column* Coded(Frame& frame);
   void ComputeEntries(const Column& field, uint32_t begin, const std::string& expression);
-  void AddKnown(uint32_t begin, const Column& chunk, size_t failed_before);
+  void AddKnown(uint32_t begin, const Column& field, const Column& chunk, size_t failed_before);
+  KindSet KindsFor(const Column& field) const noexcept;
 
   const size_t column_;
   const StepPtr of_values_;
@@ -161,8 +162,9 @@ class DictionaryStep final : public Step {
   std::vector<Truth> truths_;  // of results_; empty: one is no truth, or has failed
   std::vector<EvaluationError> errors_;
   std::vector<uint32_t>
-      failed_;  // per entry: the number of its error from 1 on; empty: none failed
-  KindSet kinds_ = 0;
+      failed_;              // per entry: the number of its error from 1 on; empty: none failed
+  KindSet kinds_ = 0;       // of results_ of values
+  KindSet null_kinds_ = 0;  // of results_ of null
   uint8_t scale_ = Column::kMixedScale;
   Arena arena_;  // of what results_ point to
   Column entries_;

@@ -35,6 +35,27 @@ std::string NameOf(const Pipeline& pipeline, const Operand& operand) {
   return pipeline.projection().fields[operand.index].path.ToString();
 }
 
+// Per field: whether it is read once the rows that `where` refuses have left.
+std::vector<bool> AfterWhere(const Pipeline& pipeline) {
+  std::vector<bool> read(pipeline.projection().fields.size(), false);
+  const auto add = [&](const Operand& operand) {
+    if (!operand.computed) read[operand.index] = true;
+  };
+  for (size_t i = 0; i < pipeline.computed().size(); ++i) {
+    if (pipeline.where() == Operand{.computed = true, .index = i}) continue;
+    for (const size_t field : pipeline.computed()[i].inputs) read[field] = true;
+  }
+  for (const Pipeline::Rollup& rollup : pipeline.rollups()) {
+    for (const Pipeline::KeyColumn& part : rollup.parts) add(part.operand);
+  }
+  for (const Pipeline::Aggregate& aggregate : pipeline.aggregates()) {
+    for (const Operand& operand : aggregate.args) add(operand);
+  }
+  if (pipeline.time_column()) read[*pipeline.time_column()] = true;
+  if (pipeline.id()) add(*pipeline.id());
+  return read;
+}
+
 }  // namespace
 
 Folder::Folder(std::shared_ptr<const Pipeline> pipeline)
@@ -45,6 +66,8 @@ Folder::Folder(std::shared_ptr<const Pipeline> pipeline)
       computed_(pipeline_->computed().size()),
       truths_(kBatchRows),
       fates_(kBatchRows),
+      after_where_(AfterWhere(*pipeline_)),
+      kept_(kBatchRows),
       times_(kBatchRows),
       buckets_(kBatchRows),
       groups_(kBatchRows),
@@ -57,6 +80,9 @@ Folder::Folder(std::shared_ptr<const Pipeline> pipeline)
     columns.insert(evaluator.ColumnsByEntry().begin(), evaluator.ColumnsByEntry().end());
   }
   for (const size_t column : columns) text_columns_.emplace_back(column);
+  for (const Pipeline::Aggregate& aggregate : pipeline_->aggregates()) {
+    has_states_ = has_states_ || aggregate.monoid->state_size() > 0;
+  }
 }
 
 void Folder::Fold(const Context& context, RecordBatch* batch, SplitProgress* progress,
@@ -303,44 +329,78 @@ void Folder::FindBuckets(const RecordBatch& batch, const Context& context) {
   }
 }
 
-namespace {
-
-// Moves what lies in the rows `kept`, which ascend, to the first rows.
-template <class T>
-void KeepRows(const std::vector<uint32_t>& kept, T* values) {
-  for (uint32_t to = 0; to < kept.size(); ++to) values[to] = values[kept[to]];
+void Folder::CountFates(uint32_t rows, SplitProgress* progress) const {
+  uint32_t filtered = 0;
+  uint32_t expired = 0;
+  for (uint32_t row = 0; row < rows; ++row) {
+    filtered += fates_[row] == Fate::kFiltered ? 1 : 0;
+    expired += fates_[row] == Fate::kExpired ? 1 : 0;
+  }
+  progress->filtered += filtered;
+  progress->records += filtered;
+  progress->expired += expired;
 }
 
-void KeepRows(const std::vector<uint32_t>& kept, Column* column) {
-  if (column->dictionary_id != 0) {
-    KeepRows(kept, column->indices.data());
-  } else {
-    KeepRows(kept, column->cells.data());
+void Folder::FindKept(uint32_t rows) {
+  uint32_t count = 0;
+  uint32_t ranges = 0;
+  bool was_kept = false;
+  for (uint32_t row = 0; row < rows; ++row) {
+    const bool is_kept = fates_[row] == Fate::kCount;
+    kept_[count] = row;
+    count += is_kept ? 1 : 0;
+    ranges += is_kept && !was_kept ? 1 : 0;
+    was_kept = is_kept;
+  }
+  kept_count_ = count;
+  kept_ranges_.clear();
+  constexpr uint32_t kRowsPerRangeMin = 8;
+  if (ranges == 0 || count / ranges < kRowsPerRangeMin) return;
+  for (uint32_t i = 0; i < count; ++i) {
+    if (i == 0 || kept_[i] != kept_[i - 1] + 1) kept_ranges_.push_back({kept_[i], kept_[i]});
+    kept_ranges_.back().end = kept_[i] + 1;
   }
 }
 
-}  // namespace
+// Moves what lies in the rows to keep to the first rows.
+template <class T>
+void Folder::KeepRows(T* values) const {
+  if (kept_ranges_.empty()) {
+    for (uint32_t to = 0; to < kept_count_; ++to) values[to] = values[kept_[to]];
+    return;
+  }
+  for (T* to = values; const Range& range : kept_ranges_) {
+    to = std::copy(values + range.begin, values + range.end, to);
+  }
+}
+
+void Folder::KeepRows(Column* column) const {
+  if (column->dictionary_id != 0) {
+    KeepRows(column->indices.data());
+  } else {
+    KeepRows(column->cells.data());
+  }
+}
 
 void Folder::Compact(RecordBatch* batch, bool are_computed, SplitProgress* progress) {
   if (all_count_) return;
-  kept_.clear();
-  for (uint32_t row = 0; row < batch->rows; ++row) {
-    progress->filtered += fates_[row] == Fate::kFiltered ? 1 : 0;
-    progress->records += fates_[row] == Fate::kFiltered ? 1 : 0;
-    progress->expired += fates_[row] == Fate::kExpired ? 1 : 0;
-    if (fates_[row] == Fate::kCount) kept_.push_back(row);
+  CountFates(batch->rows, progress);
+  FindKept(batch->rows);
+  // What a row of a table was is for others to see, too.
+  const bool all_fields = batch->table.has_value();
+  for (size_t i = 0; i < batch->columns.size(); ++i) {
+    if (all_fields || after_where_[i]) KeepRows(&batch->columns[i]);
   }
-  for (Column& column : batch->columns) KeepRows(kept_, &column);
-  KeepRows(kept_, batch->offsets.data());
-  KeepRows(kept_, batch->raw.data());
-  if (!batch->numbers.empty()) KeepRows(kept_, batch->numbers.data());
-  if (!batch->row_ids.empty()) KeepRows(kept_, batch->row_ids.data());
+  KeepRows(batch->offsets.data());
+  if (!batch->field_names) KeepRows(batch->raw.data());  // else there is none
+  if (!batch->numbers.empty()) KeepRows(batch->numbers.data());
+  if (!batch->row_ids.empty()) KeepRows(batch->row_ids.data());
   if (are_computed) {
-    for (Column& column : computed_) KeepRows(kept_, &column);
-    if (pipeline_->time_column()) KeepRows(kept_, times_.data());
-    if (pipeline_->buckets().windowed()) KeepRows(kept_, buckets_.data());
+    for (Column& column : computed_) KeepRows(&column);
+    if (pipeline_->time_column()) KeepRows(times_.data());
+    if (pipeline_->buckets().windowed()) KeepRows(buckets_.data());
   }
-  batch->rows = static_cast<uint32_t>(kept_.size());
+  batch->rows = kept_count_;
   std::fill_n(fates_.begin(), batch->rows, Fate::kCount);
   all_count_ = true;
 }
@@ -351,10 +411,20 @@ void Folder::CountRollup(const RecordBatch& batch, size_t rollup) {
     parts_.push_back(&ColumnOf(batch, part.operand));
   }
   group_finder_.Find(rollup, parts_, buckets_.data(), batch.rows, table_.get(), groups_.data());
-  for (uint32_t row = 0; row < batch.rows; ++row) ++table_->Records(groups_[row]);
+  if (has_states_ && group_runs_.Sort(groups_.data(), batch.rows)) {
+    for (const GroupRun& run : group_runs_.runs())
+      table_->Records(run.group) += run.end - run.begin;
+  } else {
+    for (uint32_t row = 0; row < batch.rows; ++row) ++table_->Records(groups_[row]);
+  }
   for (size_t i = 0; i < pipeline_->aggregates().size(); ++i) {
     const Pipeline::Aggregate& aggregate = pipeline_->aggregates()[i];
-    aggregate.monoid->AddBatch(InputOf(batch, aggregate), table_->States(i), table_->scratch(i));
+    LiftInput input = InputOf(batch, aggregate);
+    if (has_states_) {
+      input.runs = group_runs_.runs();
+      input.ordered = group_runs_.rows();
+    }
+    aggregate.monoid->AddBatch(input, table_->States(i), table_->scratch(i));
   }
 }
 

@@ -15,6 +15,7 @@
 #include "fold/column_encoder.h"
 #include "fold/declared_columns.h"
 #include "fold/group_finder.h"
+#include "fold/group_runs.h"
 #include "fold/group_table.h"
 #include "fold/pipeline.h"
 #include "murmur/record.h"
@@ -74,9 +75,14 @@ class Folder {
   void CheckKeys(const RecordBatch& batch);
   void CheckArguments(const RecordBatch& batch);
   void FindBuckets(const RecordBatch& batch, const Context& context);
-  // Drops the rows whose fate is not kCount, and counts them.
-  // Keeps the rows that count. `are_computed`: keys, arguments and times are.
+  // Drops the rows whose fate is not kCount, and counts them. `are_computed`: keys, arguments and
+  // times are.
   void Compact(RecordBatch* batch, bool are_computed, SplitProgress* progress);
+  void CountFates(uint32_t rows, SplitProgress* progress) const;
+  void FindKept(uint32_t rows);
+  template <class T>
+  void KeepRows(T* values) const;
+  void KeepRows(Column* column) const;
   void CountRollup(const RecordBatch& batch, size_t rollup);
   LiftInput InputOf(const RecordBatch& batch, const Pipeline::Aggregate& aggregate);
 
@@ -89,11 +95,21 @@ class Folder {
   std::vector<Column> computed_;
   std::vector<Truth> truths_;  // what `where` says
   std::vector<Fate> fates_;
-  std::vector<uint32_t> kept_;  // rows, while a batch is compacted
+  std::vector<bool> after_where_;  // per field: whether anything but `where` reads it
+  // While a batch is compacted: the rows to keep; where they are many, as ranges.
+  struct Range {
+    uint32_t begin;
+    uint32_t end;
+  };
+  std::vector<uint32_t> kept_;
+  uint32_t kept_count_ = 0;
+  std::vector<Range> kept_ranges_;
   bool all_count_ = true;
   std::vector<int64_t> times_;
   std::vector<int64_t> buckets_;
   std::vector<uint32_t> groups_;
+  GroupRuns group_runs_;
+  bool has_states_ = false;  // an aggregate is more than the record count
   BucketFinder bucket_finder_;
   std::vector<const Column*> parts_;  // of one rollup's key
   std::vector<const Column*> args_;

@@ -16,6 +16,16 @@ void ForEachCell(const Column& column, uint32_t rows, const Visit& visit) {
   }
 }
 
+// As ForEachCell, for some of the rows: visit(row, cell).
+template <class Visit>
+void ForEachCell(const Column& column, std::span<const uint32_t> rows, const Visit& visit) {
+  if (column.dictionary_id == 0) {
+    for (const uint32_t row : rows) visit(row, column.cells[row]);
+  } else {
+    for (const uint32_t row : rows) visit(row, column.dictionary[column.indices[row]]);
+  }
+}
+
 // Calls visit(state, cell) for every row whose argument is not null; State lies in the table.
 template <class State, class Visit>
 void ForEachValue(const LiftInput& input, const StateSpan& states, Visit&& visit) {

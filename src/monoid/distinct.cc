@@ -2,7 +2,8 @@
 //
 // Adding value by value would touch a table of registers per row, nearly always outside the cache.
 // Instead a batch only logs (group, entry); a full log is sorted by group, and each group takes its
-// entries at once. Of a dictionary each entry is hashed once.
+// entries at once. Where groups are few, their registers are near enough, and nothing is logged. Of
+// a dictionary each entry is hashed once.
 #include <algorithm>
 #include <cmath>
 #include <vector>
@@ -30,22 +31,23 @@ struct DistinctScratch final : Monoid::Scratch {
   uint32_t groups = 0;           // groups in the log are below this
   uint64_t dictionary_id = 0;
   std::vector<uint32_t> memo;  // of the dictionary's values; 0: not hashed yet
+  std::vector<uint32_t> entries = std::vector<uint32_t>(kBatchRows);  // of a batch; 0 is none
 
   DistinctScratch() { log.reserve(kLogEntries); }
   size_t bytes() const override {
     return log.capacity() * sizeof(LogEntry) +
-           sizeof(uint32_t) * (ends.capacity() + sorted.capacity() + memo.capacity());
+           sizeof(uint32_t) *
+               (ends.capacity() + sorted.capacity() + memo.capacity() + entries.capacity());
   }
 
-  // Logs entry_of(row) for every row; 0 is none.
-  template <class EntryOf>
-  void Log(const LiftInput& input, EntryOf&& entry_of) {
+  // Logs the batch's entries.
+  void Log(const LiftInput& input) {
     const size_t size = log.size();
     log.resize(size + input.rows);
     LogEntry* out = log.data() + size;
     uint32_t above = groups;
     for (uint32_t row = 0; row < input.rows; ++row) {
-      const uint32_t entry = entry_of(row);
+      const uint32_t entry = entries[row];
       if (entry == 0) continue;
       *out++ = {input.groups[row], entry};
       above = std::max(above, input.groups[row] + 1);
@@ -74,13 +76,17 @@ class Distinct final : public NamedMonoid {
 
   void AddBatch(const LiftInput& input, const StateSpan& states, Scratch* scratch) const override {
     auto& work = *static_cast<DistinctScratch*>(scratch);
-    if (work.log.size() + input.rows > kLogEntries) Flush(states, &work);
     const Column& column = *input.args[0];
-    if (column.dictionary_id != 0) return LogDictionary(input, column, &work);
-    work.Log(input, [this, &column](uint32_t row) {
-      const Cell& cell = column.cells[row];
-      return cell.is_null() ? 0 : HllEntry(HashCell(cell), precision_);
-    });
+    if (column.dictionary_id != 0) {
+      HashDictionary(column, input.rows, &work);
+    } else {
+      for (uint32_t row = 0; row < input.rows; ++row) {
+        work.entries[row] = EntryOf(column.cells[row]);
+      }
+    }
+    if (!input.runs.empty()) return AddRuns(input, states, work);
+    if (work.log.size() + input.rows > kLogEntries) Flush(states, &work);
+    work.Log(input);
   }
   void Settle(const StateSpan& states, uint32_t, Scratch* scratch) const override {
     Flush(states, static_cast<DistinctScratch*>(scratch));
@@ -104,21 +110,32 @@ class Distinct final : public NamedMonoid {
   }
 
  private:
-  void LogDictionary(const LiftInput& input, const Column& column, DistinctScratch* work) const {
+  uint32_t EntryOf(const Cell& cell) const {
+    return cell.is_null() ? 0 : HllEntry(HashCell(cell), precision_);
+  }
+
+  void HashDictionary(const Column& column, uint32_t rows, DistinctScratch* work) const {
     if (work->dictionary_id != column.dictionary_id) {
       work->dictionary_id = column.dictionary_id;
       work->memo.clear();
     }
     work->memo.resize(column.dictionary_size, 0);
-    work->Log(input, [this, &column, work](uint32_t row) {
+    for (uint32_t row = 0; row < rows; ++row) {
       const uint32_t index = column.indices[row];
       uint32_t& entry = work->memo[index];
-      if (entry == 0) {
-        const Cell& cell = column.dictionary[index];
-        if (!cell.is_null()) entry = HllEntry(HashCell(cell), precision_);
+      if (entry == 0) entry = EntryOf(column.dictionary[index]);
+      work->entries[row] = entry;
+    }
+  }
+
+  void AddRuns(const LiftInput& input, const StateSpan& states, const DistinctScratch& work) const {
+    for (const GroupRun& run : input.runs) {
+      auto& state = *reinterpret_cast<HyperLogLog*>(states.at(run.group));
+      for (const uint32_t row : input.RowsOf(run)) {
+        const uint32_t entry = work.entries[row];
+        if (entry != 0) state.Add(entry, precision_, states.arena);
       }
-      return entry;
-    });
+    }
   }
 
   void Flush(const StateSpan& states, DistinctScratch* work) const {

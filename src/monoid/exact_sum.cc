@@ -121,11 +121,19 @@ void ExactSum::Add(const EncodedSum& other, Arena* arena) {
   if (!fits) NeedSpill(arena)->sum.AddBytes(other.bytes, other.position);
 }
 
+void ExactSum::Add(const Partial& other, Arena* arena) {
+  if (!AddUnits(other.window_)) AddUnitsTo(&NeedSpill(arena)->sum, other.window_);
+  AddDoubles(other.doubles_);
+}
+
+void ExactSum::AddUnitsTo(Dyadic* sum, Int128 units) {
+  const UInt128 bits = static_cast<UInt128>(units);
+  sum->AddScaled(units < 0 ? 0 - bits : bits, -kFractionBits, units < 0);
+}
+
 Dyadic ExactSum::Total() const {
   Dyadic total = spilled() ? spill()->sum : Dyadic();
-  const Int128 units = window();
-  total.AddScaled(units < 0 ? 0 - static_cast<UInt128>(units) : static_cast<UInt128>(units),
-                  -kFractionBits, units < 0);
+  AddUnitsTo(&total, window());
   return total;
 }
 

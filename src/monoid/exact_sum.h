@@ -42,6 +42,33 @@ bool ReadSum(std::string_view* in, EncodedSum* sum);
 
 class ExactSum {
  public:
+  // Values added up in registers on their way to a sum.
+  class Partial {
+   public:
+    // Each returns false if the value doesn't fit in here: then it is to be added to the sum.
+    bool AddInt(int64_t v) { return AddUnits(Int128{v} << kFractionBits); }
+    bool AddDouble(double v) {
+      Int128 units;
+      if (!DoubleToUnits(v, &units) || !AddUnits(units)) [[unlikely]]
+        return false;
+      ++doubles_;
+      return true;
+    }
+
+   private:
+    friend class ExactSum;
+    bool AddUnits(Int128 units) {
+      Int128 sum;
+      if (__builtin_add_overflow(window_, units, &sum)) [[unlikely]]
+        return false;
+      window_ = sum;
+      return true;
+    }
+
+    Int128 window_ = 0;
+    int64_t doubles_ = 0;
+  };
+
   void AddInt(int64_t v, Arena* arena) {
     const Int128 units = Int128{v} << kFractionBits;
     if (!AddUnits(units)) [[unlikely]]
@@ -62,6 +89,7 @@ class ExactSum {
   void AddSquare(int64_t v, Arena* arena);
 
   void Add(const EncodedSum& other, Arena* arena);
+  void Add(const Partial& other, Arena* arena);
   void Encode(std::string* out) const;
   void Negate(Arena* arena);
   // Frees the heap part.
@@ -103,6 +131,7 @@ class ExactSum {
     set_window(sum);
     return true;
   }
+  static void AddUnitsTo(Dyadic* sum, Int128 units);
   void SpillInteger(int64_t v, Arena* arena);
   void AddDoubleSlow(double v, Arena* arena);
 

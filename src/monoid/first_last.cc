@@ -3,6 +3,8 @@
 //
 // Bytes: event time (8, big-endian, sign flipped; of 0 without times), object name as a string
 // value (value_codec.h), offset (8, big-endian), value: memcmp orders them.
+#include <algorithm>
+
 #include "base/key_number.h"
 #include "monoid/aggregate.h"
 #include "monoid/value_codec.h"
@@ -35,22 +37,11 @@ class FirstLast final : public ExtremeMonoid {
       : ExtremeMonoid({.name = std::move(name), .traits = {.idempotent = true}}, keep) {}
 
   void AddBatch(const LiftInput& input, const StateSpan& states, Scratch*) const override {
-    std::string object;
-    AppendValue(Cell::String(input.object), &object);
-    std::string bytes;
+    Lifted lifted{.input = input, .object = {}, .bytes = {}};
+    AppendValue(Cell::String(input.object), &lifted.object);
+    if (!input.runs.empty()) return AddRuns(input, states, &lifted);
     for (uint32_t row = 0; row < input.rows; ++row) {
-      const uint64_t time = OrderedBits(input.times != nullptr ? input.times[row] : 0);
-      State* const state = StateAt(states.at(input.groups[row]));
-      // Nearly every row is worse, and its value is not looked at.
-      if (IsWorse(time, state->order) && !state->bytes.empty()) continue;
-      const LiftedRow lifted{input, row, CellAt(*input.args[0], row)};
-      if (lifted.value.is_null()) continue;
-      bytes.clear();
-      AppendWord(time, &bytes);
-      bytes += object;
-      AppendWord(lifted.offset(), &bytes);
-      AppendValue(lifted.value, &bytes);
-      Offer(state, bytes, {.mark = 0, .order = time}, states.arena);
+      AddRow(row, StateAt(states.at(input.groups[row])), states.arena, &lifted);
     }
   }
   Result<Value> ValueOf(std::string_view encoded, int64_t) const override {
@@ -61,6 +52,51 @@ class FirstLast final : public ExtremeMonoid {
   }
 
  private:
+  // What makes a row's bytes.
+  struct Lifted {
+    const LiftInput& input;
+    std::string object;  // the start of each row's bytes, after the time
+    std::string bytes;
+  };
+
+  static uint64_t TimeOf(const LiftInput& input, uint32_t row) {
+    return OrderedBits(input.times != nullptr ? input.times[row] : 0);
+  }
+
+  void AddRuns(const LiftInput& input, const StateSpan& states, Lifted* lifted) const {
+    for (const GroupRun& run : input.runs) {
+      State* const state = StateAt(states.at(run.group));
+      if (!state->bytes.empty() && IsWorse(BestTime(input, run), state->order)) continue;
+      for (const uint32_t row : input.RowsOf(run)) AddRow(row, state, states.arena, lifted);
+    }
+  }
+
+  uint64_t BestTime(const LiftInput& input, const GroupRun& run) const {
+    if (input.times == nullptr) return TimeOf(input, 0);
+    int64_t least = INT64_MAX;
+    int64_t greatest = INT64_MIN;
+    for (const uint32_t row : input.RowsOf(run)) {
+      least = std::min(least, input.times[row]);
+      greatest = std::max(greatest, input.times[row]);
+    }
+    return OrderedBits(keep() == Keep::kLeast ? least : greatest);
+  }
+
+  void AddRow(uint32_t row, State* state, Arena* arena, Lifted* lifted) const {
+    const uint64_t time = TimeOf(lifted->input, row);
+    // Nearly every row is worse, and its value is not looked at.
+    if (IsWorse(time, state->order) && !state->bytes.empty()) return;
+    const LiftedRow lifted_row{lifted->input, row, CellAt(*lifted->input.args[0], row)};
+    if (lifted_row.value.is_null()) return;
+    std::string& bytes = lifted->bytes;
+    bytes.clear();
+    AppendWord(time, &bytes);
+    bytes += lifted->object;
+    AppendWord(lifted_row.offset(), &bytes);
+    AppendValue(lifted_row.value, &bytes);
+    Offer(state, bytes, {.mark = 0, .order = time}, arena);
+  }
+
   bool IsWorse(uint64_t time, uint64_t kept) const {
     return keep() == Keep::kLeast ? time > kept : time < kept;
   }

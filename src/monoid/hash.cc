@@ -9,18 +9,9 @@
 namespace murmur {
 namespace {
 
-using hash_internal::kSecret1;
-using hash_internal::kSecret2;
-using hash_internal::Mix;
-
-enum class Class : uint64_t { kBool = 1, kInteger, kFraction, kDecimal, kTime };
-
-uint64_t HashWord(uint64_t word, Class value_class) noexcept {
-  return Mix(Mix(word ^ kSecret1, kSecret2 ^ static_cast<uint64_t>(value_class)) ^ kSecret1,
-             kSecret2);
-}
-
-uint64_t HashInt(int64_t v) noexcept { return HashWord(static_cast<uint64_t>(v), Class::kInteger); }
+using hash_internal::Class;
+using hash_internal::HashInt;
+using hash_internal::HashWord;
 
 uint64_t HashDouble(double v) noexcept {
   if (v == std::trunc(v) && std::fabs(v) < 0x1p63) return HashInt(static_cast<int64_t>(v));

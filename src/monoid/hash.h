@@ -36,6 +36,16 @@ inline uint64_t Read4(const char* p) noexcept {
   return v;
 }
 
+enum class Class : uint64_t { kBool = 1, kInteger, kFraction, kDecimal, kTime };
+
+inline uint64_t HashWord(uint64_t word, Class value_class) noexcept {
+  return Mix(Mix(word ^ kSecret1, kSecret2 ^ static_cast<uint64_t>(value_class)) ^ kSecret1,
+             kSecret2);
+}
+inline uint64_t HashInt(int64_t v) noexcept {
+  return HashWord(static_cast<uint64_t>(v), Class::kInteger);
+}
+
 }  // namespace hash_internal
 
 inline uint64_t HashBytes(std::string_view bytes, uint64_t seed) noexcept {
@@ -65,6 +75,7 @@ uint64_t HashCellSlow(const Cell& cell) noexcept;
 inline uint64_t HashCell(const Cell& cell) noexcept {
   if (cell.kind == Kind::kString) [[likely]]
     return HashBytes(cell.text(), kStringSeed);
+  if (cell.kind == Kind::kInt) return hash_internal::HashInt(cell.i);
   return HashCellSlow(cell);
 }
 

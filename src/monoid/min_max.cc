@@ -41,6 +41,9 @@ class MinMax final : public ExtremeMonoid {
   template <Keep keep>
   void AddRows(const LiftInput& input, const StateSpan& states) const {
     const Column& column = *input.args[0];
+    if (!input.runs.empty() && IsOrderedByInteger(column)) {
+      return AddRunsOfIntegers<keep>(input, states);
+    }
     if (column.Is(Kind::kInt)) return AddRows<keep>(input, states, RankOfInteger);
     if (column.Is(Kind::kDecimal) && column.scale <= kExactDoublePowersMax) {
       return AddRows<keep>(input, states, RankOfNarrow{column.scale});
@@ -60,6 +63,31 @@ class MinMax final : public ExtremeMonoid {
       if (verdict != Verdict::kWorse) [[unlikely]]
         Take<keep>(cell, rank, verdict, state, states.arena);
     });
+  }
+
+  // Integers, times, decimals of one scale in 64 bits.
+  static bool IsOrderedByInteger(const Column& column) {
+    return column.Is(Kind::kInt) || column.Is(Kind::kTime) ||
+           (column.Is(Kind::kDecimal) && column.scale != Column::kMixedScale);
+  }
+
+  // The best of each run's cells stands for them.
+  template <Keep keep>
+  void AddRunsOfIntegers(const LiftInput& input, const StateSpan& states) const {
+    for (const GroupRun& run : input.runs) {
+      const std::span<const uint32_t> rows = input.RowsOf(run);
+      Cell best = CellAt(*input.args[0], rows[0]);
+      int64_t least_or_greatest = best.i;
+      ForEachCell(*input.args[0], rows, [&](uint32_t, const Cell& cell) {
+        least_or_greatest = keep == Keep::kLeast ? std::min(least_or_greatest, cell.i)
+                                                 : std::max(least_or_greatest, cell.i);
+      });
+      best.i = least_or_greatest;
+      const Rank rank = RankOfAny(best);
+      State* const state = StateAt(states.at(run.group));
+      const Verdict verdict = Judge<keep>(rank, *state);
+      if (verdict != Verdict::kWorse) Take<keep>(best, rank, verdict, state, states.arena);
+    }
   }
 
   // Of a cell that is better than what the state keeps, or may be.

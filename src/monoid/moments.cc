@@ -63,6 +63,11 @@ class Moments final : public NamedMonoid {
   size_t state_size() const noexcept override { return sizeof(State<kSums>); }
 
   void AddBatch(const LiftInput& input, const StateSpan& states, Scratch*) const override {
+    if constexpr (kSums == 1) {
+      if (input.args[0]->Is(Kind::kDouble) && !input.runs.empty()) {
+        return AddRunsOfDoubles(input, states);
+      }
+    }
     ForEachValue<State<kSums>>(input, states, [&states](State<kSums>& state, const Cell& cell) {
       state.count = WrappingAdd(state.count, 1);
       int64_t integer;
@@ -112,6 +117,17 @@ class Moments final : public NamedMonoid {
   }
 
  private:
+  static void AddRunsOfDoubles(const LiftInput& input, const StateSpan& states) {
+    for (const GroupRun& run : input.runs) {
+      auto& state = *reinterpret_cast<State<kSums>*>(states.at(run.group));
+      ExactSum::Partial partial;
+      ForEachCell(*input.args[0], input.RowsOf(run), [&](uint32_t, const Cell& cell) {
+        if (!partial.AddDouble(cell.d)) state.sums[0].AddDouble(cell.d, states.arena);
+      });
+      state.sums[0].Add(partial, states.arena);
+      state.count = WrappingAdd(state.count, int64_t{run.end - run.begin});
+    }
+  }
   static bool ToInteger(const Cell& cell, int64_t* integer) {
     if (cell.kind == Kind::kInt) {
       *integer = cell.i;

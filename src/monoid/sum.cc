@@ -62,14 +62,16 @@ class Sum final : public SumBase {
 
   void AddBatch(const LiftInput& input, const StateSpan& states, Scratch*) const override {
     const Column& column = *input.args[0];
-    if (column.kinds == KindBit(Kind::kDouble)) {
+    if (column.Is(Kind::kDouble)) {
+      if (!input.runs.empty()) return AddRunsOfDoubles(column, input, states);
       ForEachCell(column, input.rows, [&](uint32_t row, const Cell& cell) {
         reinterpret_cast<ExactSum*>(states.at(input.groups[row]))->AddDouble(cell.d, states.arena);
       });
       return;
     }
     if (column.Is(Kind::kDecimal) && column.scale <= kExactDoublePowersMax) {
-      return AddNarrow(column, input, states);
+      return input.runs.empty() ? AddNarrow(column, input, states)
+                                : AddRunsOfNarrow(column, input, states);
     }
     ForEachValue<ExactSum>(input, states, [&states](ExactSum& sum, const Cell& cell) {
       if (cell.kind == Kind::kInt) return sum.AddInt(cell.i, states.arena);
@@ -93,6 +95,36 @@ class Sum final : public SumBase {
     StripTrailingZeros(&unscaled, &scale);
     if (scale != 0) return sum->AddDouble(NearestDouble(unscaled, scale), arena);
     sum->AddScaled(Magnitude(unscaled), 0, unscaled < 0, arena);
+  }
+  static void AddRunsOfDoubles(const Column& column, const LiftInput& input,
+                               const StateSpan& states) {
+    for (const GroupRun& run : input.runs) {
+      auto& sum = *reinterpret_cast<ExactSum*>(states.at(run.group));
+      ExactSum::Partial partial;
+      ForEachCell(column, input.RowsOf(run), [&](uint32_t, const Cell& cell) {
+        if (!partial.AddDouble(cell.d)) sum.AddDouble(cell.d, states.arena);
+      });
+      sum.Add(partial, states.arena);
+    }
+  }
+  // As AddNarrow.
+  static void AddRunsOfNarrow(const Column& column, const LiftInput& input,
+                              const StateSpan& states) {
+    const double power = ExactDoublePower(column.scale);
+    for (const GroupRun& run : input.runs) {
+      auto& sum = *reinterpret_cast<ExactSum*>(states.at(run.group));
+      ExactSum::Partial partial;
+      ForEachCell(column, input.RowsOf(run), [&](uint32_t, const Cell& cell) {
+        const double nearest = static_cast<double>(cell.i) / power;
+        const auto whole = static_cast<int64_t>(nearest);
+        const bool is_whole = nearest == static_cast<double>(whole);
+        const bool added = IsExactDouble(cell.i) &&
+                           (is_whole ? partial.AddInt(whole) : partial.AddDouble(nearest));
+        if (!added) [[unlikely]]
+          AddDecimal(cell, &sum, states.arena);
+      });
+      sum.Add(partial, states.arena);
+    }
   }
   // Decimals of one scale in 64 bits. A quotient of digits that a double holds exactly is whole
   // only if the decimal is.
@@ -138,7 +170,10 @@ class DecimalSum final : public SumBase {
 
   void AddBatch(const LiftInput& input, const StateSpan& states, Scratch*) const override {
     const Column& column = *input.args[0];
-    if (AllFit(column)) return AddNarrow(column, input, states);
+    if (AllFit(column)) {
+      return input.runs.empty() ? AddNarrow(column, input, states)
+                                : AddRunsOfNarrow(column, input, states);
+    }
     ForEachValue<ExactSum>(input, states, [&](ExactSum& sum, const Cell& cell) {
       int64_t narrow;
       if (Fits(cell) && !__builtin_mul_overflow(cell.i, PowerFor(cell), &narrow)) {
@@ -190,21 +225,48 @@ class DecimalSum final : public SumBase {
     return cell.kind == Kind::kInt ? power_
                                    : static_cast<int64_t>(PowerOfTen(decimals_ - cell.scale));
   }
+  // What brings the column's values to units. REQUIRES: AllFit(column)
+  int64_t PowerFor(const Column& column) const {
+    const bool integers = (column.kinds & KindBit(Kind::kDecimal)) == 0;
+    return static_cast<int64_t>(PowerOfTen(decimals_ - (integers ? 0 : column.scale)));
+  }
+  static void AddTimes(int64_t value, int64_t power, ExactSum* sum, Arena* arena) {
+    int64_t units;
+    if (!__builtin_mul_overflow(value, power, &units)) [[likely]] {
+      sum->AddInt(units, arena);
+    } else {
+      const Int128 wide = Int128{value} * power;
+      sum->AddScaled(Magnitude(wide), 0, wide < 0, arena);
+    }
+  }
   // REQUIRES: AllFit(column)
   void AddNarrow(const Column& column, const LiftInput& input, const StateSpan& states) const {
-    const bool integers = (column.kinds & KindBit(Kind::kDecimal)) == 0;
-    const auto power = static_cast<int64_t>(PowerOfTen(decimals_ - (integers ? 0 : column.scale)));
+    const int64_t power = PowerFor(column);
     ForEachCell(column, input.rows, [&](uint32_t row, const Cell& cell) {
       if (cell.is_null()) return;
-      auto& sum = *reinterpret_cast<ExactSum*>(states.at(input.groups[row]));
-      int64_t units;
-      if (!__builtin_mul_overflow(cell.i, power, &units)) [[likely]] {
-        sum.AddInt(units, states.arena);
-      } else {
-        const Int128 wide = Int128{cell.i} * power;
-        sum.AddScaled(Magnitude(wide), 0, wide < 0, states.arena);
-      }
+      AddTimes(cell.i, power, reinterpret_cast<ExactSum*>(states.at(input.groups[row])),
+               states.arena);
     });
+  }
+  // REQUIRES: AllFit(column)
+  void AddRunsOfNarrow(const Column& column, const LiftInput& input,
+                       const StateSpan& states) const {
+    const int64_t power = PowerFor(column);
+    for (const GroupRun& run : input.runs) {
+      auto& sum = *reinterpret_cast<ExactSum*>(states.at(run.group));
+      const std::span<const uint32_t> rows = input.RowsOf(run);
+      Int128 digits = 0;
+      ForEachCell(column, rows,
+                  [&](uint32_t, const Cell& cell) { digits += cell.is_null() ? 0 : cell.i; });
+      Int128 units;
+      if (!__builtin_mul_overflow(digits, Int128{power}, &units)) [[likely]] {
+        sum.AddScaled(Magnitude(units), 0, units < 0, states.arena);
+        continue;
+      }
+      ForEachCell(column, rows, [&](uint32_t, const Cell& cell) {
+        if (!cell.is_null()) AddTimes(cell.i, power, &sum, states.arena);
+      });
+    }
   }
 
   bool ToUnits(const Cell& cell, Int128* units) const {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 #include <new>
+#include <numeric>
 #include <set>
 #include <utility>
 
@@ -202,7 +203,7 @@ Result<ReadState> RowGroupStream::Read(std::stop_token stop, RecordBatch* batch)
     MURMUR_TRY(ReadField(i, want, batch, &read));
     rows = std::min(rows, read);
   }
-  for (uint32_t i = 0; i < rows; ++i) batch->offsets[i] = first_row_ + row_ + i;
+  std::iota(batch->offsets.data(), batch->offsets.data() + rows, first_row_ + row_);
   batch->rows = rows;
   if (!bad_fields_.empty()) RemoveBad(rows, batch);
 
