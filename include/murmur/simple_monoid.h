@@ -28,6 +28,7 @@
 // Threads: Logic's methods are const, and called from many threads.
 #pragma once
 
+#include <algorithm>
 #include <concepts>
 #include <memory>
 #include <string>
@@ -149,6 +150,9 @@ class SimpleMonoid final : public NamedMonoid {
   // Counts how often each group has each entry of the dictionary, in one batch, and adds that.
   void AddEntries(const LiftInput& input, const StateSpan& states) const {
     const Column& column = *input.args[0];
+    if (!input.runs.empty() && column.dictionary_size * input.runs.size() <= input.rows) {
+      return AddEntriesOfRuns(input, states);
+    }
     struct Slot {
       uint32_t group;
       uint32_t entry;
@@ -172,6 +176,22 @@ class SimpleMonoid final : public NamedMonoid {
       if (slot.count == 0 || column.dictionary[slot.entry].is_null()) continue;
       Change(states.at(slot.group), states.arena, [&](State& state) {
         logic_.AddMany(state, column.dictionary[slot.entry], int64_t{slot.count});
+      });
+    }
+  }
+
+  // With a count for each entry.
+  void AddEntriesOfRuns(const LiftInput& input, const StateSpan& states) const {
+    const Column& column = *input.args[0];
+    std::vector<uint32_t> counts(column.dictionary_size);
+    for (const GroupRun& run : input.runs) {
+      std::fill(counts.begin(), counts.end(), 0);
+      for (const uint32_t row : input.RowsOf(run)) ++counts[column.indices[row]];
+      Change(states.at(run.group), states.arena, [&](State& state) {
+        for (uint32_t entry = 0; entry < column.dictionary_size; ++entry) {
+          if (counts[entry] == 0 || column.dictionary[entry].is_null()) continue;
+          logic_.AddMany(state, column.dictionary[entry], int64_t{counts[entry]});
+        }
       });
     }
   }

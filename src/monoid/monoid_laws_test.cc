@@ -45,7 +45,10 @@ OwnedCell AnyNumber(LawRandom& random) {
     case 0: return Null();
     case 1: return Int(static_cast<int64_t>(random()));
     case 2: return Int(static_cast<int64_t>(Below(random, 20)) - 10);
-    case 3: return OwnedCell::Decimal(static_cast<int64_t>(Below(random, 2000)) - 1000, 2);
+    case 3: {
+      const int64_t cents = static_cast<int64_t>(Below(random, 2000)) - 1000;
+      return OwnedCell::Decimal(Below(random, 3) == 0 ? 100 * cents : cents, 2);  // or whole
+    }
     case 4:
       return OwnedCell::Decimal(Int128{static_cast<int64_t>(random())} << Below(random, 60),
                                 static_cast<uint8_t>(Below(random, 30)));

@@ -16,6 +16,7 @@
 #include <numeric>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "murmur/decoder.h"
@@ -125,6 +126,12 @@ class LawStates {
       AddOne(rows, groups, from, std::min<size_t>(kBatchRows, rows.size() - from), form);
     }
   }
+  // In two calls.
+  void AddHalves(const LawRows& rows, const std::vector<uint32_t>& groups, LawForm form) {
+    const auto half = static_cast<ptrdiff_t>(rows.size() / 2);
+    Add({rows.begin(), rows.begin() + half}, {groups.begin(), groups.begin() + half}, form);
+    Add({rows.begin() + half, rows.end()}, {groups.begin() + half, groups.end()}, form);
+  }
   void Add(const LawRows& rows) { Add(rows, std::vector<uint32_t>(rows.size(), 0)); }
 
   std::string Encode(uint32_t group = 0) {
@@ -188,16 +195,30 @@ class LawStates {
     input->runs = runs_;
     input->ordered = ordered_.data();
   }
-  // Dictionary-codes the column: every value in reverse order and twice.
+  // Dictionary-codes the column: in every other batch with each value once, else with one entry for
+  // each row, from the last row on, and each of them twice.
   void MakeDictionary(Column* column, uint32_t size, std::vector<Cell>* values) {
-    for (uint32_t row = size; row-- > 0;) values->insert(values->end(), 2, column->cells[row]);
+    const bool once = dictionaries_ % 2 == 1;
+    for (uint32_t row = size; row-- > 0;) {
+      if (!once) values->insert(values->end(), 2, column->cells[row]);
+    }
     for (uint32_t row = 0; row < size; ++row) {
-      column->indices[row] = 2 * (size - 1 - row) + row % 2;
-      column->cells[row] = Cell();
+      const Cell cell = std::exchange(column->cells[row], Cell());
+      column->indices[row] = once ? EntryOf(cell, values) : 2 * (size - 1 - row) + row % 2;
     }
     column->dictionary_id = ++dictionaries_;
     column->dictionary = values->data();
-    column->dictionary_size = 2 * size;
+    column->dictionary_size = static_cast<uint32_t>(values->size());
+  }
+  static uint32_t EntryOf(const Cell& cell, std::vector<Cell>* values) {
+    const auto is_same = [&cell](const Cell& other) {
+      if (cell.kind != other.kind || cell.scale != other.scale) return false;
+      if (cell.kind == Kind::kString) return cell.text() == other.text();
+      return cell.flags == 0 && other.flags == 0 && cell.i == other.i;
+    };
+    const auto found = std::find_if(values->begin(), values->end(), is_same) - values->begin();
+    if (static_cast<size_t>(found) == values->size()) values->push_back(cell);
+    return static_cast<uint32_t>(found);
   }
 
   const Monoid& monoid_;
@@ -418,11 +439,11 @@ TEST_P(MonoidLaws, WhatIsNotInvertibleHasAWitness) {
 
 TEST_P(MonoidLaws, AnySplitOfABatchEqualsTheCombineOfItsRows) {
   constexpr uint32_t kGroups = 5;
-  for (int round = 0; round < kRounds / 6; ++round) {
+  for (int round = 0; round < kRounds / 2; ++round) {
     LawRows rows = RandomRows(GetParam().capacity_rows);
     std::vector<uint32_t> groups(rows.size());
     for (uint32_t& group : groups) group = static_cast<uint32_t>(Below(random_, kGroups));
-    if (round % 2 == 1) KeepOneKind(&rows, &groups);
+    if (round % 3 != 0) KeepOneKind(&rows, &groups);
     groups[0] = 0;
     LawStates whole(*monoid_, kGroups);
     whole.Add(rows, groups);
@@ -435,11 +456,11 @@ TEST_P(MonoidLaws, AnySplitOfABatchEqualsTheCombineOfItsRows) {
       if (Below(random_, 4) == 0) (void)split.Encode();  // an early Settle changes nothing
     }
     LawStates dictionary(*monoid_, kGroups);
-    dictionary.Add(rows, groups, {.dictionary = true});
+    dictionary.AddHalves(rows, groups, {.dictionary = true});
     LawStates runs(*monoid_, kGroups);
     runs.Add(rows, groups, {.runs = true});
     LawStates dictionary_runs(*monoid_, kGroups);
-    dictionary_runs.Add(rows, groups, {.dictionary = true, .runs = true});
+    dictionary_runs.AddHalves(rows, groups, {.dictionary = true, .runs = true});
     LawStates singles(*monoid_, kGroups);
     for (size_t i = rows.size(); i-- > 0;) {
       ASSERT_TRUE(monoid_->Combine(singles.state(groups[i]), Lift({rows[i]}), singles.arena()));
