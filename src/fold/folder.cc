@@ -105,6 +105,7 @@ void Folder::Fold(const Context& context, RecordBatch* batch, SplitProgress* pro
   if (pipeline_->where()) {
     ApplyWhere(batch);
     Compact(batch, /*are_computed=*/false, progress);
+    if (batch->rows == 0) return;
   }
   EvaluateComputed(batch, /*where=*/false);
   CheckTimes(*batch, context);
