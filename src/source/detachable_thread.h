@@ -65,7 +65,6 @@ class DetachableThread {
 
 // The result of `work`, or kCancelled soon after a stop; the work then continues in an abandoned
 // thread. It owns, or shares ownership of, everything that it touches. `what` it is about.
-// waits for. It owns all that it touches, or shares it. `what` it is about.
 template <class T>
 Result<T> UnlessStopped(const std::stop_token& stop, std::string_view what,
                         std::function<Result<T>()> work) {

@@ -184,7 +184,7 @@ class MongoChanges::Fetching {
       const bson_t* change = nullptr;
       MURMUR_TRY(fragments_.Add(event, &change));
       if (change == nullptr) return {};
-      queue_->Put(change, 0);
+      queue_->Put(BytesOf(change));
       position_.token = ResumeTokenText(token);
       return {};
     }
@@ -195,7 +195,7 @@ class MongoChanges::Fetching {
     // Everything up to the token's time has come: the server goes on after it.
     MURMUR_ASSIGN(position_.through, ResumeTokenTime(token));
     position_.token = ResumeTokenText(token);
-    queue_->Mark(position_);
+    queue_->PutMark(position_);
     return {};
   }
 
@@ -286,7 +286,7 @@ Result<ReadState> MongoChanges::Read(std::stop_token stop, RecordBatch* batch) {
   }
   const MongoPosition before = position_;
   for (; next_ < page_.size() && batch->rows + kRowsPerChange <= kBatchRows; ++next_) {
-    end_ = TakeChange(page_[next_]);
+    end_ = TakeChange(DocumentIn(page_[next_]));
     if (!end_.ok()) break;
   }
   if (position_ == before) {

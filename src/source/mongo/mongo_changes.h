@@ -14,7 +14,7 @@
 #include "source/mongo/mongo_position.h"
 #include "source/mongo/mongo_queue.h"
 #include "source/mongo/mongo_rows.h"
-#include "source/mongo/mongo_thread.h"
+#include "source/retries.h"
 
 namespace murmur {
 

@@ -8,7 +8,7 @@
 
 #include "definition/secret.h"
 #include "source/client_library.h"
-#include "source/mongo/mongo_thread.h"
+#include "source/retries.h"
 
 namespace murmur {
 namespace {

@@ -21,6 +21,7 @@
 #include "source/mongo/mongo_scan.h"
 #include "source/mongo/mongo_snapshot.h"
 #include "testing/hanging_server.h"
+#include "testing/many_live_sources.h"
 
 namespace murmur {
 namespace {
@@ -165,75 +166,6 @@ INSTANTIATE_TEST_SUITE_P(Mongo, MongoSnapshotContract, testing::ValuesIn(Snapsho
 
 // --- the contract of live sources
 
-// A collection is one split: several of them make a source of several splits, which begins where
-// they were empty.
-class ManyCollections final : public LiveSource {
- public:
-  ManyCollections(const std::vector<std::string>& collections, HandoffToken begin)
-      : begin_(std::move(begin)) {
-    for (const std::string& collection : collections) {
-      auto source = MakeMongoLive(DefinitionOf(collection)).value();
-      sources_[std::string(source->Name())] = std::move(source);
-    }
-  }
-
-  std::string_view Name() const noexcept override { return "mongo"; }
-  Result<HandoffToken> HandoffNow(std::stop_token stop) override {
-    HandoffToken all;
-    for (const auto& [name, source] : sources_) {
-      MURMUR_ASSIGN(HandoffToken token, source->HandoffNow(stop));
-      all.streams.merge(token.streams);
-    }
-    return all;
-  }
-  Result<std::vector<Split>> Splits(std::stop_token stop) override {
-    std::vector<Split> all;
-    for (const auto& [name, source] : sources_) {
-      MURMUR_ASSIGN(const auto splits, source->Splits(stop));
-      all.insert(all.end(), splits.begin(), splits.end());
-    }
-    return all;
-  }
-  Result<PositionMap> Begin(const std::vector<Split>& splits, const HandoffToken& token,
-                            std::stop_token stop) override {
-    PositionMap all;
-    for (const Split& split : splits) {
-      MURMUR_ASSIGN(auto positions, sources_.at(split.id)->Begin(
-                                        {split}, token.streams.empty() ? begin_ : token, stop));
-      all.merge(positions);
-    }
-    return all;
-  }
-  Result<PositionMap> Ends(const std::vector<Split>& splits, std::stop_token stop) override {
-    PositionMap all;
-    for (const Split& split : splits) {
-      MURMUR_ASSIGN(auto positions, sources_.at(split.id)->Ends({split}, stop));
-      all.merge(positions);
-    }
-    return all;
-  }
-  uint64_t Distance(const Position& position, const Position& end) const override {
-    return sources_.begin()->second->Distance(position, end);
-  }
-  Result<std::string> PlaceOf(const Position& position) const override {
-    return sources_.begin()->second->PlaceOf(position);
-  }
-  Result<std::unique_ptr<RecordStream>> Open(const Split& split, const Position& after,
-                                             const Projection& projection,
-                                             std::function<void()> wake,
-                                             std::stop_token stop) override {
-    return sources_.at(split.id)->Open(split, after, projection, std::move(wake), stop);
-  }
-  Status Close() override {
-    for (const auto& [name, source] : sources_) MURMUR_TRY(source->Close());
-    return {};
-  }
-
- private:
-  std::map<std::string, std::unique_ptr<LiveSource>> sources_;  // by name, which is their split's
-  const HandoffToken begin_;
-};
-
 class MongoLiveFixture final : public LiveFixture {
  public:
   MongoLiveFixture() : collections_(kSplits) { begin_ = Source({})->HandoffNow({}).value(); }
@@ -253,10 +185,13 @@ class MongoLiveFixture final : public LiveFixture {
   }
 
  private:
+  // A collection is one split.
   std::unique_ptr<LiveSource> Source(const HandoffToken& begin) const {
-    std::vector<std::string> names;
-    for (const TestCollection& collection : collections_) names.push_back(collection.name());
-    return std::make_unique<ManyCollections>(names, begin);
+    std::vector<std::unique_ptr<LiveSource>> sources;
+    for (const TestCollection& collection : collections_) {
+      sources.push_back(MakeMongoLive(DefinitionOf(collection.name())).value());
+    }
+    return std::make_unique<ManyLiveSources>(std::move(sources), begin);
   }
 
   std::vector<TestCollection> collections_;

@@ -124,7 +124,7 @@ class Fetching {
       bytes += document->len;
       MURMUR_ASSIGN(const bool is_skipped, IsSkipped(document, &skipped));
       if (is_skipped) continue;
-      if (!queue_->Put(document, time)) return true;
+      if (!queue_->Put(BytesOf(document), time)) return true;
       ++rows_;
       MURMUR_TRY(NoteLast(document));
       // An answer that the server has sent is used completely.
@@ -281,7 +281,7 @@ Result<ReadState> MongoScanStream::Read(std::stop_token stop, RecordBatch* batch
   }
   if (stop.stop_requested()) return Status(Code::kCancelled, std::string(batch->object));
   for (; next_ < page_.size() && batch->rows < kBatchRows; ++next_) {
-    MURMUR_TRY(rows_.Put(page_[next_]));
+    MURMUR_TRY(rows_.Put(DocumentIn(page_[next_])));
   }
   rows_.Finish();
   batch->field_names = [clients = clients_] { return clients->FieldNames(); };

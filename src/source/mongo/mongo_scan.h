@@ -9,7 +9,7 @@
 #include "source/mongo/mongo_pace.h"
 #include "source/mongo/mongo_queue.h"
 #include "source/mongo/mongo_rows.h"
-#include "source/mongo/mongo_thread.h"
+#include "source/retries.h"
 
 namespace murmur {
 

@@ -1,4 +1,4 @@
-// Waits for MongoDB with pauses that a stop ends.
+// When a server that does not answer is asked again.
 #pragma once
 
 #include <algorithm>
