@@ -37,12 +37,17 @@ std::vector<SourceKind> OwnSources() {
       {.name = "uri", .required = true},
       {.name = "database", .required = true, .identity = true},
       {.name = "collection", .required = true, .identity = true}};
+  const std::vector<KindOption> postgres = {{.name = "uri", .required = true},
+                                            {.name = "table", .required = true, .identity = true},
+                                            {.name = "publication"}};
   return {
       {"source", "mongo", mongo},
+      {"source", "postgres", postgres},
       {"bootstrap", "jsonl", {path, {.name = "format"}, hive, handoff, positions}},
       {"bootstrap", "parquet", {path, hive, handoff, positions}},
       {"bootstrap", "s3", Joined({path, object_format, hive, handoff, positions}, store)},
       {"bootstrap", "mongo", mongo},
+      {"bootstrap", "postgres", postgres},
       {"live", "kafka",
        Joined(kafka, {{.name = "start"},
                       {.name = "start.*"},
@@ -52,6 +57,7 @@ std::vector<SourceKind> OwnSources() {
                        .identity = true,
                        .values = {"precise", "string", "double"}}})},
       {"live", "mongo", Joined(mongo, {{.name = "start"}})},
+      {"live", "postgres", postgres},
       {"replay", "kafka", kafka},
       {"replay", "archive",
        Joined({{.name = "path", .required = true, .identity = true},

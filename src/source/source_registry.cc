@@ -16,6 +16,8 @@
 #include "source/mongo/mongo_snapshot.h"
 #include "source/objects.h"
 #include "source/parquet/parquet_source.h"
+#include "source/postgres/pg_live.h"
+#include "source/postgres/pg_snapshot.h"
 #include "source/s3/s3_source.h"
 
 namespace murmur {
@@ -30,12 +32,14 @@ struct Maker {
 };
 constexpr Maker<SnapshotSource> kSnapshots[] = {
     {"source", "mongo", MakeMongoSnapshot},
+    {"source", "postgres", MakePgSnapshot},
     {"bootstrap", "jsonl", MakeJsonlSource},
     {"bootstrap", "parquet", MakeParquetSource},
     {"bootstrap", "s3", MakeS3Source},
 };
 constexpr Maker<LiveSource> kLives[] = {
     {"source", "mongo", MakeMongoLive},
+    {"source", "postgres", MakePgLive},
     {"live", "kafka", MakeKafkaLive},
 };
 

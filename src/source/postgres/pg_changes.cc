@@ -1,0 +1,455 @@
+#include "source/postgres/pg_changes.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+namespace murmur {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr uint32_t kRowsPerChange = 3;  // a key that changes: before, gone, after
+constexpr std::chrono::seconds kMoveEvery{5};
+constexpr std::chrono::seconds kConfirmEvery{5};
+constexpr milliseconds kAskEvery{100};  // while somebody waits for a place
+constexpr milliseconds kInputWait{100};
+constexpr std::chrono::hours kForEver{24 * 365 * 10};
+
+// The stream begins anew, at the last commit that was put: a message of ours.
+constexpr std::string_view kAnew = "!";
+
+// Parts of a message of streaming replication: its kind, three numbers, then what the plugin wrote.
+constexpr size_t kHeaderBytes = 25;
+
+}  // namespace
+
+// --- the fetching thread
+
+class PgChanges::Fetching {
+ public:
+  Fetching(std::shared_ptr<const PgPlace> place, PgLsn after, PgChangesOptions options,
+           std::shared_ptr<Queue> queue)
+      : place_(std::move(place)),
+        options_(std::move(options)),
+        queue_(std::move(queue)),
+        put_(after) {}
+
+  void Run() {
+    while (!queue_->closed()) {
+      Status status = connection_ == nullptr ? Start() : Status();
+      if (status.ok()) status = Fetch();
+      if (status.ok()) continue;
+      connection_.reset();
+      if (status.code() != Code::kUnavailable) return queue_->End(std::move(status));
+      const auto pause = retries_.Next();
+      if (!pause) return queue_->End(std::move(status));
+      if (!queue_->Sleep(*pause)) return;
+    }
+    if (connection_ != nullptr) (void)Confirm(false);
+  }
+
+ private:
+  Status Start() {
+    MURMUR_TRY(CheckSlot());
+    MURMUR_ASSIGN(connection_, PgConnection::Open(place_, PgConnection::For::kReplication, {}));
+    MURMUR_TRY(connection_->StartCopy(
+        fmt::format("START_REPLICATION SLOT {} LOGICAL {} (proto_version '1', "
+                    "publication_names {})",
+                    QuotedIdentifier(options_.slot), PgLsnText(put_),
+                    QuotedLiteral(QuotedIdentifier(options_.publication))),
+        "to follow its changes", {}));
+    confirmed_at_ = {};
+    in_transaction_ = false;
+    if (!queue_->Put(kAnew)) return Status(Code::kCancelled, place_->text);
+    return {};
+  }
+
+  // The server would begin after a position that is too old, and say nothing.
+  Status CheckSlot() const {
+    MURMUR_ASSIGN(auto connection, PgConnection::Open(place_, PgConnection::For::kQueries, {}));
+    MURMUR_ASSIGN(
+        const PgRowSet slot,
+        connection->Ask(fmt::format("SELECT confirmed_flush_lsn, coalesce(wal_status, ''), active "
+                                    "FROM pg_replication_slots WHERE slot_name = {}",
+                                    QuotedLiteral(options_.slot)),
+                        "to look at its replication slot", {}));
+    const auto gone = [this](std::string_view what) {
+      return Status(Code::kOutOfRange,
+                    fmt::format("{}: the replication slot {} {}, and with it the changes that were "
+                                "not read yet. Begin anew: murmur bootstrap FILE --fresh",
+                                place_->text, options_.slot, what));
+    };
+    if (slot.size() == 0) return gone("is gone");
+    if (slot.at(0, 1) == "lost") {
+      return gone("has lost its log, which outgrew max_slot_wal_keep_size");
+    }
+    PgLsn confirmed = 0;
+    if (!ParsePgLsn(slot.at(0, 0), &confirmed) || confirmed > put_) {
+      return gone("has moved on, as somebody else read through it");
+    }
+    return {};
+  }
+
+  Status Fetch() {
+    PgConnection::Piece piece;
+    MURMUR_ASSIGN(const auto copied, connection_->NextPiece(&piece, "to follow its changes", {}));
+    MURMUR_TRY(ConfirmNowAndThen());
+    switch (copied) {
+      case PgConnection::Copied::kPiece: return TakePiece(piece.view());
+      case PgConnection::Copied::kEnd:
+        return Status(Code::kUnavailable, place_->text + ": the server ended replication");
+      case PgConnection::Copied::kNothingYet: connection_->WaitForInput(kInputWait, {});
+    }
+    return {};
+  }
+
+  Status TakePiece(std::string_view piece) {
+    retries_.Progress(kForEver);
+    if (piece.size() > kHeaderBytes && piece[0] == 'w')
+      return TakeMessage(piece.substr(kHeaderBytes));
+    constexpr size_t kKeepaliveBytes = 18;
+    if (piece.size() != kKeepaliveBytes || piece[0] != 'k') return {};
+    const PgLsn end = PgNumberAt(piece.substr(1));
+    if (!in_transaction_) {
+      put_ = std::max(put_, end);
+      queue_->PutMark(put_);
+    }
+    return piece.back() != 0 ? Confirm(false) : Status();
+  }
+
+  Status TakeMessage(std::string_view message) {
+    while (!queue_->WaitForRoom(std::chrono::duration_cast<milliseconds>(kConfirmEvery))) {
+      MURMUR_TRY(ConfirmNowAndThen());
+    }
+    if (!queue_->Put(message)) return Status(Code::kCancelled, place_->text);
+    const auto is = static_cast<PgMessageIs>(message[0]);
+    if (is == PgMessageIs::kBegin) in_transaction_ = true;
+    if (is != PgMessageIs::kCommit) return {};
+    in_transaction_ = false;
+    if (const auto commit = ReadPgCommit(message)) put_ = std::max(put_, commit->end);
+    return {};
+  }
+
+  Status ConfirmNowAndThen() {
+    const auto since = steady_clock::now() - confirmed_at_;
+    const bool is_awaited = options_.progress->goal.load() > put_;
+    if (since < kConfirmEvery && !(is_awaited && since >= kAskEvery)) return {};
+    return Confirm(is_awaited);
+  }
+
+  // Tells the server what it may forget. `asks`: it answers how far it is.
+  Status Confirm(bool asks) {
+    confirmed_at_ = steady_clock::now();
+    const PgLsn committed = options_.progress->committed.load();
+    std::string message = "r";
+    for (int i = 0; i < 3; ++i) AppendPgNumber(committed, &message);
+    AppendPgNumber(0, &message);  // our clock, which the server doesn't use
+    message.push_back(asks ? 1 : 0);
+    return connection_->Send(message, {});
+  }
+
+  const std::shared_ptr<const PgPlace> place_;
+  const PgChangesOptions options_;
+  const std::shared_ptr<Queue> queue_;
+  Retries retries_{kPgPatience};
+  std::unique_ptr<PgConnection> connection_;
+  PgLsn put_;  // everything committed up to here has been put
+  bool in_transaction_ = false;
+  steady_clock::time_point confirmed_at_;
+};
+
+// --- the reading thread
+
+PgChanges::PgChanges(std::shared_ptr<const PgPlace> place, PgRows rows, const PgPosition& after,
+                     bool before, PgChangesOptions options)
+    : place_(std::move(place)),
+      progress_(options.progress),
+      queue_(std::make_shared<Queue>(options.wake)),
+      before_(before),
+      rows_(std::move(rows)),
+      position_(after),
+      fetching_([fetching = std::make_shared<Fetching>(place_, after.lsn, std::move(options),
+                                                       queue_)] { fetching->Run(); }) {}
+
+PgChanges::~PgChanges() { queue_->Close(); }
+
+Result<ReadState> PgChanges::Read(std::stop_token stop, RecordBatch* batch) {
+  rows_.Begin(batch);
+  if (stop.stop_requested()) return Status(Code::kCancelled, place_->text);
+  stop_ = stop;
+  MURMUR_TRY(end_);
+  if (next_ == page_.size()) {
+    next_ = 0;
+    page_.Clear();
+    if (!queue_->Take(&page_)) {
+      if (const auto end = queue_->end()) return end->status;
+      return ReadMark(batch);
+    }
+  }
+  const PgPosition before = position_;
+  for (; next_ < page_.size() && batch->rows + kRowsPerChange <= kBatchRows; ++next_) {
+    end_ = Take(page_[next_]);
+    if (!end_.ok()) break;
+  }
+  if (position_ == before) {
+    MURMUR_TRY(end_);
+    return next_ == page_.size() ? ReadMark(batch) : ReadState::kIdle;
+  }
+  Finish(batch);
+  moved_at_ = steady_clock::now();
+  return ReadState::kRecords;
+}
+
+void PgChanges::Finish(RecordBatch* batch) {
+  rows_.Finish();
+  batch->after = position_.ToString();
+  batch->AsTable().watermark = PgWatermark(position_.lsn);
+}
+
+// A mark says that nothing came up to some place. It is given now and then, and when somebody waits
+// for it.
+Result<ReadState> PgChanges::ReadMark(RecordBatch* batch) {
+  const auto mark = queue_->mark();
+  if (!mark || transaction_ || position_.rows > 0 || *mark <= position_.lsn) {
+    return ReadState::kIdle;
+  }
+  const PgLsn goal = progress_->goal.load();
+  const bool reaches_goal = position_.lsn < goal && goal <= *mark;
+  const auto now = steady_clock::now();
+  if (!reaches_goal && now - moved_at_ < kMoveEvery) return ReadState::kIdle;
+  position_ = {.lsn = *mark, .shape = position_.shape};
+  moved_at_ = now;
+  Finish(batch);
+  return ReadState::kRecords;
+}
+
+Status PgChanges::Damaged() const {
+  return Status(Code::kDataLoss, place_->text + ": a message of replication that makes no sense");
+}
+
+Status PgChanges::Final(std::string_view what) const {
+  return Status(Code::kFailedPrecondition,
+                fmt::format("{}: {}. What was counted is what was there before; to count what is "
+                            "there now: murmur bootstrap FILE --fresh",
+                            place_->text, what));
+}
+
+Status PgChanges::Take(std::string_view message) {
+  if (message == kAnew) {
+    transaction_.reset();
+    return {};
+  }
+  switch (static_cast<PgMessageIs>(message[0])) {
+    case PgMessageIs::kBegin: return TakeBegin(message);
+    case PgMessageIs::kCommit: return TakeCommit(message);
+    case PgMessageIs::kRelation: return TakeRelation(message);
+    case PgMessageIs::kInsert:
+    case PgMessageIs::kUpdate:
+    case PgMessageIs::kDelete: return TakeRowChange(message);
+    case PgMessageIs::kTruncate: return TakeTruncate(message);
+  }
+  return {};  // types, origins
+}
+
+Status PgChanges::TakeBegin(std::string_view message) {
+  const auto begin = ReadPgBegin(message);
+  if (!begin) return Damaged();
+  transaction_ = Transaction{.number = begin->transaction, .commit = begin->commit};
+  if (begin->commit < position_.lsn) {
+    transaction_->known = UINT64_MAX;
+  } else if (begin->commit == position_.commit) {
+    transaction_->known = position_.rows;
+  } else if (position_.rows > 0 && begin->commit > position_.commit) {
+    return Final("a transaction that was read in part is not in the log any more");
+  }
+  return {};
+}
+
+Status PgChanges::TakeCommit(std::string_view message) {
+  const auto commit = ReadPgCommit(message);
+  if (!commit) return Damaged();
+  transaction_.reset();
+  if (commit->end > position_.lsn && commit->commit >= position_.commit) {
+    position_ = {.lsn = commit->end, .shape = position_.shape};
+  }
+  return {};
+}
+
+Status PgChanges::TakeRelation(std::string_view message) {
+  const auto relation = ReadPgRelation(message);
+  if (!relation) return Damaged();
+  if (relation->oid != rows_.table().oid) return {};
+  if (relation->schema != place_->schema || relation->table != place_->table) {
+    return Final(fmt::format("was renamed to {}.{}", relation->schema, relation->table));
+  }
+  columns_.assign(relation->columns.size(), std::nullopt);
+  std::vector<bool> told(rows_.table().columns.size(), false);
+  for (size_t i = 0; i < columns_.size(); ++i) {
+    const std::string& name = relation->columns[i].name;
+    const PgColumn* column = rows_.table().Find(name);
+    const auto& missing = rows_.missing();
+    if (column == nullptr) {
+      if (std::find(missing.begin(), missing.end(), name) == missing.end()) continue;
+      return Final(fmt::format("column '{}', which the definition names, was added", name));
+    }
+    columns_[i] = static_cast<size_t>(column - rows_.table().columns.data());
+    told[*columns_[i]] = true;
+    const auto& needed = rows_.needed();
+    if (std::find(needed.begin(), needed.end(), *columns_[i]) == needed.end()) continue;
+    if (column->declared_type != relation->columns[i].type ||
+        column->modifier != relation->columns[i].modifier) {
+      return Final(fmt::format("the type of column '{}' was changed", column->name));
+    }
+  }
+  for (const size_t needed : rows_.needed()) {
+    if (told[needed]) continue;
+    return Final(
+        fmt::format("column '{}' is not in its changes: it was dropped or renamed, or "
+                    "the publication leaves it out",
+                    rows_.table().columns[needed].name));
+  }
+  return {};
+}
+
+Result<PgRow> PgChanges::RowOf(const PgTuple& tuple) const {
+  if (tuple.size() != columns_.size()) return Damaged();
+  PgRow row(rows_.table().columns.size());
+  for (size_t i = 0; i < tuple.size(); ++i) {
+    if (columns_[i]) row[*columns_[i]] = tuple[i];
+  }
+  return row;
+}
+
+Status PgChanges::TakeRowChange(std::string_view message) {
+  if (!transaction_) return Damaged();
+  const auto change = ReadPgRowChange(message);
+  if (!change) return Damaged();
+  if (change->relation != rows_.table().oid) return {};
+  if (transaction_->known == UINT64_MAX || ++transaction_->rows <= transaction_->known) return {};
+  MURMUR_TRY(Tell(*change));
+  if (before_) rows_.SetPlace(PgPlaceOf(transaction_->number));
+  position_.rows = transaction_->rows;
+  position_.commit = transaction_->commit;
+  return {};
+}
+
+Status PgChanges::Tell(const PgRowChange& change) {
+  PgRow before;
+  if (change.before_is != 0) {
+    MURMUR_ASSIGN(before, RowOf(change.before));
+  }
+  if (!change.after) {
+    if (change.before_is == 0) return Damaged();
+    if (!before_) return rows_.Delete(before);
+    if (change.before_is != 'O') return Final("its REPLICA IDENTITY is not FULL any more");
+    return TellWithBefore(before, nullptr);
+  }
+  MURMUR_ASSIGN(PgRow after, RowOf(*change.after));
+  // With the whole row before it, an update does not repeat long values that stay.
+  for (size_t i = 0; change.before_is == 'O' && i < after.size(); ++i) {
+    if (after[i].is == PgValue::Is::kUnchanged) after[i] = before[i];
+  }
+  return TellAfter(change, before, after);
+}
+
+Status PgChanges::TellAfter(const PgRowChange& change, const PgRow& before, const PgRow& after) {
+  if (!before_) {
+    const bool moves = change.before_is != 0 && KeyText(before) != KeyText(after);
+    if (moves) MURMUR_TRY(rows_.Delete(before));
+    return LeavesOut(after) ? LookUp(after) : rows_.Put(after);
+  }
+  if (!change.is_update) return rows_.Put(after);
+  if (change.before_is != 'O') return Final("its REPLICA IDENTITY is not FULL any more");
+  return TellWithBefore(before, &after);
+}
+
+Status PgChanges::TellWithBefore(const PgRow& before, const PgRow* after) {
+  MURMUR_TRY(rows_.Retract(before));
+  if (after == nullptr) return rows_.Delete(before);
+  if (KeyText(before) != KeyText(*after)) MURMUR_TRY(rows_.Delete(before));
+  return rows_.Put(*after);
+}
+
+// Whether the change leaves out a value that is needed: a long one that it did not change.
+bool PgChanges::LeavesOut(const PgRow& row) const {
+  return std::any_of(rows_.needed().begin(), rows_.needed().end(),
+                     [&row](size_t column) { return row[column].is == PgValue::Is::kUnchanged; });
+}
+
+// Tells the row as it is now; if it is gone, it was deleted or moved since, which will be told.
+// Changes are sent before reads see them: so the read must have seen this one.
+Status PgChanges::LookUp(const PgRow& row) {
+  constexpr std::string_view kDoing = "to look up a row";
+  constexpr milliseconds kUntilItIsSeen{10};
+  const auto deadline = steady_clock::now() + kPgPatience;
+  for (;;) {
+    if (lookups_ == nullptr) {
+      MURMUR_ASSIGN(lookups_, PgConnection::Open(place_, PgConnection::For::kQueries, stop_));
+    }
+    const auto found = lookups_->Ask(LookUpStatement(row), kDoing, stop_);
+    if (!found.ok()) {
+      lookups_.reset();
+      if (found.status().code() != Code::kUnavailable || steady_clock::now() > deadline) {
+        return found.status();
+      }
+    } else if (kPgReadPoints.Saw(PgReadPoint(found->at(0, 0), 0),
+                                 PgPlaceOf(transaction_->number))) {
+      return TellFound(row, *found);
+    }
+    if (!SleepUnlessStopped(kUntilItIsSeen, stop_)) return Status(Code::kCancelled, place_->text);
+  }
+}
+
+// One row of answer: the snapshot, whether the row is there, and the columns that are needed.
+std::string PgChanges::LookUpStatement(const PgRow& row) const {
+  const std::vector<PgColumn>& columns = rows_.table().columns;
+  std::string answer = fmt::format("SELECT pg_current_snapshot(), t.{} IS NOT NULL",
+                                   QuotedIdentifier(columns[rows_.table().key[0]].name));
+  for (const size_t column : rows_.needed())
+    answer += ", t." + QuotedIdentifier(columns[column].name);
+  std::string conditions;
+  for (const size_t column : rows_.table().key) {
+    conditions +=
+        fmt::format("{}{} = {}", conditions.empty() ? "" : " AND ",
+                    QuotedIdentifier(columns[column].name), QuotedLiteral(row[column].text));
+  }
+  return fmt::format("{} FROM (SELECT) AS one LEFT JOIN (SELECT * FROM {} WHERE {}) AS t ON true",
+                     answer, place_->Quoted(), conditions);
+}
+
+Status PgChanges::TellFound(const PgRow& row, const PgRowSet& found) {
+  if (!found.is_true(0, 1)) return rows_.Delete(row);
+  PgRow now(row.size());
+  int column_of_answer = 2;
+  for (const size_t column : rows_.needed()) {
+    const bool is_null = found.is_null(0, column_of_answer);
+    now[column].is = is_null ? PgValue::Is::kNull : PgValue::Is::kText;
+    now[column].text = found.at(0, column_of_answer++);
+  }
+  return rows_.Put(now);
+}
+
+// The key's values as they are written.
+std::string PgChanges::KeyText(const PgRow& row) const {
+  std::string text;
+  for (const size_t column : rows_.table().key) {
+    text += row[column].text;
+    text += '\0';
+  }
+  return text;
+}
+
+Status PgChanges::TakeTruncate(std::string_view message) {
+  const auto truncate = ReadPgTruncate(message);
+  if (!truncate) return Damaged();
+  const auto& relations = truncate->relations;
+  if (std::find(relations.begin(), relations.end(), rows_.table().oid) == relations.end())
+    return {};
+  return Final("was truncated");
+}
+
+}  // namespace murmur

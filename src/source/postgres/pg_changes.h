@@ -1,0 +1,91 @@
+// A RecordStream over the changes of a table, from the plugin pgoutput through a replication slot.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "murmur/source.h"
+#include "source/detachable_thread.h"
+#include "source/page_queue.h"
+#include "source/postgres/pg_output.h"
+#include "source/postgres/pg_position.h"
+#include "source/postgres/pg_rows.h"
+
+namespace murmur {
+
+// What the two threads of a stream and its source share.
+struct PgProgress {
+  std::atomic<PgLsn> committed{0};  // durable: the server may forget what lies before it
+  std::atomic<PgLsn> goal{0};       // somebody waits until this has been read
+};
+
+struct PgChangesOptions {
+  std::function<void()> wake;
+  std::string slot;
+  std::string publication;
+  std::shared_ptr<PgProgress> progress;
+};
+
+class PgChanges final : public RecordStream {
+ public:
+  PgChanges(std::shared_ptr<const PgPlace> place, PgRows rows, const PgPosition& after, bool before,
+            PgChangesOptions options);
+  ~PgChanges() override;
+
+  Result<ReadState> Read(std::stop_token stop, RecordBatch* batch) override;
+
+ private:
+  class Fetching;
+  // The queue's marks are places up to which everything has been put.
+  using Queue = PageQueue<char, PgLsn>;
+
+  struct Transaction {
+    uint32_t number = 0;
+    PgLsn commit = 0;
+    uint64_t rows = 0;   // changes of the table so far
+    uint64_t known = 0;  // of these, how many had been read before
+  };
+
+  Status Take(std::string_view message);
+  Status TakeBegin(std::string_view message);
+  Status TakeCommit(std::string_view message);
+  Status TakeRelation(std::string_view message);
+  Status TakeRowChange(std::string_view message);
+  Status TakeTruncate(std::string_view message);
+  Status Tell(const PgRowChange& change);
+  Status TellWithBefore(const PgRow& before, const PgRow* after);
+  Status TellAfter(const PgRowChange& change, const PgRow& before, const PgRow& after);
+  bool LeavesOut(const PgRow& row) const;
+  Status LookUp(const PgRow& row);
+  std::string LookUpStatement(const PgRow& row) const;
+  Status TellFound(const PgRow& row, const PgRowSet& found);
+  Result<PgRow> RowOf(const PgTuple& tuple) const;
+  std::string KeyText(const PgRow& row) const;
+  Result<ReadState> ReadMark(RecordBatch* batch);
+  void Finish(RecordBatch* batch);
+  Status Damaged() const;
+  Status Final(std::string_view what) const;
+
+  const std::shared_ptr<const PgPlace> place_;
+  const std::shared_ptr<PgProgress> progress_;
+  const std::shared_ptr<Queue> queue_;
+  const bool before_;
+  PgRows rows_;
+  std::vector<std::optional<size_t>> columns_;  // of the relation's columns, the table's
+  PgPosition position_;
+  std::optional<Transaction> transaction_;  // that is being read
+  std::stop_token stop_;                    // of the Read under way
+  std::unique_ptr<PgConnection> lookups_;
+  Status end_;
+  Page<char> page_;  // holds the last batch
+  size_t next_ = 0;  // of page_
+  std::chrono::steady_clock::time_point moved_at_ = std::chrono::steady_clock::now();
+  const DetachableThread fetching_;
+};
+
+}  // namespace murmur

@@ -1,0 +1,283 @@
+#include "source/postgres/pg_live.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+#include <string>
+
+#include "source/postgres/pg_changes.h"
+#include "source/postgres/pg_connection.h"
+#include "source/postgres/pg_position.h"
+#include "source/postgres/pg_publication.h"
+#include "source/postgres/pg_table.h"
+
+namespace murmur {
+namespace {
+
+using For = PgConnection::For;
+
+// A table's changes are one split, since there is one log.
+class PgLive final : public LiveSource {
+ public:
+  // `starts_now`: changes begin now if no scan comes before them.
+  PgLive(std::shared_ptr<const PgPlace> place, bool starts_now, uint64_t row_bytes_max)
+      : place_(std::move(place)), starts_now_(starts_now), row_bytes_max_(row_bytes_max) {}
+
+  std::string_view Name() const noexcept override { return place_->name; }
+
+  Result<HandoffToken> HandoffNow(std::stop_token stop) override {
+    MURMUR_ASSIGN(const PgLsn lsn, Now(stop));
+    return PgHandoff(*place_, lsn);
+  }
+
+  bool NeedsHold() const override { return true; }
+
+  // A hold is a replication slot.
+  Result<HandoffToken> Hold(const std::string& name, std::stop_token stop) override {
+    // A slot shows a publication as it was at each change, so the publication comes first.
+    const auto publish = [&](PgConnection& connection) -> Status {
+      MURMUR_ASSIGN(const PgTable table, ReadPgTable(connection, stop));
+      MURMUR_TRY(CheckIdentity(table));
+      return PublishPgTable(connection, table, stop);
+    };
+    MURMUR_TRY(AskPg(place_, For::kQueries, stop, publish));
+    const auto make = [&](PgConnection& connection) -> Result<HandoffToken> {
+      MURMUR_ASSIGN(const PgRowSet slot,
+                    connection.Ask(fmt::format("CREATE_REPLICATION_SLOT {} LOGICAL pgoutput "
+                                               "NOEXPORT_SNAPSHOT",
+                                               QuotedIdentifier(name)),
+                                   "to make a replication slot", stop));
+      return TokenOf(slot.at(0, 1));
+    };
+    // The answer to an earlier call may not have arrived.
+    const auto find = [&](PgConnection& connection) -> Result<std::optional<HandoffToken>> {
+      MURMUR_ASSIGN(const PgRowSet slot,
+                    connection.Ask(fmt::format("SELECT confirmed_flush_lsn FROM "
+                                               "pg_replication_slots WHERE slot_name = {}",
+                                               QuotedLiteral(name)),
+                                   "to look for a replication slot", stop));
+      if (slot.size() == 0) return std::optional<HandoffToken>();
+      MURMUR_ASSIGN(HandoffToken token, TokenOf(slot.at(0, 0)));
+      return std::optional(std::move(token));
+    };
+    MURMUR_ASSIGN(auto found, AskPg(place_, For::kQueries, stop, find));
+    if (found) return *std::move(found);
+    auto made = AskPg(place_, For::kReplication, stop, make);
+    if (!made.ok()) return WithRemedy(made.status());
+    return made;
+  }
+
+  void ReadThrough(const std::string& hold) override { slot_ = hold; }
+
+  Status LetGo(const std::string& hold, std::stop_token stop) override {
+    const auto ask = [&](PgConnection& connection) { return DropSlot(connection, hold, stop); };
+    return AskPg(place_, For::kQueries, stop, ask);
+  }
+
+  Result<std::vector<std::string>> Holds(const std::string& prefix, std::stop_token stop) override {
+    const auto ask = [&](PgConnection& connection) -> Result<std::vector<std::string>> {
+      MURMUR_ASSIGN(
+          const PgRowSet slots,
+          connection.Ask(fmt::format("SELECT slot_name FROM pg_replication_slots WHERE "
+                                     "database = current_database() AND starts_with(slot_name, {})",
+                                     QuotedLiteral(prefix)),
+                         "to list replication slots", stop));
+      std::vector<std::string> names;
+      for (int row = 0; row < slots.size(); ++row) names.emplace_back(slots.at(row, 0));
+      return names;
+    };
+    return AskPg(place_, For::kQueries, stop, ask);
+  }
+
+  Result<std::vector<Split>> Splits(std::stop_token stop) override {
+    if (!checked_) {
+      const auto ask = [&](PgConnection& connection) -> Status {
+        MURMUR_ASSIGN(const PgTable table, ReadPgTable(connection, stop));
+        return CheckIdentity(table);
+      };
+      MURMUR_TRY(AskPg(place_, For::kQueries, stop, ask));
+      checked_ = true;
+    }
+    return std::vector<Split>{Split{.id = place_->name, .bytes = 0, .payload = "{}"}};
+  }
+
+  Result<PositionMap> Begin(const std::vector<Split>& splits, const HandoffToken& token,
+                            std::stop_token stop) override {
+    Position begin;
+    if (const Position* position = PgHandoffPosition(*place_, token)) {
+      begin = *position;
+    } else if (starts_now_) {
+      MURMUR_ASSIGN(const PgLsn lsn, Now(stop));
+      begin = PgLsnText(lsn);
+    } else {
+      return Status(Code::kFailedPrecondition,
+                    place_->text +
+                        ": nothing that was read before tells where its changes are to be read "
+                        "from. Begin with its rows: murmur bootstrap FILE --fresh");
+    }
+    PositionMap positions;
+    for (const Split& split : splits) positions[split.id] = begin;
+    return positions;
+  }
+
+  Result<PositionMap> Ends(const std::vector<Split>& splits, std::stop_token stop) override {
+    MURMUR_ASSIGN(const PgLsn lsn, Now(stop));
+    PositionMap ends;
+    for (const Split& split : splits) ends[split.id] = PgLsnText(lsn);
+    return ends;
+  }
+
+  uint64_t Distance(const Position& position, const Position& end) const override {
+    const auto from = ParsePgPosition(position);
+    const auto to = ParsePgPosition(end);
+    return from.ok() && to.ok() && from->lsn < to->lsn ? to->lsn - from->lsn : 0;
+  }
+
+  Result<std::string> PlaceOf(const Position& position) const override {
+    MURMUR_ASSIGN(const PgPosition parsed, ParsePgPosition(position));
+    return PgWatermark(parsed.lsn);
+  }
+
+  Result<std::unique_ptr<RecordStream>> Open(const Split& /*split*/, const Position& after,
+                                             const Projection& projection,
+                                             std::function<void()> wake,
+                                             std::stop_token stop) override {
+    if (slot_.empty()) {
+      return Status(Code::kFailedPrecondition, place_->text + ": there is no slot to read through");
+    }
+    MURMUR_ASSIGN(PgPosition position, ParsePgPosition(after));
+    std::string publication;
+    const auto ask = [&](PgConnection& connection) -> Result<PgTable> {
+      MURMUR_ASSIGN(PgTable table, ReadPgTable(connection, stop));
+      MURMUR_TRY(CheckPgPublication(connection, table, stop));
+      publication = PgPublicationOf(*place_, table);
+      return table;
+    };
+    MURMUR_ASSIGN(PgTable table, AskPg(place_, For::kQueries, stop, ask));
+    MURMUR_ASSIGN(PgRows rows, PgRows::Make(murmur::ObjectOf(*place_), std::move(table), projection,
+                                            row_bytes_max_));
+    if (!position.shape.empty() && position.shape != rows.shape()) {
+      return Status(Code::kFailedPrecondition,
+                    place_->text +
+                        ": is not as it was when its changes were read last: it was made anew, or "
+                        "a column that the definition names was added, dropped, renamed or given "
+                        "another type. Begin anew: murmur bootstrap FILE --fresh");
+    }
+    position.shape = rows.shape();
+    Raise(position.lsn, &progress_->committed);
+    return std::unique_ptr<RecordStream>(
+        std::make_unique<PgChanges>(place_, std::move(rows), position, projection.before,
+                                    PgChangesOptions{.wake = std::move(wake),
+                                                     .slot = slot_,
+                                                     .publication = std::move(publication),
+                                                     .progress = progress_}));
+  }
+
+  void NoteCommitted(const PositionMap& positions) override {
+    const auto it = positions.find(place_->name);
+    if (it == positions.end()) return;
+    if (const auto position = ParsePgPosition(it->second); position.ok()) {
+      Raise(position->lsn, &progress_->committed);
+    }
+  }
+
+  std::string ObjectOf(const Split& /*split*/) const override { return murmur::ObjectOf(*place_); }
+
+  Status Close() override { return {}; }
+
+ private:
+  Result<HandoffToken> TokenOf(std::string_view place) const {
+    PgLsn lsn = 0;
+    if (ParsePgLsn(place, &lsn)) return PgHandoff(*place_, lsn);
+    return Status(Code::kDataLoss, place_->text + ": a slot that does not say where it begins");
+  }
+
+  // Never back.
+  static void Raise(PgLsn lsn, std::atomic<PgLsn>* place) {
+    PgLsn known = place->load();
+    while (known < lsn && !place->compare_exchange_weak(known, lsn)) {
+    }
+  }
+
+  // The end of the log, which somebody will wait for.
+  Result<PgLsn> Now(const std::stop_token& stop) const {
+    const auto ask = [&](PgConnection& connection) { return EndOfLog(connection, stop); };
+    MURMUR_ASSIGN(const PgLsn lsn, AskPg(place_, For::kQueries, stop, ask));
+    Raise(lsn, &progress_->goal);
+    return lsn;
+  }
+
+  // With what is not flushed yet, since a commit that does not wait for that is seen before.
+  Result<PgLsn> EndOfLog(PgConnection& connection, const std::stop_token& stop) const {
+    constexpr std::string_view kDoing = "to ask where its log ends";
+    MURMUR_ASSIGN(const PgRowSet now,
+                  connection.Ask("SELECT pg_current_wal_insert_lsn(), pg_current_wal_flush_lsn()",
+                                 kDoing, stop));
+    PgLsn end = 0;
+    PgLsn flushed = 0;
+    if (!ParsePgLsn(now.at(0, 0), &end) || !ParsePgLsn(now.at(0, 1), &flushed)) {
+      return Status(Code::kDataLoss, place_->text + ": the server does not say where its log ends");
+    }
+    // Where a page has just begun, the server gives the place after its header, which nothing
+    // reaches before the next change.
+    constexpr PgLsn kPageBytes = 8192;
+    constexpr PgLsn kHeaderBytesMax = 40;
+    if (end % kPageBytes <= kHeaderBytesMax) end -= end % kPageBytes;
+    // An idle server flushes only after seconds what nobody waits for, and sends it no earlier. A
+    // transaction of a few bytes has it flushed at once; where it is refused, that takes longer.
+    if (end > flushed) {
+      (void)connection.Ask("SELECT pg_logical_emit_message(true, 'murmur', '')", kDoing, stop);
+    }
+    return end;
+  }
+
+  Status CheckIdentity(const PgTable& table) const {
+    if (table.identity == PgIdentity::kKey || table.identity == PgIdentity::kFull) return {};
+    return Status(
+        Code::kFailedPrecondition,
+        fmt::format("{}: its log does not name rows by the primary key (REPLICA IDENTITY {}); it "
+                    "does after: ALTER TABLE {} REPLICA IDENTITY DEFAULT",
+                    place_->text, table.identity == PgIdentity::kIndex ? "USING INDEX" : "NOTHING",
+                    place_->Quoted()));
+  }
+
+  Status DropSlot(PgConnection& connection, const std::string& name,
+                  const std::stop_token& stop) const {
+    const auto dropped = connection.Ask(
+        fmt::format("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE "
+                    "slot_name = {}",
+                    QuotedLiteral(name)),
+        "to drop a replication slot", stop);
+    return dropped.status();
+  }
+
+  static Status WithRemedy(const Status& status) {
+    const std::string text(status.message());
+    if (text.find("wal_level") != text.npos) {
+      return Status(status.code(), text + ". ALTER SYSTEM SET wal_level = logical; then restart");
+    }
+    if (text.find("all replication slots are in use") != text.npos) {
+      return Status(Code::kResourceExhausted,
+                    text + ". ALTER SYSTEM SET max_replication_slots to more; then restart");
+    }
+    return status;
+  }
+
+  const std::shared_ptr<const PgPlace> place_;
+  const bool starts_now_;
+  const uint64_t row_bytes_max_;
+  const std::shared_ptr<PgProgress> progress_ = std::make_shared<PgProgress>();
+  std::string slot_;
+  bool checked_ = false;  // the table can be followed
+};
+
+}  // namespace
+
+Result<std::unique_ptr<LiveSource>> MakePgLive(const Definition& definition) {
+  MURMUR_ASSIGN(auto place, MakePgPlace(*TableOf(definition)));
+  return std::unique_ptr<LiveSource>(std::make_unique<PgLive>(
+      std::move(place), definition.live.has_value(), definition.max_record_bytes));
+}
+
+}  // namespace murmur

@@ -1,0 +1,69 @@
+#include "source/postgres/pg_publication.h"
+
+#include <fmt/format.h>
+
+namespace murmur {
+
+std::string PgPublicationOf(const PgPlace& place, const PgTable& table) {
+  return place.publication.empty() ? fmt::format("murmur_{}", table.oid) : place.publication;
+}
+
+Status PublishPgTable(PgConnection& connection, const PgTable& table, const std::stop_token& stop) {
+  const PgPlace& place = connection.place();
+  const std::string name = PgPublicationOf(place, table);
+  const Status there = CheckPgPublication(connection, table, stop);
+  if (there.code() != Code::kNotFound || !place.publication.empty()) return there;
+  const auto made = connection.Ask(
+      fmt::format("CREATE PUBLICATION {} FOR TABLE {}", QuotedIdentifier(name), place.Quoted()),
+      "to make a publication", stop);
+  constexpr std::string_view kIsThere = "42710";
+  if (made.ok() || connection.sqlstate() == kIsThere) {
+    return CheckPgPublication(connection, table, stop);
+  }
+  if (made.status().code() != Code::kPermissionDenied) return made.status();
+  return Status(Code::kPermissionDenied,
+                fmt::format("{}. Let the table's owner run: CREATE PUBLICATION {} FOR TABLE {}",
+                            made.status().message(), QuotedIdentifier(name), place.Quoted()));
+}
+
+Status CheckPgPublication(PgConnection& connection, const PgTable& table,
+                          const std::stop_token& stop) {
+  const PgPlace& place = connection.place();
+  const std::string name = PgPublicationOf(place, table);
+  MURMUR_ASSIGN(
+      const PgRowSet found,
+      connection.Ask(
+          fmt::format("SELECT p.pubinsert AND p.pubupdate AND p.pubdelete AND "
+                      "p.pubtruncate, t.tablename IS NOT NULL, "
+                      "to_jsonb(t) ->> 'rowfilter' IS NOT NULL "
+                      "FROM pg_publication p LEFT JOIN pg_publication_tables t ON "
+                      "t.pubname = p.pubname AND t.schemaname = {} AND t.tablename = {} "
+                      "WHERE p.pubname = {}",
+                      QuotedLiteral(place.schema), QuotedLiteral(place.table), QuotedLiteral(name)),
+          "to look at a publication", stop));
+  const auto refuse = [&](std::string_view why, const std::string& remedy) {
+    return Status(Code::kFailedPrecondition,
+                  fmt::format("{}: the publication {} {}. {}", place.text, name, why, remedy));
+  };
+  const std::string quoted = QuotedIdentifier(name);
+  if (found.size() == 0) {
+    return Status(Code::kNotFound, fmt::format("{}: there is no publication {}", place.text, name));
+  }
+  if (!found.is_true(0, 0)) {
+    return refuse("leaves out some operations",
+                  fmt::format("ALTER PUBLICATION {} SET (publish = 'insert, update, delete, "
+                              "truncate')",
+                              quoted));
+  }
+  if (!found.is_true(0, 1)) {
+    return refuse("does not have the table",
+                  fmt::format("ALTER PUBLICATION {} ADD TABLE {}", quoted, place.Quoted()));
+  }
+  if (found.is_true(0, 2)) {
+    return refuse("filters rows",
+                  fmt::format("ALTER PUBLICATION {} SET TABLE {}", quoted, place.Quoted()));
+  }
+  return {};
+}
+
+}  // namespace murmur

@@ -1,0 +1,53 @@
+// A RecordStream over a range of a table's rows, by COPY in the order of the primary key.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "murmur/source.h"
+#include "source/postgres/pg_connection.h"
+#include "source/postgres/pg_rows.h"
+
+namespace murmur {
+
+// Rows whose key's first column lies in [from, until), after the row with the key `after`. Values
+// are texts of the server.
+struct PgRange {
+  std::optional<std::string> from;
+  std::optional<std::string> until;
+  std::vector<std::string> after;  // empty: from the beginning
+};
+
+// Errors: kInvalidArgument (not a split of a table, not a position in one).
+Result<PgRange> PgRangeOf(const Split& split, const Position& after);
+// The splits of a table, of about so many rows each. Errors: those of PgConnection::Ask.
+Result<std::vector<Split>> CutPgTable(PgConnection& connection, const PgTable& table,
+                                      uint64_t split_rows, const std::stop_token& stop);
+
+class PgScanStream final : public RecordStream {
+ public:
+  PgScanStream(std::shared_ptr<const PgPlace> place, PgRows rows, PgRange range);
+
+  Result<ReadState> Read(std::stop_token stop, RecordBatch* batch) override;
+
+ private:
+  Status Start(const std::stop_token& stop);
+  std::string Statement() const;
+  Status TakeRow(std::string_view line);
+  Result<ReadState> ReadOn(const std::stop_token& stop, RecordBatch* batch);
+
+  const std::shared_ptr<const PgPlace> place_;
+  PgRows rows_;
+  PgRange range_;  // `after` moves with each row
+  Retries retries_{kPgPatience};
+  std::unique_ptr<PgConnection> connection_;
+  std::string read_point_;
+  PgRow row_;
+  std::vector<std::string> unescaped_;  // by column
+  uint64_t row_bytes_;
+  bool at_end_ = false;
+};
+
+}  // namespace murmur

@@ -1,0 +1,200 @@
+"""A table that is scanned and followed, by a ledger and by cuts."""
+
+import time
+
+from database_servers import PostgresServer
+from postgres_case import KILLS, ROWS, WRITES_PER_SECOND, ByCuts, PostgresCase, Writers
+from program import LONG, SLOWNESS, main
+
+RESTARTS = 3 if LONG else 1
+
+
+class LiveTest(PostgresCase):
+    def test_every_kind_of_change(self):
+        self.fill(2000)
+        file = self.pipeline()
+        self.succeed("bootstrap", file, "--quiet")
+        self.check(file)
+        self.run_sql(f"delete from {self.table} where id % 5 = 0")
+        self.run_sql(f"update {self.table} set grp = 'moved' where id % 5 = 1")
+        self.run_sql(f"update {self.table} set amount = 1 where id % 5 = 2")
+        self.run_sql(f"update {self.table} set id = id + 100000 where id % 5 = 3")
+        self.run_sql(f"update {self.table} set note = note || '!' where id % 5 = 4")
+        self.fill_more(2000, 100)
+        self.catch_up(file)
+        self.check(file)
+        self.run_sql(f"delete from {self.table}")
+        self.catch_up(file)
+        self.assertEqual(self.dumped(file), {})
+
+    def test_a_run_follows_and_answers(self):
+        self.fill(1000)
+        file = self.pipeline()
+        child = self.follow(file)
+        self.fill_more(1000, 500)
+        self.wait_until("it has counted", lambda: self.dumped(file) == self.expected())
+        began = time.monotonic()
+        self.end(child)
+        self.assertLess(time.monotonic() - began, 2 * SLOWNESS)
+
+    def test_a_transaction_that_needs_many_batches(self):
+        self.fill(100)
+        file = self.pipeline()
+        self.succeed("bootstrap", file, "--quiet")
+        self.fill_more(100, 20_000)
+        self.catch_up(file)
+        self.check(file)
+
+    def test_a_table_that_is_truncated_is_the_end(self):
+        self.fill(100)
+        file = self.pipeline()
+        self.succeed("bootstrap", file, "--quiet")
+        dumped = self.dumped(file)
+        self.run_sql(f"truncate {self.table}")
+        self.fill_more(200, 10)
+        outcome = self.fail_with(1, "run", file, "--until-caught-up", "--quiet")
+        self.assertIn("truncated", outcome.err)
+        self.assertIn("--fresh", outcome.err)
+        self.assertEqual(self.dumped(file), dumped)
+
+    def test_columns_that_change_are_the_end(self):
+        """Of those that the definition names; while it runs, and while it does not."""
+        self.run_sql(f"alter table {self.table} add column unread int")
+        for number, (change, says) in enumerate((
+                ("alter column amount type bigint", "the type of column 'amount'"),
+                ("alter column price type numeric(12,4)", "the type of column 'price'"),
+                ("drop column kind", "column 'kind'"),
+                ("rename column grp to grp2", "column 'grp'"))):
+            for running in (False, True):
+                with self.subTest(change, running=running):
+                    self.run_sql(f"drop table {self.table}")
+                    self.make(self.postgres).close()
+                    self.fill(100)
+                    file = self.pipeline(name=f"p{number}{running}")
+                    self.succeed("bootstrap", file, "--quiet")
+                    dumped = self.dumped(file)
+                    if running:
+                        child = self.follow(file)
+                        self.run_sql(f"alter table {self.table} {change}")
+                        self.run_sql(f"update {self.table} set note = 'after'")
+                        err = self.wait_for_end(child, 1)
+                        # Told by a change, or by the table, if it was opened after the change.
+                        self.assertTrue(says in err or "is not as it was" in err, err)
+                    else:
+                        self.run_sql(f"alter table {self.table} {change}")
+                        err = self.fail_with(1, "run", file, "--until-caught-up", "--quiet").err
+                    self.assertIn("--fresh", err)
+                    self.assertEqual(self.dumped(file), dumped)
+
+    def test_other_columns_may_change(self):
+        self.fill(100)
+        file = self.pipeline()
+        child = self.follow(file)
+        self.run_sql(f"alter table {self.table} add column unread int default 5")
+        self.run_sql(f"update {self.table} set grp = 'moved' where id % 2 = 0")
+        self.run_sql(f"alter table {self.table} drop column unread")
+        self.fill_more(100, 100)
+        self.run_sql(f"alter table {self.table} alter column note type varchar(20000)")
+        self.run_sql(f"update {self.table} set amount = amount + 1")
+        self.wait_while_it_runs(child, "it has counted",
+                                lambda: self.dumped(file) == self.expected())
+        self.end(child)
+
+    def test_long_values_that_stay(self):
+        """An update does not repeat them: here they are what is counted."""
+        self.fill(200)
+        note = "".join(self.random.choice("abcdefghij") for _ in range(9000))
+        self.run_sql(f"update {self.table} set note = %s || id where id %% 2 = 0", note)
+        key = "[{last: 'right(note, 2)'}]"
+        file = self.pipeline(key=key, time=None, window=None, aggregates="{n: count, t: sum(amount)}",
+                             where=None)
+        with_scan = self.start("run", file, "--quiet")
+        self.run_sql(f"update {self.table} set amount = amount + 1")
+        self.run_sql(f"update {self.table} set id = id + 1000 where id % 4 = 0")
+        self.run_sql(f"update {self.table} set amount = amount + 1 where id % 3 = 0")
+
+        def expected():
+            with self.connection.cursor() as cursor:
+                cursor.execute(f"select right(note, 2), count(*), sum(amount) from {self.table} "
+                               "group by 1")
+                return {row[0]: (row[1], row[2]) for row in cursor.fetchall()}
+
+        def dumped():
+            outcome = self.murmur("dump", file)
+            return {row["key"]["last"]: (row["n"], row["t"]) for row in outcome.rows()}
+        self.wait_until("it has counted", lambda: dumped() == expected())
+        self.end(with_scan)
+
+    def test_a_slot_that_is_gone(self):
+        self.fill(100)
+        file = self.pipeline()
+        self.succeed("bootstrap", file, "--quiet")
+        self.run_sql("select pg_drop_replication_slot(slot_name) from pg_replication_slots")
+        self.fill_more(100, 10)
+        outcome = self.fail_with(1, "run", file, "--until-caught-up", "--quiet")
+        self.assertIn("slot", outcome.err)
+        self.assertIn("--fresh", outcome.err)
+
+    def test_a_dropped_version_lets_go_of_its_slot(self):
+        self.fill(100)
+        file = self.pipeline()
+        self.succeed("bootstrap", file, "--quiet")
+        slots = "select count(*) from pg_replication_slots"
+        self.assertEqual(self.ask(slots), 1)
+        self.succeed("bootstrap", file, "--fresh", "--quiet")
+        self.assertEqual(self.ask(slots), 2)
+        self.succeed("drop", file, "1")
+        self.assertEqual(self.ask(slots), 1)
+        self.fill_more(100, 100)
+        self.catch_up(file)
+        self.check(file)
+
+    def test_an_idle_table_of_a_busy_server_keeps_no_log(self):
+        self.fill(100)
+        file = self.pipeline()
+        child = self.follow(file)
+        confirmed = "select min(confirmed_flush_lsn) from pg_replication_slots"
+        before = self.ask("select pg_current_wal_lsn()")
+        self.run_sql("create table other as select generate_series(1, 20000) as n")
+        self.run_sql("drop table other")
+        self.wait_until("the slot has moved on", lambda: self.ask(
+            f"select ({confirmed}) > '{before}'::pg_lsn"))
+        self.end(child)
+
+
+class CutLiveTest(ByCuts, LiveTest):
+    pass
+
+
+class StormTest(PostgresCase):
+    """Writers never stop, while the scan runs and live follows, through kills and restarts."""
+
+    def test_kills_and_restarts_under_load(self):
+        server = self.enterContext(PostgresServer(max_replication_slots=50, max_wal_senders=50))
+        self.connection = self.make(server)
+        self.fill(ROWS)
+        file = self.pipeline(server=server)
+        restarts = set(self.random.sample(range(KILLS), RESTARTS))
+        with Writers(server, self.table, self.seed, 2 * WRITES_PER_SECOND, 4) as writers:
+            for kill in range(KILLS):
+                child = self.start("run", file, "--quiet", "--threads", "2")
+                time.sleep(self.random.uniform(0.1, 2.5 if kill % 2 else 0.8))
+                if kill in restarts:
+                    server.stop()
+                    server.start()
+                    time.sleep(self.random.uniform(0, 2))
+                self.kill(child)
+            self.catch_up(file, "--threads", "2")
+        print(f"{writers.written / writers.seconds:.0f} writes a second")
+        self.connection = server.connect()
+        self.connection.autocommit = True
+        self.catch_up(file)
+        self.check(file)
+
+
+class CutStormTest(ByCuts, StormTest):
+    pass
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,14 @@
+"""with_postgres.py PROGRAM [ARGUMENT…]: runs a program while a real PostgreSQL server is up;
+MURMUR_TEST_POSTGRES is its URI, MURMUR_TEST_POSTGRES_PID its process. Exits as the program does."""
+
+import os
+import subprocess
+import sys
+
+from database_servers import PostgresServer
+
+with PostgresServer(max_replication_slots=100, max_wal_senders=100) as postgres:
+    environment = os.environ | {
+        "MURMUR_TEST_POSTGRES": f"postgres://postgres@127.0.0.1:{postgres.port}/postgres",
+        "MURMUR_TEST_POSTGRES_PID": str(postgres.process.pid)}
+    sys.exit(subprocess.run(sys.argv[1:], env=environment).returncode)
