@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <span>
 
 #include "base/time_text.h"
 #include "definition/column_type.h"
@@ -331,11 +332,16 @@ class Validator {
     }
   }
 
+  // "a, b or c"
+  static std::string OneOf(std::span<const std::string> names) {
+    if (names.size() < 2) return fmt::format("{}", fmt::join(names, ""));
+    return fmt::format("{} or {}", fmt::join(names.first(names.size() - 1), ", "), names.back());
+  }
+
   void AddNoKind(std::string where, const std::string& kind, std::string_view of,
                  const std::vector<std::string>& names) {
     Add(std::move(where), kind,
-        fmt::format("is no kind of {}; expected {}{}", of, fmt::join(names, " or "),
-                    DidYouMean(kind, names)));
+        fmt::format("is no kind of {}; expected {}{}", of, OneOf(names), DidYouMean(kind, names)));
   }
 
   void CheckOptions(const std::string& place, const std::string& kind,
