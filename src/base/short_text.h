@@ -10,11 +10,12 @@ namespace murmur {
 
 inline constexpr uint32_t kShortTextBytes = 16;
 
-// The `size` bytes at `text`, followed by zeros. Reads 16 bytes, within one page.
-// REQUIRES: size <= kShortTextBytes
+// The `size` bytes at `text`, followed by zeros. Reads 16 bytes, within one page. An empty text may
+// be anywhere, as a std::string_view's. REQUIRES: size <= kShortTextBytes
 __attribute__((no_sanitize("address"), no_sanitize("thread"))) inline __m128i LoadShortText(
     const char* text, uint32_t size) {
   constexpr size_t kPageBytes = 4096;
+  if (size == 0) return _mm_setzero_si128();
   alignas(16) static constexpr unsigned char kMask[32] = {
       0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
       0xff, 0xff, 0xff, 0xff, 0xff, 0,    0,    0,    0,    0,    0,

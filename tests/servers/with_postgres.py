@@ -7,7 +7,7 @@ import sys
 
 from database_servers import PostgresServer
 
-with PostgresServer(max_replication_slots=100, max_wal_senders=100) as postgres:
+with PostgresServer(max_replication_slots=1000, max_wal_senders=100) as postgres:
     environment = os.environ | {
         "MURMUR_TEST_POSTGRES": f"postgres://postgres@127.0.0.1:{postgres.port}/postgres",
         "MURMUR_TEST_POSTGRES_PID": str(postgres.process.pid)}

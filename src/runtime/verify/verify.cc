@@ -11,6 +11,7 @@
 #include "runtime/verify/cut_verifier.h"
 #include "runtime/verify/verifier.h"
 #include "runtime/versions/fold_options.h"
+#include "runtime/versions/log_holds.h"
 #include "runtime/versions/state_access.h"
 #include "source/source_registry.h"
 
@@ -198,11 +199,15 @@ class Verification {
   Verification(const Definition& definition, const VerifyOptions& options, TableMethod method,
                StateStore* store)
       : definition_(definition), options_(options), method_(method), store_(*store) {}
+  Verification(const Verification&) = delete;
+  Verification& operator=(const Verification&) = delete;
+  ~Verification() { LetGo(); }
 
   Status Run(VerifySummary* summary) {
     if (ScansTable(definition_)) {
       MURMUR_ASSIGN(rows_, MakeSnapshotSource(definition_));
       MURMUR_ASSIGN(changes_, MakeLiveSource(definition_));
+      MURMUR_TRY(Hold());
     } else {
       summary->rows_checked = false;
       summary->notes.push_back(
@@ -232,6 +237,21 @@ class Verification {
     how.on_progress = OnProgress();
     by_cuts_.emplace(rows_.get(), changes_.get(), OpenState(), how);
     return by_cuts_->Run(options_.run.stop, summary);
+  }
+
+  // Changes are read besides those that the state reads, so through a hold of their own. One that
+  // is left behind is ended by the next process that writes the state, as no version has it.
+  Status Hold() {
+    if (!changes_->NeedsHold()) return {};
+    MURMUR_ASSIGN(hold_, NewHoldName(definition_, store_));
+    MURMUR_TRY(changes_->Hold(hold_, options_.run.stop));
+    changes_->ReadThrough(hold_);
+    return {};
+  }
+  void LetGo() {
+    by_ledger_.reset();  // what reads through it
+    by_cuts_.reset();
+    if (!hold_.empty()) (void)changes_->LetGo(hold_, {});
   }
 
   Verifier::OpenState OpenState() {
@@ -265,6 +285,7 @@ class Verification {
   const steady_clock::time_point start_ = steady_clock::now();
   std::unique_ptr<SnapshotSource> rows_;
   std::unique_ptr<LiveSource> changes_;
+  std::string hold_;  // empty: there is none
   std::optional<ServingState> state_;
   std::unique_ptr<StateStore> shadow_store_;
   std::optional<Verifier> by_ledger_;

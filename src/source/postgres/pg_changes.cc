@@ -18,6 +18,9 @@ constexpr std::chrono::seconds kConfirmEvery{5};
 constexpr milliseconds kAskEvery{100};  // while somebody waits for a place
 constexpr milliseconds kInputWait{100};
 constexpr std::chrono::hours kForEver{24 * 365 * 10};
+// For the first answer: a server that has lost sight of an earlier reader of the slot, which was
+// killed, notices it after wal_sender_timeout, a minute by default.
+constexpr std::chrono::seconds kStartPatience{90};
 
 // The stream begins anew, at the last commit that was put: a message of ours.
 constexpr std::string_view kAnew = "!";
@@ -155,7 +158,7 @@ class PgChanges::Fetching {
   const std::shared_ptr<const PgPlace> place_;
   const PgChangesOptions options_;
   const std::shared_ptr<Queue> queue_;
-  Retries retries_{kPgPatience};
+  Retries retries_{kStartPatience};
   std::unique_ptr<PgConnection> connection_;
   PgLsn put_;  // everything committed up to here has been put
   bool in_transaction_ = false;

@@ -157,6 +157,7 @@ class PgLive final : public LiveSource {
     MURMUR_ASSIGN(PgTable table, AskPg(place_, For::kQueries, stop, ask));
     MURMUR_ASSIGN(PgRows rows, PgRows::Make(murmur::ObjectOf(*place_), std::move(table), projection,
                                             row_bytes_max_));
+    MURMUR_TRY(CheckGenerated(rows));
     if (!position.shape.empty() && position.shape != rows.shape()) {
       return Status(Code::kFailedPrecondition,
                     place_->text +
@@ -230,6 +231,18 @@ class PgLive final : public LiveSource {
       (void)connection.Ask("SELECT pg_logical_emit_message(true, 'murmur', '')", kDoing, stop);
     }
     return end;
+  }
+
+  Status CheckGenerated(const PgRows& rows) const {
+    for (const size_t needed : rows.needed()) {
+      const PgColumn& column = rows.table().columns[needed];
+      if (!column.is_generated) continue;
+      return Status(Code::kFailedPrecondition,
+                    fmt::format("{}: column '{}' is generated, and its log does not have it. Write "
+                                "the expression that generates it into the definition",
+                                place_->text, column.name));
+    }
+    return {};
   }
 
   Status CheckIdentity(const PgTable& table) const {

@@ -153,6 +153,12 @@ Status PgRows::AppendKey(const PgRow& row) {
       if (!ReadPgScalar(type, arena_->Store(value.text), arena_.get(), &cell)) {
         return Status(Code::kDataLoss, object_ + ": a key that is not written as its type is");
       }
+      // Values that have one cell would be one row.
+      const bool is_far =
+          cell.kind == Kind::kTime && IsInfiniteTime(cell.i) && !value.text.ends_with("infinity");
+      if (is_far || (cell.flags & Cell::kRounded) != 0) {
+        cell = Cell::String(arena_->Store(value.text));
+      }
     } else if (value.is != PgValue::Is::kNull) {
       return Status(Code::kDataLoss,
                     fmt::format("{}: a change without column '{}' of its row's key", object_,

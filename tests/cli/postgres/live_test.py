@@ -3,7 +3,8 @@
 import time
 
 from database_servers import PostgresServer
-from postgres_case import KILLS, ROWS, WRITES_PER_SECOND, ByCuts, PostgresCase, Writers
+from postgres_case import (KILLS, LEAST, ROWS, WRITES_PER_SECOND, ByCuts, PostgresCase,
+                           Writers)
 from program import LONG, SLOWNESS, main
 
 RESTARTS = 3 if LONG else 1
@@ -148,6 +149,77 @@ class LiveTest(PostgresCase):
         self.fill_more(100, 100)
         self.catch_up(file)
         self.check(file)
+
+    def test_verify(self):
+        """Beside a run that follows, and without one; it leaves no slot behind."""
+        self.fill(2000)
+        file = self.pipeline()
+        child = self.follow(file)
+        with Writers(self.postgres, self.table, self.seed):
+            time.sleep(1)
+            self.succeed("verify", file, "--quiet")
+        self.end(child)
+        self.run_sql(f"update {self.table} set amount = amount + 1 where id % 3 = 0")
+        self.succeed("verify", file, "--quiet")
+        self.assertEqual(self.ask("select count(*) from pg_replication_slots"), 1)
+
+    def test_rows_alone_and_changes_alone(self):
+        self.fill(500)
+        rows = self.pipeline(name="rows", role="bootstrap")
+        self.succeed("bootstrap", rows, "--quiet")
+        self.check_rows(rows)
+        changes = self.pipeline(name="changes", role="live")
+        child = self.follow(changes)
+        self.fill_more(500, 100)
+        self.wait_until("it has counted", lambda: sum(
+            n for n, *_ in self.dumped(changes).values()) == self.ask(
+                f"select count(*) from {self.table} where id >= 500 and amount > {LEAST}"))
+        self.end(child)
+
+    def check_rows(self, file):
+        self.assertEqual(self.dumped(file), self.expected())
+
+    def test_who_may_not(self):
+        """Without a right, an error says which."""
+        self.fill(10)
+        self.run_sql("drop role if exists nobody_special")
+        self.run_sql("create role nobody_special login")
+        uri = self.uri().replace("postgres@", "nobody_special@", 1)
+        err = self.fail_with(1, "bootstrap", self.pipeline(source={"uri": uri}), "--quiet").err
+        self.assertIn("permission", err)
+        self.run_sql("drop role nobody_special")
+        err = self.fail_with(1, "bootstrap", self.pipeline(
+            source={"uri": self.uri().replace("postgres@", "nosuch:secret@", 1)}), "--quiet").err
+        self.assertIn("nosuch", err)
+        self.assertNotIn("secret", err)
+
+    def test_tables_that_cannot_be_followed(self):
+        for create, why in (("create table {} (a int)", "no primary key"),
+                            ("create view {} as select 1 as a", "view"),
+                            ("create unlogged table {} (a int primary key)", "unlogged"),
+                            ("create table {} (a int primary key) partition by range (a)",
+                             "partitioned")):
+            with self.subTest(why):
+                name = f"{self.table}_x"[:63]
+                self.run_sql(create.format(name))
+                err = self.fail_with(1, "bootstrap", self.pipeline(
+                    name=why[-6:], source={"table": name}), "--quiet").err
+                self.assertIn(why, err)
+                self.run_sql(f"drop {'view' if 'view' in create else 'table'} {name}")
+        self.run_sql(f"alter table {self.table} replica identity nothing")
+        err = self.fail_with(1, "bootstrap", self.pipeline(name="nothing"), "--quiet").err
+        self.assertIn("REPLICA IDENTITY DEFAULT", err)
+        self.run_sql(f"alter table {self.table} replica identity default")
+        err = self.fail_with(1, "bootstrap", self.pipeline(
+            name="nowhere", source={"table": "nowhere"}), "--quiet").err
+        self.assertIn("no such table", err)
+
+    def test_generated_columns_are_not_streamed(self):
+        self.run_sql(f"alter table {self.table} add column twice int generated always as "
+                     "(amount * 2) stored")
+        err = self.fail_with(1, "bootstrap", self.pipeline(
+            aggregates="{t: sum(twice)}"), "--quiet").err
+        self.assertIn("generated", err)
 
     def test_an_idle_table_of_a_busy_server_keeps_no_log(self):
         self.fill(100)
