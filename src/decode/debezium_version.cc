@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "base/big_endian.h"
 #include "murmur/row_version.h"
 
 namespace murmur {
@@ -46,10 +47,6 @@ std::string_view Text(const Cell& cell) {
   return cell.kind == Kind::kString ? cell.text() : std::string_view();
 }
 
-void AppendNumber(uint64_t number, std::string* out) {
-  for (int shift = 56; shift >= 0; shift -= 8) out->push_back(static_cast<char>(number >> shift));
-}
-
 bool IsIncremental(const std::vector<Cell>& source) {
   return Text(source[kSnapshot]) == "incremental";
 }
@@ -81,8 +78,8 @@ Place OfPostgres(const std::vector<Cell>& source) {
   if (!lsn) return place;
   const auto last_commit = LastCommit(Text(source[kSequence]));
   place.by_commit = last_commit.has_value();
-  AppendNumber(last_commit.value_or(*lsn), &place.bytes);
-  AppendNumber(IsIncremental(source) ? 0 : *lsn, &place.bytes);
+  AppendBigEndian(last_commit.value_or(*lsn), &place.bytes);
+  AppendBigEndian(IsIncremental(source) ? 0 : *lsn, &place.bytes);
   return place;
 }
 
@@ -103,10 +100,10 @@ Place OfMysql(const std::vector<Cell>& source) {
   const auto number = NumberIn(file.substr(file.rfind('.') + 1));
   const auto pos = Number(source[kPos]);
   if (!number || !pos) return place;
-  AppendNumber(*number, &place.bytes);
-  AppendNumber(*pos, &place.bytes);
-  AppendNumber(Number(source[kRow]).value_or(0), &place.bytes);
-  if (const auto gtid = TransactionOf(Text(source[kGtid]))) AppendNumber(*gtid, &place.also);
+  AppendBigEndian(*number, &place.bytes);
+  AppendBigEndian(*pos, &place.bytes);
+  AppendBigEndian(Number(source[kRow]).value_or(0), &place.bytes);
+  if (const auto gtid = TransactionOf(Text(source[kGtid]))) AppendBigEndian(*gtid, &place.also);
   return place;
 }
 
@@ -115,8 +112,8 @@ Place OfMongo(const std::vector<Cell>& source) {
   const auto time = Number(source[kTsMs]);
   const auto order = Number(source[kOrd]);
   if (!time || !order) return place;
-  AppendNumber(*time, &place.bytes);
-  AppendNumber(*order, &place.bytes);
+  AppendBigEndian(*time, &place.bytes);
+  AppendBigEndian(*order, &place.bytes);
   return place;
 }
 
@@ -128,14 +125,14 @@ Place OfSqlServer(const std::vector<Cell>& source) {
   if (change.size() != kNoLsn.size()) change = kNoLsn;
   if (commit.size() != kNoLsn.size()) return place;
   place.bytes.append(commit).append(change);
-  AppendNumber(Number(source[kEventSerialNo]).value_or(0), &place.bytes);
+  AppendBigEndian(Number(source[kEventSerialNo]).value_or(0), &place.bytes);
   return place;
 }
 
 Place OfOracle(const std::vector<Cell>& source) {
   Place place;
   place.by_commit = false;
-  if (const auto scn = Number(source[kScn])) AppendNumber(*scn, &place.bytes);
+  if (const auto scn = Number(source[kScn])) AppendBigEndian(*scn, &place.bytes);
   return place;
 }
 

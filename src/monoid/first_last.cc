@@ -5,6 +5,7 @@
 // value (value_codec.h), offset (8, big-endian), value: memcmp orders them.
 #include <algorithm>
 
+#include "base/big_endian.h"
 #include "base/key_number.h"
 #include "monoid/aggregate.h"
 #include "monoid/value_codec.h"
@@ -14,10 +15,6 @@ namespace murmur {
 namespace {
 
 constexpr size_t kWordBytes = 8;
-
-void AppendWord(uint64_t word, std::string* out) {
-  for (int shift = 56; shift >= 0; shift -= 8) out->push_back(static_cast<char>(word >> shift));
-}
 
 // The value, which follows its place in time; empty if the bytes are damaged.
 std::string_view ValueIn(std::string_view encoded) {
@@ -90,9 +87,9 @@ class FirstLast final : public ExtremeMonoid {
     if (lifted_row.value.is_null()) return;
     std::string& bytes = lifted->bytes;
     bytes.clear();
-    AppendWord(time, &bytes);
+    AppendBigEndian(time, &bytes);
     bytes += lifted->object;
-    AppendWord(lifted_row.offset(), &bytes);
+    AppendBigEndian(lifted_row.offset(), &bytes);
     AppendValue(lifted_row.value, &bytes);
     Offer(state, bytes, {.mark = 0, .order = time}, arena);
   }

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <string_view>
 
+#include "base/big_endian.h"
 #include "murmur/simple_monoid.h"
 
 namespace murmur {
@@ -35,13 +36,6 @@ class ArenaBytes {
   char* data_;
 };
 static_assert(sizeof(ArenaBytes) == 16);
-
-// A number of 8 bytes that memcmp orders.
-inline uint64_t ReadBigEndian(const char* bytes) noexcept {
-  uint64_t word;
-  std::memcpy(&word, bytes, sizeof(word));
-  return __builtin_bswap64(word);
-}
 
 // Which of two byte strings a state keeps.
 enum class Keep { kLeast, kGreatest };

@@ -1,5 +1,6 @@
 #include "state/records.h"
 
+#include "base/big_endian.h"
 #include "murmur/key.h"
 #include "state/progress.h"
 #include "state/wire.h"
@@ -177,9 +178,7 @@ std::string HeldKey(std::string_view key) { return std::string(kHeldPrefix).appe
 std::string DeadLetterKey(const DeadLetter& letter) {
   std::string key(kDeadLetterPrefix);
   AppendKeyPart(Cell::String(letter.object), &key);
-  for (int shift = 56; shift >= 0; shift -= 8) {
-    key.push_back(static_cast<char>(letter.offset >> shift));
-  }
+  AppendBigEndian(letter.offset, &key);
   return key;
 }
 

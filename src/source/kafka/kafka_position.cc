@@ -3,26 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
+
+#include "base/take_text.h"
 
 namespace murmur {
 namespace {
-
-// Takes a number off the front of *text. False: there is none.
-template <class Number>
-bool TakeNumber(std::string_view* text, Number* number, int base = 10) {
-  const auto [end, error] =
-      std::from_chars(text->data(), text->data() + text->size(), *number, base);
-  if (error != std::errc()) return false;
-  text->remove_prefix(static_cast<size_t>(end - text->data()));
-  return true;
-}
-
-bool TakeChar(std::string_view* text, char c) {
-  if (!text->starts_with(c)) return false;
-  text->remove_prefix(1);
-  return true;
-}
 
 // As librdkafka writes it: 16 bytes in base64.
 constexpr size_t kTopicIdBytes = 22;

@@ -11,6 +11,7 @@
 #include "source/mongo/mongo_changes.h"
 #include "source/mongo/mongo_client.h"
 #include "source/mongo/mongo_position.h"
+#include "source/single_stream.h"
 
 namespace murmur {
 namespace {
@@ -57,7 +58,7 @@ class MongoLive final : public LiveSource {
   Result<PositionMap> Begin(const std::vector<Split>& splits, const HandoffToken& token,
                             std::stop_token stop) override {
     Position begin;
-    if (const Position* position = MongoHandoffPosition(place_, token)) {
+    if (const Position* position = SingleStreamPosition(place_.name, token)) {
       begin = *position;
     } else if (start_) {
       MURMUR_ASSIGN(const ClusterTime time, StartTime(stop));

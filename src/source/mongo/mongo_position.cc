@@ -2,35 +2,21 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <cstring>
+
+#include "base/big_endian.h"
+#include "base/take_text.h"
+#include "source/single_stream.h"
 
 namespace murmur {
 namespace {
 
 constexpr char kData[] = "_data";
-constexpr std::string_view kOnlySplit = "0";  // a collection's changes are one stream
-
-// Takes a number and `end` off the front of *text. False: there is none.
-bool TakeNumber(std::string_view* text, int base, uint32_t* number) {
-  const auto [end, error] =
-      std::from_chars(text->data(), text->data() + text->size(), *number, base);
-  if (error != std::errc()) return false;
-  text->remove_prefix(static_cast<size_t>(end - text->data()));
-  return true;
-}
-
-bool TakeChar(std::string_view* text, char c) {
-  if (!text->starts_with(c)) return false;
-  text->remove_prefix(1);
-  return true;
-}
 
 bool Parse(std::string_view text, MongoPosition* position) {
   uint32_t seconds = 0;
   uint32_t increment = 0;
-  if (!TakeNumber(&text, 10, &seconds) || !TakeChar(&text, '.') ||
-      !TakeNumber(&text, 10, &increment)) {
+  if (!TakeNumber(&text, &seconds) || !TakeChar(&text, '.') || !TakeNumber(&text, &increment)) {
     return false;
   }
   position->through = MakeClusterTime(seconds, increment);
@@ -98,7 +84,7 @@ Result<ClusterTime> ResumeTokenTime(const bson_t* token) {
   if (data.size() >= kTimestamp.size() + 2 * kDigits && data.starts_with(kTimestamp)) {
     std::string_view first = data.substr(kTimestamp.size(), kDigits);
     std::string_view second = data.substr(kTimestamp.size() + kDigits, kDigits);
-    if (TakeNumber(&first, 16, &seconds) && first.empty() && TakeNumber(&second, 16, &increment) &&
+    if (TakeNumber(&first, &seconds, 16) && first.empty() && TakeNumber(&second, &increment, 16) &&
         second.empty()) {
       return MakeClusterTime(seconds, increment);
     }
@@ -108,20 +94,12 @@ Result<ClusterTime> ResumeTokenTime(const bson_t* token) {
 }
 
 HandoffToken MongoHandoff(const MongoPlace& place, ClusterTime time) {
-  const MongoPosition position{.through = time};
-  return {.streams = {{place.name, {{std::string(kOnlySplit), position.ToString()}}}}};
-}
-
-const Position* MongoHandoffPosition(const MongoPlace& place, const HandoffToken& token) {
-  const auto stream = token.streams.find(place.name);
-  if (stream == token.streams.end()) return nullptr;
-  const auto it = stream->second.find(std::string(kOnlySplit));
-  return it == stream->second.end() ? nullptr : &it->second;
+  return SingleStreamHandoff(place.name, MongoPosition{.through = time}.ToString());
 }
 
 std::string PlaceOf(ClusterTime time) {
   std::string place;
-  for (int shift = 56; shift >= 0; shift -= 8) place.push_back(static_cast<char>(time >> shift));
+  AppendBigEndian(time, &place);
   return place;
 }
 

@@ -36,8 +36,7 @@ Result<ClusterTime> ResumeTokenTime(const bson_t* token);
 // A cluster time as a place, ordered by its bytes (RecordBatch::places).
 std::string PlaceOf(ClusterTime time);
 
-// The handoff token for a collection at `time`, and back; null: it has no such position.
+// The handoff token for a collection at `time`.
 HandoffToken MongoHandoff(const MongoPlace& place, ClusterTime time);
-const Position* MongoHandoffPosition(const MongoPlace& place, const HandoffToken& token);
 
 }  // namespace murmur

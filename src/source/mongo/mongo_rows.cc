@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "monoid/hash.h"
 #include "source/mongo/bson_key.h"
 
 namespace murmur {
@@ -31,36 +30,23 @@ std::string TextOf(BsonBytes document) {
 }  // namespace
 
 void MongoRows::Begin(RecordBatch* batch) {
-  batch_ = batch;
-  batch->Clear();
-  batch->object = ns_;
-  TableRows& table = batch->AsTable();
-  table.row_keys.clear();
-  table.changes.clear();
-  table.places.clear();
-  table.read_point.clear();
-  table.watermark.clear();
-  batch->describe = nullptr;
+  batch_.Begin(batch);
   documents_.clear();
-  keys_.clear();
-  key_ends_.clear();
   decoder_.BeginBatch();
 }
 
 Status MongoRows::Put(BsonBytes document) {
-  const uint32_t row = batch_->rows;
+  const uint32_t row = batch_.next();
   MURMUR_TRY(Add(document, RowChange::kPut));
   DeadLetter dead;
   if (Decode(document, row, &dead)) return {};
-  dead.object = ns_;
-  dead.offset = batch_->offsets[row];
   Describe(row, &dead);
-  batch_->dead_letters.push_back(std::move(dead));
+  batch_.AddDeadLetter(row, std::move(dead));
   return {};
 }
 
 Status MongoRows::Retract(BsonBytes document) {
-  const uint32_t row = batch_->rows;
+  const uint32_t row = batch_.next();
   MURMUR_TRY(Add(document, RowChange::kRetract));
   DeadLetter dead;
   (void)Decode(document, row, &dead);
@@ -73,42 +59,32 @@ bool MongoRows::Decode(BsonBytes document, uint32_t row, DeadLetter* dead) {
     dead->detail =
         fmt::format("the document has {} bytes of what is read, more than max_record ({})",
                     document.size, row_bytes_max_);
-  } else if (decoder_.Decode(document.data, document.size, row, &batch_->columns, dead)) {
+  } else if (decoder_.Decode(document.data, document.size, row, batch_.columns(), dead)) {
     return true;
   }
-  batch_->table->changes[row] = RowChange::kDelete;
-  for (Column& column : batch_->columns) column.cells[row] = Cell::Null();
+  batch_.Refuse(row);
   return false;
 }
 
 Status MongoRows::Delete(BsonBytes document) {
-  for (Column& column : batch_->columns) column.cells[batch_->rows] = Cell::Null();
+  batch_.SetNull(batch_.next());
   return Add(document, RowChange::kDelete);
 }
 
 Status MongoRows::Add(BsonBytes document, RowChange change) {
+  const std::string& object = batch_.object();
   bson_iter_t id;
-  if (!FindId(document, &id)) return Status(Code::kDataLoss, ns_ + ": a document without _id");
-  const size_t begin = keys_.size();
-  if (Status status = AppendBsonKey(&id, &keys_); !status.ok()) return status.Annotated(ns_);
-  key_ends_.push_back(keys_.size());
+  if (!FindId(document, &id)) return Status(Code::kDataLoss, object + ": a document without _id");
+  if (Status status = AppendBsonKey(&id, batch_.key()); !status.ok()) {
+    return status.Annotated(object);
+  }
   documents_.push_back(document);
-  const uint32_t row = batch_->rows++;
-  batch_->table->changes.push_back(change);
-  batch_->offsets[row] = HashBytes(std::string_view(keys_).substr(begin), kStringSeed);
-  batch_->raw[row] = {};
-  batch_->bytes += document.size;
+  batch_.Add(change, document.size);
   return {};
 }
 
 void MongoRows::Finish() {
-  for (Column& column : batch_->columns) column.SetTypeFromCells(batch_->rows);
-  size_t begin = 0;
-  for (const size_t end : key_ends_) {
-    batch_->table->row_keys.push_back(std::string_view(keys_).substr(begin, end - begin));
-    begin = end;
-  }
-  batch_->describe = [this](uint32_t row, DeadLetter* letter) { Describe(row, letter); };
+  batch_.Finish([this](uint32_t row, DeadLetter* letter) { Describe(row, letter); });
 }
 
 std::string MongoRows::IdOf(BsonBytes document) {
@@ -117,7 +93,7 @@ std::string MongoRows::IdOf(BsonBytes document) {
 }
 
 void MongoRows::Describe(uint32_t row, DeadLetter* letter) const {
-  letter->id = ns_ + ":" + IdOf(documents_[row]);
+  letter->id = batch_.object() + ":" + IdOf(documents_[row]);
   letter->raw = TextOf(documents_[row]).substr(0, kDeadLetterRawBytes);
 }
 

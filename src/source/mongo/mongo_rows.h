@@ -8,6 +8,7 @@
 #include "murmur/status.h"
 #include "source/mongo/bson.h"
 #include "source/mongo/bson_decoder.h"
+#include "source/table_batch.h"
 
 namespace murmur {
 
@@ -17,9 +18,9 @@ class MongoRows {
   // `ns`, "shop.orders", is the rows' object. A row longer than `row_bytes_max` is a dead letter,
   // unless the projection is that of the cut method.
   MongoRows(std::string ns, const Projection& projection, uint64_t row_bytes_max)
-      : ns_(std::move(ns)),
-        row_bytes_max_(projection.before ? UINT64_MAX : row_bytes_max),
-        decoder_(projection) {}
+      : row_bytes_max_(projection.before ? UINT64_MAX : row_bytes_max),
+        decoder_(projection),
+        batch_(std::move(ns)) {}
 
   // Starts a batch; views of the last one become invalid. *batch stays until Finish.
   void Begin(RecordBatch* batch);
@@ -34,7 +35,7 @@ class MongoRows {
   // counted, and the row is treated as deleted.
   Status Retract(BsonBytes document);
   // Sets the place in the change log of the rows since the last call.
-  void SetPlace(const std::string& place) { batch_->table->places.resize(batch_->rows, place); }
+  void SetPlace(const std::string& place) { batch_.SetPlace(place); }
   void Finish();
 
   // The _id of the last row, as BsonValueAsJson. REQUIRES: there is one
@@ -47,13 +48,10 @@ class MongoRows {
   static std::string IdOf(BsonBytes document);
   void Describe(uint32_t row, DeadLetter* letter) const;
 
-  const std::string ns_;
   const uint64_t row_bytes_max_;
   BsonDecoder decoder_;
-  RecordBatch* batch_ = nullptr;
+  TableBatch batch_;
   std::vector<BsonBytes> documents_;  // by row
-  std::string keys_;                  // of all rows
-  std::vector<size_t> key_ends_;
 };
 
 }  // namespace murmur

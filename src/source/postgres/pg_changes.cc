@@ -6,6 +6,8 @@
 #include <chrono>
 #include <utility>
 
+#include "base/big_endian.h"
+
 namespace murmur {
 namespace {
 
@@ -76,7 +78,7 @@ class PgChanges::Fetching {
     MURMUR_ASSIGN(auto connection, PgConnection::Open(place_, PgConnection::For::kQueries, {}));
     MURMUR_ASSIGN(
         const PgRowSet slot,
-        connection->Ask(fmt::format("SELECT confirmed_flush_lsn, coalesce(wal_status, ''), active "
+        connection->Ask(fmt::format("SELECT confirmed_flush_lsn, coalesce(wal_status, '') "
                                     "FROM pg_replication_slots WHERE slot_name = {}",
                                     QuotedLiteral(options_.slot)),
                         "to look at its replication slot", {}));
@@ -116,7 +118,7 @@ class PgChanges::Fetching {
       return TakeMessage(piece.substr(kHeaderBytes));
     constexpr size_t kKeepaliveBytes = 18;
     if (piece.size() != kKeepaliveBytes || piece[0] != 'k') return {};
-    const PgLsn end = PgNumberAt(piece.substr(1));
+    const PgLsn end = ReadBigEndian(piece.data() + 1);
     if (!in_transaction_) {
       put_ = std::max(put_, end);
       queue_->PutMark(put_);
@@ -149,8 +151,8 @@ class PgChanges::Fetching {
     confirmed_at_ = steady_clock::now();
     const PgLsn committed = options_.progress->committed.load();
     std::string message = "r";
-    for (int i = 0; i < 3; ++i) AppendPgNumber(committed, &message);
-    AppendPgNumber(0, &message);  // our clock, which the server doesn't use
+    for (int i = 0; i < 3; ++i) AppendBigEndian(committed, &message);
+    AppendBigEndian(0, &message);  // our clock, which the server doesn't use
     message.push_back(asks ? 1 : 0);
     return connection_->Send(message, {});
   }

@@ -9,8 +9,6 @@
 
 #include <chrono>
 #include <memory>
-#include <mutex>
-#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -81,7 +79,6 @@ class PgConnection {
                                                     std::stop_token stop);
 
   const PgPlace& place() const noexcept { return *place_; }
-  int version() const { return PQserverVersion(connection_.get()); }
 
   // Runs one statement; what it returns. Errors of this and all below:
   //   kUnavailable         the connection is lost, the server shuts down, conflicts of transactions

@@ -11,6 +11,7 @@
 #include "source/postgres/pg_position.h"
 #include "source/postgres/pg_publication.h"
 #include "source/postgres/pg_table.h"
+#include "source/single_stream.h"
 
 namespace murmur {
 namespace {
@@ -105,7 +106,7 @@ class PgLive final : public LiveSource {
   Result<PositionMap> Begin(const std::vector<Split>& splits, const HandoffToken& token,
                             std::stop_token stop) override {
     Position begin;
-    if (const Position* position = PgHandoffPosition(*place_, token)) {
+    if (const Position* position = SingleStreamPosition(place_->name, token)) {
       begin = *position;
     } else if (starts_now_) {
       MURMUR_ASSIGN(const PgLsn lsn, Now(stop));

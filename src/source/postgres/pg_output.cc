@@ -130,16 +130,4 @@ std::optional<PgTruncate> ReadPgTruncate(std::string_view bytes) {
   return message.good() ? std::optional(std::move(truncate)) : std::nullopt;
 }
 
-void AppendPgNumber(uint64_t number, std::string* out) {
-  for (int shift = 56; shift >= 0; shift -= 8) out->push_back(static_cast<char>(number >> shift));
-}
-
-uint64_t PgNumberAt(std::string_view bytes) noexcept {
-  uint64_t number = 0;
-  for (size_t i = 0; i < sizeof(number); ++i) {
-    number = number << 8 | static_cast<unsigned char>(bytes[i]);
-  }
-  return number;
-}
-
 }  // namespace murmur

@@ -63,9 +63,4 @@ std::optional<PgRelation> ReadPgRelation(std::string_view message);
 std::optional<PgRowChange> ReadPgRowChange(std::string_view message);
 std::optional<PgTruncate> ReadPgTruncate(std::string_view message);
 
-// A number as the server writes it, the most significant byte first.
-void AppendPgNumber(uint64_t number, std::string* out);
-// The first eight bytes as a number. REQUIRES: there are eight
-uint64_t PgNumberAt(std::string_view bytes) noexcept;
-
 }  // namespace murmur

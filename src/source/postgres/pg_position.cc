@@ -3,35 +3,19 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstring>
-#include <optional>
+
+#include "base/big_endian.h"
+#include "base/take_text.h"
+#include "source/single_stream.h"
 
 namespace murmur {
 namespace {
 
-constexpr std::string_view kOnlySplit = "0";  // a table's changes are one stream
-
-// Takes a number off the front of *text.
-template <class Number>
-bool TakeNumber(std::string_view* text, int base, Number* number) {
-  const auto [end, error] =
-      std::from_chars(text->data(), text->data() + text->size(), *number, base);
-  if (error != std::errc()) return false;
-  text->remove_prefix(static_cast<size_t>(end - text->data()));
-  return true;
-}
-
-bool TakeChar(std::string_view* text, char c) {
-  if (!text->starts_with(c)) return false;
-  text->remove_prefix(1);
-  return true;
-}
-
 bool TakeLsn(std::string_view* text, PgLsn* lsn) {
   uint32_t high = 0;
   uint32_t low = 0;
-  if (!TakeNumber(text, 16, &high) || !TakeChar(text, '/') || !TakeNumber(text, 16, &low)) {
+  if (!TakeNumber(text, &high, 16) || !TakeChar(text, '/') || !TakeNumber(text, &low, 16)) {
     return false;
   }
   *lsn = PgLsn{high} << 32 | low;
@@ -62,11 +46,11 @@ struct Snapshot {
 Snapshot ReadSnapshot(std::string_view text) {
   Snapshot snapshot;
   const auto parse = [&] {
-    if (!TakeNumber(&text, 10, &snapshot.xmin) || !TakeChar(&text, ':') ||
-        !TakeNumber(&text, 10, &snapshot.xmax) || !TakeChar(&text, ':')) {
+    if (!TakeNumber(&text, &snapshot.xmin) || !TakeChar(&text, ':') ||
+        !TakeNumber(&text, &snapshot.xmax) || !TakeChar(&text, ':')) {
       return false;
     }
-    for (uint64_t running = 0; TakeNumber(&text, 10, &running); TakeChar(&text, ',')) {
+    for (uint64_t running = 0; TakeNumber(&text, &running); TakeChar(&text, ',')) {
       snapshot.running.push_back(running);
     }
     return TakeChar(&text, ';') && TakeLsn(&text, &snapshot.end) && text.empty();
@@ -107,7 +91,7 @@ Result<PgPosition> ParsePgPosition(std::string_view text) {
   if (end < text.size()) position.shape = text.substr(end + 1);
   bool good = TakeLsn(&rest, &position.lsn);
   if (good && TakeChar(&rest, '+')) {
-    good = TakeNumber(&rest, 10, &position.rows) && position.rows > 0 && TakeChar(&rest, '@') &&
+    good = TakeNumber(&rest, &position.rows) && position.rows > 0 && TakeChar(&rest, '@') &&
            TakeLsn(&rest, &position.commit);
   }
   if (good && rest.empty()) return position;
@@ -116,21 +100,12 @@ Result<PgPosition> ParsePgPosition(std::string_view text) {
 }
 
 HandoffToken PgHandoff(const PgPlace& place, PgLsn lsn) {
-  HandoffToken token;
-  token.streams[place.name][std::string(kOnlySplit)] = PgLsnText(lsn);
-  return token;
-}
-
-const Position* PgHandoffPosition(const PgPlace& place, const HandoffToken& token) {
-  const auto stream = token.streams.find(place.name);
-  if (stream == token.streams.end()) return nullptr;
-  const auto it = stream->second.find(std::string(kOnlySplit));
-  return it == stream->second.end() ? nullptr : &it->second;
+  return SingleStreamHandoff(place.name, PgLsnText(lsn));
 }
 
 std::string PgWatermark(PgLsn lsn) {
   std::string bytes;
-  for (int shift = 56; shift >= 0; shift -= 8) bytes.push_back(static_cast<char>(lsn >> shift));
+  AppendBigEndian(lsn, &bytes);
   return bytes;
 }
 

@@ -34,7 +34,6 @@ struct PgPosition {
 Result<PgPosition> ParsePgPosition(std::string_view text);
 
 HandoffToken PgHandoff(const PgPlace& place, PgLsn lsn);
-const Position* PgHandoffPosition(const PgPlace& place, const HandoffToken& token);
 
 // TableRows::watermark: everything committed up to it has been told.
 std::string PgWatermark(PgLsn lsn);

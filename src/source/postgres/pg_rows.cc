@@ -21,8 +21,7 @@ uint64_t BytesOf(const PgRow& row) {
 
 Result<PgRows> PgRows::Make(std::string object, PgTable table, const Projection& projection,
                             uint64_t row_bytes_max) {
-  PgRows rows;
-  rows.object_ = std::move(object);
+  PgRows rows(std::move(object));
   rows.table_ = std::move(table);
   rows.row_bytes_max_ = projection.before ? UINT64_MAX : row_bytes_max;
   const std::vector<PgColumn>& columns = rows.table_.columns;
@@ -57,19 +56,8 @@ std::string PgRows::shape() const {
 }
 
 void PgRows::Begin(RecordBatch* batch) {
-  batch_ = batch;
-  batch->Clear();
-  batch->object = object_;
-  TableRows& table = batch->AsTable();
-  table.row_keys.clear();
-  table.changes.clear();
-  table.places.clear();
-  table.read_point.clear();
-  table.watermark.clear();
-  batch->describe = nullptr;
+  batch_.Begin(batch);
   arena_->Reset();
-  keys_.clear();
-  key_ends_.clear();
   ids_.clear();
   for (Field& field : fields_) {
     if (field.reader) field.reader->BeginBatch();
@@ -77,19 +65,17 @@ void PgRows::Begin(RecordBatch* batch) {
 }
 
 Status PgRows::Put(const PgRow& row) {
-  const uint32_t at = batch_->rows;
+  const uint32_t at = batch_.next();
   MURMUR_TRY(Add(row, RowChange::kPut));
   DeadLetter dead;
   if (Decode(row, at, &dead)) return {};
-  dead.object = object_;
-  dead.offset = batch_->offsets[at];
   Describe(at, &dead);
-  batch_->dead_letters.push_back(std::move(dead));
+  batch_.AddDeadLetter(at, std::move(dead));
   return {};
 }
 
 Status PgRows::Retract(const PgRow& row) {
-  const uint32_t at = batch_->rows;
+  const uint32_t at = batch_.next();
   MURMUR_TRY(Add(row, RowChange::kRetract));
   DeadLetter dead;
   (void)Decode(row, at, &dead);
@@ -97,7 +83,7 @@ Status PgRows::Retract(const PgRow& row) {
 }
 
 Status PgRows::Delete(const PgRow& row) {
-  for (Column& column : batch_->columns) column.cells[batch_->rows] = Cell::Null();
+  batch_.SetNull(batch_.next());
   return Add(row, RowChange::kDelete);
 }
 
@@ -113,13 +99,12 @@ bool PgRows::Decode(const PgRow& row, uint32_t at, DeadLetter* dead) {
     good = DecodeField(field, row, at, dead);
   }
   if (good) return true;
-  batch_->table->changes[at] = RowChange::kDelete;
-  for (Column& column : batch_->columns) column.cells[at] = Cell::Null();
+  batch_.Refuse(at);
   return false;
 }
 
 bool PgRows::DecodeField(size_t field, const PgRow& row, uint32_t at, DeadLetter* dead) {
-  Cell& cell = batch_->columns[field].cells[at];
+  Cell& cell = (*batch_.columns())[field].cells[at];
   cell = Cell::Null();
   if (!fields_[field].column) return true;
   const PgValue& value = row[*fields_[field].column];
@@ -132,58 +117,40 @@ bool PgRows::DecodeField(size_t field, const PgRow& row, uint32_t at, DeadLetter
 }
 
 Status PgRows::Add(const PgRow& row, RowChange change) {
-  const size_t begin = keys_.size();
   MURMUR_TRY(AppendKey(row));
-  key_ends_.push_back(keys_.size());
-  const uint32_t at = batch_->rows++;
-  batch_->table->changes.push_back(change);
-  batch_->offsets[at] = HashBytes(std::string_view(keys_).substr(begin), kStringSeed);
-  batch_->raw[at] = {};
-  batch_->bytes += BytesOf(row);
+  batch_.Add(change, BytesOf(row));
   return {};
 }
 
 Status PgRows::AppendKey(const PgRow& row) {
-  std::string id;
+  std::string_view id;
   for (const size_t column : table_.key) {
     const PgValue& value = row[column];
-    Cell cell;
+    const std::string_view text = arena_->Store(value.text);
     if (value.is == PgValue::Is::kText) {
-      const PgType& type = table_.columns[column].type;
-      if (!ReadPgScalar(type, arena_->Store(value.text), arena_.get(), &cell)) {
-        return Status(Code::kDataLoss, object_ + ": a key that is not written as its type is");
+      if (!AppendPgKeyPart(table_.columns[column].type, text, arena_.get(), batch_.key())) {
+        return Status(Code::kDataLoss,
+                      batch_.object() + ": a key that is not written as its type is");
       }
-      // Values that have one cell would be one row.
-      const bool is_far =
-          cell.kind == Kind::kTime && IsInfiniteTime(cell.i) && !value.text.ends_with("infinity");
-      if (is_far || (cell.flags & Cell::kRounded) != 0) {
-        cell = Cell::String(arena_->Store(value.text));
-      }
-    } else if (value.is != PgValue::Is::kNull) {
+    } else if (value.is == PgValue::Is::kNull) {
+      AppendKeyPart(Cell::Null(), batch_.key());
+    } else {
       return Status(Code::kDataLoss,
-                    fmt::format("{}: a change without column '{}' of its row's key", object_,
-                                table_.columns[column].name));
+                    fmt::format("{}: a change without column '{}' of its row's key",
+                                batch_.object(), table_.columns[column].name));
     }
-    AppendKeyPart(cell, &keys_);
-    id += id.empty() ? "" : ",";
-    id += value.text;
+    id = id.empty() ? text : arena_->Store(fmt::format("{},{}", id, text));
   }
-  ids_.push_back(std::move(id));
+  ids_.push_back(id);
   return {};
 }
 
 void PgRows::Finish() {
-  for (Column& column : batch_->columns) column.SetTypeFromCells(batch_->rows);
-  size_t begin = 0;
-  for (const size_t end : key_ends_) {
-    batch_->table->row_keys.push_back(std::string_view(keys_).substr(begin, end - begin));
-    begin = end;
-  }
-  batch_->describe = [this](uint32_t row, DeadLetter* letter) { Describe(row, letter); };
+  batch_.Finish([this](uint32_t row, DeadLetter* letter) { Describe(row, letter); });
 }
 
 void PgRows::Describe(uint32_t row, DeadLetter* letter) const {
-  letter->id = object_ + ":" + ids_[row];
+  letter->id = fmt::format("{}:{}", batch_.object(), ids_[row]);
 }
 
 }  // namespace murmur

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "decode/text_arena.h"
@@ -12,6 +13,7 @@
 #include "murmur/status.h"
 #include "source/postgres/pg_table.h"
 #include "source/postgres/pg_value.h"
+#include "source/table_batch.h"
 
 namespace murmur {
 
@@ -51,7 +53,7 @@ class PgRows {
   // counted, and the row is treated as deleted.
   Status Retract(const PgRow& row);
   // Sets the place in the change log of the rows since the last call.
-  void SetPlace(const std::string& place) { batch_->table->places.resize(batch_->rows, place); }
+  void SetPlace(const std::string& place) { batch_.SetPlace(place); }
   void Finish();
 
  private:
@@ -60,7 +62,7 @@ class PgRows {
     std::optional<PgFieldReader> reader;
   };
 
-  PgRows() = default;
+  explicit PgRows(std::string object) : batch_(std::move(object)) {}
   Status Add(const PgRow& row, RowChange change);
   Status AppendKey(const PgRow& row);
   // False: there is no content, and *dead says why.
@@ -68,17 +70,14 @@ class PgRows {
   bool DecodeField(size_t field, const PgRow& row, uint32_t at, DeadLetter* dead);
   void Describe(uint32_t row, DeadLetter* letter) const;
 
-  std::string object_;
   PgTable table_;
   uint64_t row_bytes_max_ = 0;
   std::vector<Field> fields_;
   std::vector<size_t> needed_;
   std::vector<std::string> missing_;
-  RecordBatch* batch_ = nullptr;
+  TableBatch batch_;
   std::unique_ptr<TextArena> arena_ = std::make_unique<TextArena>();
-  std::string keys_;  // of all rows
-  std::vector<size_t> key_ends_;
-  std::vector<std::string> ids_;  // of all rows, for people
+  std::vector<std::string_view> ids_;  // of all rows, for people; in arena_
 };
 
 }  // namespace murmur

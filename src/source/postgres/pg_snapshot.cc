@@ -6,7 +6,6 @@
 #include <optional>
 #include <string>
 
-#include "murmur/key.h"
 #include "source/postgres/pg_connection.h"
 #include "source/postgres/pg_position.h"
 #include "source/postgres/pg_scan.h"
@@ -157,12 +156,8 @@ class PgSnapshot final : public SnapshotSource {
   // A value of the key's first column, as the beginning of a row key.
   Status AppendBound(const std::string& value, std::string* key) const {
     TextArena arena;
-    Cell cell;
-    if (!ReadPgScalar(table_->columns[table_->key[0]].type, value, &arena, &cell)) {
-      return Status(Code::kInvalidArgument, place_->text + ": not a bound of a split");
-    }
-    AppendKeyPart(cell, key);
-    return {};
+    if (AppendPgKeyPart(table_->columns[table_->key[0]].type, value, &arena, key)) return {};
+    return Status(Code::kInvalidArgument, place_->text + ": not a bound of a split");
   }
 
   const std::shared_ptr<const PgPlace> place_;

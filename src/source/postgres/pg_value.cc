@@ -8,6 +8,7 @@
 #include "base/civil_time.h"
 #include "base/decimal.h"
 #include "monoid/numbers.h"
+#include "murmur/key.h"
 
 namespace murmur {
 namespace {
@@ -279,6 +280,18 @@ bool ReadPgScalar(const PgType& type, std::string_view text, TextArena* arena, C
     case kTimestamptz: return ReadTime(text, cell);
     default: *cell = Cell::String(text); return true;
   }
+}
+
+bool AppendPgKeyPart(const PgType& type, std::string_view text, TextArena* arena,
+                     std::string* key) {
+  Cell cell;
+  if (!ReadPgScalar(type, text, arena, &cell)) return false;
+  // Values that have one cell would be one row.
+  const bool is_far =
+      cell.kind == Kind::kTime && IsInfiniteTime(cell.i) && !text.ends_with("infinity");
+  if (is_far || (cell.flags & Cell::kRounded) != 0) cell = Cell::String(text);
+  AppendKeyPart(cell, key);
+  return true;
 }
 
 bool AppendPgArrayAsJson(std::string_view text, uint32_t element, std::string* json) {

@@ -29,6 +29,10 @@ bool IsInByteOrder(const PgType& type) noexcept;
 // points to besides `text`. Null: there is none; then the text is not what the type's text is.
 bool ReadPgScalar(const PgType& type, std::string_view text, TextArena* arena, Cell* cell);
 
+// Appends the part of a row key that a value is; differs for values that the server tells apart.
+// False: as ReadPgScalar.
+bool AppendPgKeyPart(const PgType& type, std::string_view text, TextArena* arena, std::string* key);
+
 // Values of one requested field: a column, or a part of one with JSON or an array. Belongs to one
 // stream. Threads: one at a time.
 class PgFieldReader {
