@@ -4,7 +4,7 @@ import time
 
 from mongo_case import LEAST, ByCuts, MongoCase, Writers, id_of
 from mongo_server import FORGETFUL, MongoServer
-from program import SLOWNESS, main
+from program import main
 
 
 class LiveTest(MongoCase):
@@ -25,13 +25,7 @@ class LiveTest(MongoCase):
 
     def test_a_run_follows_and_answers(self):
         self.fill(1000)
-        file = self.pipeline()
-        child = self.follow(file)
-        self.fill_more(1000, 500)
-        self.wait_until("it has counted", lambda: self.dumped(file) == self.expected())
-        began = time.monotonic()
-        self.end(child)
-        self.assertLess(time.monotonic() - began, 2 * SLOWNESS)
+        self.follow_and_end(self.pipeline(), lambda: self.fill_more(1000, 500))
 
     def test_only_what_changed_is_read(self):
         self.fill(5000)

@@ -7,13 +7,8 @@ What is right is told by the server: the same aggregates by a pipeline of its ow
 import contextlib
 import datetime
 import functools
-import itertools
-import json
 import os
-import random
 import subprocess
-import threading
-import time
 import unittest
 import uuid
 
@@ -21,8 +16,10 @@ import bson
 import pymongo
 import pymongo.errors
 
+import table_case
 from mongo_server import MongoServer
-from program import LONG, ProgramTest
+from program import LONG
+from table_case import TableCase, TableWriters
 
 # The driver's counters: a process that is killed leaves a file, and one with the same pid warns.
 os.environ["MONGOC_DISABLE_SHM"] = "1"
@@ -65,45 +62,25 @@ def document(source, number):
             "nobody": {"reads": ["this"] * 3}}
 
 
-class Writers:
-    """Threads that change the collection until they are told to end."""
+class Writers(TableWriters):
+    AT_ONCE = 25
 
     def __init__(self, server, collection, seed, per_second=WRITES_PER_SECOND, threads=2):
+        super().__init__(seed, per_second, threads)
         self.client = server.client()
         self.collection = self.client[collection.database.name][collection.name]
-        self.seed, self.per_second, self.threads = seed, per_second, threads
-        self.written = 0
-        self.ended = threading.Event()
 
-    def __enter__(self):
-        self.running = [threading.Thread(target=self.write, args=(self.seed + k,))
-                        for k in range(self.threads)]
-        self.began = time.monotonic()
-        for thread in self.running:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.ended.set()
-        for thread in self.running:
-            thread.join()
-        self.seconds = time.monotonic() - self.began
+    def close(self):
         self.client.close()
 
-    def write(self, seed):
-        source = random.Random(seed)
-        at_once = 25
-        due = time.monotonic()
-        while not self.ended.is_set():
-            with contextlib.suppress(pymongo.errors.PyMongoError):  # it is being restarted
-                if source.random() < 0.1:
-                    self.transaction(source)
-                else:
-                    self.collection.bulk_write([self.change(source) for _ in range(at_once)],
-                                               ordered=False)
-                    self.written += at_once
-            due = max(due + at_once * self.threads / self.per_second, time.monotonic() - 1)
-            self.ended.wait(max(0, due - time.monotonic()))
+    def write_some(self, source):
+        with contextlib.suppress(pymongo.errors.PyMongoError):  # it is being restarted
+            if source.random() < 0.1:
+                return self.transaction(source)
+            self.collection.bulk_write([self.change(source) for _ in range(self.AT_ONCE)],
+                                       ordered=False)
+            return self.AT_ONCE
+        return 0
 
     def change(self, source):
         number = source.randrange(DOCUMENTS + DOCUMENTS // 10)
@@ -125,11 +102,13 @@ class Writers:
                                             session=session)
                 self.collection.delete_one({"_id": id_of(source.randrange(DOCUMENTS))},
                                            session=session)
-        self.written += 10
+        return 10
 
 
-class MongoCase(ProgramTest):
+class MongoCase(TableCase):
     """A collection of its own for each test."""
+
+    KIND = "mongo"
 
     OPTIONS = {}  # of the collection
 
@@ -164,11 +143,7 @@ class MongoCase(ProgramTest):
     def pipeline(self, *, server=None, name="pipeline", role="source", source={}, **changes):
         source = {"uri": (server or self.mongo).uri, "database": self.database,
                   "collection": self.name} | source
-        entries = DEFINITION | changes
-        lines = ["name: pipeline", f"{role}: {json.dumps({'mongo': source})}",
-                 f"state: {{rocksdb: {{path: state/{name}}}}}"]
-        lines += [f"{key}: {value}" for key, value in entries.items() if value is not None]
-        return self.write(f"{name}.yaml", "\n".join(lines) + "\n")
+        return self.write_pipeline(name, role, source, DEFINITION | changes)
 
     def dumped(self, file):
         return {(row["key"]["group"], row["window"]):
@@ -196,13 +171,6 @@ class MongoCase(ProgramTest):
         return {key: (n, total, f"{price:.2f}", kinds)
                 for key, (n, total, price, kinds) in answers.items()}
 
-    def check(self, file):
-        expected, dumped = self.expected(), self.dumped(file)
-        wrong = {key: (dumped.get(key), expected.get(key))
-                 for key in dumped.keys() | expected.keys() if dumped.get(key) != expected.get(key)}
-        some = dict(itertools.islice(wrong.items(), 3))
-        self.assertEqual(some, {}, f"{len(wrong)} of {len(expected)} keys (dumped, expected)")
-
     def documents_returned(self):
         return self.collection.database.command("serverStatus")["metrics"]["document"]["returned"]
 
@@ -213,11 +181,5 @@ class MongoCase(ProgramTest):
             return self.start(*arguments, stdout=subprocess.DEVNULL, stderr=notes)
 
 
-class ByCuts:
-    """The same by cuts."""
-
+class ByCuts(table_case.ByCuts):
     OPTIONS = {"pre_images": True}
-
-    def check(self, file):
-        super().check(file)
-        self.assertEqual(self.status(file)["method"], "cut")

@@ -20,17 +20,9 @@ class StormTest(MongoCase):
         self.collection = self.make(server)
         self.fill(DOCUMENTS)
         file = self.pipeline(server=server)
-        restarts = set(self.random.sample(range(KILLS), RESTARTS))
         # They wait while it restarts.
         with Writers(server, self.collection, self.seed, 2 * WRITES_PER_SECOND, 4) as writers:
-            for kill in range(KILLS):
-                child = self.start("run", file, "--quiet", "--threads", "2")
-                time.sleep(self.random.uniform(0.1, 2.5 if kill % 2 else 0.8))
-                if kill in restarts:
-                    server.restart()
-                    time.sleep(self.random.uniform(0, 2))
-                self.kill(child)
-            self.catch_up(file, "--threads", "2")
+            self.run_through(file, KILLS, RESTARTS, server.restart)
         print(f"{writers.written / writers.seconds:.0f} writes a second")
         self.catch_up(file)
         self.check(file)

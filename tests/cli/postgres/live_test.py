@@ -5,7 +5,7 @@ import time
 from database_servers import PostgresServer
 from postgres_case import (KILLS, LEAST, ROWS, WRITES_PER_SECOND, ByCuts, PostgresCase,
                            Writers)
-from program import LONG, SLOWNESS, main
+from program import LONG, main
 
 RESTARTS = 3 if LONG else 1
 
@@ -30,13 +30,7 @@ class LiveTest(PostgresCase):
 
     def test_a_run_follows_and_answers(self):
         self.fill(1000)
-        file = self.pipeline()
-        child = self.follow(file)
-        self.fill_more(1000, 500)
-        self.wait_until("it has counted", lambda: self.dumped(file) == self.expected())
-        began = time.monotonic()
-        self.end(child)
-        self.assertLess(time.monotonic() - began, 2 * SLOWNESS)
+        self.follow_and_end(self.pipeline(), lambda: self.fill_more(1000, 500))
 
     def test_a_transaction_that_needs_many_batches(self):
         self.fill(100)
@@ -246,17 +240,12 @@ class StormTest(PostgresCase):
         self.connection = self.make(server)
         self.fill(ROWS)
         file = self.pipeline(server=server)
-        restarts = set(self.random.sample(range(KILLS), RESTARTS))
+
+        def restart():
+            server.stop()
+            server.start()
         with Writers(server, self.table, self.seed, 2 * WRITES_PER_SECOND, 4) as writers:
-            for kill in range(KILLS):
-                child = self.start("run", file, "--quiet", "--threads", "2")
-                time.sleep(self.random.uniform(0.1, 2.5 if kill % 2 else 0.8))
-                if kill in restarts:
-                    server.stop()
-                    server.start()
-                    time.sleep(self.random.uniform(0, 2))
-                self.kill(child)
-            self.catch_up(file, "--threads", "2")
+            self.run_through(file, KILLS, RESTARTS, restart)
         print(f"{writers.written / writers.seconds:.0f} writes a second")
         self.connection = server.connect()
         self.connection.autocommit = True

@@ -6,18 +6,15 @@ What is right is told by the server: the same aggregates by GROUP BY.
 
 import contextlib
 import functools
-import itertools
-import json
-import random
-import subprocess
 import threading
-import time
 import unittest
 
 import psycopg2
 
+import table_case
 from database_servers import PostgresServer
-from program import LONG, ProgramTest
+from program import LONG
+from table_case import TableCase, TableWriters
 
 ROWS = 500_000 if LONG else 30_000
 KILLS = 20 if LONG else 4
@@ -53,51 +50,34 @@ def row(source, number):
             f"{source.randrange(10_000) / 100:.2f}", source.randrange(DAYS * 86400), note)
 
 
-class Writers:
-    """Threads that change the table until they are told to end."""
+class Writers(TableWriters):
+    AT_ONCE = 10
 
     def __init__(self, server, table, seed, per_second=WRITES_PER_SECOND, threads=2):
-        self.server, self.table, self.seed = server, table, seed
-        self.per_second, self.threads = per_second, threads
-        self.written = 0
-        self.ended = threading.Event()
+        super().__init__(seed, per_second, threads)
+        self.server, self.table = server, table
+        self.mine = threading.local()  # a connection
 
-    def __enter__(self):
-        self.running = [threading.Thread(target=self.write, args=(self.seed + k,))
-                        for k in range(self.threads)]
-        self.began = time.monotonic()
-        for thread in self.running:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.ended.set()
-        for thread in self.running:
-            thread.join()
-        self.seconds = time.monotonic() - self.began
+    def write_some(self, source):
+        connection = getattr(self.mine, "connection", None)
+        try:
+            if connection is None:
+                connection = self.mine.connection = self.server.connect()
+            with connection, connection.cursor() as cursor:
+                self.transaction(source, cursor, self.AT_ONCE)
+            return self.AT_ONCE
+        except psycopg2.Error:  # it is being restarted, or a row was in the way
+            if connection is not None and connection.closed:
+                self.mine.connection = None
+            elif connection is not None:
+                with contextlib.suppress(psycopg2.Error):
+                    connection.rollback()
+            return 0
 
     def write(self, seed):
-        source = random.Random(seed)
-        connection = None
-        at_once = 10
-        due = time.monotonic()
-        while not self.ended.is_set():
-            try:
-                if connection is None:
-                    connection = self.server.connect()
-                with connection, connection.cursor() as cursor:
-                    self.transaction(source, cursor, at_once)
-                self.written += at_once
-            except psycopg2.Error:  # it is being restarted, or a row was in the way
-                if connection is not None and connection.closed:
-                    connection = None
-                elif connection is not None:
-                    with contextlib.suppress(psycopg2.Error):
-                        connection.rollback()
-            due = max(due + at_once * self.threads / self.per_second, time.monotonic() - 1)
-            self.ended.wait(max(0, due - time.monotonic()))
-        if connection is not None:
-            connection.close()
+        super().write(seed)
+        if getattr(self.mine, "connection", None) is not None:
+            self.mine.connection.close()
 
     def transaction(self, source, cursor, changes):
         """Some are rolled back, in part or whole."""
@@ -136,9 +116,10 @@ class Writers:
         source.choice(changes)()
 
 
-class PostgresCase(ProgramTest):
+class PostgresCase(TableCase):
     """A table of its own for each test."""
 
+    KIND = "postgres"
     IDENTITY = "default"
 
     @classmethod
@@ -201,11 +182,7 @@ class PostgresCase(ProgramTest):
 
     def pipeline(self, *, server=None, name="pipeline", role="source", source={}, **changes):
         source = {"uri": self.uri(server), "table": self.table} | source
-        entries = DEFINITION | changes
-        lines = ["name: pipeline", f"{role}: {json.dumps({'postgres': source})}",
-                 f"state: {{rocksdb: {{path: state/{name}}}}}"]
-        lines += [f"{key}: {value}" for key, value in entries.items() if value is not None]
-        return self.write(f"{name}.yaml", "\n".join(lines) + "\n")
+        return self.write_pipeline(name, role, source, DEFINITION | changes)
 
     def dumped(self, file):
         return {(row["key"]["grp"], row["window"]):
@@ -227,19 +204,6 @@ class PostgresCase(ProgramTest):
         return {key: (n, total, f"{price:.2f}", kinds)
                 for key, (n, total, price, kinds) in answers.items()}
 
-    def check(self, file):
-        expected, dumped = self.expected(), self.dumped(file)
-        wrong = {key: (dumped.get(key), expected.get(key))
-                 for key in dumped.keys() | expected.keys() if dumped.get(key) != expected.get(key)}
-        some = dict(itertools.islice(wrong.items(), 3))
-        self.assertEqual(some, {}, f"{len(wrong)} of {len(expected)} keys (dumped, expected)")
 
-
-class ByCuts:
-    """The same by cuts."""
-
+class ByCuts(table_case.ByCuts):
     IDENTITY = "full"
-
-    def check(self, file):
-        super().check(file)
-        self.assertEqual(self.status(file)["method"], "cut")

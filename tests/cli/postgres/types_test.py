@@ -1,8 +1,6 @@
 """Values of PostgreSQL's types: what is scanned is what is streamed, and both are what the server
 says."""
 
-import json
-
 from postgres_case import PostgresCase
 from program import main
 
