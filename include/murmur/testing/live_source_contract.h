@@ -325,7 +325,9 @@ class LiveSourceContract : public testing::TestWithParam<LiveCase> {
 
 }  // namespace murmur
 
-#define MURMUR_LIVE_SOURCE_CONTRACT(Suite)                                    \
+// What the changes of a table promise: they are one split, and nothing makes the origin forget at
+// will.
+#define MURMUR_LIVE_SOURCE_CONTRACT_OF_TABLE(Suite)                           \
   class Suite : public ::murmur::LiveSourceContract {};                       \
   MURMUR_LIVE_CONTRACT_TEST(Suite, EveryRecordComesOnceInItsSplitsOrder)      \
   MURMUR_LIVE_CONTRACT_TEST(Suite, EveryPositionIsAPlaceToGoOnFrom)           \
@@ -333,11 +335,14 @@ class LiveSourceContract : public testing::TestWithParam<LiveCase> {
   MURMUR_LIVE_CONTRACT_TEST(Suite, AHoldIsReadThroughAndEnded)                \
   MURMUR_LIVE_CONTRACT_TEST(Suite, TheEndIsReachedWhenAllIsRead)              \
   MURMUR_LIVE_CONTRACT_TEST(Suite, AReadDoesNotWaitAndItsWorkerIsWoken)       \
-  MURMUR_LIVE_CONTRACT_TEST(Suite, ANewSplitIsReadFromItsStart)               \
-  MURMUR_LIVE_CONTRACT_TEST(Suite, RecordsThatAreGoneAreAnError)              \
   MURMUR_LIVE_CONTRACT_TEST(Suite, AStoppedReadEnds)                          \
   MURMUR_LIVE_CONTRACT_TEST(Suite, AStopInsideACallEndsIt)                    \
   MURMUR_LIVE_CONTRACT_TEST(Suite, CloseTwiceIsFine)                          \
+  static_assert(true)
+#define MURMUR_LIVE_SOURCE_CONTRACT(Suite)                       \
+  MURMUR_LIVE_SOURCE_CONTRACT_OF_TABLE(Suite);                   \
+  MURMUR_LIVE_CONTRACT_TEST(Suite, ANewSplitIsReadFromItsStart)  \
+  MURMUR_LIVE_CONTRACT_TEST(Suite, RecordsThatAreGoneAreAnError) \
   static_assert(true)
 #define MURMUR_LIVE_CONTRACT_TEST(Suite, Name) \
   TEST_P(Suite, Name) { Name(); }

@@ -308,18 +308,22 @@ class SnapshotSourceContract : public testing::TestWithParam<SourceCase> {
 
 }  // namespace murmur
 
-#define MURMUR_SNAPSHOT_SOURCE_CONTRACT(Suite)                                   \
+// What the rows of a table promise: it has no objects, and its log goes on from token to token.
+#define MURMUR_SNAPSHOT_SOURCE_CONTRACT_OF_TABLE(Suite)                          \
   class Suite : public ::murmur::SnapshotSourceContract {};                      \
   MURMUR_SOURCE_CONTRACT_TEST(Suite, EveryRecordIsReadOnce)                      \
   MURMUR_SOURCE_CONTRACT_TEST(Suite, EveryRecordIsReadOnceByManyThreads)         \
   MURMUR_SOURCE_CONTRACT_TEST(Suite, ResumeFromEveryPositionGivesExactlyTheRest) \
   MURMUR_SOURCE_CONTRACT_TEST(Suite, APlanIsTakenUpByAnotherProcess)             \
   MURMUR_SOURCE_CONTRACT_TEST(Suite, AForeignPlanIsRefused)                      \
-  MURMUR_SOURCE_CONTRACT_TEST(Suite, AChangedObjectIsRefused)                    \
   MURMUR_SOURCE_CONTRACT_TEST(Suite, AStoppedReadEndsAndGivesNothing)            \
   MURMUR_SOURCE_CONTRACT_TEST(Suite, AStopInsideACallEndsIt)                     \
-  MURMUR_SOURCE_CONTRACT_TEST(Suite, TheHandoffTokenIsTheSameEachTime)           \
   MURMUR_SOURCE_CONTRACT_TEST(Suite, CloseTwiceIsFine)                           \
+  static_assert(true)
+#define MURMUR_SNAPSHOT_SOURCE_CONTRACT(Suite)                         \
+  MURMUR_SNAPSHOT_SOURCE_CONTRACT_OF_TABLE(Suite);                     \
+  MURMUR_SOURCE_CONTRACT_TEST(Suite, AChangedObjectIsRefused)          \
+  MURMUR_SOURCE_CONTRACT_TEST(Suite, TheHandoffTokenIsTheSameEachTime) \
   static_assert(true)
 #define MURMUR_SOURCE_CONTRACT_TEST(Suite, Name) \
   TEST_P(Suite, Name) { Name(); }

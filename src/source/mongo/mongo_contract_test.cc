@@ -150,16 +150,7 @@ std::vector<SourceCase> SnapshotCases() {
   return {{.name = "one_split", .make = make(50'000)}, {.name = "many_splits", .make = make(700)}};
 }
 
-// All but TheHandoffTokenIsTheSameEachTime: time goes on.
-class MongoSnapshotContract : public SnapshotSourceContract {};
-MURMUR_SOURCE_CONTRACT_TEST(MongoSnapshotContract, EveryRecordIsReadOnce)
-MURMUR_SOURCE_CONTRACT_TEST(MongoSnapshotContract, EveryRecordIsReadOnceByManyThreads)
-MURMUR_SOURCE_CONTRACT_TEST(MongoSnapshotContract, ResumeFromEveryPositionGivesExactlyTheRest)
-MURMUR_SOURCE_CONTRACT_TEST(MongoSnapshotContract, APlanIsTakenUpByAnotherProcess)
-MURMUR_SOURCE_CONTRACT_TEST(MongoSnapshotContract, AForeignPlanIsRefused)
-MURMUR_SOURCE_CONTRACT_TEST(MongoSnapshotContract, AStoppedReadEndsAndGivesNothing)
-MURMUR_SOURCE_CONTRACT_TEST(MongoSnapshotContract, AStopInsideACallEndsIt)
-MURMUR_SOURCE_CONTRACT_TEST(MongoSnapshotContract, CloseTwiceIsFine)
+MURMUR_SNAPSHOT_SOURCE_CONTRACT_OF_TABLE(MongoSnapshotContract);
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(MongoSnapshotContract);
 INSTANTIATE_TEST_SUITE_P(Mongo, MongoSnapshotContract, testing::ValuesIn(SnapshotCases()),
                          SourceCaseName);
@@ -203,18 +194,7 @@ std::vector<LiveCase> LiveCases() {
   return {{.name = "collection", .make = [] { return std::make_unique<MongoLiveFixture>(); }}};
 }
 
-// All but ANewSplitIsReadFromItsStart, as there is only one, and RecordsThatAreGoneAreAnError, as
-// nothing can make the oplog forget at will: see MongoTest.
-class MongoLiveContract : public LiveSourceContract {};
-MURMUR_LIVE_CONTRACT_TEST(MongoLiveContract, EveryRecordComesOnceInItsSplitsOrder)
-MURMUR_LIVE_CONTRACT_TEST(MongoLiveContract, EveryPositionIsAPlaceToGoOnFrom)
-MURMUR_LIVE_CONTRACT_TEST(MongoLiveContract, AHandoffTokenSeparatesWhatIsFromWhatComes)
-MURMUR_LIVE_CONTRACT_TEST(MongoLiveContract, AHoldIsReadThroughAndEnded)
-MURMUR_LIVE_CONTRACT_TEST(MongoLiveContract, TheEndIsReachedWhenAllIsRead)
-MURMUR_LIVE_CONTRACT_TEST(MongoLiveContract, AReadDoesNotWaitAndItsWorkerIsWoken)
-MURMUR_LIVE_CONTRACT_TEST(MongoLiveContract, AStoppedReadEnds)
-MURMUR_LIVE_CONTRACT_TEST(MongoLiveContract, AStopInsideACallEndsIt)
-MURMUR_LIVE_CONTRACT_TEST(MongoLiveContract, CloseTwiceIsFine)
+MURMUR_LIVE_SOURCE_CONTRACT_OF_TABLE(MongoLiveContract);
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(MongoLiveContract);
 INSTANTIATE_TEST_SUITE_P(Mongo, MongoLiveContract, testing::ValuesIn(LiveCases()), LiveCaseName);
 

@@ -124,16 +124,7 @@ std::vector<SourceCase> SnapshotCases() {
   return {{.name = "one_split", .make = make(50'000)}, {.name = "many_splits", .make = make(700)}};
 }
 
-// All but TheHandoffTokenIsTheSameEachTime: the log goes on.
-class PgSnapshotContract : public SnapshotSourceContract {};
-MURMUR_SOURCE_CONTRACT_TEST(PgSnapshotContract, EveryRecordIsReadOnce)
-MURMUR_SOURCE_CONTRACT_TEST(PgSnapshotContract, EveryRecordIsReadOnceByManyThreads)
-MURMUR_SOURCE_CONTRACT_TEST(PgSnapshotContract, ResumeFromEveryPositionGivesExactlyTheRest)
-MURMUR_SOURCE_CONTRACT_TEST(PgSnapshotContract, APlanIsTakenUpByAnotherProcess)
-MURMUR_SOURCE_CONTRACT_TEST(PgSnapshotContract, AForeignPlanIsRefused)
-MURMUR_SOURCE_CONTRACT_TEST(PgSnapshotContract, AStoppedReadEndsAndGivesNothing)
-MURMUR_SOURCE_CONTRACT_TEST(PgSnapshotContract, AStopInsideACallEndsIt)
-MURMUR_SOURCE_CONTRACT_TEST(PgSnapshotContract, CloseTwiceIsFine)
+MURMUR_SNAPSHOT_SOURCE_CONTRACT_OF_TABLE(PgSnapshotContract);
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(PgSnapshotContract);
 INSTANTIATE_TEST_SUITE_P(Postgres, PgSnapshotContract, testing::ValuesIn(SnapshotCases()),
                          SourceCaseName);
@@ -191,18 +182,7 @@ std::vector<LiveCase> LiveCases() {
   return {{.name = "table", .make = [] { return std::make_unique<PgLiveFixture>(); }}};
 }
 
-// All but ANewSplitIsReadFromItsStart, as there is only one, and RecordsThatAreGoneAreAnError: a
-// slot keeps them.
-class PgLiveContract : public LiveSourceContract {};
-MURMUR_LIVE_CONTRACT_TEST(PgLiveContract, EveryRecordComesOnceInItsSplitsOrder)
-MURMUR_LIVE_CONTRACT_TEST(PgLiveContract, EveryPositionIsAPlaceToGoOnFrom)
-MURMUR_LIVE_CONTRACT_TEST(PgLiveContract, AHandoffTokenSeparatesWhatIsFromWhatComes)
-MURMUR_LIVE_CONTRACT_TEST(PgLiveContract, AHoldIsReadThroughAndEnded)
-MURMUR_LIVE_CONTRACT_TEST(PgLiveContract, TheEndIsReachedWhenAllIsRead)
-MURMUR_LIVE_CONTRACT_TEST(PgLiveContract, AReadDoesNotWaitAndItsWorkerIsWoken)
-MURMUR_LIVE_CONTRACT_TEST(PgLiveContract, AStoppedReadEnds)
-MURMUR_LIVE_CONTRACT_TEST(PgLiveContract, AStopInsideACallEndsIt)
-MURMUR_LIVE_CONTRACT_TEST(PgLiveContract, CloseTwiceIsFine)
+MURMUR_LIVE_SOURCE_CONTRACT_OF_TABLE(PgLiveContract);
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(PgLiveContract);
 INSTANTIATE_TEST_SUITE_P(Postgres, PgLiveContract, testing::ValuesIn(LiveCases()), LiveCaseName);
 
