@@ -303,6 +303,9 @@ struct TableRows {
   // not change. Cells that the kPut omits keep their values from the old key.
   std::vector<std::string_view> other_keys;
 
+  // Of live: here all rows of the table were removed at once (TRUNCATE). The batch has no rows.
+  bool cleared = false;
+
   // The rest is filled in if Projection::before asks for it; ReadPoints (murmur/source.h) compares
   // it.
   std::vector<std::string> places;  // of live, per row: the place of the change in the log

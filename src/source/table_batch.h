@@ -30,6 +30,7 @@ class TableBatch {
     TableRows& table = batch->AsTable();
     table.row_keys.clear();
     table.changes.clear();
+    table.cleared = false;
     table.places.clear();
     table.read_point.clear();
     table.watermark.clear();
@@ -65,6 +66,7 @@ class TableBatch {
     letter.offset = batch_->offsets[row];
     batch_->dead_letters.push_back(std::move(letter));
   }
+  void Clear() { batch_->table->cleared = true; }
   // Sets the place in the change log of the rows since the last call.
   void SetPlace(const std::string& place) { batch_->table->places.resize(batch_->rows, place); }
 

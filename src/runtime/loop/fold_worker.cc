@@ -37,6 +37,17 @@ void FoldRun::Fail(Status status) {
   abort.request_stop();
 }
 
+void FoldRun::Reset() {
+  abort = std::stop_source();
+  workers.reset();
+  progress.bytes_total = 0;
+  progress.bytes = 0;
+  progress.records = 0;
+  progress.dead = 0;
+  progress.splits_total = 0;
+  progress.splits_done = 0;
+}
+
 Status FoldRun::failure() const {
   const std::lock_guard lock(mutex_);
   return failure_;

@@ -118,6 +118,8 @@ struct FoldRun {
   // Adds the outcome of a batch: the progress of its split before and after it.
   void NoteFolded(const SplitProgress& before, const SplitProgress& after);
 
+  // As it was made, to be run again. REQUIRES: no worker is left, and it has not failed
+  void Reset();
   // Ends the run. The first failure is its outcome. A requested cancellation is not a failure.
   void Fail(Status status);
   Status failure() const;

@@ -37,6 +37,12 @@ Status ScanRunner::Run(std::stop_token stop) {
   return Unasked(std::move(status), stop.stop_requested());
 }
 
+void ScanRunner::Reset() {
+  work_.clear();
+  next_work_ = 0;
+  run_.Reset();
+}
+
 Status ScanRunner::RunToEnd(std::stop_token stop) {
   MURMUR_TRY(Prepare(stop));
   if (run_.TooManyErrors()) {

@@ -55,6 +55,10 @@ class ScanRunner {
   // kCancelled (stop; the committed state is good), kFailedPrecondition (more dead letters than
   // max_errors, an object changed), and those of source and table.
   Status Run(std::stop_token stop);
+  // Ends the run without a failure, to be run again: what it read is not counted any more. From any
+  // thread; after Run has returned, Reset before the next.
+  void Interrupt() { run_.abort.request_stop(); }
+  void Reset();
   // Ends the run with `failure`, from any thread.
   void Abort(Status failure) { run_.Fail(std::move(failure)); }
 

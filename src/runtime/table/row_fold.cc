@@ -7,6 +7,7 @@
 
 #include "base/hex.h"
 #include "murmur/row_version.h"
+#include "runtime/loop/begin_anew.h"
 #include "runtime/loop/delta_cursors.h"
 #include "runtime/table/choose_method.h"
 #include "runtime/table/ledger/key_rebuild.h"
@@ -38,6 +39,12 @@ std::string TopicOf(std::string_view object) {
   return std::string(object.substr(0, object.rfind('/')));
 }
 
+// What comes after the rows were removed, of a scan that begins anew.
+Status RefuseOld(const FoldRun& run, SplitWork* work) {
+  work->read_again = true;
+  return run.is_scan ? Status() : Status(Code::kAborted, "the scan of the table begins anew");
+}
+
 }  // namespace
 
 void RowWorker::BeginRead(SplitWork* work) {
@@ -62,16 +69,18 @@ std::shared_ptr<RowFold> RowFold::WithLedger(const std::shared_ptr<const Pipelin
         static_cast<size_t>(static_cast<double>(options.delta_bytes) * (caches ? kCacheShare : 0));
     return std::make_unique<LedgerMethod>(pipeline, table, phase, cache_bytes, deltas);
   };
-  return std::shared_ptr<RowFold>(new RowFold(pipeline, table, options, make));
+  const bool scans = phase == LedgerMethod::Phase::kScanning;
+  return std::shared_ptr<RowFold>(new RowFold(pipeline, table, options, scans, make));
 }
 
 std::shared_ptr<RowFold> RowFold::WithCuts(const std::shared_ptr<const Pipeline>& pipeline,
                                            StateTable* table, const FoldOptions& options,
                                            CutMap cuts, RowsAsOf as_of) {
+  const bool scans = cuts.has_ranges();
   const auto make = [&](RowDeltas* deltas) {
     return std::make_unique<CutMethod>(pipeline, std::move(cuts), as_of, deltas);
   };
-  return std::shared_ptr<RowFold>(new RowFold(pipeline, table, options, make));
+  return std::shared_ptr<RowFold>(new RowFold(pipeline, table, options, scans, make));
 }
 
 Result<std::shared_ptr<RowFold>> RowFold::OfScan(const std::shared_ptr<const Pipeline>& pipeline,
@@ -118,9 +127,10 @@ Result<std::shared_ptr<RowFold>> RowFold::AtNewestTime(std::shared_ptr<RowFold> 
 }
 
 RowFold::RowFold(std::shared_ptr<const Pipeline> pipeline, StateTable* table,
-                 const FoldOptions& options, const MakeMethod& make_method)
+                 const FoldOptions& options, bool scans, const MakeMethod& make_method)
     : table_(table),
       options_(options),
+      scans_(scans),
       absent_(*pipeline),
       deltas_(std::move(pipeline), options),
       method_(make_method(&deltas_)),
@@ -134,6 +144,11 @@ std::unique_ptr<FoldWorker> RowFold::MakeWorker(FoldRun* run) {
 bool RowFold::settled() const {
   const std::lock_guard lock(mutex_);
   return method_->settled();
+}
+
+bool RowFold::begins_anew() const {
+  const std::lock_guard lock(mutex_);
+  return begins_anew_;
 }
 
 void RowFold::BeginRead(const SplitWork& work) {
@@ -153,6 +168,12 @@ void RowFold::WaitForRoom(const FoldRun& run) {
 Status RowFold::Count(FoldRun* run, SplitWork* work, RecordBatch* batch) {
   const std::lock_guard lock(mutex_);
   MURMUR_TRY(committer_.failure());
+  if (begins_anew_) return RefuseOld(*run, work);
+  if (batch->table->cleared) {
+    committer_.Fail(CountClear(run, work, *batch));
+    MURMUR_TRY(committer_.failure());
+    return begins_anew_ ? RefuseOld(*run, work) : Status();
+  }
   batch->numbers.resize(kBatchRows);
   std::iota(batch->numbers.begin(), batch->numbers.begin() + batch->rows, 0);
   batch->row_ids.resize(kBatchRows);
@@ -176,12 +197,36 @@ Status RowFold::Count(FoldRun* run, SplitWork* work, RecordBatch* batch) {
 Status RowFold::End(FoldRun* run, SplitWork* work, const RecordBatch& batch) {
   const std::lock_guard lock(mutex_);
   MURMUR_TRY(committer_.failure());
+  if (begins_anew_) return RefuseOld(*run, work);
   committer_.Fail(method_->TakeEnd(work, batch));
   MURMUR_TRY(committer_.failure());
   if (work->read_again) return {};
   work->progress.done = true;
   NoteMoved(run, work);
   run->progress.splits_done.fetch_add(1, std::memory_order_relaxed);
+  return {};
+}
+
+// All rows are gone. A scan may have read rows from before that, and rows from after it, so that it
+// begins anew: a read sees no row that was removed once live has passed their removal.
+Status RowFold::CountClear(FoldRun* run, SplitWork* work, const RecordBatch& batch) {
+  MURMUR_TRY(BeginCommit());
+  MURMUR_TRY(FinishCommitUnderLock());
+  MURMUR_TRY(method_->Clear());
+  work->progress.position = batch.after;
+  NoteMoved(run, work);
+  Commit commit;
+  commit.clear = true;
+  const Moves moves = TakeMoves(&commit);
+  if (scans_) {
+    MURMUR_ASSIGN(const auto anew, MovesToScanAnew(*table_));
+    commit.moves.insert(commit.moves.end(), anew.begin(), anew.end());
+  }
+  MURMUR_TRY(table_->Apply(commit));
+  TellOfMoves(moves);
+  if (!scans_) return {};
+  notes_.push_back("the table was truncated: its scan begins anew");
+  begins_anew_ = true;
   return {};
 }
 
@@ -274,20 +319,37 @@ std::optional<std::chrono::steady_clock::time_point> RowFold::CommitDue() const 
   return std::max(NextCommit(), options_.clock->Steady() + kCommittingWait);
 }
 
-// Starts committing everything since the last commit, after the commit before it.
-Status RowFold::BeginCommit() {
-  MURMUR_TRY(FinishCommitUnderLock());
-  committer_.NoteStart();
-  Commit commit;
+// Also adds them to the commit.
+RowFold::Moves RowFold::TakeMoves(Commit* commit) {
   Moves moves;
   for (auto& [id, split] : splits_) {
     if (!split.pending) continue;
     SplitMove move{.split = id, .from = split.committed, .to = *std::move(split.pending)};
     split.pending.reset();
     split.committed = move.to.position;
-    commit.moves.push_back(move);
+    commit->moves.push_back(move);
     moves.emplace_back(split.run, std::move(move));
   }
+  return moves;
+}
+
+void RowFold::TellOfMoves(const Moves& moves) {
+  std::map<FoldRun*, std::vector<SplitMove>> by_run;
+  for (const auto& [run, move] : moves) {
+    if (run != nullptr) by_run[run].push_back(move);
+  }
+  for (const auto& [run, moved] : by_run) {
+    run->progress.commits.fetch_add(1, std::memory_order_relaxed);
+    if (run->on_commit) run->on_commit(moved);
+  }
+}
+
+// Starts committing everything since the last commit, after the commit before it.
+Status RowFold::BeginCommit() {
+  MURMUR_TRY(FinishCommitUnderLock());
+  committer_.NoteStart();
+  Commit commit;
+  Moves moves = TakeMoves(&commit);
   if (moves.empty()) return {};
   for (auto& [topic, place] : snapshots_) {
     if (place.now == place.committed) continue;
@@ -312,14 +374,7 @@ Status RowFold::Store(Commit commit, const Moves& moves) {
   MURMUR_TRY(table_->Apply(commit));
   committing_.added->Clear();
   committing_.taken->Clear();
-  std::map<FoldRun*, std::vector<SplitMove>> by_run;
-  for (const auto& [run, move] : moves) {
-    if (run != nullptr) by_run[run].push_back(move);
-  }
-  for (const auto& [run, moved] : by_run) {
-    run->progress.commits.fetch_add(1, std::memory_order_relaxed);
-    if (run->on_commit) run->on_commit(moved);
-  }
+  TellOfMoves(moves);
   return {};
 }
 

@@ -54,6 +54,11 @@ class RowFold final : public WorkerFactory, public std::enable_shared_from_this<
   std::unique_ptr<FoldWorker> MakeWorker(FoldRun* run) override;
   bool needs_before() const noexcept override { return method_->needs_before(); }
 
+  // Whether all rows were removed at once while a scan was under way (TableRows::cleared). Then the
+  // state is empty, the scan's splits are unread, nothing more is counted, and the scan must begin
+  // again with a new RowFold.
+  bool begins_anew() const;
+
   // Whether live has passed the read points of all reads. From then on it no longer needs them.
   bool settled() const;
 
@@ -87,8 +92,9 @@ class RowFold final : public WorkerFactory, public std::enable_shared_from_this<
   };
   using Moves = std::vector<std::pair<FoldRun*, SplitMove>>;
 
+  // `scans`: a scan is under way.
   RowFold(std::shared_ptr<const Pipeline> pipeline, StateTable* table, const FoldOptions& options,
-          const MakeMethod& make_method);
+          bool scans, const MakeMethod& make_method);
 
   Status LoadSnapshots();
   Status NoteSnapshots(const RecordBatch& batch);
@@ -96,6 +102,9 @@ class RowFold final : public WorkerFactory, public std::enable_shared_from_this<
   // Windows expire by the newest time that the version has seen, in earlier runs too.
   static Result<std::shared_ptr<RowFold>> AtNewestTime(std::shared_ptr<RowFold> fold);
   void NoteMoved(FoldRun* run, SplitWork* work);
+  Status CountClear(FoldRun* run, SplitWork* work, const RecordBatch& batch);
+  Moves TakeMoves(Commit* commit);
+  static void TellOfMoves(const Moves& moves);
   size_t PendingBytes() const { return deltas_.bytes() + method_->PendingBytes(); }
   std::chrono::steady_clock::time_point NextCommit() const;
   bool IsCommitDue() const;
@@ -105,6 +114,7 @@ class RowFold final : public WorkerFactory, public std::enable_shared_from_this<
 
   StateTable* const table_;
   const FoldOptions options_;
+  const bool scans_;
 
   std::condition_variable room_;
   mutable std::mutex mutex_;  // guards the members below
@@ -112,6 +122,7 @@ class RowFold final : public WorkerFactory, public std::enable_shared_from_this<
   RowDeltas deltas_;
   const std::unique_ptr<RowMethod> method_;
   std::map<std::string, MovedSplit> splits_;
+  bool begins_anew_ = false;
   // Per topic, the place of the last snapshot that gave rows, as text.
   struct SnapshotPlace {
     Position committed;  // committed, or being committed

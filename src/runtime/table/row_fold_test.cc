@@ -30,6 +30,7 @@ constexpr int kKeys = 5;
 constexpr int kScanned[] = {0, 2, kKeys};  // two splits: rows 0 to 1 and 2 to 4
 constexpr char kLiveSplit[] = "live";
 constexpr size_t kBefore = 12;  // events before the scan
+constexpr int kAllKeys = -1;    // of an event that removes all rows
 
 struct Row {
   int group = 0;
@@ -106,6 +107,8 @@ class Rows {
     places_.back() = PlaceText(event.place);
   }
   void SetSeen(std::string place_or_read_point) { seen_ = std::move(place_or_read_point); }
+  // All rows of the table were removed.
+  void SetCleared() { cleared_ = true; }
   // The other key of the last added row: the one before, or the one from now on.
   void SetOtherKey(int key) {
     other_keys_.resize(rows_.size());
@@ -141,6 +144,7 @@ class Rows {
     batch->table->places.assign(places_.begin(), places_.end());
     batch->table->read_point = batch->table->watermark = seen_;
     batch->table->leaves_out = leaves_out_;
+    batch->table->cleared = cleared_;
     batch->table->other_keys.assign(other_keys_.begin(), other_keys_.end());
     if (!other_keys_.empty()) batch->table->other_keys.resize(kBatchRows);
     for (size_t i = 0; i < amounts_.size(); ++i) {
@@ -176,6 +180,7 @@ class Rows {
   std::vector<std::optional<Cell>> amounts_;
   std::deque<std::string> other_keys_;
   bool leaves_out_ = false;
+  bool cleared_ = false;
 };
 
 // The fold over the rows, all at once.
@@ -251,6 +256,7 @@ class Interleaving {
     bool scattered = false;  // changes become visible in another order than that of the log
     const ReadPoints* read_points = &kScatteredReadPoints;  // then
     bool redelivers = false;  // after a crash live brings an event again that was committed
+    bool truncates = false;  // now and then all rows are removed at once
     size_t held_bytes = 1 << 20;
     RowsAsOf as_of = RowsAsOf::kPosition;
   };
@@ -340,8 +346,13 @@ class Interleaving {
       const bool hides = !before.Sees(place) && (locked.contains(log_[i].key) || Below(3) == 0);
       if (hides) visible_.hidden.insert(place);
       if (!visible_.hidden.contains(place)) continue;
-      for (size_t k = i; k > 0 && log_[k - 1].place == place; --k) locked.insert(log_[k - 1].key);
-      for (size_t k = i; k < log_.size() && log_[k].place == place; ++k) locked.insert(log_[k].key);
+      for (size_t k = i; k > 0 && log_[k - 1].place == place; --k) Lock(log_[k - 1].key, &locked);
+      for (size_t k = i; k < log_.size() && log_[k].place == place; ++k) Lock(log_[k].key, &locked);
+    }
+  }
+  static void Lock(int key, std::set<int>* locked) {
+    for (int k = kAllKeys; k < kKeys; ++k) {
+      if (key == kAllKeys || key == k || k == kAllKeys) locked->insert(k);
     }
   }
   void SeeMore() { See(visible_.until + Below(log_.size() - visible_.until + 1)); }
@@ -355,9 +366,17 @@ class Interleaving {
   // A transaction of one change or two.
   void Write() {
     const size_t begin = log_.size();
+    if (options_.truncates && Below(12) == 0) return Truncate();
     WriteRow();
     if (options_.cut && Below(4) == 0) WriteRow();
     for (size_t i = begin; i < log_.size(); ++i) log_[i].place = log_.size();
+  }
+
+  // It waits for everybody who has changed a row, until all see that.
+  void Truncate() {
+    See(log_.size(), /*all=*/true);
+    now_.clear();
+    log_.push_back({.key = kAllKeys, .place = log_.size() + 1});
   }
 
   void WriteRow() {
@@ -380,15 +399,26 @@ class Interleaving {
     std::map<int, Row> table;
     for (size_t i = 0; i < view.until; ++i) {
       if (view.hidden.contains(log_[i].place)) continue;
+      if (log_[i].key == kAllKeys) table.clear();
       if (log_[i].after) table[log_[i].key] = *log_[i].after;
       if (!log_[i].after) table.erase(log_[i].key);
     }
     return table;
   }
 
+  // What a read finds now that sees only this: rows that were removed at once are gone for all.
+  std::map<int, Row> ReadAt(const View& view) const {
+    const auto last = std::find_if(log_.rbegin(), log_.rend(),
+                                   [](const Event& event) { return event.key == kAllKeys; });
+    const bool sees_it = last == log_.rend() || view.Sees(last->place);
+    if (sees_it) return TableAt(view);
+    return {};
+  }
+
   // Like a new process: uncommitted data is gone.
   void Start() {
     fold_.reset();
+    if (options_.truncates) See(log_.size(), /*all=*/true);  // a scan first waits for that
     opened_ = *OpenMemoryTable(store_, schema_);
     table_.emplace(opened_.get(), static_cast<int>(Below(25)),
                    Below(2) == 0 ? CrashingTable::When::kBefore : CrashingTable::When::kAfter);
@@ -416,6 +446,7 @@ class Interleaving {
     }
     for (size_t split = 0; split < 2; ++split) {
       scans_[split] = work(Text(split));
+      scans_[split].progress.role = SplitRole::kScan;
       in_flight_[split].clear();
       read_to_[split] = scans_[split].progress.position.empty()
                             ? kScanned[split]
@@ -468,14 +499,26 @@ class Interleaving {
   void Live() {
     if (crashed()) return;
     const size_t from = std::stoul(live_.progress.position);
-    const size_t to = std::min(log_.size(), from + 1 + Below(3));
+    size_t to = std::min(log_.size(), from + 1 + Below(3));
+    for (size_t i = from; i < to; ++i) {
+      if (log_[i].key == kAllKeys) to = std::max(i, from + 1);
+    }
     if (from == to) return;
+    if (log_[from].key == kAllKeys) return LiveClear(to);
     Rows rows(*pipeline_);
     // Pairs of earlier events arrive in the wrong order.
     const auto event_at = [&](size_t i) { return options_.reorders && i < kBefore ? i ^ 1 : i; };
     for (size_t i = from; i < to; ++i) Add(event_at(i), &rows);
     rows.SetSeen(PlaceText(log_[to - 1].place == to ? to : log_[to - 1].place - 1));
     Count(&*live_run_, &live_, rows, Text(to));
+  }
+
+  void LiveClear(size_t to) {
+    Rows none(*pipeline_);
+    none.SetCleared();
+    none.SetSeen(PlaceText(to));
+    Count(&*live_run_, &live_, none, Text(to));
+    if (fold_->begins_anew()) Start();
   }
 
   void Add(size_t event, Rows* rows) const {
@@ -490,7 +533,7 @@ class Interleaving {
     if (read_to_[split] >= kScanned[split + 1]) return;
     const int until =
         std::min<int>(kScanned[split + 1], read_to_[split] + 1 + static_cast<int>(Below(2)));
-    const auto table = TableAt(visible_);
+    const auto table = ReadAt(visible_);
     auto& [rows, after] = in_flight_[split].emplace_back(Rows(*pipeline_), Text(0));
     for (int key = read_to_[split]; key < until; ++key) {
       if (table.contains(key)) rows.Add(key, table.at(key));
@@ -504,7 +547,7 @@ class Interleaving {
     if (crashed() || scans_[split].progress.done) return;
     if (read_to_[split] == kScanned[split + 1]) return EndOfRead(split);
     if (Below(4) == 0) read_at_[split] = visible_;
-    const auto table = TableAt(read_at_[split]);
+    const auto table = ReadAt(read_at_[split]);
     Rows rows(*pipeline_);
     int last = -1;
     const size_t wanted = 1 + Below(2);
@@ -559,7 +602,7 @@ class Interleaving {
     RecordBatch batch(pipeline_->projection());
     rows.FillInto(&batch, after);
     const Status counted = fold_->Count(run, work, &batch);
-    EXPECT_TRUE(counted.ok() || crashed()) << counted.ToString();
+    EXPECT_TRUE(counted.ok() || crashed() || fold_->begins_anew()) << counted.ToString();
   }
 
   void Commit() {
@@ -637,6 +680,14 @@ TEST(RowFoldTest, ClocksThatArePutBackOverMidnightChangeNothing) {
 }
 TEST(RowFoldTest, VersionsPutEventsInOrder) {
   EXPECT_EQ(FirstFailure(Runs(), Seed(), {.reorders = true, .versions = true}), std::nullopt);
+}
+
+TEST(RowFoldTest, RowsThatAreRemovedAtOnce) {
+  EXPECT_EQ(FirstFailure(Runs(), Seed(), {.truncates = true}), std::nullopt);
+  EXPECT_EQ(FirstFailure(Runs(), Seed(), {.truncates = true}, kRebuild), std::nullopt);
+  EXPECT_EQ(FirstFailure(Runs(), Seed(), {.cut = true, .truncates = true}), std::nullopt);
+  EXPECT_EQ(FirstFailure(Runs(), Seed(), {.cut = true, .scattered = true, .truncates = true}),
+            std::nullopt);
 }
 
 // The scheduler finds the races: each of these leaves something out that the rule needs.

@@ -40,6 +40,10 @@ class RowMethod {
   // A scan's split has no more rows. `batch` is empty; its `seen` is the read point.
   virtual Status TakeEnd(SplitWork* /*work*/, const RecordBatch& /*batch*/) { return {}; }
 
+  // All rows of the table are removed, by a commit of its own: nothing that was known of them holds.
+  // REQUIRES: what was taken is committed. Errors: kUnavailable (the method can't tell what is left)
+  virtual Status Clear() { return {}; }
+
   // Bytes to be committed besides the deltas.
   virtual size_t PendingBytes() const = 0;
   // Marks what was taken so far as the content of the commit. More may be taken before EndCommit.

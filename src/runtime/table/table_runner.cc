@@ -36,9 +36,12 @@ Status TableRunner::Run(std::stop_token stop) {
   log_hold_ = info.log_hold;
   if (!log_hold_.empty()) changes_->ReadThrough(log_hold_);
   if (as_of_) MURMUR_TRY(StorePositions(*as_of_, &retrying_));  // live goes on from there
-  Status status = scan_.Run(stop);
-  (void)StopFollowing();
-  return status;
+  for (;;) {
+    Status status = scan_.Run(stop);
+    (void)StopFollowing();
+    if (!status.ok() || !fold_ || !fold_->begins_anew()) return status;
+    scan_.Reset();
+  }
 }
 
 ScanRunner::TakeHandoff TableRunner::CaptureFor(
@@ -116,7 +119,11 @@ Result<std::shared_ptr<WorkerFactory>> TableRunner::Begin(const ScanPlan& plan,
   }
   follower_ = std::jthread([this](std::stop_token stopped) {
     followed_ = NewLive()->Run(LiveRunner::Until::kStopped, stopped);
-    if (!stopped.stop_requested()) scan_.Abort(followed_);
+    if (fold_->begins_anew()) {
+      scan_.Interrupt();
+    } else if (!stopped.stop_requested()) {
+      scan_.Abort(followed_);
+    }
   });
   return std::shared_ptr<WorkerFactory>(fold_);
 }
@@ -149,13 +156,20 @@ Status TableRunner::StopFollowing() {
 Status TableRunner::CatchUp(std::stop_token stop) {
   MURMUR_TRY(StopFollowing());
   MURMUR_TRY(fold_->CommitAll());
-  MURMUR_TRY(NewLive()->Run(LiveRunner::Until::kCaughtUp, stop));
+  MURMUR_TRY(FollowToEnd(stop));
   // The server that says where live ends may lag behind what was read.
   while (!fold_->settled() && SleepUnlessStopped(kCatchUpPause, stop)) {
-    MURMUR_TRY(NewLive()->Run(LiveRunner::Until::kCaughtUp, stop));
+    MURMUR_TRY(FollowToEnd(stop));
   }
   if (stop.stop_requested()) return Status(Code::kCancelled, "stopped");
   return fold_->FinishCommit();
+}
+
+Status TableRunner::FollowToEnd(const std::stop_token& stop) {
+  Status status = NewLive()->Run(LiveRunner::Until::kCaughtUp, stop);
+  if (!fold_->begins_anew()) return status;
+  scan_.Interrupt();
+  return Status(Code::kCancelled, "the scan begins anew");
 }
 
 }  // namespace murmur

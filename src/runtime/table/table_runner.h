@@ -52,6 +52,7 @@ class TableRunner final : private ScanRunner::Companion {
   ScanRunner::TakeHandoff CaptureFor(const std::optional<LiveSource::PositionMap>& as_of);
   Result<LiveSource::PositionMap> LivePositions(const ScanPlan& plan, const ProgressMap& progress,
                                                 std::stop_token stop);
+  Status FollowToEnd(const std::stop_token& stop);
   // Stops following and returns how it ended.
   Status StopFollowing();
   std::shared_ptr<LiveRunner> NewLive();

@@ -66,6 +66,9 @@ Status ChangeFollower::OpenAdded(const std::stop_token& stop) {
 }
 
 Status ChangeFollower::Note(const std::string& split, const RecordBatch& batch) {
+  if (batch.table->cleared) {
+    return Status(Code::kUnavailable, "the table was truncated meanwhile: verify again");
+  }
   const std::lock_guard lock(mutex_);
   for (uint32_t row = 0; row < batch.rows; ++row)
     rows_[HashRow(batch.table->row_keys[row])] = span_;

@@ -197,8 +197,12 @@ Result<ReadState> PgChanges::Read(std::stop_token stop, RecordBatch* batch) {
   }
   const PgPosition before = position_;
   for (; next_ < page_.size() && batch->rows + kRowsPerChange <= kBatchRows; ++next_) {
+    if (IsTruncate(page_[next_]) && position_ != before) break;  // a batch of its own
     end_ = Take(page_[next_]);
     if (!end_.ok()) break;
+    if (!batch->table->cleared) continue;
+    ++next_;
+    break;
   }
   if (position_ == before) {
     MURMUR_TRY(end_);
@@ -255,7 +259,7 @@ Status PgChanges::Take(std::string_view message) {
     case PgMessageIs::kInsert:
     case PgMessageIs::kUpdate:
     case PgMessageIs::kDelete: return TakeRowChange(message);
-    case PgMessageIs::kTruncate: return TakeTruncate(message);
+    case PgMessageIs::kTruncate: return IsTruncate(message) ? TakeTruncate() : Status();
   }
   return {};  // types, origins
 }
@@ -334,12 +338,19 @@ Status PgChanges::TakeRowChange(std::string_view message) {
   const auto change = ReadPgRowChange(message);
   if (!change) return Damaged();
   if (change->relation != rows_.table().oid) return {};
-  if (transaction_->known == UINT64_MAX || ++transaction_->rows <= transaction_->known) return {};
+  if (!TakeChange()) return {};
   MURMUR_TRY(Tell(*change));
   if (before_) rows_.SetPlace(PgPlaceOf(transaction_->number));
+  return {};
+}
+
+bool PgChanges::TakeChange() {
+  if (transaction_->known == UINT64_MAX || ++transaction_->rows <= transaction_->known) {
+    return false;
+  }
   position_.rows = transaction_->rows;
   position_.commit = transaction_->commit;
-  return {};
+  return true;
 }
 
 Status PgChanges::Tell(const PgRowChange& change) {
@@ -448,13 +459,19 @@ std::string PgChanges::KeyText(const PgRow& row) const {
   return text;
 }
 
-Status PgChanges::TakeTruncate(std::string_view message) {
+// With CASCADE one message names several tables.
+bool PgChanges::IsTruncate(std::string_view message) const {
+  if (message[0] != static_cast<char>(PgMessageIs::kTruncate)) return false;
   const auto truncate = ReadPgTruncate(message);
-  if (!truncate) return Damaged();
+  if (!truncate) return false;
   const auto& relations = truncate->relations;
-  if (std::find(relations.begin(), relations.end(), rows_.table().oid) == relations.end())
-    return {};
-  return Final("was truncated");
+  return std::find(relations.begin(), relations.end(), rows_.table().oid) != relations.end();
+}
+
+Status PgChanges::TakeTruncate() {
+  if (!transaction_) return Damaged();
+  if (TakeChange()) rows_.Clear();
+  return {};
 }
 
 }  // namespace murmur

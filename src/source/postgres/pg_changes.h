@@ -56,7 +56,10 @@ class PgChanges final : public RecordStream {
   Status TakeCommit(std::string_view message);
   Status TakeRelation(std::string_view message);
   Status TakeRowChange(std::string_view message);
-  Status TakeTruncate(std::string_view message);
+  bool IsTruncate(std::string_view message) const;
+  Status TakeTruncate();
+  // Whether the change under way is new; then the position is after it.
+  bool TakeChange();
   Status Tell(const PgRowChange& change);
   Status TellWithBefore(const PgRow& before, const PgRow* after);
   Status TellAfter(const PgRowChange& change, const PgRow& before, const PgRow& after);

@@ -217,6 +217,10 @@ class PgTableFixture final : public TableFixture {
     table_.Run(fmt::format("UPDATE $$ SET id = {} WHERE id = {}", to, from));
     return true;
   }
+  bool Truncate() override {
+    table_.Run("TRUNCATE $$");
+    return true;
+  }
 
  private:
   TestTable table_{"id bigint PRIMARY KEY, v bigint"};

@@ -52,6 +52,8 @@ class PgRows {
   // The content of a row before the change that is told next. If it can't be decoded, it never
   // counted, and the row is treated as deleted.
   Status Retract(const PgRow& row);
+  // All rows were removed. REQUIRES: the batch is empty, and stays so
+  void Clear() { batch_.Clear(); }
   // Sets the place in the change log of the rows since the last call.
   void SetPlace(const std::string& place) { batch_.SetPlace(place); }
   void Finish();

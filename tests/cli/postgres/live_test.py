@@ -1,5 +1,6 @@
 """A table that is scanned and followed, by a ledger and by cuts."""
 
+import contextlib
 import time
 
 from database_servers import PostgresServer
@@ -40,17 +41,61 @@ class LiveTest(PostgresCase):
         self.catch_up(file)
         self.check(file)
 
-    def test_a_table_that_is_truncated_is_the_end(self):
-        self.fill(100)
+    def test_a_table_that_is_truncated(self):
+        self.fill(3000)
         file = self.pipeline()
         self.succeed("bootstrap", file, "--quiet")
-        dumped = self.dumped(file)
         self.run_sql(f"truncate {self.table}")
-        self.fill_more(200, 10)
-        outcome = self.fail_with(1, "run", file, "--until-caught-up", "--quiet")
-        self.assertIn("truncated", outcome.err)
-        self.assertIn("--fresh", outcome.err)
-        self.assertEqual(self.dumped(file), dumped)
+        self.catch_up(file)
+        self.assertEqual(self.dumped(file), {})
+        child = self.follow(file)
+        self.fill_more(0, 2000)
+        self.wait_while_it_runs(child, "it has counted",
+                                lambda: self.dumped(file) == self.expected())
+        self.run_sql(f"truncate {self.table}; insert into {self.table} (id, grp, amount, kind, price, at) "
+                     "values (-1, 'a', 500, 'x', 1, now())")
+        self.wait_while_it_runs(child, "it has counted",
+                                lambda: self.dumped(file) == self.expected())
+        self.end(child)
+        self.check(file)
+
+    def test_a_transaction_that_truncates(self):
+        """With rows before and after that, another table, and one that is rolled back."""
+        self.fill(300)
+        self.run_sql(f"create table if not exists other (id int primary key references {self.table})")
+        file = self.pipeline()
+        self.succeed("bootstrap", file, "--quiet")
+        with contextlib.closing(self.postgres.connect()) as connection:
+            cursor = connection.cursor()
+            for ends in (connection.rollback, connection.commit):
+                cursor.execute(f"update {self.table} set amount = amount + 1")
+                cursor.execute(f"truncate {self.table} cascade")
+                cursor.execute(f"insert into {self.table} select n, 'after', 600, 'x', n, now() "
+                               "from generate_series(1, 10) as n")
+                cursor.execute(f"update {self.table} set amount = 700 where id < 3")
+                ends()
+                self.catch_up(file)
+                self.check(file)
+        self.run_sql("drop table other")
+
+    def test_truncated_while_it_is_scanned(self):
+        """Again and again; now and then the run is killed just then."""
+        self.fill(ROWS // 4)
+        file = self.pipeline()
+        child = self.start("run", file, "--threads", "2")
+        for number in range(6):
+            time.sleep(self.random.uniform(0.05, 0.6))
+            self.run_sql(f"truncate {self.table}")
+            self.fill_more(1000 * number, self.random.choice((10, ROWS // 4)))
+            if number % 3 == 2:
+                self.kill(child)
+                child = self.start("run", file, "--threads", "2")
+        self.wait_while_it_runs(child, "it has counted", lambda: self.murmur("dump", file).code == 0 and
+                                self.dumped(file) == self.expected())
+        self.end(child)
+        self.catch_up(file)
+        self.check(file)
+        self.succeed("verify", file, "--quiet")
 
     def test_columns_that_change_are_the_end(self):
         """Of those that the definition names; while it runs, and while it does not."""

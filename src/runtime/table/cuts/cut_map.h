@@ -54,6 +54,7 @@ class CutMap {
   Status Load(const StateTable& table, const std::vector<Split>& splits,
               const std::vector<RowRange>& ranges, const std::vector<bool>& done);
 
+  bool has_ranges() const { return !ranges_.empty(); }
   // All rows are counted, and live has passed the read points of all cuts.
   bool settled() const;
   // Checks that a table whose scan is finished is settled. Errors: kInternal (it is not).

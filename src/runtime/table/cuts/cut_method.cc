@@ -56,6 +56,13 @@ Status CutMethod::TakeEnd(SplitWork* work, const RecordBatch& batch) {
   return work->read_again ? CheckOverfilled(*work) : TakeMissed(batch, &work->progress);
 }
 
+Status CutMethod::Clear() {
+  if (as_of_ == RowsAsOf::kPosition) return {};
+  return Status(Code::kUnavailable,
+                "the table was truncated meanwhile, so that its rows as they were can't be told: "
+                "try again");
+}
+
 Status CutMethod::CheckOrder(const SplitWork& work, const RecordBatch& batch) const {
   const auto begin = batch.table->row_keys.begin();
   const auto end = begin + batch.rows;

@@ -38,6 +38,7 @@ class CutMethod final : public RowMethod {
   void BeginRead(const SplitWork& work) override { cuts_.BeginRead(work.split.id); }
   Status Take(const FoldRun& run, SplitWork* work, RecordBatch* batch) override;
   Status TakeEnd(SplitWork* work, const RecordBatch& batch) override;
+  Status Clear() override;
   size_t PendingBytes() const override { return 0; }  // that a commit would free
   void BeginCommit() override { committing_ = cuts_.TakeChanges(); }
   Result<Values> FillCommit(RowDeltas::Tables* deltas, Commit* commit) override;

@@ -42,6 +42,12 @@ void LedgerCache::NoteCommitted(const PendingEntries& entries) {
   put();
 }
 
+void LedgerCache::Clear() {
+  recent_ = PendingEntries();
+  older_ = PendingEntries();
+  has_all_ = bytes_max_ > 0;
+}
+
 Status LedgerCache::NoteMissing(size_t rows, const StateTable& table) {
   missing_ += rows;
   if (missing_ < missing_to_read_ || bytes_max_ == 0) return {};

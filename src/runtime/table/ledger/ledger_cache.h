@@ -35,6 +35,8 @@ class LedgerCache {
   }
 
   void NoteCommitted(const PendingEntries& entries);
+  // The ledger has no entries any more.
+  void Clear();
   // Counts rows that had to be looked up in the store. After a number of them it reads the whole
   // ledger, if that fits. REQUIRES: entries not yet in `table` are passed to NoteCommitted later
   Status NoteMissing(size_t rows, const StateTable& table);

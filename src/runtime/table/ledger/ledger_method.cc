@@ -67,6 +67,11 @@ Status LedgerMethod::Take(const FoldRun& run, SplitWork* work, RecordBatch* batc
   return {};
 }
 
+Status LedgerMethod::Clear() {
+  cache_.Clear();
+  return {};
+}
+
 // Finds the entry of each of the batch's rows: uncommitted, being committed, or stored.
 Status LedgerMethod::FindKnown(const RecordBatch& batch) {
   rows_.clear();

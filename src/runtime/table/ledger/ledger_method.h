@@ -45,6 +45,7 @@ class LedgerMethod final : public RowMethod {
 
   // The rows of a scan's batch differ from each other.
   Status Take(const FoldRun& run, SplitWork* work, RecordBatch* batch) override;
+  Status Clear() override;
   size_t PendingBytes() const override { return entries_.bytes(); }
   void BeginCommit() override;
   Result<Values> FillCommit(RowDeltas::Tables* deltas, Commit* commit) override;
