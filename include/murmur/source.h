@@ -51,6 +51,9 @@ enum class TableMethod : uint8_t {
 struct RowRange {
   std::string from;                  // the first row
   std::optional<std::string> until;  // the first row after the range; none: no upper bound
+  // Its rows have no names but their numbers in one read, and in no order of the log's: a change
+  // waits for the end of the read.
+  bool is_one_read = false;
 };
 
 // How what a read of a table saw lies to the changes in the table's log. Only the source knows:
@@ -180,6 +183,13 @@ class SnapshotSource {
   // by a collation doesn't; docs/architecture.md tells what its source can do. Cuts are ranges of
   // keys, so where there is a reason the ledger is used. Errors: kUnavailable.
   virtual Result<std::string> WhyNotInKeyOrder(std::stop_token /*stop*/) { return std::string(); }
+  // For a table: the reason and the remedy if its rows have no keys that tell them apart, so that
+  // no ledger can be kept. Empty: they have. Errors: kUnavailable.
+  virtual Result<std::string> WhyNoLedger(std::stop_token /*stop*/) { return std::string(); }
+  // For a table: whether its split can't be read on from its middle, since its rows have no order.
+  // What was counted of an unfinished read is then removed, and the scan begins anew.
+  // REQUIRES: as Open
+  virtual bool IsInOneRead() const { return false; }
   // For a table that can: how its read points lie to the places of its live side, which is then one
   // split.
   virtual const ReadPoints& read_points() const { return kReadPointsInOrder; }
@@ -190,6 +200,8 @@ class SnapshotSource {
 
   // What a user should know of the last Scan or Resume: what was left out, and why.
   virtual std::vector<std::string> Notes() const { return {}; }
+  // What a user should know while it goes on; each note is given once. Threads: any.
+  virtual std::vector<std::string> TakeNotes() { return {}; }
 
   // Splits that are known only after all earlier splits have been read to their ends, as `progress`
   // shows. Called until it gives none. The same progress gives the same splits, also after a
@@ -210,11 +222,20 @@ class SnapshotSource {
   virtual Status Close() = 0;  // idempotent; streams must be gone
 };
 
-// How much of a change log is still kept, in µs since the Unix epoch by the origin's clock.
+// How much of a change log is still kept.
 struct LogReach {
-  int64_t oldest = 0;  // time of its first change
-  int64_t read_up_to = 0;
-  int64_t now = 0;
+  // In µs since the Unix epoch by the origin's clock.
+  struct Times {
+    int64_t oldest = 0;  // of its first change
+    int64_t read_up_to = 0;
+    int64_t now = 0;
+  };
+  struct Bytes {
+    uint64_t kept = 0;             // for this reader
+    std::optional<uint64_t> left;  // until it is not kept any more; empty: there is no limit
+  };
+  std::optional<Times> times;
+  std::optional<Bytes> bytes;
   std::string remedy;  // how to keep more of it; one sentence
 };
 

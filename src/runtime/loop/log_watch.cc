@@ -12,6 +12,7 @@ namespace murmur {
 namespace {
 
 constexpr double kMicros = 1e6;
+constexpr double kBytesPerMb = 1e6;
 constexpr int64_t kSampledMicros = 60'000'000;
 constexpr int64_t kSampledMicrosMin = 10'000'000;  // a shorter time shows no trend
 // Shares of the log. Lag beyond the first is close to the limit; beyond the second, a trend counts.
@@ -28,7 +29,7 @@ std::string About(double seconds) {
 std::string Warning(const LogForecast& forecast, const std::string& remedy) {
   std::string text =
       fmt::format("live is {} behind, and the log of changes reaches back {}: what it has to read ",
-                  About(forecast.behind_seconds), About(forecast.kept_seconds));
+                  About(*forecast.behind_seconds), About(*forecast.kept_seconds));
   text += forecast.lost_in_seconds
               ? fmt::format("may be gone in {}", About(*forecast.lost_in_seconds))
               : "may soon be gone";
@@ -40,13 +41,20 @@ std::string Warning(const LogForecast& forecast, const std::string& remedy) {
 }  // namespace
 
 nlohmann::ordered_json LogForecast::ToJson() const {
-  const auto or_null = [](const std::optional<double>& seconds) {
-    return seconds ? nlohmann::ordered_json(*seconds) : nlohmann::ordered_json();
+  const auto or_null = [](const auto& value) {
+    return value ? nlohmann::ordered_json(*value) : nlohmann::ordered_json();
   };
-  nlohmann::ordered_json json = {{"kept_seconds", kept_seconds},
-                                 {"behind_seconds", behind_seconds},
-                                 {"lost_in_seconds", or_null(lost_in_seconds)},
-                                 {"scan_ends_in_seconds", or_null(scan_seconds)}};
+  auto json = nlohmann::ordered_json::object();
+  if (kept_seconds) {
+    json["kept_seconds"] = *kept_seconds;
+    json["behind_seconds"] = or_null(behind_seconds);
+    json["lost_in_seconds"] = or_null(lost_in_seconds);
+    json["scan_ends_in_seconds"] = or_null(scan_seconds);
+  }
+  if (kept_bytes) {
+    json["kept_bytes"] = *kept_bytes;
+    json["left_bytes"] = or_null(left_bytes);
+  }
   if (!warning.empty()) json["warning"] = warning;
   return json;
 }
@@ -59,26 +67,48 @@ double LogWatch::Growth() const {
 }
 
 const LogForecast& LogWatch::Note(const LogReach& reach, std::optional<double> scan_seconds) {
-  const int64_t behind = std::max<int64_t>(0, reach.now - reach.read_up_to);
-  samples_.push_back({.at = reach.now, .behind = behind});
-  while (samples_.front().at < reach.now - kSampledMicros) samples_.pop_front();
   LogForecast& now = forecast_.emplace();
-  now.kept_seconds = static_cast<double>(std::max<int64_t>(0, reach.now - reach.oldest)) / kMicros;
-  now.behind_seconds = static_cast<double>(behind) / kMicros;
   now.scan_seconds = scan_seconds;
-  // A young log has not yet forgotten anything.
-  if (!first_oldest_) first_oldest_ = reach.oldest;
-  if (reach.oldest == *first_oldest_) return now;
-  const double left = std::max(0.0, now.kept_seconds - now.behind_seconds);
-  const double growth = Growth();
-  if (growth > 0 && now.behind_seconds > kNoticeable * now.kept_seconds) {
-    now.lost_in_seconds = left / growth;
-  }
-  const bool is_close = now.behind_seconds > kClose * now.kept_seconds;
-  const bool is_lost =
-      now.lost_in_seconds && *now.lost_in_seconds < scan_seconds.value_or(kHorizonSeconds);
-  if (is_close || is_lost) now.warning = Warning(now, reach.remedy);
+  if (reach.times) NoteTimes(reach, &now);
+  if (reach.bytes) NoteBytes(reach, &now);
   return now;
+}
+
+void LogWatch::NoteTimes(const LogReach& reach, LogForecast* now) {
+  const LogReach::Times& times = *reach.times;
+  const int64_t behind = std::max<int64_t>(0, times.now - times.read_up_to);
+  samples_.push_back({.at = times.now, .behind = behind});
+  while (samples_.front().at < times.now - kSampledMicros) samples_.pop_front();
+  const double kept_seconds =
+      static_cast<double>(std::max<int64_t>(0, times.now - times.oldest)) / kMicros;
+  const double behind_seconds = static_cast<double>(behind) / kMicros;
+  now->kept_seconds = kept_seconds;
+  now->behind_seconds = behind_seconds;
+  // A young log has not yet forgotten anything.
+  if (!first_oldest_) first_oldest_ = times.oldest;
+  if (times.oldest == *first_oldest_) return;
+  const double left = std::max(0.0, kept_seconds - behind_seconds);
+  const double growth = Growth();
+  if (growth > 0 && behind_seconds > kNoticeable * kept_seconds) {
+    now->lost_in_seconds = left / growth;
+  }
+  const bool is_close = behind_seconds > kClose * kept_seconds;
+  const bool is_lost =
+      now->lost_in_seconds && *now->lost_in_seconds < now->scan_seconds.value_or(kHorizonSeconds);
+  if (is_close || is_lost) now->warning = Warning(*now, reach.remedy);
+}
+
+void LogWatch::NoteBytes(const LogReach& reach, LogForecast* now) {
+  now->kept_bytes = reach.bytes->kept;
+  now->left_bytes = reach.bytes->left;
+  if (!now->left_bytes) return;
+  const double kept = static_cast<double>(*now->kept_bytes);
+  const double left = static_cast<double>(*now->left_bytes);
+  if (kept <= kClose * (kept + left)) return;
+  now->warning = fmt::format(
+      "the server keeps {:.1f} MB of its log for what live has to read, and gives that up after "
+      "{:.1f} MB more. {}",
+      kept / kBytesPerMb, left / kBytesPerMb, reach.remedy);
 }
 
 }  // namespace murmur

@@ -13,12 +13,16 @@
 namespace murmur {
 
 struct LogForecast {
-  double kept_seconds = 0;                // how far the log reaches back
-  double behind_seconds = 0;              // how far live lags
+  // Of a source that tells times; else empty.
+  std::optional<double> kept_seconds;     // how far the log reaches back
+  std::optional<double> behind_seconds;   // how far live lags
   std::optional<double> lost_in_seconds;  // until the log forgets what live must read, at the
                                           // present growth of the lag; empty: live keeps up
   std::optional<double> scan_seconds;     // until the scan ends; empty: there is none, or unknown
-  std::string warning;                    // the danger and the remedy; empty: none
+  // Of a source that tells sizes; else empty.
+  std::optional<uint64_t> kept_bytes;  // of the log, for live
+  std::optional<uint64_t> left_bytes;  // until the log forgets what live must read; empty: never
+  std::string warning;                 // the danger and the remedy; empty: none
 
   nlohmann::ordered_json ToJson() const;
 };
@@ -34,6 +38,8 @@ class LogWatch {
     int64_t at = 0;  // µs
     int64_t behind = 0;
   };
+  void NoteTimes(const LogReach& reach, LogForecast* now);
+  static void NoteBytes(const LogReach& reach, LogForecast* now);
   // By how many seconds the lag grows per second, recently; 0: it doesn't grow.
   double Growth() const;
 

@@ -17,9 +17,10 @@ constexpr int64_t kStart = 1'700'000'000 * kSecond;
 // seconds.
 LogReach At(int64_t second, int64_t kept, int64_t behind) {
   const int64_t now = kStart + second * kSecond;
-  return {.oldest = now - kept * kSecond,
-          .read_up_to = now - behind * kSecond,
-          .now = now,
+  return {.times =
+              LogReach::Times{
+                  .oldest = now - kept * kSecond, .read_up_to = now - behind * kSecond, .now = now},
+          .bytes = {},
           .remedy = "Make it larger."};
 }
 
@@ -64,6 +65,20 @@ TEST(LogWatchTest, ALogThatIsYoungHasNotBegunToForget) {
     LogReach reach = At(s, s, s);
     EXPECT_EQ(watch.Note(reach, {}).warning, "");
   }
+}
+
+TEST(LogWatchTest, WhoIsGivenUpSoonIsWarned) {
+  LogWatch watch;
+  const auto with = [](uint64_t kept, std::optional<uint64_t> left) {
+    return LogReach{
+        .times = {}, .bytes = LogReach::Bytes{.kept = kept, .left = left}, .remedy = "Keep up."};
+  };
+  EXPECT_EQ(watch.Note(with(1 << 30, {}), {}).warning, "");
+  EXPECT_EQ(watch.Note(with(1 << 20, 1 << 30), {}).warning, "");
+  EXPECT_THAT(watch.Note(with(1 << 30, 1 << 20), {}).warning,
+              AllOf(HasSubstr("1073.7 MB"), HasSubstr("1.0 MB more"), HasSubstr("Keep up.")));
+  EXPECT_EQ(watch.forecast()->ToJson()["left_bytes"], 1 << 20);
+  EXPECT_FALSE(watch.forecast()->ToJson().contains("kept_seconds"));
 }
 
 }  // namespace

@@ -1,10 +1,12 @@
 #include "runtime/loop/scan_runner.h"
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
 #include <vector>
 
 #include "base/waiting.h"
+#include "runtime/loop/begin_anew.h"
 #include "runtime/loop/usable.h"
 
 namespace murmur {
@@ -35,6 +37,12 @@ Status ScanRunner::Run(std::stop_token stop) {
   run_.UseFor(stop);
   Status status = RunToEnd(stop);
   return Unasked(std::move(status), stop.stop_requested());
+}
+
+std::vector<std::string> ScanRunner::TakeNotes() {
+  std::vector<std::string> notes = run_.retrying.TakeNotes();
+  for (std::string& note : source_->TakeNotes()) notes.push_back(std::move(note));
+  return notes;
 }
 
 void ScanRunner::Reset() {
@@ -133,6 +141,7 @@ Status ScanRunner::Prepare(std::stop_token stop) {
     MURMUR_TRY(run_.table->Begin(token, plan_));
   }
   MURMUR_TRY(run_.table->SetStatus(VersionStatus::kBuilding, ""));
+  if (companion_ != nullptr && source_->IsInOneRead()) MURMUR_TRY(ForgetPartOfRead());
   if (plan_.deduplicate) {
     if (!run_.pipeline->id()) {
       return Status(Code::kFailedPrecondition, "this scan was begun with an `id:`; put it back");
@@ -144,6 +153,20 @@ Status ScanRunner::Prepare(std::stop_token stop) {
   if (companion_ == nullptr) return {};
   MURMUR_ASSIGN(run_.workers, companion_->Begin(plan_, done, stop));
   return {};
+}
+
+// A read that can't go on in its middle, and was not finished by an earlier run.
+Status ScanRunner::ForgetPartOfRead() {
+  MURMUR_ASSIGN(const auto progress, Progress());
+  const bool is_part = std::any_of(progress.begin(), progress.end(), [](const auto& split) {
+    return split.second.role == SplitRole::kScan && !split.second.position.empty() &&
+           !split.second.done;
+  });
+  if (!is_part) return {};
+  Commit commit;
+  commit.clear = true;
+  MURMUR_ASSIGN(commit.moves, MovesToScanAnew(*run_.table));
+  return run_.table->Apply(commit);
 }
 
 void ScanRunner::AddWork(const Split& split, const std::map<std::string, SplitProgress>& done) {

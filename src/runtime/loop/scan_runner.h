@@ -64,11 +64,12 @@ class ScanRunner {
 
   const FoldProgress& progress() const noexcept { return run_.progress; }
   // What a user should know; each note is given once. Threads: any.
-  std::vector<std::string> TakeNotes() { return run_.retrying.TakeNotes(); }
+  std::vector<std::string> TakeNotes();
 
  private:
   Status RunToEnd(std::stop_token stop);
   Status Prepare(std::stop_token stop);
+  Status ForgetPartOfRead();
   void AddWork(const Split& split, const std::map<std::string, SplitProgress>& done);
   void ReadWork(std::stop_token stop);
   Status Work(std::stop_token stop);

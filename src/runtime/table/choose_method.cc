@@ -6,8 +6,10 @@
 
 namespace murmur {
 
-Result<ChosenMethod> ChooseMethod(const Definition& definition, SnapshotSource* source,
-                                  std::stop_token stop) {
+namespace {
+
+Result<ChosenMethod> Choose(const Definition& definition, SnapshotSource* source,
+                            std::stop_token stop) {
   if (definition.method == MethodChoice::kLedger) return ChosenMethod{.why = "`method:` says so"};
   std::string why = WhyNotCut(definition);
   if (why.empty()) {
@@ -19,6 +21,19 @@ Result<ChosenMethod> ChooseMethod(const Definition& definition, SnapshotSource* 
   if (why.empty()) return ChosenMethod{.method = TableMethod::kCut, .why = {}};
   if (definition.method == MethodChoice::kAuto) return ChosenMethod{.why = std::move(why)};
   return Status(Code::kFailedPrecondition, "method: cut is not possible: " + why);
+}
+
+}  // namespace
+
+Result<ChosenMethod> ChooseMethod(const Definition& definition, SnapshotSource* source,
+                                  std::stop_token stop) {
+  MURMUR_ASSIGN(ChosenMethod chosen, Choose(definition, source, stop));
+  if (chosen.method == TableMethod::kCut) return chosen;
+  MURMUR_ASSIGN(const std::string why_no_ledger, source->WhyNoLedger(std::move(stop)));
+  if (why_no_ledger.empty()) return chosen;
+  return Status(
+      Code::kFailedPrecondition,
+      why_no_ledger + ". Without it a table can only be counted by cuts, and: " + chosen.why);
 }
 
 Status CheckCut(const Definition& definition) {

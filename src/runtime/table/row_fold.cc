@@ -160,7 +160,8 @@ void RowFold::WaitForRoom(const FoldRun& run) {
   const auto give_up = std::chrono::steady_clock::now() + kRoomPatience;
   std::unique_lock lock(mutex_);
   while (!method_->HasRoom() && committer_.failure().ok() && !run.stop.stop_requested() &&
-         !run.abort.stop_requested() && std::chrono::steady_clock::now() < give_up) {
+         !run.abort.stop_requested() &&
+         (method_->MayWait() || std::chrono::steady_clock::now() < give_up)) {
     room_.wait_for(lock, kRoomWait);
   }
 }

@@ -66,7 +66,7 @@ class RowFold final : public WorkerFactory, public std::enable_shared_from_this<
   void BeginAfter(std::string_view place) { method_->BeginAfter(place); }
 
   // Live waits here before it counts, while reads of a scan have too many held changes; for at most
-  // kRoomPatience, or until `run` must end.
+  // kRoomPatience unless a read can't start again, or until `run` must end.
   void WaitForRoom(const FoldRun& run);
 
   // As FoldWorker. `run` says whether the batch is from a scan; it outlives its Detach.

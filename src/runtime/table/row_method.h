@@ -32,6 +32,8 @@ class RowMethod {
   virtual void BeginAfter(std::string_view /*place*/) {}
   // Whether there is room for more changes from live while reads are under way.
   virtual bool HasRoom() const { return true; }
+  // Whether live waits for room however long it takes.
+  virtual bool MayWait() const { return false; }
   // A read of the rest of a scan's split begins; its read point is not earlier than now.
   virtual void BeginRead(const SplitWork& /*work*/) {}
   // Adds the batch's contribution; the caller moves the position. If a scan's batch can't be
@@ -40,8 +42,9 @@ class RowMethod {
   // A scan's split has no more rows. `batch` is empty; its `seen` is the read point.
   virtual Status TakeEnd(SplitWork* /*work*/, const RecordBatch& /*batch*/) { return {}; }
 
-  // All rows of the table are removed, by a commit of its own: nothing that was known of them holds.
-  // REQUIRES: what was taken is committed. Errors: kUnavailable (the method can't tell what is left)
+  // All rows of the table are removed, by a commit of its own: nothing that was known of them
+  // holds. REQUIRES: what was taken is committed. Errors: kUnavailable (the method can't tell what
+  // is left)
   virtual Status Clear() { return {}; }
 
   // Bytes to be committed besides the deltas.

@@ -88,7 +88,7 @@ std::vector<std::string> TableRunner::TakeNotes() {
   add(scan_.TakeNotes());
   const std::lock_guard lock(mutex_);
   add(std::exchange(notes_, {}));
-  if (following_) add(following_->TakeNotes());
+  add(following_ ? following_->TakeNotes() : changes_->TakeNotes());
   return notes;
 }
 

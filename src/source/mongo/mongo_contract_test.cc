@@ -727,9 +727,11 @@ TEST_P(MongoTest, HowFarTheOplogReaches) {
   const auto reach = live->Reach({{LiveSplit().id, position.ToString()}}, {});
   ASSERT_TRUE(reach.ok()) << reach.status().ToString();
   ASSERT_TRUE(*reach);
-  EXPECT_NEAR(static_cast<double>((*reach)->now - (*reach)->read_up_to), 100e6, 2e6);
-  EXPECT_LT((*reach)->oldest, (*reach)->now);
-  EXPECT_LT((*reach)->now - (*reach)->oldest, 3600e6) << "the server of this test is not older";
+  ASSERT_TRUE((*reach)->times);
+  const LogReach::Times& times = *(*reach)->times;
+  EXPECT_NEAR(static_cast<double>(times.now - times.read_up_to), 100e6, 2e6);
+  EXPECT_LT(times.oldest, times.now);
+  EXPECT_LT(times.now - times.oldest, 3600e6) << "the server of this test is not older";
   EXPECT_THAT((*reach)->remedy, HasSubstr("minRetentionHours: 24"));
   EXPECT_TRUE(
       collection_.TryToRun("admin", R"({"replSetResizeOplog": 1, "minRetentionHours": 24})"));

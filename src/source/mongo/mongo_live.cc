@@ -114,17 +114,15 @@ class MongoLive final : public LiveSource {
     const auto it = positions.find(place_.name);
     if (it == positions.end()) return std::optional<LogReach>();
     MURMUR_ASSIGN(const MongoPosition position, ParseMongoPosition(it->second));
-    const auto ask = [](const MongoClient& client) -> Result<LogReach> {
-      LogReach reach;
+    const auto ask = [](const MongoClient& client) -> Result<LogReach::Times> {
       MURMUR_ASSIGN(const ClusterTime oldest, client.OldestInOplog());
       MURMUR_ASSIGN(const ClusterTime now, client.OperationTime());
-      reach.oldest = MicrosOf(oldest);
-      reach.now = MicrosOf(now);
-      return reach;
+      return LogReach::Times{.oldest = MicrosOf(oldest), .now = MicrosOf(now)};
     };
-    MURMUR_ASSIGN(LogReach reach, MongoClients::Ask<LogReach>(clients_, stop, ask));
-    reach.read_up_to = MicrosOf(position.through);
-    const int64_t hours = (reach.now - reach.oldest) / kMicrosPerHour + 1;
+    LogReach reach;
+    MURMUR_ASSIGN(reach.times, MongoClients::Ask<LogReach::Times>(clients_, stop, ask));
+    reach.times->read_up_to = MicrosOf(position.through);
+    const int64_t hours = (reach.times->now - reach.times->oldest) / kMicrosPerHour + 1;
     reach.remedy = fmt::format(
         "Make the oplog longer: db.adminCommand({{replSetResizeOplog: 1, minRetentionHours: {}}})",
         std::max(kRetentionHoursMin, 2 * hours));

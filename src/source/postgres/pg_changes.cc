@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/big_endian.h"
+#include "base/take_text.h"
 
 namespace murmur {
 namespace {
@@ -30,18 +31,27 @@ constexpr std::string_view kAnew = "!";
 // Parts of a message of streaming replication: its kind, three numbers, then what the plugin wrote.
 constexpr size_t kHeaderBytes = 25;
 
+// Of a table whose rows have no names: after all names that a scan gives, and each its own.
+std::string NameOfChange(const PgPosition& position) {
+  std::string name = "\xFF";
+  AppendBigEndian(position.commit, &name);
+  AppendBigEndian(position.rows, &name);
+  return name;
+}
+
 }  // namespace
 
 // --- the fetching thread
 
 class PgChanges::Fetching {
  public:
-  Fetching(std::shared_ptr<const PgPlace> place, PgLsn after, PgChangesOptions options,
+  Fetching(std::shared_ptr<const PgPlace> place, const PgPosition& after, PgChangesOptions options,
            std::shared_ptr<Queue> queue)
       : place_(std::move(place)),
         options_(std::move(options)),
         queue_(std::move(queue)),
-        put_(after) {}
+        put_(after.lsn),
+        timeline_(after.timeline) {}
 
   void Run() {
     while (!queue_->closed()) {
@@ -61,6 +71,7 @@ class PgChanges::Fetching {
   Status Start() {
     MURMUR_TRY(CheckSlot());
     MURMUR_ASSIGN(connection_, PgConnection::Open(place_, PgConnection::For::kReplication, {}));
+    MURMUR_TRY(CheckTimeline());
     MURMUR_TRY(connection_->StartCopy(
         fmt::format("START_REPLICATION SLOT {} LOGICAL {} (proto_version '1', "
                     "publication_names {})",
@@ -83,10 +94,10 @@ class PgChanges::Fetching {
                                     QuotedLiteral(options_.slot)),
                         "to look at its replication slot", {}));
     const auto gone = [this](std::string_view what) {
-      return Status(Code::kOutOfRange,
-                    fmt::format("{}: the replication slot {} {}, and with it the changes that were "
-                                "not read yet. Begin anew: murmur bootstrap FILE --fresh",
-                                place_->text, options_.slot, what));
+      return Unreadable(
+          fmt::format("the replication slot {} {}, and with it the changes that were "
+                      "not read yet",
+                      options_.slot, what));
     };
     if (slot.size() == 0) return gone("is gone");
     if (slot.at(0, 1) == "lost") {
@@ -96,6 +107,40 @@ class PgChanges::Fetching {
     if (!ParsePgLsn(slot.at(0, 0), &confirmed) || confirmed > put_) {
       return gone("has moved on, as somebody else read through it");
     }
+    return {};
+  }
+
+  Status Unreadable(const std::string& why) const {
+    return Status(
+        Code::kOutOfRange,
+        fmt::format("{}: {}. Begin anew: murmur bootstrap FILE --fresh", place_->text, why));
+  }
+
+  // A server that took over has the log of another up to where it did, and then its own.
+  Status CheckTimeline() {
+    constexpr std::string_view kDoing = "to identify its log";
+    MURMUR_ASSIGN(const PgRowSet system, connection_->Ask("IDENTIFY_SYSTEM", kDoing, {}));
+    uint32_t now = 0;
+    PgLsn end = 0;
+    std::string_view text = system.at(0, 1);
+    if (!TakeNumber(&text, &now) || !ParsePgLsn(system.at(0, 2), &end)) {
+      return Status(Code::kDataLoss, place_->text + ": the server does not say which log it has");
+    }
+    const auto other = [this](PgLsn until) {
+      return Unreadable(
+          fmt::format("its log was read up to {}, and the server has it only up to {}: "
+                      "another server took over, or it was restored",
+                      PgLsnText(put_), PgLsnText(until)));
+    };
+    if (end < put_) return other(end);
+    if (timeline_ != 0 && timeline_ != now) {
+      MURMUR_ASSIGN(const PgRowSet history,
+                    connection_->Ask(fmt::format("TIMELINE_HISTORY {}", now), kDoing, {}));
+      const auto until = PgEndOfTimeline(history.at(0, 1), timeline_);
+      if (!until || *until < put_) return other(until.value_or(0));
+    }
+    timeline_ = now;
+    options_.progress->timeline = now;
     return {};
   }
 
@@ -163,6 +208,7 @@ class PgChanges::Fetching {
   Retries retries_{kStartPatience};
   std::unique_ptr<PgConnection> connection_;
   PgLsn put_;  // everything committed up to here has been put
+  uint32_t timeline_;
   bool in_transaction_ = false;
   steady_clock::time_point confirmed_at_;
 };
@@ -174,11 +220,13 @@ PgChanges::PgChanges(std::shared_ptr<const PgPlace> place, PgRows rows, const Pg
     : place_(std::move(place)),
       progress_(options.progress),
       queue_(std::make_shared<Queue>(options.wake)),
+      partitions_(options.partitions),
       before_(before),
       rows_(std::move(rows)),
       position_(after),
-      fetching_([fetching = std::make_shared<Fetching>(place_, after.lsn, std::move(options),
-                                                       queue_)] { fetching->Run(); }) {}
+      fetching_([fetching = std::make_shared<Fetching>(place_, after, std::move(options), queue_)] {
+        fetching->Run();
+      }) {}
 
 PgChanges::~PgChanges() { queue_->Close(); }
 
@@ -197,7 +245,7 @@ Result<ReadState> PgChanges::Read(std::stop_token stop, RecordBatch* batch) {
   }
   const PgPosition before = position_;
   for (; next_ < page_.size() && batch->rows + kRowsPerChange <= kBatchRows; ++next_) {
-    if (IsTruncate(page_[next_]) && position_ != before) break;  // a batch of its own
+    if (position_ != before && Truncated(page_[next_]).count > 0) break;  // a batch of its own
     end_ = Take(page_[next_]);
     if (!end_.ok()) break;
     if (!batch->table->cleared) continue;
@@ -215,6 +263,8 @@ Result<ReadState> PgChanges::Read(std::stop_token stop, RecordBatch* batch) {
 
 void PgChanges::Finish(RecordBatch* batch) {
   rows_.Finish();
+  position_.timeline = progress_->timeline.load();
+  position_.partitions = partitions_->record();
   batch->after = position_.ToString();
   batch->AsTable().watermark = PgWatermark(position_.lsn);
 }
@@ -230,7 +280,7 @@ Result<ReadState> PgChanges::ReadMark(RecordBatch* batch) {
   const bool reaches_goal = position_.lsn < goal && goal <= *mark;
   const auto now = steady_clock::now();
   if (!reaches_goal && now - moved_at_ < kMoveEvery) return ReadState::kIdle;
-  position_ = {.lsn = *mark, .shape = position_.shape};
+  position_.MoveTo(*mark);
   moved_at_ = now;
   Finish(batch);
   return ReadState::kRecords;
@@ -259,7 +309,7 @@ Status PgChanges::Take(std::string_view message) {
     case PgMessageIs::kInsert:
     case PgMessageIs::kUpdate:
     case PgMessageIs::kDelete: return TakeRowChange(message);
-    case PgMessageIs::kTruncate: return IsTruncate(message) ? TakeTruncate() : Status();
+    case PgMessageIs::kTruncate: return TakeTruncate(message);
   }
   return {};  // types, origins
 }
@@ -283,7 +333,7 @@ Status PgChanges::TakeCommit(std::string_view message) {
   if (!commit) return Damaged();
   transaction_.reset();
   if (commit->end > position_.lsn && commit->commit >= position_.commit) {
-    position_ = {.lsn = commit->end, .shape = position_.shape};
+    position_.MoveTo(commit->end);
   }
   return {};
 }
@@ -291,13 +341,17 @@ Status PgChanges::TakeCommit(std::string_view message) {
 Status PgChanges::TakeRelation(std::string_view message) {
   const auto relation = ReadPgRelation(message);
   if (!relation) return Damaged();
-  if (relation->oid != rows_.table().oid) return {};
-  if (relation->schema != place_->schema || relation->table != place_->table) {
+  const bool is_partitioned = rows_.table().is_partitioned;
+  if (is_partitioned && !partitions_->Has(relation->oid)) MURMUR_TRY(LookForPartitions());
+  columns_.erase(relation->oid);
+  if (!partitions_->Has(relation->oid)) return {};
+  const bool is_renamed = relation->schema != place_->schema || relation->table != place_->table;
+  if (!is_partitioned && is_renamed) {
     return Final(fmt::format("was renamed to {}.{}", relation->schema, relation->table));
   }
-  columns_.assign(relation->columns.size(), std::nullopt);
+  Columns columns(relation->columns.size());
   std::vector<bool> told(rows_.table().columns.size(), false);
-  for (size_t i = 0; i < columns_.size(); ++i) {
+  for (size_t i = 0; i < columns.size(); ++i) {
     const std::string& name = relation->columns[i].name;
     const PgColumn* column = rows_.table().Find(name);
     const auto& missing = rows_.missing();
@@ -305,10 +359,10 @@ Status PgChanges::TakeRelation(std::string_view message) {
       if (std::find(missing.begin(), missing.end(), name) == missing.end()) continue;
       return Final(fmt::format("column '{}', which the definition names, was added", name));
     }
-    columns_[i] = static_cast<size_t>(column - rows_.table().columns.data());
-    told[*columns_[i]] = true;
+    columns[i] = static_cast<size_t>(column - rows_.table().columns.data());
+    told[*columns[i]] = true;
     const auto& needed = rows_.needed();
-    if (std::find(needed.begin(), needed.end(), *columns_[i]) == needed.end()) continue;
+    if (std::find(needed.begin(), needed.end(), *columns[i]) == needed.end()) continue;
     if (column->declared_type != relation->columns[i].type ||
         column->modifier != relation->columns[i].modifier) {
       return Final(fmt::format("the type of column '{}' was changed", column->name));
@@ -321,14 +375,22 @@ Status PgChanges::TakeRelation(std::string_view message) {
                     "the publication leaves it out",
                     rows_.table().columns[needed].name));
   }
+  columns_[relation->oid] = std::move(columns);
   return {};
 }
 
-Result<PgRow> PgChanges::RowOf(const PgTuple& tuple) const {
-  if (tuple.size() != columns_.size()) return Damaged();
+// A relation that is not known may be a new partition.
+Status PgChanges::LookForPartitions() {
+  const auto ask = [this](PgConnection& connection) { return ReadPgTable(connection, stop_); };
+  MURMUR_ASSIGN(const PgTable now, AskPg(place_, PgConnection::For::kQueries, stop_, ask));
+  return partitions_->Update(now);
+}
+
+Result<PgRow> PgChanges::RowOf(const PgTuple& tuple, const Columns& columns) const {
+  if (tuple.size() != columns.size()) return Damaged();
   PgRow row(rows_.table().columns.size());
   for (size_t i = 0; i < tuple.size(); ++i) {
-    if (columns_[i]) row[*columns_[i]] = tuple[i];
+    if (columns[i]) row[*columns[i]] = tuple[i];
   }
   return row;
 }
@@ -337,9 +399,14 @@ Status PgChanges::TakeRowChange(std::string_view message) {
   if (!transaction_) return Damaged();
   const auto change = ReadPgRowChange(message);
   if (!change) return Damaged();
-  if (change->relation != rows_.table().oid) return {};
+  const auto columns = columns_.find(change->relation);
+  if (columns == columns_.end()) return {};
   if (!TakeChange()) return {};
-  MURMUR_TRY(Tell(*change));
+  if (rows_.table().key.empty()) {
+    rows_.Name(NameOfChange(position_), fmt::format("change {} of the transaction at {}",
+                                                    position_.rows, PgLsnText(position_.commit)));
+  }
+  MURMUR_TRY(Tell(*change, columns->second));
   if (before_) rows_.SetPlace(PgPlaceOf(transaction_->number));
   return {};
 }
@@ -353,10 +420,10 @@ bool PgChanges::TakeChange() {
   return true;
 }
 
-Status PgChanges::Tell(const PgRowChange& change) {
+Status PgChanges::Tell(const PgRowChange& change, const Columns& columns) {
   PgRow before;
   if (change.before_is != 0) {
-    MURMUR_ASSIGN(before, RowOf(change.before));
+    MURMUR_ASSIGN(before, RowOf(change.before, columns));
   }
   if (!change.after) {
     if (change.before_is == 0) return Damaged();
@@ -364,7 +431,7 @@ Status PgChanges::Tell(const PgRowChange& change) {
     if (change.before_is != 'O') return Final("its REPLICA IDENTITY is not FULL any more");
     return TellWithBefore(before, nullptr);
   }
-  MURMUR_ASSIGN(PgRow after, RowOf(*change.after));
+  MURMUR_ASSIGN(PgRow after, RowOf(*change.after, columns));
   // With the whole row before it, an update does not repeat long values that stay.
   for (size_t i = 0; change.before_is == 'O' && i < after.size(); ++i) {
     if (after[i].is == PgValue::Is::kUnchanged) after[i] = before[i];
@@ -459,18 +526,19 @@ std::string PgChanges::KeyText(const PgRow& row) const {
   return text;
 }
 
-// With CASCADE one message names several tables.
-bool PgChanges::IsTruncate(std::string_view message) const {
-  if (message[0] != static_cast<char>(PgMessageIs::kTruncate)) return false;
+PgPartitions::Among PgChanges::Truncated(std::string_view message) const {
+  if (message[0] != static_cast<char>(PgMessageIs::kTruncate)) return {};
   const auto truncate = ReadPgTruncate(message);
-  if (!truncate) return false;
-  const auto& relations = truncate->relations;
-  return std::find(relations.begin(), relations.end(), rows_.table().oid) != relations.end();
+  return truncate ? partitions_->CountOf(truncate->relations) : PgPartitions::Among();
 }
 
-Status PgChanges::TakeTruncate() {
+Status PgChanges::TakeTruncate(std::string_view message) {
+  const auto truncated = Truncated(message);
+  if (truncated.count == 0) return {};
   if (!transaction_) return Damaged();
-  if (TakeChange()) rows_.Clear();
+  if (!TakeChange()) return {};
+  if (!truncated.all) return Final("one of its partitions was truncated");
+  rows_.Clear();
   return {};
 }
 

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,6 +14,7 @@
 #include "source/detachable_thread.h"
 #include "source/page_queue.h"
 #include "source/postgres/pg_output.h"
+#include "source/postgres/pg_partitions.h"
 #include "source/postgres/pg_position.h"
 #include "source/postgres/pg_rows.h"
 
@@ -20,8 +22,9 @@ namespace murmur {
 
 // What the two threads of a stream and its source share.
 struct PgProgress {
-  std::atomic<PgLsn> committed{0};  // durable: the server may forget what lies before it
-  std::atomic<PgLsn> goal{0};       // somebody waits until this has been read
+  std::atomic<PgLsn> committed{0};    // durable: the server may forget what lies before it
+  std::atomic<PgLsn> goal{0};         // somebody waits until this has been read
+  std::atomic<uint32_t> timeline{0};  // of the log that is read; 0: unknown yet
 };
 
 struct PgChangesOptions {
@@ -29,6 +32,7 @@ struct PgChangesOptions {
   std::string slot;
   std::string publication;
   std::shared_ptr<PgProgress> progress;
+  std::shared_ptr<PgPartitions> partitions;
 };
 
 class PgChanges final : public RecordStream {
@@ -44,6 +48,8 @@ class PgChanges final : public RecordStream {
   // The queue's marks are places up to which everything has been put.
   using Queue = PageQueue<char, PgLsn>;
 
+  using Columns = std::vector<std::optional<size_t>>;  // of a relation's columns, the table's
+
   struct Transaction {
     uint32_t number = 0;
     PgLsn commit = 0;
@@ -55,19 +61,21 @@ class PgChanges final : public RecordStream {
   Status TakeBegin(std::string_view message);
   Status TakeCommit(std::string_view message);
   Status TakeRelation(std::string_view message);
+  Status LookForPartitions();
   Status TakeRowChange(std::string_view message);
-  bool IsTruncate(std::string_view message) const;
-  Status TakeTruncate();
+  // Which of the table's relations a message truncates; it may name several tables.
+  PgPartitions::Among Truncated(std::string_view message) const;
+  Status TakeTruncate(std::string_view message);
   // Whether the change under way is new; then the position is after it.
   bool TakeChange();
-  Status Tell(const PgRowChange& change);
+  Status Tell(const PgRowChange& change, const Columns& columns);
   Status TellWithBefore(const PgRow& before, const PgRow* after);
   Status TellAfter(const PgRowChange& change, const PgRow& before, const PgRow& after);
   bool LeavesOut(const PgRow& row) const;
   Status LookUp(const PgRow& row);
   std::string LookUpStatement(const PgRow& row) const;
   Status TellFound(const PgRow& row, const PgRowSet& found);
-  Result<PgRow> RowOf(const PgTuple& tuple) const;
+  Result<PgRow> RowOf(const PgTuple& tuple, const Columns& columns) const;
   std::string KeyText(const PgRow& row) const;
   Result<ReadState> ReadMark(RecordBatch* batch);
   void Finish(RecordBatch* batch);
@@ -77,9 +85,10 @@ class PgChanges final : public RecordStream {
   const std::shared_ptr<const PgPlace> place_;
   const std::shared_ptr<PgProgress> progress_;
   const std::shared_ptr<Queue> queue_;
+  const std::shared_ptr<PgPartitions> partitions_;
   const bool before_;
   PgRows rows_;
-  std::vector<std::optional<size_t>> columns_;  // of the relation's columns, the table's
+  std::map<uint32_t, Columns> columns_;  // by relation, of those that have rows of the table
   PgPosition position_;
   std::optional<Transaction> transaction_;  // that is being read
   std::stop_token stop_;                    // of the Read under way

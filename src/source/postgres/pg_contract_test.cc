@@ -188,10 +188,22 @@ INSTANTIATE_TEST_SUITE_P(Postgres, PgLiveContract, testing::ValuesIn(LiveCases()
 
 // --- the contract of tables
 
+constexpr int kPartitions = 3;
+
 // Each source of changes reads through a slot of its own, which begins with the table.
 class PgTableFixture final : public TableFixture {
  public:
-  explicit PgTableFixture(bool is_full) {
+  PgTableFixture(bool is_full, bool is_partitioned)
+      : table_(std::string("id bigint PRIMARY KEY, v bigint") +
+               (is_partitioned ? ") PARTITION BY HASH (id" : "")) {
+    const int partitions = is_partitioned ? kPartitions : 0;
+    for (int i = 0; i < partitions; ++i) {
+      table_.Run(
+          fmt::format("CREATE TABLE $$_{0} PARTITION OF $$ FOR VALUES WITH (MODULUS {1}, REMAINDER "
+                      "{0})",
+                      i, partitions));
+      if (is_full) table_.Run(fmt::format("ALTER TABLE $$_{} REPLICA IDENTITY FULL", i));
+    }
     if (is_full) table_.Run("ALTER TABLE $$ REPLICA IDENTITY FULL");
     EXPECT_TRUE(MakePgLive(DefinitionOf(table_.name())).value()->Hold(root_, {}).ok());
   }
@@ -223,18 +235,20 @@ class PgTableFixture final : public TableFixture {
   }
 
  private:
-  TestTable table_{"id bigint PRIMARY KEY, v bigint"};
+  TestTable table_;
   const std::string root_ = "root_" + table_.name();
   int slots_ = 0;
 };
 
 std::vector<TableCase> TableCases() {
   if (Uri() == nullptr) return {};
-  const auto make = [](bool is_full) {
-    return [is_full] { return std::make_unique<PgTableFixture>(is_full); };
+  const auto make = [](bool is_full, bool is_partitioned) {
+    return [=] { return std::make_unique<PgTableFixture>(is_full, is_partitioned); };
   };
-  return {{.name = "identity_full", .make = make(true)},
-          {.name = "identity_default", .make = make(false)}};
+  return {{.name = "identity_full", .make = make(true, false)},
+          {.name = "identity_default", .make = make(false, false)},
+          {.name = "partitioned_identity_full", .make = make(true, true)},
+          {.name = "partitioned_identity_default", .make = make(false, true)}};
 }
 
 MURMUR_TABLE_SOURCE_CONTRACT(PgTableContract);

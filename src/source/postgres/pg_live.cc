@@ -3,20 +3,27 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
+#include <mutex>
 #include <optional>
 #include <string>
 
+#include "base/take_text.h"
 #include "source/postgres/pg_changes.h"
 #include "source/postgres/pg_connection.h"
 #include "source/postgres/pg_position.h"
 #include "source/postgres/pg_publication.h"
 #include "source/postgres/pg_table.h"
+#include "source/postgres/pg_waiting.h"
 #include "source/single_stream.h"
 
 namespace murmur {
 namespace {
 
 using For = PgConnection::For;
+using std::chrono::steady_clock;
+
+constexpr std::chrono::seconds kCheckEvery{10};
 
 // A table's changes are one split, since there is one log.
 class PgLive final : public LiveSource {
@@ -28,8 +35,9 @@ class PgLive final : public LiveSource {
   std::string_view Name() const noexcept override { return place_->name; }
 
   Result<HandoffToken> HandoffNow(std::stop_token stop) override {
-    MURMUR_ASSIGN(const PgLsn lsn, Now(stop));
-    return PgHandoff(*place_, lsn);
+    PgPosition position;
+    MURMUR_ASSIGN(position.lsn, Now(stop));
+    return PgHandoff(*place_, position);
   }
 
   bool NeedsHold() const override { return true; }
@@ -37,19 +45,20 @@ class PgLive final : public LiveSource {
   // A hold is a replication slot.
   Result<HandoffToken> Hold(const std::string& name, std::stop_token stop) override {
     // A slot shows a publication as it was at each change, so the publication comes first.
-    const auto publish = [&](PgConnection& connection) -> Status {
-      MURMUR_ASSIGN(const PgTable table, ReadPgTable(connection, stop));
-      MURMUR_TRY(CheckIdentity(table));
-      return PublishPgTable(connection, table, stop);
+    const auto publish = [&](PgConnection& connection) -> Result<PgTable> {
+      MURMUR_ASSIGN(PgTable table, ReadPgTable(connection, stop));
+      MURMUR_TRY(CheckFollowed(table));
+      MURMUR_TRY(PublishPgTable(connection, table, stop));
+      return table;
     };
-    MURMUR_TRY(AskPg(place_, For::kQueries, stop, publish));
+    MURMUR_ASSIGN(const PgTable table, AskPg(place_, For::kQueries, stop, publish));
     const auto make = [&](PgConnection& connection) -> Result<HandoffToken> {
       MURMUR_ASSIGN(const PgRowSet slot,
                     connection.Ask(fmt::format("CREATE_REPLICATION_SLOT {} LOGICAL pgoutput "
                                                "NOEXPORT_SNAPSHOT",
                                                QuotedIdentifier(name)),
                                    "to make a replication slot", stop));
-      return TokenOf(slot.at(0, 1));
+      return TokenOf(slot.at(0, 1), table);
     };
     // The answer to an earlier call may not have arrived.
     const auto find = [&](PgConnection& connection) -> Result<std::optional<HandoffToken>> {
@@ -59,11 +68,12 @@ class PgLive final : public LiveSource {
                                                QuotedLiteral(name)),
                                    "to look for a replication slot", stop));
       if (slot.size() == 0) return std::optional<HandoffToken>();
-      MURMUR_ASSIGN(HandoffToken token, TokenOf(slot.at(0, 0)));
+      MURMUR_ASSIGN(HandoffToken token, TokenOf(slot.at(0, 0), table));
       return std::optional(std::move(token));
     };
     MURMUR_ASSIGN(auto found, AskPg(place_, For::kQueries, stop, find));
     if (found) return *std::move(found);
+    const PgWaiting waiting(place_, "a replication slot that is made", &notes_);
     auto made = AskPg(place_, For::kReplication, stop, make);
     if (!made.ok()) return WithRemedy(made.status());
     return made;
@@ -92,13 +102,9 @@ class PgLive final : public LiveSource {
   }
 
   Result<std::vector<Split>> Splits(std::stop_token stop) override {
-    if (!checked_) {
-      const auto ask = [&](PgConnection& connection) -> Status {
-        MURMUR_ASSIGN(const PgTable table, ReadPgTable(connection, stop));
-        return CheckIdentity(table);
-      };
-      MURMUR_TRY(AskPg(place_, For::kQueries, stop, ask));
-      checked_ = true;
+    if (const auto now = steady_clock::now(); now >= check_again_) {
+      MURMUR_TRY(CheckTable(stop));
+      check_again_ = now + kCheckEvery;
     }
     return std::vector<Split>{Split{.id = place_->name, .bytes = 0, .payload = "{}"}};
   }
@@ -110,7 +116,7 @@ class PgLive final : public LiveSource {
       begin = *position;
     } else if (starts_now_) {
       MURMUR_ASSIGN(const PgLsn lsn, Now(stop));
-      begin = PgLsnText(lsn);
+      begin = PgPosition{.lsn = lsn}.ToString();
     } else {
       return Status(Code::kFailedPrecondition,
                     place_->text +
@@ -156,24 +162,25 @@ class PgLive final : public LiveSource {
       return table;
     };
     MURMUR_ASSIGN(PgTable table, AskPg(place_, For::kQueries, stop, ask));
+    MURMUR_ASSIGN(const auto partitions, PgPartitions::Make(place_, table, position.partitions,
+                                                            projection.before, &notes_));
     MURMUR_ASSIGN(PgRows rows, PgRows::Make(murmur::ObjectOf(*place_), std::move(table), projection,
                                             row_bytes_max_));
     MURMUR_TRY(CheckGenerated(rows));
-    if (!position.shape.empty() && position.shape != rows.shape()) {
-      return Status(Code::kFailedPrecondition,
-                    place_->text +
-                        ": is not as it was when its changes were read last: it was made anew, or "
-                        "a column that the definition names was added, dropped, renamed or given "
-                        "another type. Begin anew: murmur bootstrap FILE --fresh");
-    }
+    if (!position.shape.empty() && position.shape != rows.shape()) return IsAnother();
     position.shape = rows.shape();
     Raise(position.lsn, &progress_->committed);
+    {
+      const std::lock_guard lock(mutex_);
+      opened_ = {.projection = projection, .shape = position.shape, .partitions = partitions};
+    }
     return std::unique_ptr<RecordStream>(
         std::make_unique<PgChanges>(place_, std::move(rows), position, projection.before,
                                     PgChangesOptions{.wake = std::move(wake),
                                                      .slot = slot_,
                                                      .publication = std::move(publication),
-                                                     .progress = progress_}));
+                                                     .progress = progress_,
+                                                     .partitions = partitions}));
   }
 
   void NoteCommitted(const PositionMap& positions) override {
@@ -186,13 +193,86 @@ class PgLive final : public LiveSource {
 
   std::string ObjectOf(const Split& /*split*/) const override { return murmur::ObjectOf(*place_); }
 
+  // Of its log the server keeps what the slot has not confirmed, up to max_slot_wal_keep_size.
+  Result<std::optional<LogReach>> Reach(const PositionMap& /*positions*/,
+                                        std::stop_token stop) override {
+    if (slot_.empty()) return std::optional<LogReach>();
+    const auto ask = [&](PgConnection& connection) -> Result<std::optional<LogReach>> {
+      MURMUR_ASSIGN(const PgRowSet slot,
+                    connection.Ask(fmt::format("SELECT pg_current_wal_insert_lsn() - restart_lsn, "
+                                               "safe_wal_size FROM pg_replication_slots WHERE "
+                                               "slot_name = {} AND restart_lsn IS NOT NULL",
+                                               QuotedLiteral(slot_)),
+                                   "to see how much of its log is kept", stop));
+      if (slot.size() == 0) return std::optional<LogReach>();
+      LogReach reach{.bytes = LogReach::Bytes{}};
+      std::string_view kept = slot.at(0, 0);
+      std::string_view left = slot.at(0, 1);
+      (void)TakeNumber(&kept, &reach.bytes->kept);
+      if (!slot.is_null(0, 1)) (void)TakeNumber(&left, &reach.bytes->left.emplace());
+      reach.remedy =
+          "Let murmur run keep up, or raise max_slot_wal_keep_size (it needs disk for that)";
+      return std::optional(std::move(reach));
+    };
+    return AskPg(place_, For::kQueries, stop, ask);
+  }
+
+  std::vector<std::string> TakeNotes() override { return notes_.Take(); }
+
   Status Close() override { return {}; }
 
  private:
-  Result<HandoffToken> TokenOf(std::string_view place) const {
-    PgLsn lsn = 0;
-    if (ParsePgLsn(place, &lsn)) return PgHandoff(*place_, lsn);
+  // What is read through the slot begins with the table as it was just before the slot was made.
+  Result<HandoffToken> TokenOf(std::string_view place, const PgTable& table) const {
+    PgPosition position{.partitions = PgPartitions::RecordOf(table)};
+    if (ParsePgLsn(place, &position.lsn)) return PgHandoff(*place_, position);
     return Status(Code::kDataLoss, place_->text + ": a slot that does not say where it begins");
+  }
+
+  Status IsAnother() const {
+    return Status(Code::kFailedPrecondition,
+                  place_->text +
+                      ": is not as it was when its changes were read last: it was made anew, or "
+                      "a column that the definition names was added, dropped, renamed or given "
+                      "another type. Begin anew: murmur bootstrap FILE --fresh");
+  }
+
+  // A change of the table's columns or partitions, or of its publication, tells no row: it is
+  // looked for now and then.
+  Status CheckTable(const std::stop_token& stop) {
+    std::optional<Opened> opened;
+    {
+      const std::lock_guard lock(mutex_);
+      opened = opened_;
+    }
+    const auto ask = [&](PgConnection& connection) -> Result<PgTable> {
+      MURMUR_ASSIGN(PgTable table, ReadPgTable(connection, stop));
+      if (opened) MURMUR_TRY(CheckPgPublication(connection, table, stop));
+      return table;
+    };
+    auto table = AskPg(place_, For::kQueries, stop, ask);
+    if (opened && table.status().code() == Code::kNotFound) {
+      return table.status().Annotated("it was there before: was it dropped or renamed?");
+    }
+    MURMUR_TRY(table.status());
+    if (!opened) return CheckFollowed(*table);
+    MURMUR_TRY(opened->partitions->Update(*table));
+    MURMUR_ASSIGN(const PgRows rows, PgRows::Make(murmur::ObjectOf(*place_), *std::move(table),
+                                                  opened->projection, row_bytes_max_));
+    return rows.shape() == opened->shape ? Status() : IsAnother();
+  }
+
+  Status CheckFollowed(const PgTable& table) const {
+    if (table.key.empty() && starts_now_) {
+      return Status(Code::kFailedPrecondition,
+                    place_->text +
+                        ": has no primary key, so that its changes can't be counted without its "
+                        "rows. Name it as `source:`");
+    }
+    for (const PgLeaf& leaf : table.leaves) {
+      MURMUR_TRY(CheckPgIdentity(*place_, table, leaf, /*before=*/false));
+    }
+    return {};
   }
 
   // Never back.
@@ -246,16 +326,6 @@ class PgLive final : public LiveSource {
     return {};
   }
 
-  Status CheckIdentity(const PgTable& table) const {
-    if (table.identity == PgIdentity::kKey || table.identity == PgIdentity::kFull) return {};
-    return Status(
-        Code::kFailedPrecondition,
-        fmt::format("{}: its log does not name rows by the primary key (REPLICA IDENTITY {}); it "
-                    "does after: ALTER TABLE {} REPLICA IDENTITY DEFAULT",
-                    place_->text, table.identity == PgIdentity::kIndex ? "USING INDEX" : "NOTHING",
-                    place_->Quoted()));
-  }
-
   Status DropSlot(PgConnection& connection, const std::string& name,
                   const std::stop_token& stop) const {
     const auto dropped = connection.Ask(
@@ -283,7 +353,17 @@ class PgLive final : public LiveSource {
   const uint64_t row_bytes_max_;
   const std::shared_ptr<PgProgress> progress_ = std::make_shared<PgProgress>();
   std::string slot_;
-  bool checked_ = false;  // the table can be followed
+  PgNotes notes_;
+  steady_clock::time_point check_again_{};
+
+  // What the changes were opened for.
+  struct Opened {
+    Projection projection;
+    std::string shape;
+    std::shared_ptr<PgPartitions> partitions;
+  };
+  std::mutex mutex_;
+  std::optional<Opened> opened_;  // under mutex_
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "base/big_endian.h"
 #include "base/take_text.h"
@@ -78,29 +79,51 @@ std::string PgLsnText(PgLsn lsn) {
 
 bool ParsePgLsn(std::string_view text, PgLsn* lsn) { return TakeLsn(&text, lsn) && text.empty(); }
 
+std::optional<PgLsn> PgEndOfTimeline(std::string_view history, uint32_t timeline) {
+  while (!history.empty()) {
+    const size_t end = std::min(history.find('\n'), history.size());
+    std::string_view line = history.substr(0, end);
+    history.remove_prefix(std::min(end + 1, history.size()));
+    uint32_t ended = 0;
+    PgLsn place = 0;
+    if (TakeNumber(&line, &ended) && ended == timeline && TakeChar(&line, '\t') &&
+        TakeLsn(&line, &place)) {
+      return place;
+    }
+  }
+  return std::nullopt;
+}
+
 std::string PgPosition::ToString() const {
   std::string text = PgLsnText(lsn);
   if (rows > 0) text += fmt::format("+{}@{}", rows, PgLsnText(commit));
-  return shape.empty() ? text : text + "#" + shape;
+  if (!shape.empty()) text += "#" + shape;
+  if (timeline != 0) text += fmt::format("/{}", timeline);
+  return partitions.empty() ? text : text + "~" + partitions;
 }
 
 Result<PgPosition> ParsePgPosition(std::string_view text) {
   PgPosition position;
-  const size_t end = std::min(text.find('#'), text.size());
-  std::string_view rest = text.substr(0, end);
-  if (end < text.size()) position.shape = text.substr(end + 1);
+  std::string_view rest = text;
   bool good = TakeLsn(&rest, &position.lsn);
   if (good && TakeChar(&rest, '+')) {
     good = TakeNumber(&rest, &position.rows) && position.rows > 0 && TakeChar(&rest, '@') &&
            TakeLsn(&rest, &position.commit);
   }
+  if (good && TakeChar(&rest, '#')) {
+    const size_t end = std::min(rest.find_first_of("/~"), rest.size());
+    position.shape = rest.substr(0, end);
+    rest.remove_prefix(end);
+  }
+  if (good && TakeChar(&rest, '/')) good = TakeNumber(&rest, &position.timeline);
+  if (good && TakeChar(&rest, '~')) position.partitions = std::exchange(rest, {});
   if (good && rest.empty()) return position;
   return Status(Code::kInvalidArgument,
                 fmt::format("'{}' is no position in a log of PostgreSQL", text));
 }
 
-HandoffToken PgHandoff(const PgPlace& place, PgLsn lsn) {
-  return SingleStreamHandoff(place.name, PgLsnText(lsn));
+HandoffToken PgHandoff(const PgPlace& place, const PgPosition& position) {
+  return SingleStreamHandoff(place.name, position.ToString());
 }
 
 std::string PgWatermark(PgLsn lsn) {

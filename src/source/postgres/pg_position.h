@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,23 +18,36 @@ using PgLsn = uint64_t;
 std::string PgLsnText(PgLsn lsn);  // "0/16B3748"
 bool ParsePgLsn(std::string_view text, PgLsn* lsn);
 
+// Where a timeline of the log ended, by the history of one that came after it: lines of "timeline,
+// tab, place, tab, why". Empty: it does not say.
+std::optional<PgLsn> PgEndOfTimeline(std::string_view history, uint32_t timeline);
+
 // Everything that was committed up to `lsn` has been read, and of the transaction whose commit lies
 // at `commit` the first `rows` changes of the table; `commit` 0: there is no such.
 // `shape` tells the table, and what of it is read, from others (PgRows::shape); empty: nothing was
-// read yet. As text "0/16B3748#5e1f09c27ab49024", or "0/16B3748+17@0/16B9000#5e1f09c27ab49024".
+// read yet. `timeline` is that of the log; 0: unknown. `partitions`: PgPartitions::record.
+// As text "0/16B3748#5e1f09c27ab49024/1", "0/16B3748+17@0/16B9000#5e1f09c27ab49024/1~…".
 struct PgPosition {
   PgLsn lsn = 0;
   uint64_t rows = 0;
   PgLsn commit = 0;
   std::string shape = {};
+  uint32_t timeline = 0;
+  std::string partitions = {};
 
+  // Everything up to `lsn` has been read, of the same log.
+  void MoveTo(PgLsn place) {
+    lsn = place;
+    rows = 0;
+    commit = 0;
+  }
   std::string ToString() const;
   bool operator==(const PgPosition&) const = default;
 };
 // Errors: kInvalidArgument
 Result<PgPosition> ParsePgPosition(std::string_view text);
 
-HandoffToken PgHandoff(const PgPlace& place, PgLsn lsn);
+HandoffToken PgHandoff(const PgPlace& place, const PgPosition& position);
 
 // TableRows::watermark: everything committed up to it has been told.
 std::string PgWatermark(PgLsn lsn);

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <vector>
+
 namespace murmur {
 
 std::string PgPublicationOf(const PgPlace& place, const PgTable& table) {
@@ -30,17 +32,25 @@ Status CheckPgPublication(PgConnection& connection, const PgTable& table,
                           const std::stop_token& stop) {
   const PgPlace& place = connection.place();
   const std::string name = PgPublicationOf(place, table);
-  MURMUR_ASSIGN(
-      const PgRowSet found,
-      connection.Ask(
-          fmt::format("SELECT p.pubinsert AND p.pubupdate AND p.pubdelete AND "
-                      "p.pubtruncate, t.tablename IS NOT NULL, "
-                      "to_jsonb(t) ->> 'rowfilter' IS NOT NULL "
-                      "FROM pg_publication p LEFT JOIN pg_publication_tables t ON "
-                      "t.pubname = p.pubname AND t.schemaname = {} AND t.tablename = {} "
-                      "WHERE p.pubname = {}",
-                      QuotedLiteral(place.schema), QuotedLiteral(place.table), QuotedLiteral(name)),
-          "to look at a publication", stop));
+  std::vector<std::string> leaves;
+  for (const PgLeaf& leaf : table.leaves) {
+    leaves.push_back(
+        fmt::format("({}, {})", QuotedLiteral(leaf.schema), QuotedLiteral(leaf.table)));
+  }
+  // Of those relations that have rows: how many it has, and whether it filters the rows of one.
+  const std::string published =
+      leaves.empty() ? "SELECT 0 AS count, false AS filters"
+                     : fmt::format(
+                           "SELECT count(*), coalesce(bool_or(to_jsonb(t) ->> 'rowfilter' "
+                           "IS NOT NULL), false) AS filters FROM pg_publication_tables t "
+                           "WHERE t.pubname = {} AND (t.schemaname, t.tablename) IN ({})",
+                           QuotedLiteral(name), fmt::join(leaves, ", "));
+  MURMUR_ASSIGN(const PgRowSet found,
+                connection.Ask(fmt::format("SELECT p.pubinsert AND p.pubupdate AND p.pubdelete AND "
+                                           "p.pubtruncate, t.count = {}, t.filters, p.pubviaroot "
+                                           "FROM pg_publication p, ({}) AS t WHERE p.pubname = {}",
+                                           leaves.size(), published, QuotedLiteral(name)),
+                               "to look at a publication", stop));
   const auto refuse = [&](std::string_view why, const std::string& remedy) {
     return Status(Code::kFailedPrecondition,
                   fmt::format("{}: the publication {} {}. {}", place.text, name, why, remedy));
@@ -54,6 +64,11 @@ Status CheckPgPublication(PgConnection& connection, const PgTable& table,
                   fmt::format("ALTER PUBLICATION {} SET (publish = 'insert, update, delete, "
                               "truncate')",
                               quoted));
+  }
+  if (table.is_partitioned && found.is_true(0, 3)) {
+    return refuse(
+        "does not tell the partition of a row",
+        fmt::format("ALTER PUBLICATION {} SET (publish_via_partition_root = false)", quoted));
   }
   if (!found.is_true(0, 1)) {
     return refuse("does not have the table",

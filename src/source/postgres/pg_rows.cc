@@ -49,7 +49,7 @@ std::string PgRows::shape() const {
   std::string text = fmt::format("{}/{}", table_.system, table_.oid);
   for (const size_t column : needed_) {
     const PgColumn& read = table_.columns[column];
-    text += fmt::format("\n{} {} {}", read.name, read.declared_type, read.modifier);
+    text += fmt::format("\n{} {} {} {}", read.name, read.number, read.declared_type, read.modifier);
   }
   for (const std::string& name : missing_) text += "\n-" + name;
   return fmt::format("{:016x}", HashBytes(text, kStringSeed));
@@ -123,6 +123,11 @@ Status PgRows::Add(const PgRow& row, RowChange change) {
 }
 
 Status PgRows::AppendKey(const PgRow& row) {
+  if (table_.key.empty()) {
+    batch_.key()->append(key_);
+    ids_.push_back(arena_->Store(shown_));
+    return {};
+  }
   std::string_view id;
   for (const size_t column : table_.key) {
     const PgValue& value = row[column];

@@ -41,6 +41,12 @@ class PgRows {
   // Differs where the table is another one, or a column that is read is, or was missing.
   std::string shape() const;
 
+  // For a table without a primary key: names the rows that are told next, by bytes and for people.
+  void Name(std::string key, std::string shown) {
+    key_ = std::move(key);
+    shown_ = std::move(shown);
+  }
+
   // Starts a batch; views of the last one become invalid. *batch stays until Finish.
   void Begin(RecordBatch* batch);
   // The present content of a row. If it can't be decoded, it is a dead letter, and the row has no
@@ -77,6 +83,7 @@ class PgRows {
   std::vector<Field> fields_;
   std::vector<size_t> needed_;
   std::vector<std::string> missing_;
+  std::string key_, shown_;
   TableBatch batch_;
   std::unique_ptr<TextArena> arena_ = std::make_unique<TextArena>();
   std::vector<std::string_view> ids_;  // of all rows, for people; in arena_

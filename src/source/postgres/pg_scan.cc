@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/big_endian.h"
 #include "source/postgres/pg_position.h"
 
 namespace murmur {
@@ -95,8 +96,10 @@ Result<PgRange> PgRangeOf(const Split& split, const Position& after) {
 
 Result<std::vector<Split>> CutPgTable(PgConnection& connection, const PgTable& table,
                                       uint64_t split_rows, const std::stop_token& stop) {
+  const bool has_names = !table.key.empty();
   const uint64_t wanted =
-      std::clamp<uint64_t>((table.rows + split_rows - 1) / split_rows, 1, kSplitsMax);
+      !has_names ? 1
+                 : std::clamp<uint64_t>((table.rows + split_rows - 1) / split_rows, 1, kSplitsMax);
   std::vector<std::string> bounds;
   if (wanted > 1) {
     MURMUR_ASSIGN(const auto keys, SampleKeys(connection, table, wanted * kSamplesPerSplit, stop));
@@ -143,9 +146,10 @@ std::string PgScanStream::Statement() const {
     for (const std::string& value : range_.after) values.push_back(QuotedLiteral(value));
     conditions.push_back(fmt::format("({}) > ({})", fmt::join(key, ", "), fmt::join(values, ", ")));
   }
-  return fmt::format("COPY (SELECT {} FROM {}{}{} ORDER BY {}) TO STDOUT", fmt::join(columns, ", "),
+  return fmt::format("COPY (SELECT {} FROM {}{}{}{}{}) TO STDOUT", fmt::join(columns, ", "),
                      place_->Quoted(), conditions.empty() ? "" : " WHERE ",
-                     fmt::join(conditions, " AND "), fmt::join(key, ", "));
+                     fmt::join(conditions, " AND "), key.empty() ? "" : " ORDER BY ",
+                     fmt::join(key, ", "));
 }
 
 Status PgScanStream::Start(const std::stop_token& stop) {
@@ -181,6 +185,11 @@ Result<ReadState> PgScanStream::Read(std::stop_token stop, RecordBatch* batch) {
   }
   connection_.reset();
   if (status.code() != Code::kUnavailable) return status;
+  if (IsInOneRead() && !range_.after.empty()) {
+    return status.Annotated(
+        "it has no primary key, so that its rows are read anew when this is run "
+        "again");
+  }
   const auto pause = retries_.Next();
   if (!pause) return status;
   if (!SleepUnlessStopped(*pause, stop)) return Status(Code::kCancelled, place_->text);
@@ -189,7 +198,6 @@ Result<ReadState> PgScanStream::Read(std::stop_token stop, RecordBatch* batch) {
 }
 
 Result<ReadState> PgScanStream::ReadOn(const std::stop_token& stop, RecordBatch* batch) {
-  std::vector<std::string> last = range_.after;
   PgConnection::Piece piece;
   bool is_end = false;
   while (batch->rows < kBatchRows && !is_end) {
@@ -209,11 +217,9 @@ Result<ReadState> PgScanStream::ReadOn(const std::stop_token& stop, RecordBatch*
   batch->AsTable().read_point = read_point_;
   if (batch->rows == 0) return ReadState::kEnd;
   retries_.Progress(kPgPatience);
-  for (size_t i = 0; i < rows_.table().key.size(); ++i) {
-    last.resize(rows_.table().key.size());
-    last[i] = row_[rows_.table().key[i]].text;
-  }
-  range_.after = std::move(last);
+  range_.after.clear();
+  for (const size_t column : rows_.table().key) range_.after.emplace_back(row_[column].text);
+  if (IsInOneRead()) range_.after = {std::to_string(taken_)};
   rows_.Finish();
   // Like the sizes of splits: stored bytes, not only those requested.
   if (row_bytes_ > 0) batch->bytes = batch->rows * row_bytes_;
@@ -232,6 +238,11 @@ Status PgScanStream::TakeRow(std::string_view line) {
     value.is = field == "\\N" ? PgValue::Is::kNull : PgValue::Is::kText;
     value.text =
         value.is == PgValue::Is::kNull ? std::string_view() : Unescaped(field, &unescaped_[column]);
+  }
+  if (IsInOneRead()) {
+    std::string number;
+    AppendBigEndian(++taken_, &number);
+    rows_.Name(std::move(number), fmt::format("row {}", taken_));
   }
   return rows_.Put(row_);
 }

@@ -13,7 +13,7 @@
 namespace murmur {
 
 // Rows whose key's first column lies in [from, until), after the row with the key `after`. Values
-// are texts of the server.
+// are texts of the server. Of a table without a primary key, all rows.
 struct PgRange {
   std::optional<std::string> from;
   std::optional<std::string> until;
@@ -33,6 +33,8 @@ class PgScanStream final : public RecordStream {
   Result<ReadState> Read(std::stop_token stop, RecordBatch* batch) override;
 
  private:
+  // Rows without names are told by their numbers in the read.
+  bool IsInOneRead() const { return rows_.table().key.empty(); }
   Status Start(const std::stop_token& stop);
   std::string Statement() const;
   Status TakeRow(std::string_view line);
@@ -47,6 +49,7 @@ class PgScanStream final : public RecordStream {
   PgRow row_;
   std::vector<std::string> unescaped_;  // by column
   uint64_t row_bytes_;
+  uint64_t taken_ = 0;  // rows
   bool at_end_ = false;
 };
 

@@ -10,6 +10,7 @@
 #include "source/postgres/pg_position.h"
 #include "source/postgres/pg_scan.h"
 #include "source/postgres/pg_table.h"
+#include "source/postgres/pg_waiting.h"
 
 namespace murmur {
 namespace {
@@ -33,24 +34,6 @@ Result<Frozen> ParseFrozen(const ScanPlan& plan) {
   return Frozen{.oid = json["oid"].get<uint32_t>(), .system = json["system"]};
 }
 
-// Waits until every transaction that has begun so far is seen by reads, or was rolled back. What
-// lies before a slot's first change is not streamed, and a commit is in the log before reads see
-// it: a read that came too early would lose it.
-Status AwaitRunning(PgConnection& connection, const std::stop_token& stop) {
-  MURMUR_ASSIGN(const PgRowSet now,
-                connection.Ask("SELECT pg_current_xact_id()", "to begin a scan", stop));
-  const std::string question =
-      fmt::format("SELECT pg_snapshot_xmin(pg_current_snapshot()) > {}::text::xid8",
-                  QuotedLiteral(now.at(0, 0)));
-  for (;;) {
-    MURMUR_ASSIGN(const PgRowSet seen, connection.Ask(question, "to begin a scan", stop));
-    if (seen.is_true(0, 0)) return {};
-    if (!SleepUnlessStopped(kBarrierEvery, stop)) {
-      return Status(Code::kCancelled, connection.place().text);
-    }
-  }
-}
-
 class PgSnapshot final : public SnapshotSource {
  public:
   PgSnapshot(std::shared_ptr<const PgPlace> place, const PgSnapshotOptions& options)
@@ -63,9 +46,9 @@ class PgSnapshot final : public SnapshotSource {
       MURMUR_TRY(ReadPgTable(connection, stop));
       MURMUR_ASSIGN(const PgRowSet now, connection.Ask("SELECT pg_current_wal_insert_lsn()",
                                                        "to ask where its log ends", stop));
-      PgLsn lsn = 0;
-      if (!ParsePgLsn(now.at(0, 0), &lsn)) return Status(Code::kDataLoss, place_->text);
-      return PgHandoff(*place_, lsn);
+      PgPosition position;
+      if (!ParsePgLsn(now.at(0, 0), &position.lsn)) return Status(Code::kDataLoss, place_->text);
+      return PgHandoff(*place_, position);
     };
     return AskPg(place_, PgConnection::For::kQueries, stop, ask);
   }
@@ -74,6 +57,12 @@ class PgSnapshot final : public SnapshotSource {
     const auto ask = [&](PgConnection& connection) -> Result<ScanPlan> {
       MURMUR_ASSIGN(PgTable table, ReadPgTable(connection, stop));
       MURMUR_TRY(AwaitRunning(connection, stop));
+      if (table.key.empty()) {
+        notes_.Add(
+            place_->name +
+            " has no primary key: its rows are read at once, and if that is interrupted, the "
+            "scan begins anew");
+      }
       ScanPlan plan{.source = place_->name,
                     .splits = {},
                     .payload = nlohmann::json{{"oid", table.oid}, {"system", table.system}}.dump()};
@@ -108,6 +97,9 @@ class PgSnapshot final : public SnapshotSource {
                                              const Projection& projection,
                                              std::stop_token /*stop*/) override {
     MURMUR_ASSIGN(PgRange range, PgRangeOf(split, after));
+    if (IsInOneRead() && !after.empty()) {
+      return Status(Code::kInternal, place_->text + ": a read that can't go on in its middle");
+    }
     MURMUR_ASSIGN(PgRows rows,
                   PgRows::Make(ObjectOf(*place_), *table_, projection, options_.row_bytes_max));
     return std::unique_ptr<RecordStream>(
@@ -116,11 +108,23 @@ class PgSnapshot final : public SnapshotSource {
 
   Result<std::string> WhyNoBefore(std::stop_token stop) override {
     MURMUR_ASSIGN(const PgTable table, Facts(stop));
-    if (table.identity == PgIdentity::kFull) return std::string();
+    for (const PgLeaf& leaf : table.leaves) {
+      if (leaf.identity == PgIdentity::kFull) continue;
+      return fmt::format(
+          "the log has only the key of a row that was changed; it has the whole row after: ALTER "
+          "TABLE {}.{} REPLICA IDENTITY FULL",
+          QuotedIdentifier(leaf.schema), QuotedIdentifier(leaf.table));
+    }
+    return std::string();
+  }
+
+  Result<std::string> WhyNoLedger(std::stop_token stop) override {
+    MURMUR_ASSIGN(const PgTable table, Facts(stop));
+    if (!table.key.empty()) return std::string();
     return fmt::format(
-        "the log has only the key of a row that was changed; it has the whole row after: ALTER "
-        "TABLE {} REPLICA IDENTITY FULL",
-        place_->Quoted());
+        "{}: has no primary key, so that its rows have no names. ALTER TABLE {} ADD PRIMARY KEY "
+        "(…)",
+        place_->text, place_->Quoted());
   }
 
   Result<std::string> WhyNotInKeyOrder(std::stop_token stop) override {
@@ -142,8 +146,13 @@ class PgSnapshot final : public SnapshotSource {
     RowRange rows;
     if (range.from) MURMUR_TRY(AppendBound(*range.from, &rows.from));
     if (range.until) MURMUR_TRY(AppendBound(*range.until, &rows.until.emplace()));
+    rows.is_one_read = IsInOneRead();
     return rows;
   }
+
+  bool IsInOneRead() const override { return table_->key.empty(); }
+
+  std::vector<std::string> TakeNotes() override { return notes_.Take(); }
 
   Status Close() override { return {}; }
 
@@ -151,6 +160,25 @@ class PgSnapshot final : public SnapshotSource {
   Result<PgTable> Facts(const std::stop_token& stop) const {
     const auto ask = [&](PgConnection& connection) { return ReadPgTable(connection, stop); };
     return AskPg(place_, PgConnection::For::kQueries, stop, ask);
+  }
+
+  // Waits until every transaction that has begun so far is seen by reads, or was rolled back. What
+  // lies before a slot's first change is not streamed, and a commit is in the log before reads see
+  // it: a read that came too early would lose it.
+  Status AwaitRunning(PgConnection& connection, const std::stop_token& stop) {
+    const PgWaiting waiting(place_, "the scan", &notes_);
+    MURMUR_ASSIGN(const PgRowSet now,
+                  connection.Ask("SELECT pg_current_xact_id()", "to begin a scan", stop));
+    const std::string question =
+        fmt::format("SELECT pg_snapshot_xmin(pg_current_snapshot()) > {}::text::xid8",
+                    QuotedLiteral(now.at(0, 0)));
+    for (;;) {
+      MURMUR_ASSIGN(const PgRowSet seen, connection.Ask(question, "to begin a scan", stop));
+      if (seen.is_true(0, 0)) return {};
+      if (!SleepUnlessStopped(kBarrierEvery, stop)) {
+        return Status(Code::kCancelled, place_->text);
+      }
+    }
   }
 
   // A value of the key's first column, as the beginning of a row key.
@@ -163,6 +191,7 @@ class PgSnapshot final : public SnapshotSource {
   const std::shared_ptr<const PgPlace> place_;
   const PgSnapshotOptions options_;
   std::optional<PgTable> table_;  // of the plan that is being read
+  PgNotes notes_;
 };
 
 }  // namespace

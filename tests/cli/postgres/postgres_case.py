@@ -30,8 +30,6 @@ DEFINITION = {
     "aggregates": "{n: count, total: sum(amount), price: 'sum(price, decimal=2)', "
                   "kinds: count_by(kind)}",
 }
-COLUMNS = ("id bigint primary key, grp text not null, amount integer not null, kind text not null, "
-           "price numeric(10,2) not null, at timestamptz not null, note text")
 FIRST_DAY = "timestamptz '2026-03-01 00:00:00+00'"
 
 
@@ -53,9 +51,13 @@ def row(source, number):
 class Writers(TableWriters):
     AT_ONCE = 10
 
-    def __init__(self, server, table, seed, per_second=WRITES_PER_SECOND, threads=2):
+    def __init__(self, server, table, seed, per_second=WRITES_PER_SECOND, threads=2, key="id"):
+        """key: the table's columns that a row has alone; None: there are none."""
         super().__init__(seed, per_second, threads)
         self.server, self.table = server, table
+        self.on_conflict = "" if key is None else (
+            f"on conflict ({key}) do update set grp = excluded.grp, amount = excluded.amount, "
+            "kind = excluded.kind, price = excluded.price, at = excluded.at, note = excluded.note")
         self.mine = threading.local()  # a connection
 
     def write_some(self, source):
@@ -95,9 +97,7 @@ class Writers(TableWriters):
         changes = [
             lambda: cursor.execute(
                 f"insert into {self.table} values (%s, %s, %s, %s, %s, {FIRST_DAY} + "
-                "%s * interval '1 s', %s) on conflict (id) do update set grp = excluded.grp, "
-                "amount = excluded.amount, kind = excluded.kind, price = excluded.price, "
-                "at = excluded.at, note = excluded.note", new),
+                f"%s * interval '1 s', %s) {self.on_conflict}", new),
             lambda: cursor.execute(
                 f"update {self.table} set grp = %s where id = %s", (new[1], number)),
             lambda: cursor.execute(
@@ -121,6 +121,8 @@ class PostgresCase(TableCase):
 
     KIND = "postgres"
     IDENTITY = "default"
+    COLUMNS = ("id bigint primary key, grp text not null, amount integer not null, "
+               "kind text not null, price numeric(10,2) not null, at timestamptz not null, note text")
 
     @classmethod
     def setUpClass(cls):
@@ -137,7 +139,7 @@ class PostgresCase(TableCase):
         connection.autocommit = True
         self.addCleanup(self.clear, server)
         with connection.cursor() as cursor:
-            cursor.execute(f"create table {self.table} ({COLUMNS})")
+            cursor.execute(f"create table {self.table} ({self.COLUMNS})")
             cursor.execute(f"alter table {self.table} replica identity {self.IDENTITY}")
         return connection
 

@@ -92,6 +92,7 @@ Status CutMap::Load(const StateTable& table, const std::vector<Split>& splits,
     range.split = splits[i].id;
     range.from = ranges[i].from;
     range.until = ranges[i].until;
+    range.is_one_read = ranges[i].is_one_read;
     by_split_[range.split] = &range;
     if (stored[i + 1]) {
       if (!range.FromBytes(*stored[i + 1])) return Damaged();
@@ -144,6 +145,12 @@ bool CutMap::HasRoom() const {
     if (range.reading == nullptr || range.reading->stale) return false;
     return range.reading->bytes > held_bytes_max_ / 2 ||
            (range.overfilled > 0 && !range.reading->brought);
+  });
+}
+
+bool CutMap::IsInOneRead() const {
+  return std::any_of(ranges_.begin(), ranges_.end(), [](const auto& entry) {
+    return entry.second.is_one_read && entry.second.reading != nullptr;
   });
 }
 
@@ -200,7 +207,8 @@ void CutMap::Hold(Held change) {
   Range& range = *RangeOf(change.row);
   Reading& reading = *range.reading;
   reading.bytes += change.cells.size() + change.row.size() + kHeldOverhead;
-  if (reading.bytes > held_bytes_max_) {
+  const bool must_end = range.is_one_read && reading.brought;
+  if (reading.bytes > held_bytes_max_ && !must_end) {
     // A read that has brought rows starts again after them. The next read may bring none, unless
     // live waits.
     ++range.overfilled;

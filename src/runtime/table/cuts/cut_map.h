@@ -67,6 +67,8 @@ class CutMap {
   // False: live must wait. Either what is held for a read is near its limit, or a read that held
   // too much has started again and has brought nothing yet.
   bool HasRoom() const;
+  // A read is under way that can't start again: live may have to wait for its end.
+  bool IsInOneRead() const;
   // The number of consecutive reads of the range that held too much before they brought rows.
   uint32_t Overfilled(const std::string& split) const { return by_split_.at(split)->overfilled; }
 
@@ -109,6 +111,7 @@ class CutMap {
     std::string split;
     std::string from;
     std::optional<std::string> until;
+    bool is_one_read = false;  // RowRange
     std::vector<Stretch> counted;
     std::unique_ptr<Reading> reading;  // null: none is under way
     uint32_t overfilled = 0;           // consecutive reads that held too much and brought no rows

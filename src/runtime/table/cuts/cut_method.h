@@ -35,6 +35,7 @@ class CutMethod final : public RowMethod {
   bool settled() const override { return cuts_.settled(); }
   void BeginAfter(std::string_view place) override;
   bool HasRoom() const override { return cuts_.HasRoom(); }
+  bool MayWait() const override { return cuts_.IsInOneRead(); }
   void BeginRead(const SplitWork& work) override { cuts_.BeginRead(work.split.id); }
   Status Take(const FoldRun& run, SplitWork* work, RecordBatch* batch) override;
   Status TakeEnd(SplitWork* work, const RecordBatch& batch) override;
