@@ -51,7 +51,9 @@ class LiveRunner::Worker {
     }
     wakeup_->Notify();
   }
-  void Start(const std::stop_token& stop) {
+  // `goal`, which outlives the worker: what has been read up to there is committed at once.
+  void Start(const std::stop_token& stop, const LiveSource::PositionMap* goal) {
+    goal_ = goal;
     thread_ = std::jthread([this, stop] {
       const std::stop_callback wake(run_.abort.get_token(), [this] { wakeup_->Notify(); });
       if (Status status = Run(stop); !status.ok()) run_.Fail(std::move(status));
@@ -102,8 +104,17 @@ class LiveRunner::Worker {
       MURMUR_TRY(fold_->Count(reading.work));
     }
     NoteChecks();
-    MURMUR_TRY(fold_->CommitIfDue());
+    MURMUR_TRY(HasReachedGoal() ? fold_->CommitAll() : fold_->CommitIfDue());
     return idle ? Wait(stop) : Status();
+  }
+
+  bool HasReachedGoal() const {
+    if (goal_ == nullptr || !fold_->CommitDue()) return false;
+    return std::all_of(readings_.begin(), readings_.end(), [this](const Reading& reading) {
+      const auto it = goal_->find(reading.work->split.id);
+      return it == goal_->end() ||
+             source_->Distance(reading.work->progress.position, it->second) == 0;
+    });
   }
 
   void NoteChecks() {
@@ -124,6 +135,7 @@ class LiveRunner::Worker {
   LiveSource* const source_;
   const std::unique_ptr<FoldWorker> fold_;
   Wakeup& checks_;
+  const LiveSource::PositionMap* goal_ = nullptr;  // none: read on for ever
   std::atomic<bool> checked_{false};
   std::vector<Reading> readings_;
   // Shared with the streams' callbacks, the last of which may come late.
@@ -182,7 +194,8 @@ Status LiveRunner::RunUntil(Until until, std::stop_token stop) {
   if (until == Until::kCaughtUp) {
     MURMUR_ASSIGN(goal_, source_->Ends(splits_, stop));
   }
-  for (const auto& worker : workers_) worker->Start(stop);
+  for (const auto& worker : workers_)
+    worker->Start(stop, until == Until::kCaughtUp ? &goal_ : nullptr);
   Status status = Watch(until, stop);
   run_.abort.request_stop();
   for (const auto& worker : workers_) worker->Join();

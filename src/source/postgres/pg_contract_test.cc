@@ -28,11 +28,20 @@ const char* Uri() { return std::getenv("MURMUR_TEST_POSTGRES"); }
 SourceSpec SpecOf(const std::string& table, const std::string& uri) {
   return {"postgres", {{"uri", uri}, {"table", table}}};
 }
-Definition DefinitionOf(const std::string& table, const std::string& uri = Uri()) {
+Definition DefinitionOf(const std::string& table) {
   Definition definition;
   definition.name = "contract";
-  definition.source = SpecOf(table, uri);
+  definition.source = SpecOf(table, Uri());
   return definition;
+}
+// Reads through the publication of a hold that was made first.
+std::unique_ptr<LiveSource> LiveThrough(const std::string& table, const std::string& first,
+                                        const std::string& slot) {
+  Definition definition = DefinitionOf(table);
+  definition.source->options["publication"] = first;
+  auto live = MakePgLive(definition).value();
+  live->ReadThrough(slot);
+  return live;
 }
 
 // A table of its own, empty at first, with what writes to it. In statements, '$$' stands for its
@@ -149,8 +158,7 @@ class PgLiveFixture final : public LiveFixture {
       const std::string slot = fmt::format("{}_{}", RootOf(*table), slots_++);
       table->Run(
           fmt::format("SELECT pg_copy_logical_replication_slot('{}', '{}')", RootOf(*table), slot));
-      sources.push_back(MakePgLive(DefinitionOf(table->name())).value());
-      sources.back()->ReadThrough(slot);
+      sources.push_back(LiveThrough(table->name(), RootOf(*table), slot));
     }
     return std::make_unique<ManyLiveSources>(std::move(sources), begin_);
   }
@@ -214,9 +222,7 @@ class PgTableFixture final : public TableFixture {
   std::unique_ptr<LiveSource> MakeChanges() override {
     const std::string slot = fmt::format("{}_{}", root_, slots_++);
     table_.Run(fmt::format("SELECT pg_copy_logical_replication_slot('{}', '{}')", root_, slot));
-    auto live = MakePgLive(DefinitionOf(table_.name())).value();
-    live->ReadThrough(slot);
-    return live;
+    return LiveThrough(table_.name(), root_, slot);
   }
   void Put(const std::vector<ContractRow>& rows) override {
     std::vector<std::string> values;

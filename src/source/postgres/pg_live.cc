@@ -48,7 +48,7 @@ class PgLive final : public LiveSource {
     const auto publish = [&](PgConnection& connection) -> Result<PgTable> {
       MURMUR_ASSIGN(PgTable table, ReadPgTable(connection, stop));
       MURMUR_TRY(CheckFollowed(table));
-      MURMUR_TRY(PublishPgTable(connection, table, stop));
+      MURMUR_TRY(PublishPgTable(connection, table, PgPublicationOf(*place_, name), stop));
       return table;
     };
     MURMUR_ASSIGN(const PgTable table, AskPg(place_, For::kQueries, stop, publish));
@@ -82,7 +82,7 @@ class PgLive final : public LiveSource {
   void ReadThrough(const std::string& hold) override { slot_ = hold; }
 
   Status LetGo(const std::string& hold, std::stop_token stop) override {
-    const auto ask = [&](PgConnection& connection) { return DropSlot(connection, hold, stop); };
+    const auto ask = [&](PgConnection& connection) { return DropHold(connection, hold, stop); };
     return AskPg(place_, For::kQueries, stop, ask);
   }
 
@@ -154,11 +154,10 @@ class PgLive final : public LiveSource {
       return Status(Code::kFailedPrecondition, place_->text + ": there is no slot to read through");
     }
     MURMUR_ASSIGN(PgPosition position, ParsePgPosition(after));
-    std::string publication;
+    const std::string publication = PgPublicationOf(*place_, slot_);
     const auto ask = [&](PgConnection& connection) -> Result<PgTable> {
       MURMUR_ASSIGN(PgTable table, ReadPgTable(connection, stop));
-      MURMUR_TRY(CheckPgPublication(connection, table, stop));
-      publication = PgPublicationOf(*place_, table);
+      MURMUR_TRY(CheckPgPublication(connection, table, publication, stop));
       return table;
     };
     MURMUR_ASSIGN(PgTable table, AskPg(place_, For::kQueries, stop, ask));
@@ -178,7 +177,7 @@ class PgLive final : public LiveSource {
         std::make_unique<PgChanges>(place_, std::move(rows), position, projection.before,
                                     PgChangesOptions{.wake = std::move(wake),
                                                      .slot = slot_,
-                                                     .publication = std::move(publication),
+                                                     .publication = publication,
                                                      .progress = progress_,
                                                      .partitions = partitions}));
   }
@@ -247,7 +246,9 @@ class PgLive final : public LiveSource {
     }
     const auto ask = [&](PgConnection& connection) -> Result<PgTable> {
       MURMUR_ASSIGN(PgTable table, ReadPgTable(connection, stop));
-      if (opened) MURMUR_TRY(CheckPgPublication(connection, table, stop));
+      if (opened) {
+        MURMUR_TRY(CheckPgPublication(connection, table, PgPublicationOf(*place_, slot_), stop));
+      }
       return table;
     };
     auto table = AskPg(place_, For::kQueries, stop, ask);
@@ -326,8 +327,13 @@ class PgLive final : public LiveSource {
     return {};
   }
 
-  Status DropSlot(PgConnection& connection, const std::string& name,
+  // The slot last: while it is there, the hold is not over.
+  Status DropHold(PgConnection& connection, const std::string& name,
                   const std::stop_token& stop) const {
+    if (place_->publication.empty()) {
+      const std::string drop = "DROP PUBLICATION IF EXISTS " + QuotedIdentifier(name);
+      MURMUR_TRY(connection.Ask(drop, "to drop a publication", stop).status());
+    }
     const auto dropped = connection.Ask(
         fmt::format("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE "
                     "slot_name = {}",

@@ -6,21 +6,21 @@
 
 namespace murmur {
 
-std::string PgPublicationOf(const PgPlace& place, const PgTable& table) {
-  return place.publication.empty() ? fmt::format("murmur_{}", table.oid) : place.publication;
+std::string PgPublicationOf(const PgPlace& place, const std::string& hold) {
+  return place.publication.empty() ? hold : place.publication;
 }
 
-Status PublishPgTable(PgConnection& connection, const PgTable& table, const std::stop_token& stop) {
+Status PublishPgTable(PgConnection& connection, const PgTable& table, const std::string& name,
+                      const std::stop_token& stop) {
   const PgPlace& place = connection.place();
-  const std::string name = PgPublicationOf(place, table);
-  const Status there = CheckPgPublication(connection, table, stop);
+  const Status there = CheckPgPublication(connection, table, name, stop);
   if (there.code() != Code::kNotFound || !place.publication.empty()) return there;
   const auto made = connection.Ask(
       fmt::format("CREATE PUBLICATION {} FOR TABLE {}", QuotedIdentifier(name), place.Quoted()),
       "to make a publication", stop);
   constexpr std::string_view kIsThere = "42710";
   if (made.ok() || connection.sqlstate() == kIsThere) {
-    return CheckPgPublication(connection, table, stop);
+    return CheckPgPublication(connection, table, name, stop);
   }
   if (made.status().code() != Code::kPermissionDenied) return made.status();
   return Status(Code::kPermissionDenied,
@@ -28,10 +28,9 @@ Status PublishPgTable(PgConnection& connection, const PgTable& table, const std:
                             made.status().message(), QuotedIdentifier(name), place.Quoted()));
 }
 
-Status CheckPgPublication(PgConnection& connection, const PgTable& table,
+Status CheckPgPublication(PgConnection& connection, const PgTable& table, const std::string& name,
                           const std::stop_token& stop) {
   const PgPlace& place = connection.place();
-  const std::string name = PgPublicationOf(place, table);
   std::vector<std::string> leaves;
   for (const PgLeaf& leaf : table.leaves) {
     leaves.push_back(

@@ -10,16 +10,17 @@
 
 namespace murmur {
 
-// The name that the definition gives, or that of the one that is made.
-std::string PgPublicationOf(const PgPlace& place, const PgTable& table);
+// The one that the definition names, or else that of the hold, which is made and ends with it.
+std::string PgPublicationOf(const PgPlace& place, const std::string& hold);
 
-// Makes the publication if there is none, and checks it. Errors: as CheckPgPublication;
-// kPermissionDenied (says what the user lacks).
-Status PublishPgTable(PgConnection& connection, const PgTable& table, const std::stop_token& stop);
+// Makes the publication `name` if there is none, unless the definition names it, and checks it.
+// Errors: as CheckPgPublication; kPermissionDenied (says what the user lacks).
+Status PublishPgTable(PgConnection& connection, const PgTable& table, const std::string& name,
+                      const std::stop_token& stop);
 
 // Errors: kFailedPrecondition (it leaves out rows, columns or operations; says which),
 // kNotFound.
-Status CheckPgPublication(PgConnection& connection, const PgTable& table,
+Status CheckPgPublication(PgConnection& connection, const PgTable& table, const std::string& name,
                           const std::stop_token& stop);
 
 }  // namespace murmur

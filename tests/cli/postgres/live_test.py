@@ -185,6 +185,8 @@ class LiveTest(PostgresCase):
         self.assertEqual(self.ask(slots), 2)
         self.succeed("drop", file, "1")
         self.assertEqual(self.ask(slots), 1)
+        self.assertEqual(self.ask("select count(*) from pg_publication_tables where tablename = "
+                                  f"'{self.table}'"), 1)
         self.fill_more(100, 100)
         self.catch_up(file)
         self.check(file)
@@ -291,7 +293,7 @@ class ServerTest(PostgresCase):
             self.run_sql(f"create table {table} (like {self.table} including all)")
             children.append(self.follow(self.pipeline(name=table, source={"table": table})))
         for number, (statement, _) in enumerate(statements):
-            publication = self.ask("select 'murmur_' || oid from pg_class where relname = "
+            publication = self.ask("select pubname from pg_publication_tables where tablename = "
                                    f"'catalog_{number}'")
             self.run_sql(statement.format(f"catalog_{number}", publication))
         for child, (_, says) in zip(children, statements):
