@@ -279,50 +279,6 @@ class CutLiveTest(ByCuts, LiveTest):
     pass
 
 
-class ServerTest(PostgresCase):
-    """What the server tells beside changes of rows."""
-
-    def test_what_no_change_tells(self):
-        """Of the catalog, while it runs and no row is written."""
-        statements = (("alter table {0} alter column amount type bigint", "another type"),
-                      ("alter publication {1} drop table {0}", "ADD TABLE"),
-                      ("alter table {0} rename to {0}_", "renamed"))
-        children = []
-        for number in range(len(statements)):
-            table = f"catalog_{number}"
-            self.run_sql(f"create table {table} (like {self.table} including all)")
-            children.append(self.follow(self.pipeline(name=table, source={"table": table})))
-        for number, (statement, _) in enumerate(statements):
-            publication = self.ask("select pubname from pg_publication_tables where tablename = "
-                                   f"'catalog_{number}'")
-            self.run_sql(statement.format(f"catalog_{number}", publication))
-        for child, (_, says) in zip(children, statements):
-            self.assertIn(says, self.wait_for_end(child, 1))
-        self.run_sql("drop table catalog_0, catalog_1, catalog_2_")
-
-    def test_a_transaction_that_is_waited_for(self):
-        self.fill(10)
-        self.run_sql("create table other_table (a int)")
-        file = self.pipeline()
-        with contextlib.closing(self.postgres.connect()) as connection:
-            cursor = connection.cursor()
-            cursor.execute("set application_name = 'slow_one'; insert into other_table values (1)")
-            child = self.start("bootstrap", file)
-            time.sleep(5)
-            connection.commit()
-        self.assertIn("slow_one", self.wait_for_end(child, 0))
-        self.check(file)
-        self.run_sql("drop table other_table")
-
-    def test_status_tells_how_much_log_is_kept(self):
-        self.fill(10)
-        file = self.pipeline()
-        child = self.follow(file)
-        self.wait_while_it_runs(child, "it tells", lambda: self.status(file)["live"].get("log", {})
-                                .get("kept_bytes", 0) > 0)
-        self.end(child)
-
-
 class StormTest(PostgresCase):
     """Writers never stop, while the scan runs and live follows, through kills and restarts."""
 
