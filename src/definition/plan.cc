@@ -257,8 +257,8 @@ std::string DescribePlan(const Definition& definition, int64_t now) {
   out += fmt::format("window: {}\n", DescribeWindow(definition));
   out += DescribeFirstWindows(definition, now);
   if (!definition.where.empty()) out += fmt::format("where: {}\n", Canonical(definition.where));
-  out += fmt::format("record id: {}\n",
-                     definition.id.empty() ? "object and offset" : Canonical(definition.id));
+  const char* const name = TableOf(definition) != nullptr ? "primary key" : "object and offset";
+  out += fmt::format("record id: {}\n", definition.id.empty() ? name : Canonical(definition.id));
   out += "aggregates:\n";
   for (const AggregateSpec& aggregate : definition.aggregates) out += DescribeAggregate(aggregate);
   out += fmt::format("fields read: {}\n", fmt::join(FieldsOf(definition), ", "));

@@ -1,6 +1,8 @@
 """Values of PostgreSQL's types: what is scanned is what is streamed, and both are what the server
 says."""
 
+import contextlib
+
 from postgres_case import PostgresCase
 from program import main
 
@@ -99,6 +101,26 @@ class TypesTest(PostgresCase):
         for kind, values, expected in self.types:
             with self.subTest(kind):
                 self.check_column(kind, values, expected)
+
+    def test_a_database_of_another_encoding(self):
+        """Its texts are UTF-8 here, by both paths."""
+        self.run_sql("create database latin encoding 'LATIN1' locale 'C' template template0")
+        with contextlib.closing(self.postgres.connect("latin")) as connection:
+            connection.autocommit = True
+            cursor = connection.cursor()
+            cursor.execute("create table words (id int primary key, v text)")
+            cursor.execute("insert into words values (1, 'größe')")
+            file = self.pipeline(name="latin", key="[id, v]", time=None, window=None, where=None,
+                                 aggregates="{n: count}", source={
+                                     "uri": self.uri().removesuffix("postgres") + "latin",
+                                     "table": "words"})
+            self.succeed("bootstrap", file, "--quiet")
+            cursor.execute("insert into words values (2, 'größe')")
+            self.catch_up(file)
+            self.assertEqual(self.values(file, "latin"), {1: "größe", 2: "größe"})
+            cursor.execute("select pg_drop_replication_slot(slot_name) from pg_replication_slots "
+                           "where database = 'latin'")
+        self.run_sql("drop database latin")
 
     def test_parts_of_json_and_arrays(self):
         for kind, values, key, expected in (
