@@ -109,8 +109,7 @@ bool PgRows::DecodeField(size_t field, const PgRow& row, uint32_t at, DeadLetter
   if (!fields_[field].column) return true;
   const PgValue& value = row[*fields_[field].column];
   if (value.is != PgValue::Is::kText) return true;
-  if (fields_[field].reader->Read(arena_->Store(value.text), arena_.get(), &cell, dead))
-    return true;
+  if (fields_[field].reader->Read(value.text, arena_.get(), &cell, dead)) return true;
   dead->detail =
       fmt::format("column '{}': {}", table_.columns[*fields_[field].column].name, dead->detail);
   return false;

@@ -230,14 +230,17 @@ Result<ReadState> PgScanStream::ReadOn(const std::stop_token& stop, RecordBatch*
 // A line of COPY's text format.
 Status PgScanStream::TakeRow(std::string_view line) {
   if (line.ends_with('\n')) line.remove_suffix(1);
+  const bool has_escapes = line.find('\\') != line.npos;  // of a null, too
   for (const size_t column : rows_.needed()) {
     const size_t end = std::min(line.find('\t'), line.size());
     const std::string_view field = line.substr(0, end);
     line.remove_prefix(std::min(end + 1, line.size()));
     PgValue& value = row_[column];
-    value.is = field == "\\N" ? PgValue::Is::kNull : PgValue::Is::kText;
-    value.text =
-        value.is == PgValue::Is::kNull ? std::string_view() : Unescaped(field, &unescaped_[column]);
+    const bool is_null = has_escapes && field == "\\N";
+    value.is = is_null ? PgValue::Is::kNull : PgValue::Is::kText;
+    value.text = field;
+    if (is_null) value.text = {};
+    if (has_escapes && !is_null) value.text = Unescaped(field, &unescaped_[column]);
   }
   if (IsInOneRead()) {
     std::string number;

@@ -126,6 +126,7 @@ class TimeText {
     *micros = 0;
     if (!Take('.')) return true;
     int64_t unit = 100'000;
+    if (text_.empty() || text_[0] < '0' || text_[0] > '9') return false;
     for (; !text_.empty() && text_[0] >= '0' && text_[0] <= '9'; text_.remove_prefix(1)) {
       *micros += (text_[0] - '0') * unit;
       unit /= 10;
@@ -152,9 +153,56 @@ bool TakeClock(TimeText* text, int64_t* micros) {
   return true;
 }
 
+// Exactly `count` digits.
+bool ReadDigits(const char* text, int count, int64_t* number) {
+  int64_t value = 0;
+  for (int i = 0; i < count; ++i) {
+    const auto digit = static_cast<unsigned>(text[i] - '0');
+    if (digit > 9) return false;
+    value = value * 10 + digit;
+  }
+  *number = value;
+  return true;
+}
+
+// "2026-03-01 12:00:00[.123456][+00]", as nearly all times are written. False: another form.
+bool ReadUsualTime(std::string_view value, Cell* cell) {
+  constexpr size_t kSecondsEnd = 19;
+  constexpr std::string_view kUtc = "+00";
+  if (value.ends_with(kUtc)) value.remove_suffix(kUtc.size());
+  if (value.size() < kSecondsEnd) return false;
+  const char* const text = value.data();
+  CivilDate date;
+  int64_t month = 0;
+  int64_t day = 0;
+  int64_t hours = 0;
+  int64_t minutes = 0;
+  int64_t seconds = 0;
+  int64_t micros = 0;
+  const bool is_usual =
+      ReadDigits(text, 4, &date.year) && text[4] == '-' && ReadDigits(text + 5, 2, &month) &&
+      text[7] == '-' && ReadDigits(text + 8, 2, &day) && text[10] == ' ' &&
+      ReadDigits(text + 11, 2, &hours) && text[13] == ':' && ReadDigits(text + 14, 2, &minutes) &&
+      text[16] == ':' && ReadDigits(text + 17, 2, &seconds);
+  if (!is_usual || month < 1 || month > 12 || day < 1 || day > 31) return false;
+  if (value.size() > kSecondsEnd) {
+    constexpr size_t kFractionMax = 6;
+    const size_t digits = value.size() - kSecondsEnd - 1;
+    if (text[kSecondsEnd] != '.' || digits == 0 || digits > kFractionMax) return false;
+    if (!ReadDigits(text + kSecondsEnd + 1, static_cast<int>(digits), &micros)) return false;
+    for (size_t i = digits; i < kFractionMax; ++i) micros *= 10;
+  }
+  date.month = static_cast<int>(month);
+  date.day = static_cast<int>(day);
+  *cell = Cell::Time(DaysFromCivil(date) * kMicrosPerDay + hours * kMicrosPerHour +
+                     minutes * kMicrosPerMinute + seconds * kMicrosPerSecond + micros);
+  return true;
+}
+
 // The forms of DateStyle ISO: "2026-03-01", "2026-03-01 12:00:00.5+02", "0044-03-15 BC",
 // "infinity".
 bool ReadTime(std::string_view value, Cell* cell) {
+  if (ReadUsualTime(value, cell)) return true;
   if (value == "infinity" || value == "-infinity") {
     *cell = Cell::Time(value.front() == '-' ? kTimeMinusInfinity : kTimeInfinity);
     return true;
@@ -335,6 +383,7 @@ bool PgFieldReader::Read(std::string_view text, TextArena* arena, Cell* cell, De
     dead->detail = "a value is not written as its type is";
     return false;
   }
+  if (cell->kind == Kind::kString) *cell = Cell::String(arena->Store(text));
   if (as_time_) ConvertToTime(unit_, cell);
   return true;
 }

@@ -41,7 +41,7 @@ class PgFieldReader {
   static Result<PgFieldReader> Make(const PgType& type, const FieldRequest& request);
 
   void BeginBatch();
-  // False: *dead says why the row is refused. `text` stays valid as long as the batch.
+  // False: *dead says why the row is refused. *arena keeps what the cell points to.
   bool Read(std::string_view text, TextArena* arena, Cell* cell, DeadLetter* dead);
 
  private:

@@ -73,6 +73,12 @@ TEST(PgValue, TimesOfAllForms) {
   EXPECT_EQ(Cell1(kDate, "infinity"), "infinity");
   EXPECT_EQ(Cell1(kTimestamptz, "-infinity"), "-infinity");
   EXPECT_EQ(Cell1(kTimestamp, "294276-12-31 23:59:59.999999"), "infinity");
+  EXPECT_EQ(Cell1(kTimestamptz, "2026-03-01 23:59:59.000001+00"), "2026-03-01T23:59:59.000001Z");
+  EXPECT_EQ(Cell1(kTimestamp, "0001-01-01 00:00:00"), "0001-01-01T00:00:00Z");
+  for (const char* text : {"2026-03-01 12:00:00.", "2026-03-01 12:0x:00", "2026-03-01 12:00:00 +00",
+                           "2026-00-01 12:00:00"}) {
+    EXPECT_NE(Cell1(kTimestamp, text).substr(0, 3), "202") << text;
+  }
   for (const char* text : {"2026-3", "2026-13-01", "2026-03-01 12", "2026-03-01 12:00:00 AD", ""}) {
     EXPECT_NE(Cell1(kTimestamp, text).substr(0, 3), "int") << text;
   }
