@@ -3,14 +3,14 @@
 import time
 
 from database_servers import PostgresServer
-from postgres_case import (KILLS, LEAST, ROWS, WRITES_PER_SECOND, ByCuts, PostgresCase,
+from postgres_case import (KILLS, LEAST, ROWS, WRITES_PER_SECOND, ByCuts, OnNewest, PostgresCase,
                            Writers)
 from program import LONG, main
 
 RESTARTS = 3 if LONG else 1
 
 
-class LiveTest(PostgresCase):
+class ChangeTest(PostgresCase):
     def test_every_kind_of_change(self):
         self.fill(2000)
         file = self.pipeline()
@@ -28,6 +28,20 @@ class LiveTest(PostgresCase):
         self.catch_up(file)
         self.assertEqual(self.dumped(file), {})
 
+
+class CutChangeTest(ByCuts, ChangeTest):
+    pass
+
+
+class NewestChangeTest(OnNewest, ChangeTest):
+    pass
+
+
+class NewestCutChangeTest(OnNewest, CutChangeTest):
+    pass
+
+
+class LiveTest(PostgresCase):
     def test_a_run_follows_and_answers(self):
         self.fill(1000)
         self.follow_and_end(self.pipeline(), lambda: self.fill_more(1000, 500))

@@ -36,9 +36,9 @@ FIRST_DAY = "timestamptz '2026-03-01 00:00:00+00'"
 
 
 @functools.cache
-def shared_server():
-    return unittest.enterModuleContext(
-        PostgresServer(max_replication_slots=50, max_wal_senders=50, max_prepared_transactions=20))
+def shared_server(newest):
+    return unittest.enterModuleContext(PostgresServer(
+        newest=newest, max_replication_slots=50, max_wal_senders=50, max_prepared_transactions=20))
 
 
 def row(source, number):
@@ -121,10 +121,11 @@ class PostgresCase(TableCase):
 
     KIND = "postgres"
     IDENTITY = "default"
+    NEWEST = False  # of the servers
 
     @classmethod
     def setUpClass(cls):
-        cls.postgres = shared_server()
+        cls.postgres = shared_server(cls.NEWEST)
 
     def setUp(self):
         super().setUp()
@@ -207,3 +208,9 @@ class PostgresCase(TableCase):
 
 class ByCuts(table_case.ByCuts):
     IDENTITY = "full"
+
+
+class OnNewest:
+    """The same with the newest server."""
+
+    NEWEST = True
