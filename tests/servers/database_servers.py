@@ -87,10 +87,14 @@ class DatabaseServer:
         self.process.send_signal(self.stop_signal)
         self.process.wait(STOP_SECONDS_MAX)
 
+    def crash(self):
+        """Ends it at once; `start` recovers what it stored."""
+        self.process.send_signal(self.kill_signal)
+        self.process.wait(STOP_SECONDS_MAX)
+
     def remove(self):
         if self.process and self.process.poll() is None:
-            self.process.send_signal(self.kill_signal)
-            self.process.wait(STOP_SECONDS_MAX)
+            self.crash()
         if self.reserved:
             self.reserved.close()
         if self.directory:
@@ -147,6 +151,10 @@ class PostgresServer(DatabaseServer):
     def __init__(self, *, newest=False, **settings):
         super().__init__(**settings)
         self.newest, self.programs = newest, POSTGRES_PROGRAMS
+
+    @property
+    def uri(self):
+        return f"postgres://postgres@127.0.0.1:{self.port}/postgres"
 
     def connect(self, database="postgres"):
         return psycopg2.connect(host="127.0.0.1", port=self.port, user="postgres",

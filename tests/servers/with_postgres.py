@@ -11,6 +11,6 @@ from database_servers import PostgresServer
 newest = sys.argv[1] == "--newest"
 with PostgresServer(newest=newest, max_replication_slots=1000, max_wal_senders=100) as postgres:
     environment = os.environ | {
-        "MURMUR_TEST_POSTGRES": f"postgres://postgres@127.0.0.1:{postgres.port}/postgres",
+        "MURMUR_TEST_POSTGRES": postgres.uri,
         "MURMUR_TEST_POSTGRES_PID": str(postgres.process.pid)}
     sys.exit(subprocess.run(sys.argv[1 + newest:], env=environment).returncode)
