@@ -21,10 +21,12 @@ SUBTRACTING = {
     "total: sum(amount)": "sum(amount)",
     "price: 'sum(price, decimal=2)'": "sum(price)::text",
     "notes: sum(length(note))": "sum(length(note))",
-    "kinds: count_by(kind)": "array[count(*) filter (where kind = 'a'), "
-                             "count(*) filter (where kind = 'b'), count(*) filter (where kind = 'c')]",
-    "bands: 'histogram(amount, [300, 700])'": "array[count(*) filter (where amount <= 300), "
-                                              "count(*) filter (where amount <= 700), count(*)]",
+    "kinds: count_by(kind)":
+        "array[count(*) filter (where kind = 'a'), count(*) filter (where kind = 'b'), "
+        "count(*) filter (where kind = 'c')]",
+    "bands: 'histogram(amount, [300, 700])'":
+        "array[count(*) filter (where amount <= 300), count(*) filter (where amount <= 700), "
+        "count(*)]",
 }
 OTHERS = {
     "least: min(amount)": "min(amount)",
@@ -79,8 +81,10 @@ class StormTest(PostgresCase):
         """A prepared transaction outlives it."""
         name = f"kept {self.random.getrandbits(60)}"
         run(self.connection, "; ".join((
-            "begin", f"insert into {self.table} select -1 - count(*), 'g0', 500, 'a', 1, {FIRST_DAY},"
-            f" 'kept' from {self.table} where id < 0", f"prepare transaction '{name}'")))
+            "begin",
+            f"insert into {self.table} select -1 - count(*), 'g0', 500, 'a', 1, {FIRST_DAY}, "
+            f"'kept' from {self.table} where id < 0",
+            f"prepare transaction '{name}'")))
         end = self.random.choice((self.server.stop, self.server.crash))
         end()
         self.server.start()
