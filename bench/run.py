@@ -4,8 +4,8 @@
 Contestants are interleaved over several rounds, with the page cache warm; a contestant whose answer
 is wrong stops the run. Times are measured inside the processes: of the query for the databases, from
 the first byte to the last synced commit for Murmur. CPU is the whole process for Murmur, the query
-for the databases. Prints a Markdown table. More follow: of replay.py, swap.py, kafka_bench.py and
-mongo_bench.py.
+for the databases. Prints a Markdown table. More follow: of replay.py, swap.py, kafka_bench.py,
+mongo_bench.py and postgres_bench.py.
 """
 
 import argparse
@@ -23,6 +23,7 @@ from common import Run, check_call, note, print_header, print_title, rates_cell
 from kafka_bench import Kafka
 from matrix import Matrix
 from mongo_bench import Mongo
+from postgres_bench import Postgres
 from replay import Replay
 from swap import Swap
 
@@ -306,13 +307,15 @@ def main():
                         metavar="N,N", help="keys of the versions that are swapped in")
     parser.add_argument("--messages", type=int, default=5_000_000, help="of the Kafka topic")
     parser.add_argument("--documents", type=int, default=1_000_000,
-                        help="of the MongoDB collection, ten times that where memory is measured")
-    parser.add_argument("--changes", type=int, default=200_000, help="of the MongoDB collection")
+                        help="of the MongoDB collection, and rows of the PostgreSQL table; ten times"
+                        " that where memory is measured")
+    parser.add_argument("--changes", type=int, default=200_000, help="of each of the two")
     parser.add_argument("--extensions", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--quick", action="store_true",
                         help="the matrix at a tenth of its scale, to compare with an earlier run")
     parser.add_argument("--only", default="", help="only rows that contain this text; the rows of"
-                        " the other tables begin with 'matrix', 'replay', 'swap', 'kafka' and 'mongo'")
+                        " the other tables begin with 'matrix', 'replay', 'swap', 'kafka', 'mongo' and"
+                        " 'postgres'")
     options = parser.parse_args()
     hidden = ("--build", str(options.build), "--data", str(options.data), "--extensions",
               str(options.extensions))
@@ -321,7 +324,8 @@ def main():
     bench = Bench(options)
     try:
         bench.work.mkdir(parents=True)
-        for part in (bench, Matrix(bench), Replay(bench), Swap(bench), Kafka(bench), Mongo(bench)):
+        for part in (bench, Matrix(bench), Replay(bench), Swap(bench), Kafka(bench), Mongo(bench),
+                     Postgres(bench)):
             if not part.rows():
                 continue
             part.prepare()

@@ -74,6 +74,7 @@ class TableCase(ProgramTest):
             if kill in restarted:
                 restart()
                 time.sleep(self.random.uniform(0, 2))
+            self.assertIsNone(child.poll(), child.poll() is not None and child.communicate())
             self.kill(child)
         self.catch_up(file, "--threads", "2")
 

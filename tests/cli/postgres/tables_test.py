@@ -2,9 +2,11 @@
 
 import time
 
-from postgres_case import KILLS, ROWS, ByCuts, PostgresCase, Writers
-from program import main
+from postgres_case import ByCuts, PostgresCase, Writers
+from program import LONG, main
 
+ROWS = 300_000 if LONG else 20_000
+KILLS = 10 if LONG else 3
 FRESH = "murmur bootstrap FILE --fresh"
 
 
@@ -60,7 +62,7 @@ class PartitionedTest(PostgresCase):
     def test_a_bootstrap_while_rows_change(self):
         self.fill(ROWS)
         file = self.pipeline()
-        with Writers(self.postgres, self.table, self.seed, key="id, at"):
+        with Writers(self.postgres, self.table, self.seed, ROWS, key="id, at"):
             self.run_through(file, KILLS, 0, None)
         self.catch_up(file)
         self.check(file)
@@ -179,7 +181,7 @@ class NamelessTest(ByCuts, PostgresCase):
         """It begins anew after each kill."""
         self.fill_twice(2 * ROWS)
         file = self.pipeline(memory="64MiB")
-        with Writers(self.postgres, self.table, self.seed, key=None):
+        with Writers(self.postgres, self.table, self.seed, ROWS, key=None):
             for _ in range(3):
                 child = self.start("bootstrap", file, "--quiet")
                 time.sleep(self.random.uniform(0.1, 1))
