@@ -174,6 +174,7 @@ Status StorePositions(const LiveSource::PositionMap& positions, StateTable* tabl
 LiveRunner::LiveRunner(std::shared_ptr<const Pipeline> pipeline, LiveSource* source,
                        StateTable* table, FoldOptions options, WorkersFor workers)
     : source_(source),
+      keeps_log_(source->NeedsHold()),
       workers_for_(std::move(workers)),
       run_(std::move(pipeline), table, std::move(options)) {
   run_.on_commit = [this](const std::vector<SplitMove>& moves) { NoteCommit(moves); };
@@ -510,6 +511,11 @@ bool LiveRunner::CaughtUp() const {
 }
 
 void LiveRunner::NoteCommit(const std::vector<SplitMove>& moves) {
+  if (keeps_log_) {  // until it is told, and an origin that ends may wait for that
+    LiveSource::PositionMap committed;
+    for (const SplitMove& move : moves) committed[move.split] = move.to.position;
+    source_->NoteCommitted(committed);
+  }
   {
     const std::lock_guard lock(mutex_);
     for (const SplitMove& move : moves) {

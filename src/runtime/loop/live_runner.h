@@ -106,6 +106,7 @@ class LiveRunner {
   void NoteCommit(const std::vector<SplitMove>& moves);
 
   LiveSource* const source_;
+  const bool keeps_log_;  // the origin, for this reader
   const WorkersFor workers_for_;
   FoldRun run_;
   std::vector<Split> splits_;

@@ -164,11 +164,16 @@ class PgChanges::Fetching {
     constexpr size_t kKeepaliveBytes = 18;
     if (piece.size() != kKeepaliveBytes || piece[0] != 'k') return {};
     const PgLsn end = ReadBigEndian(piece.data() + 1);
+    const bool wants_answer = piece.back() != 0;
+    if (wants_answer) {  // a server that ends waits until all that it sent is confirmed
+      asked_ = end;
+      RaiseTo(end, &options_.progress->goal);
+    }
     if (!in_transaction_) {
       put_ = std::max(put_, end);
       queue_->PutMark(put_);
     }
-    return piece.back() != 0 ? Confirm(false) : Status();
+    return wants_answer ? Confirm(false) : Status();
   }
 
   Status TakeMessage(std::string_view message) {
@@ -187,16 +192,17 @@ class PgChanges::Fetching {
   Status ConfirmNowAndThen() {
     const auto since = steady_clock::now() - confirmed_at_;
     const bool is_awaited = options_.progress->goal.load() > put_;
-    if (since < kConfirmEvery && !(is_awaited && since >= kAskEvery)) return {};
+    const bool answers = confirmed_ < asked_ && options_.progress->committed.load() > confirmed_;
+    if (since < kConfirmEvery && !(is_awaited && since >= kAskEvery) && !answers) return {};
     return Confirm(is_awaited);
   }
 
   // Tells the server what it may forget. `asks`: it answers how far it is.
   Status Confirm(bool asks) {
     confirmed_at_ = steady_clock::now();
-    const PgLsn committed = options_.progress->committed.load();
+    confirmed_ = options_.progress->committed.load();
     std::string message = "r";
-    for (int i = 0; i < 3; ++i) AppendBigEndian(committed, &message);
+    for (int i = 0; i < 3; ++i) AppendBigEndian(confirmed_, &message);
     AppendBigEndian(0, &message);  // our clock, which the server doesn't use
     message.push_back(asks ? 1 : 0);
     return connection_->Send(message, {});
@@ -210,6 +216,8 @@ class PgChanges::Fetching {
   PgLsn put_;  // everything committed up to here has been put
   uint32_t timeline_;
   bool in_transaction_ = false;
+  PgLsn asked_ = 0;  // the server wants to know when this is committed
+  PgLsn confirmed_ = 0;
   steady_clock::time_point confirmed_at_;
 };
 

@@ -168,7 +168,7 @@ class PgLive final : public LiveSource {
     MURMUR_TRY(CheckGenerated(rows));
     if (!position.shape.empty() && position.shape != rows.shape()) return IsAnother();
     position.shape = rows.shape();
-    Raise(position.lsn, &progress_->committed);
+    RaiseTo(position.lsn, &progress_->committed);
     {
       const std::lock_guard lock(mutex_);
       opened_ = {.projection = projection, .shape = position.shape, .partitions = partitions};
@@ -186,7 +186,7 @@ class PgLive final : public LiveSource {
     const auto it = positions.find(place_->name);
     if (it == positions.end()) return;
     if (const auto position = ParsePgPosition(it->second); position.ok()) {
-      Raise(position->lsn, &progress_->committed);
+      RaiseTo(position->lsn, &progress_->committed);
     }
   }
 
@@ -276,18 +276,11 @@ class PgLive final : public LiveSource {
     return {};
   }
 
-  // Never back.
-  static void Raise(PgLsn lsn, std::atomic<PgLsn>* place) {
-    PgLsn known = place->load();
-    while (known < lsn && !place->compare_exchange_weak(known, lsn)) {
-    }
-  }
-
   // The end of the log, which somebody will wait for.
   Result<PgLsn> Now(const std::stop_token& stop) const {
     const auto ask = [&](PgConnection& connection) { return EndOfLog(connection, stop); };
     MURMUR_ASSIGN(const PgLsn lsn, AskPg(place_, For::kQueries, stop, ask));
-    Raise(lsn, &progress_->goal);
+    RaiseTo(lsn, &progress_->goal);
     return lsn;
   }
 

@@ -77,6 +77,12 @@ std::string PgLsnText(PgLsn lsn) {
   return fmt::format("{:X}/{:X}", lsn >> 32, static_cast<uint32_t>(lsn));
 }
 
+void RaiseTo(PgLsn lsn, std::atomic<PgLsn>* place) {
+  PgLsn known = place->load();
+  while (known < lsn && !place->compare_exchange_weak(known, lsn)) {
+  }
+}
+
 bool ParsePgLsn(std::string_view text, PgLsn* lsn) { return TakeLsn(&text, lsn) && text.empty(); }
 
 std::optional<PgLsn> PgEndOfTimeline(std::string_view history, uint32_t timeline) {

@@ -1,6 +1,7 @@
 // Places in PostgreSQL's log, and what a read saw of it.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -15,7 +16,8 @@ namespace murmur {
 
 // A byte position in the write-ahead log.
 using PgLsn = uint64_t;
-std::string PgLsnText(PgLsn lsn);  // "0/16B3748"
+std::string PgLsnText(PgLsn lsn);                    // "0/16B3748"
+void RaiseTo(PgLsn lsn, std::atomic<PgLsn>* place);  // never back
 bool ParsePgLsn(std::string_view text, PgLsn* lsn);
 
 // Where a timeline of the log ended, by the history of one that came after it: lines of "timeline,

@@ -155,6 +155,10 @@ std::string PgScanStream::Statement() const {
 Status PgScanStream::Start(const std::stop_token& stop) {
   MURMUR_ASSIGN(auto connection, PgConnection::Open(place_, PgConnection::For::kQueries, stop));
   MURMUR_TRY(connection->Ask("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", kDoing, stop));
+  // Whoever writes all rows anew (ALTER TABLE) leaves none to an older snapshot, so it must be
+  // over.
+  MURMUR_TRY(connection->Ask(fmt::format("LOCK TABLE {} IN ACCESS SHARE MODE", place_->Quoted()),
+                             kDoing, stop));
   // A change that the snapshot shows lies before the end of the log that is asked for after it.
   MURMUR_ASSIGN(const PgRowSet snapshot,
                 connection->Ask("SELECT pg_current_snapshot(), CASE WHEN pg_is_in_recovery() THEN "

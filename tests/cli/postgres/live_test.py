@@ -91,13 +91,13 @@ class LiveTest(PostgresCase):
 
     def test_truncated_while_it_is_scanned(self):
         """Again and again; now and then the run is killed just then."""
-        self.fill(ROWS // 4)
+        self.fill(10_000)
         file = self.pipeline()
         child = self.start("run", file, "--threads", "2")
         for number in range(6):
             time.sleep(self.random.uniform(0.05, 0.6))
             self.run_sql(f"truncate {self.table}")
-            self.fill_more(1000 * number, self.random.choice((10, ROWS // 4)))
+            self.fill_more(1000 * number, self.random.choice((10, 10_000)))
             if number % 3 == 2:
                 self.kill(child)
                 child = self.start("run", file, "--threads", "2")
