@@ -1,5 +1,6 @@
 """A table that is scanned and followed, by a ledger and by cuts."""
 
+import threading
 import time
 
 from database_servers import PostgresServer
@@ -159,6 +160,31 @@ class LiveTest(PostgresCase):
             return {row["key"]["last"]: (row["n"], row["t"]) for row in outcome.rows()}
         self.wait_until("it has counted", lambda: dumped() == expected())
         self.end(with_scan)
+
+    def test_a_stop_while_a_row_is_looked_up(self):
+        """A lock is in the way of that; the change is not lost."""
+        self.fill(10)
+        self.run_sql(f"update {self.table} set note = {LONG_NOTE}, amount = {LEAST + 1}")
+        file = self.pipeline(aggregates="{total: sum(amount), notes: sum(length(note))}")
+        child = self.follow(file)
+        writer, locker = self.postgres.connect(), self.postgres.connect()
+        self.addCleanup(writer.close)
+        self.addCleanup(locker.close)
+        run(writer, f"update {self.table} set amount = amount + 1 where id = 5")
+        locking = threading.Thread(target=run, args=(
+            locker, f"lock table {self.table} in access exclusive mode"))
+        locking.start()
+        waiting = "select count(*) from pg_locks where not granted"
+        self.wait_until("the locker waits for the writer", lambda: self.ask(waiting) == 1)
+        writer.commit()
+        locking.join()
+        if self.IDENTITY == "default":
+            self.wait_until("the row is being looked up", lambda: self.ask(waiting) == 1)
+        self.end(child)
+        locker.rollback()
+        self.catch_up(file)
+        total = sum(row["total"] for row in self.succeed("dump", file).rows())
+        self.assertEqual(total, self.ask(f"select sum(amount) from {self.table}"))
 
     def test_a_slot_that_is_gone(self):
         self.fill(100)
