@@ -31,14 +31,6 @@ constexpr std::string_view kAnew = "!";
 // Parts of a message of streaming replication: its kind, three numbers, then what the plugin wrote.
 constexpr size_t kHeaderBytes = 25;
 
-// Of a table whose rows have no names: after all names that a scan gives, and each its own.
-std::string NameOfChange(const PgPosition& position) {
-  std::string name = "\xFF";
-  AppendBigEndian(position.commit, &name);
-  AppendBigEndian(position.rows, &name);
-  return name;
-}
-
 }  // namespace
 
 // --- the fetching thread
@@ -403,29 +395,40 @@ Result<PgRow> PgChanges::RowOf(const PgTuple& tuple, const Columns& columns) con
   return row;
 }
 
+// Of a table whose rows have no names: after all names that a scan gives, and each its own.
+std::string PgChanges::NameOfChange(const Transaction& transaction) {
+  std::string name = "\xFF";
+  AppendBigEndian(transaction.commit, &name);
+  AppendBigEndian(transaction.rows, &name);
+  return name;
+}
+
 Status PgChanges::TakeRowChange(std::string_view message) {
   if (!transaction_) return Damaged();
   const auto change = ReadPgRowChange(message);
   if (!change) return Damaged();
   const auto columns = columns_.find(change->relation);
   if (columns == columns_.end()) return {};
-  if (!TakeChange()) return {};
+  if (!IsNewChange()) return {};
   if (rows_.table().key.empty()) {
-    rows_.Name(NameOfChange(position_), fmt::format("change {} of the transaction at {}",
-                                                    position_.rows, PgLsnText(position_.commit)));
+    rows_.Name(NameOfChange(*transaction_),
+               fmt::format("change {} of the transaction at {}", transaction_->rows,
+                           PgLsnText(transaction_->commit)));
   }
   MURMUR_TRY(Tell(*change, columns->second));
   if (before_) rows_.SetPlace(PgPlaceOf(transaction_->number));
+  MoveAfterChange();
   return {};
 }
 
-bool PgChanges::TakeChange() {
-  if (transaction_->known == UINT64_MAX || ++transaction_->rows <= transaction_->known) {
-    return false;
-  }
+bool PgChanges::IsNewChange() {
+  return transaction_->known != UINT64_MAX && ++transaction_->rows > transaction_->known;
+}
+
+// Once it was told: a stop may come before that.
+void PgChanges::MoveAfterChange() {
   position_.rows = transaction_->rows;
   position_.commit = transaction_->commit;
-  return true;
 }
 
 Status PgChanges::Tell(const PgRowChange& change, const Columns& columns) {
@@ -472,27 +475,32 @@ bool PgChanges::LeavesOut(const PgRow& row) const {
 }
 
 // Tells the row as it is now; if it is gone, it was deleted or moved since, which will be told.
-// Changes are sent before reads see them: so the read must have seen this one.
+// Changes are sent before reads see them: so the read must have seen this one. A server that does
+// not answer is waited for, as the stream of changes waits.
 Status PgChanges::LookUp(const PgRow& row) {
-  constexpr std::string_view kDoing = "to look up a row";
   constexpr milliseconds kUntilItIsSeen{10};
-  const auto deadline = steady_clock::now() + kPgPatience;
+  constexpr milliseconds kUntilItAnswers{300};
   for (;;) {
-    if (lookups_ == nullptr) {
-      MURMUR_ASSIGN(lookups_, PgConnection::Open(place_, PgConnection::For::kQueries, stop_));
-    }
-    const auto found = lookups_->Ask(LookUpStatement(row), kDoing, stop_);
-    if (!found.ok()) {
-      lookups_.reset();
-      if (found.status().code() != Code::kUnavailable || steady_clock::now() > deadline) {
-        return found.status();
-      }
-    } else if (kPgReadPoints.Saw(PgReadPoint(found->at(0, 0), 0),
-                                 PgPlaceOf(transaction_->number))) {
+    const auto found = AskForRow(row);
+    const bool answers = found.ok();
+    if (!answers && found.status().code() != Code::kUnavailable) return found.status();
+    if (answers &&
+        kPgReadPoints.Saw(PgReadPoint(found->at(0, 0), 0), PgPlaceOf(transaction_->number))) {
       return TellFound(row, *found);
     }
-    if (!SleepUnlessStopped(kUntilItIsSeen, stop_)) return Status(Code::kCancelled, place_->text);
+    if (!SleepUnlessStopped(answers ? kUntilItIsSeen : kUntilItAnswers, stop_)) {
+      return Status(Code::kCancelled, place_->text);
+    }
   }
+}
+
+Result<PgRowSet> PgChanges::AskForRow(const PgRow& row) {
+  if (lookups_ == nullptr) {
+    MURMUR_ASSIGN(lookups_, PgConnection::Open(place_, PgConnection::For::kQueries, stop_));
+  }
+  auto found = lookups_->Ask(LookUpStatement(row), "to look up a row", stop_);
+  if (!found.ok()) lookups_.reset();
+  return found;
 }
 
 // One row of answer: the snapshot, whether the row is there, and the columns that are needed.
@@ -544,9 +552,10 @@ Status PgChanges::TakeTruncate(std::string_view message) {
   const auto truncated = Truncated(message);
   if (truncated.count == 0) return {};
   if (!transaction_) return Damaged();
-  if (!TakeChange()) return {};
+  if (!IsNewChange()) return {};
   if (!truncated.all) return Final("one of its partitions was truncated");
   rows_.Clear();
+  MoveAfterChange();
   return {};
 }
 

@@ -66,13 +66,16 @@ class PgChanges final : public RecordStream {
   // Which of the table's relations a message truncates; it may name several tables.
   PgPartitions::Among Truncated(std::string_view message) const;
   Status TakeTruncate(std::string_view message);
-  // Whether the change under way is new; then the position is after it.
-  bool TakeChange();
+  // Whether the next change of the transaction was not read before.
+  bool IsNewChange();
+  void MoveAfterChange();
+  static std::string NameOfChange(const Transaction& transaction);
   Status Tell(const PgRowChange& change, const Columns& columns);
   Status TellWithBefore(const PgRow& before, const PgRow* after);
   Status TellAfter(const PgRowChange& change, const PgRow& before, const PgRow& after);
   bool LeavesOut(const PgRow& row) const;
   Status LookUp(const PgRow& row);
+  Result<PgRowSet> AskForRow(const PgRow& row);
   std::string LookUpStatement(const PgRow& row) const;
   Status TellFound(const PgRow& row, const PgRowSet& found);
   Result<PgRow> RowOf(const PgTuple& tuple, const Columns& columns) const;

@@ -1,6 +1,7 @@
 """A table that is scanned and followed, by a ledger and by cuts."""
 
 import contextlib
+import threading
 import time
 
 from database_servers import PostgresServer
@@ -204,6 +205,53 @@ class LiveTest(PostgresCase):
             return {row["key"]["last"]: (row["n"], row["t"]) for row in outcome.rows()}
         self.wait_until("it has counted", lambda: dumped() == expected())
         self.end(with_scan)
+
+    def look_up_behind_a_lock(self, server):
+        """A run that follows, and waits for a lock before it can look up a row that was changed; and
+        who holds the lock."""
+        self.fill(10)
+        self.run_sql(f"update {self.table} set note = {LONG_NOTE}, amount = {LEAST + 1}")
+        file = self.pipeline(server=server,
+                             aggregates="{total: sum(amount), notes: sum(length(note))}")
+        child = self.follow(file)
+        writer, locker = server.connect(), server.connect()
+        self.addCleanup(writer.close)
+        self.addCleanup(locker.close)
+        run(writer, f"update {self.table} set amount = amount + 1 where id = 5")
+        locking = threading.Thread(target=run, args=(
+            locker, f"lock table {self.table} in access exclusive mode"))
+        locking.start()
+        waiting = "select count(*) from pg_locks where not granted"
+        self.wait_until("the locker waits for the writer", lambda: self.ask(waiting) == 1)
+        writer.commit()
+        locking.join()
+        if self.IDENTITY == "default":
+            self.wait_until("the row is being looked up", lambda: self.ask(waiting) == 1)
+        return file, child, locker
+
+    def is_counted(self, file):
+        total = sum(row["total"] for row in self.succeed("dump", file).rows())
+        return total == self.ask(f"select sum(amount) from {self.table}")
+
+    def test_a_stop_while_a_row_is_looked_up(self):
+        """The change is not lost."""
+        file, child, locker = self.look_up_behind_a_lock(self.postgres)
+        self.end(child)
+        locker.rollback()
+        self.catch_up(file)
+        self.assertTrue(self.is_counted(file))
+
+    def test_a_crash_of_the_server_while_a_row_is_looked_up(self):
+        server = self.enterContext(PostgresServer())
+        self.connection = self.make(server)
+        file, child, _ = self.look_up_behind_a_lock(server)
+        server.crash()
+        time.sleep(1)
+        server.start()
+        self.connection = server.connect()
+        self.connection.autocommit = True
+        self.wait_while_it_runs(child, "it has counted", lambda: self.is_counted(file))
+        self.end(child)
 
     def test_a_slot_that_is_gone(self):
         self.fill(100)
