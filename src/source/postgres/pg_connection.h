@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <memory>
+#include <mutex>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -125,22 +126,41 @@ class PgConnection {
   std::string sqlstate_;
 };
 
+// Connections that wait to be used again. Threads: any.
+class PgPool {
+ public:
+  explicit PgPool(std::shared_ptr<const PgPlace> place) : place_(std::move(place)) {}
+  const PgPlace& place() const noexcept { return *place_; }
+  // One of them, or a new one. Errors: PgConnection::Open.
+  Result<std::unique_ptr<PgConnection>> Take(std::stop_token stop);
+  // REQUIRES: no statement is under way
+  void Give(std::unique_ptr<PgConnection> connection);
+
+ private:
+  const std::shared_ptr<const PgPlace> place_;
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<PgConnection>> idle_;  // under mutex_
+};
+
 // How long a question is tried again while it is kUnavailable.
 inline constexpr std::chrono::seconds kPgPatience{30};
 
-// question(PgConnection&) → Result<T>, on a connection of its own, retried while it is
-// kUnavailable. Errors: kCancelled, and those of the question.
-template <class Question>
-auto AskPg(const std::shared_ptr<const PgPlace>& place, PgConnection::For use,
-           const std::stop_token& stop, const Question& question)
+// question(PgConnection&) → Result<T>, on what `open` gives, retried while it is kUnavailable; then
+// `done` has the connection. Errors: kCancelled, and those of the question.
+template <class Question, class Open, class Done>
+auto AskPgOn(const PgPlace& place, const std::stop_token& stop, const Question& question,
+             const Open& open, const Done& done)
     -> decltype(question(std::declval<PgConnection&>())) {
   Retries retries(kPgPatience);
   for (;;) {
-    auto connection = PgConnection::Open(place, use, stop);
+    Result<std::unique_ptr<PgConnection>> connection = open();
     Status status = connection.status();
     if (connection.ok()) {
       auto answer = question(**connection);
-      if (answer.ok()) return answer;
+      if (answer.ok()) {
+        done(*std::move(connection));
+        return answer;
+      }
       if constexpr (std::is_same_v<decltype(answer), Status>) {
         status = std::move(answer);
       } else {
@@ -150,8 +170,24 @@ auto AskPg(const std::shared_ptr<const PgPlace>& place, PgConnection::For use,
     if (status.code() != Code::kUnavailable) return status;
     const auto pause = retries.Next();
     if (!pause) return status;
-    if (!SleepUnlessStopped(*pause, stop)) return Status(Code::kCancelled, place->text);
+    if (!SleepUnlessStopped(*pause, stop)) return Status(Code::kCancelled, place.text);
   }
+}
+
+// On a connection of its own.
+template <class Question>
+auto AskPg(const std::shared_ptr<const PgPlace>& place, PgConnection::For use,
+           const std::stop_token& stop, const Question& question) {
+  return AskPgOn(
+      *place, stop, question, [&] { return PgConnection::Open(place, use, stop); },
+      [](std::unique_ptr<PgConnection>) {});
+}
+// On one of the pool, for queries.
+template <class Question>
+auto AskPg(PgPool& pool, const std::stop_token& stop, const Question& question) {
+  return AskPgOn(
+      pool.place(), stop, question, [&] { return pool.Take(stop); },
+      [&](std::unique_ptr<PgConnection> connection) { pool.Give(std::move(connection)); });
 }
 
 }  // namespace murmur

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "base/take_text.h"
+#include "base/waiting.h"
 #include "source/postgres/pg_changes.h"
 #include "source/postgres/pg_connection.h"
 #include "source/postgres/pg_position.h"
@@ -24,13 +25,17 @@ using For = PgConnection::For;
 using std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kCheckEvery{10};
+constexpr std::chrono::milliseconds kLookAgain{200};
 
 // A table's changes are one split, since there is one log.
 class PgLive final : public LiveSource {
  public:
   // `starts_now`: changes begin now if no scan comes before them.
   PgLive(std::shared_ptr<const PgPlace> place, bool starts_now, uint64_t row_bytes_max)
-      : place_(std::move(place)), starts_now_(starts_now), row_bytes_max_(row_bytes_max) {}
+      : place_(std::move(place)),
+        starts_now_(starts_now),
+        row_bytes_max_(row_bytes_max),
+        pool_(std::make_unique<PgPool>(place_)) {}
 
   std::string_view Name() const noexcept override { return place_->name; }
 
@@ -51,39 +56,33 @@ class PgLive final : public LiveSource {
       MURMUR_TRY(PublishPgTable(connection, table, PgPublicationOf(*place_, name), stop));
       return table;
     };
-    MURMUR_ASSIGN(const PgTable table, AskPg(place_, For::kQueries, stop, publish));
-    const auto make = [&](PgConnection& connection) -> Result<HandoffToken> {
+    MURMUR_ASSIGN(const PgTable table, AskPg(*pool_, stop, publish));
+    const PgWaiting waiting(place_, "a replication slot that is made", &notes_);
+    for (;;) {
+      const auto find = [&](PgConnection& connection) { return FindSlot(connection, name, stop); };
+      MURMUR_ASSIGN(const FoundSlot found, AskPg(*pool_, stop, find));
+      if (found.begin) return TokenOf(*found.begin, table);
+      if (!found.is_there) break;
+      if (!SleepUnlessStopped(kLookAgain, stop)) return Status(Code::kCancelled, place_->text);
+    }
+    const auto make = [&](PgConnection& connection) -> Result<PgLsn> {
       MURMUR_ASSIGN(const PgRowSet slot,
                     connection.Ask(fmt::format("CREATE_REPLICATION_SLOT {} LOGICAL pgoutput "
                                                "NOEXPORT_SNAPSHOT",
                                                QuotedIdentifier(name)),
                                    "to make a replication slot", stop));
-      return TokenOf(slot.at(0, 1), table);
+      return PlaceOfSlot(slot.at(0, 1));
     };
-    // The answer to an earlier call may not have arrived.
-    const auto find = [&](PgConnection& connection) -> Result<std::optional<HandoffToken>> {
-      MURMUR_ASSIGN(const PgRowSet slot,
-                    connection.Ask(fmt::format("SELECT confirmed_flush_lsn FROM "
-                                               "pg_replication_slots WHERE slot_name = {}",
-                                               QuotedLiteral(name)),
-                                   "to look for a replication slot", stop));
-      if (slot.size() == 0) return std::optional<HandoffToken>();
-      MURMUR_ASSIGN(HandoffToken token, TokenOf(slot.at(0, 0), table));
-      return std::optional(std::move(token));
-    };
-    MURMUR_ASSIGN(auto found, AskPg(place_, For::kQueries, stop, find));
-    if (found) return *std::move(found);
-    const PgWaiting waiting(place_, "a replication slot that is made", &notes_);
-    auto made = AskPg(place_, For::kReplication, stop, make);
+    const auto made = AskPg(place_, For::kReplication, stop, make);
     if (!made.ok()) return WithRemedy(made.status());
-    return made;
+    return TokenOf(*made, table);
   }
 
   void ReadThrough(const std::string& hold) override { slot_ = hold; }
 
   Status LetGo(const std::string& hold, std::stop_token stop) override {
     const auto ask = [&](PgConnection& connection) { return DropHold(connection, hold, stop); };
-    return AskPg(place_, For::kQueries, stop, ask);
+    return AskPg(*pool_, stop, ask);
   }
 
   Result<std::vector<std::string>> Holds(const std::string& prefix, std::stop_token stop) override {
@@ -98,7 +97,7 @@ class PgLive final : public LiveSource {
       for (int row = 0; row < slots.size(); ++row) names.emplace_back(slots.at(row, 0));
       return names;
     };
-    return AskPg(place_, For::kQueries, stop, ask);
+    return AskPg(*pool_, stop, ask);
   }
 
   Result<std::vector<Split>> Splits(std::stop_token stop) override {
@@ -160,7 +159,7 @@ class PgLive final : public LiveSource {
       MURMUR_TRY(CheckPgPublication(connection, table, publication, stop));
       return table;
     };
-    MURMUR_ASSIGN(PgTable table, AskPg(place_, For::kQueries, stop, ask));
+    MURMUR_ASSIGN(PgTable table, AskPg(*pool_, stop, ask));
     MURMUR_ASSIGN(const auto partitions, PgPartitions::Make(place_, table, position.partitions,
                                                             projection.before, &notes_));
     MURMUR_ASSIGN(PgRows rows, PgRows::Make(murmur::ObjectOf(*place_), std::move(table), projection,
@@ -213,7 +212,7 @@ class PgLive final : public LiveSource {
           "Let murmur run keep up, or raise max_slot_wal_keep_size (it needs disk for that)";
       return std::optional(std::move(reach));
     };
-    return AskPg(place_, For::kQueries, stop, ask);
+    return AskPg(*pool_, stop, ask);
   }
 
   std::vector<std::string> TakeNotes() override { return notes_.Take(); }
@@ -221,11 +220,35 @@ class PgLive final : public LiveSource {
   Status Close() override { return {}; }
 
  private:
-  // What is read through the slot begins with the table as it was just before the slot was made.
-  Result<HandoffToken> TokenOf(std::string_view place, const PgTable& table) const {
-    PgPosition position{.partitions = PgPartitions::RecordOf(table)};
-    if (ParsePgLsn(place, &position.lsn)) return PgHandoff(*place_, position);
+  // The answer to an earlier call may not have arrived: then the slot is there, or is being made
+  // for somebody who is gone.
+  struct FoundSlot {
+    bool is_there = false;
+    std::optional<PgLsn> begin;
+  };
+  Result<FoundSlot> FindSlot(PgConnection& connection, const std::string& name,
+                             const std::stop_token& stop) const {
+    MURMUR_ASSIGN(const PgRowSet slot,
+                  connection.Ask(fmt::format("SELECT confirmed_flush_lsn FROM pg_replication_slots "
+                                             "WHERE slot_name = {}",
+                                             QuotedLiteral(name)),
+                                 "to look for a replication slot", stop));
+    FoundSlot found{.is_there = slot.size() > 0, .begin = {}};
+    if (found.is_there && !slot.is_null(0, 0)) {
+      MURMUR_ASSIGN(found.begin, PlaceOfSlot(slot.at(0, 0)));
+    }
+    return found;
+  }
+
+  Result<PgLsn> PlaceOfSlot(std::string_view text) const {
+    PgLsn lsn = 0;
+    if (ParsePgLsn(text, &lsn)) return lsn;
     return Status(Code::kDataLoss, place_->text + ": a slot that does not say where it begins");
+  }
+
+  // What is read through the slot begins with the table as it was just before the slot was made.
+  HandoffToken TokenOf(PgLsn lsn, const PgTable& table) const {
+    return PgHandoff(*place_, {.lsn = lsn, .partitions = PgPartitions::RecordOf(table)});
   }
 
   Status IsAnother() const {
@@ -251,7 +274,7 @@ class PgLive final : public LiveSource {
       }
       return table;
     };
-    auto table = AskPg(place_, For::kQueries, stop, ask);
+    auto table = AskPg(*pool_, stop, ask);
     if (opened && table.status().code() == Code::kNotFound) {
       return table.status().Annotated("it was there before: was it dropped or renamed?");
     }
@@ -279,7 +302,7 @@ class PgLive final : public LiveSource {
   // The end of the log, which somebody will wait for.
   Result<PgLsn> Now(const std::stop_token& stop) const {
     const auto ask = [&](PgConnection& connection) { return EndOfLog(connection, stop); };
-    MURMUR_ASSIGN(const PgLsn lsn, AskPg(place_, For::kQueries, stop, ask));
+    MURMUR_ASSIGN(const PgLsn lsn, AskPg(*pool_, stop, ask));
     RaiseTo(lsn, &progress_->goal);
     return lsn;
   }
@@ -350,6 +373,7 @@ class PgLive final : public LiveSource {
   const std::shared_ptr<const PgPlace> place_;
   const bool starts_now_;
   const uint64_t row_bytes_max_;
+  const std::unique_ptr<PgPool> pool_;
   const std::shared_ptr<PgProgress> progress_ = std::make_shared<PgProgress>();
   std::string slot_;
   PgNotes notes_;

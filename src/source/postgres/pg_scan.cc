@@ -121,8 +121,10 @@ Result<std::vector<Split>> CutPgTable(PgConnection& connection, const PgTable& t
   return splits;
 }
 
-PgScanStream::PgScanStream(std::shared_ptr<const PgPlace> place, PgRows rows, PgRange range)
+PgScanStream::PgScanStream(std::shared_ptr<const PgPlace> place, std::shared_ptr<PgPool> pool,
+                           PgRows rows, PgRange range)
     : place_(std::move(place)),
+      pool_(std::move(pool)),
       rows_(std::move(rows)),
       range_(std::move(range)),
       row_(rows_.table().columns.size()),
@@ -153,17 +155,18 @@ std::string PgScanStream::Statement() const {
 }
 
 Status PgScanStream::Start(const std::stop_token& stop) {
-  MURMUR_ASSIGN(auto connection, PgConnection::Open(place_, PgConnection::For::kQueries, stop));
-  MURMUR_TRY(connection->Ask("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", kDoing, stop));
-  // Whoever writes all rows anew (ALTER TABLE) leaves none to an older snapshot, so it must be
-  // over.
-  MURMUR_TRY(connection->Ask(fmt::format("LOCK TABLE {} IN ACCESS SHARE MODE", place_->Quoted()),
-                             kDoing, stop));
-  // A change that the snapshot shows lies before the end of the log that is asked for after it.
-  MURMUR_ASSIGN(const PgRowSet snapshot,
-                connection->Ask("SELECT pg_current_snapshot(), CASE WHEN pg_is_in_recovery() THEN "
-                                "pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END",
-                                kDoing, stop));
+  MURMUR_ASSIGN(auto connection, pool_->Take(stop));
+  // Whoever writes all rows anew (ALTER TABLE) leaves none to an older snapshot, so that must be
+  // over: the table is locked first. A change that the snapshot shows lies before the end of the
+  // log that is asked for after it.
+  MURMUR_ASSIGN(
+      const PgRowSet snapshot,
+      connection->Ask(fmt::format("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; LOCK TABLE {} "
+                                  "IN ACCESS SHARE MODE; SELECT pg_current_snapshot(), CASE WHEN "
+                                  "pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE "
+                                  "pg_current_wal_insert_lsn() END",
+                                  place_->Quoted()),
+                      kDoing, stop));
   PgLsn end = 0;
   if (!ParsePgLsn(snapshot.at(0, 1), &end)) {
     return Status(Code::kDataLoss, place_->text + ": the server does not say where its log ends");
@@ -216,8 +219,11 @@ Result<ReadState> PgScanStream::ReadOn(const std::stop_token& stop, RecordBatch*
     if (stop.stop_requested()) return Status(Code::kCancelled, place_->text);
     return ReadState::kIdle;
   }
+  if (is_end) {
+    if (connection_->Ask("COMMIT", kDoing, stop).ok()) pool_->Give(std::move(connection_));
+    connection_.reset();
+  }
   at_end_ = is_end;
-  if (is_end) connection_.reset();
   batch->AsTable().read_point = read_point_;
   if (batch->rows == 0) return ReadState::kEnd;
   retries_.Progress(kPgPatience);

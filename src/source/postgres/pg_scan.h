@@ -28,7 +28,8 @@ Result<std::vector<Split>> CutPgTable(PgConnection& connection, const PgTable& t
 
 class PgScanStream final : public RecordStream {
  public:
-  PgScanStream(std::shared_ptr<const PgPlace> place, PgRows rows, PgRange range);
+  PgScanStream(std::shared_ptr<const PgPlace> place, std::shared_ptr<PgPool> pool, PgRows rows,
+               PgRange range);
 
   Result<ReadState> Read(std::stop_token stop, RecordBatch* batch) override;
 
@@ -41,6 +42,7 @@ class PgScanStream final : public RecordStream {
   Result<ReadState> ReadOn(const std::stop_token& stop, RecordBatch* batch);
 
   const std::shared_ptr<const PgPlace> place_;
+  const std::shared_ptr<PgPool> pool_;
   PgRows rows_;
   PgRange range_;  // `after` moves with each row
   Retries retries_{kPgPatience};

@@ -37,7 +37,7 @@ Result<Frozen> ParseFrozen(const ScanPlan& plan) {
 class PgSnapshot final : public SnapshotSource {
  public:
   PgSnapshot(std::shared_ptr<const PgPlace> place, const PgSnapshotOptions& options)
-      : place_(std::move(place)), options_(options) {}
+      : place_(std::move(place)), options_(options), pool_(std::make_shared<PgPool>(place_)) {}
 
   std::string_view Name() const noexcept override { return place_->name; }
 
@@ -50,7 +50,7 @@ class PgSnapshot final : public SnapshotSource {
       if (!ParsePgLsn(now.at(0, 0), &position.lsn)) return Status(Code::kDataLoss, place_->text);
       return PgHandoff(*place_, position);
     };
-    return AskPg(place_, PgConnection::For::kQueries, stop, ask);
+    return AskPg(*pool_, stop, ask);
   }
 
   Result<ScanPlan> Scan(std::stop_token stop) override {
@@ -70,7 +70,7 @@ class PgSnapshot final : public SnapshotSource {
       table_ = std::move(table);
       return plan;
     };
-    return AskPg(place_, PgConnection::For::kQueries, stop, ask);
+    return AskPg(*pool_, stop, ask);
   }
 
   Status Resume(const ScanPlan& plan, std::stop_token stop) override {
@@ -90,7 +90,7 @@ class PgSnapshot final : public SnapshotSource {
       table_ = std::move(table);
       return {};
     };
-    return AskPg(place_, PgConnection::For::kQueries, stop, ask);
+    return AskPg(*pool_, stop, ask);
   }
 
   Result<std::unique_ptr<RecordStream>> Open(const Split& split, const Position& after,
@@ -103,7 +103,7 @@ class PgSnapshot final : public SnapshotSource {
     MURMUR_ASSIGN(PgRows rows,
                   PgRows::Make(ObjectOf(*place_), *table_, projection, options_.row_bytes_max));
     return std::unique_ptr<RecordStream>(
-        std::make_unique<PgScanStream>(place_, std::move(rows), std::move(range)));
+        std::make_unique<PgScanStream>(place_, pool_, std::move(rows), std::move(range)));
   }
 
   Result<std::string> WhyNoBefore(std::stop_token stop) override {
@@ -159,7 +159,7 @@ class PgSnapshot final : public SnapshotSource {
  private:
   Result<PgTable> Facts(const std::stop_token& stop) const {
     const auto ask = [&](PgConnection& connection) { return ReadPgTable(connection, stop); };
-    return AskPg(place_, PgConnection::For::kQueries, stop, ask);
+    return AskPg(*pool_, stop, ask);
   }
 
   // Waits until every transaction that has begun so far is seen by reads, or was rolled back. What
@@ -190,6 +190,7 @@ class PgSnapshot final : public SnapshotSource {
 
   const std::shared_ptr<const PgPlace> place_;
   const PgSnapshotOptions options_;
+  const std::shared_ptr<PgPool> pool_;
   std::optional<PgTable> table_;  // of the plan that is being read
   PgNotes notes_;
 };
