@@ -144,7 +144,7 @@ class PgChanges::Fetching {
       case PgConnection::Copied::kPiece: return TakePiece(piece.view());
       case PgConnection::Copied::kEnd:
         return Status(Code::kUnavailable, place_->text + ": the server ended replication");
-      case PgConnection::Copied::kNothingYet: connection_->WaitForInput(kInputWait, {});
+      case PgConnection::Copied::kNothingYet: (void)connection_->WaitForInput(kInputWait, {});
     }
     return {};
   }

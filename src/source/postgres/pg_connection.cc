@@ -229,14 +229,14 @@ Status PgConnection::WaitFor(short events, const std::stop_token& stop) {
   return {};
 }
 
-void PgConnection::WaitForInput(milliseconds time, const std::stop_token& stop) {
+bool PgConnection::WaitForInput(milliseconds time, const std::stop_token& stop) {
   const auto end = std::chrono::steady_clock::now() + time;
   for (;;) {
     const auto left =
         std::chrono::duration_cast<milliseconds>(end - std::chrono::steady_clock::now());
-    if (left.count() <= 0 || stop.stop_requested()) return;
+    if (left.count() <= 0 || stop.stop_requested()) return false;
     pollfd socket{.fd = PQsocket(connection_.get()), .events = POLLIN, .revents = 0};
-    if (poll(&socket, 1, static_cast<int>(std::min(left, kStopLatency).count())) != 0) return;
+    if (poll(&socket, 1, static_cast<int>(std::min(left, kStopLatency).count())) != 0) return true;
   }
 }
 

@@ -103,8 +103,8 @@ class PgConnection {
   };
   enum class Copied { kPiece, kNothingYet, kEnd };
   Result<Copied> NextPiece(Piece* piece, std::string_view doing, const std::stop_token& stop);
-  // Waits until something may have come.
-  void WaitForInput(std::chrono::milliseconds time, const std::stop_token& stop);
+  // Waits until something may have come. False: nothing has.
+  bool WaitForInput(std::chrono::milliseconds time, const std::stop_token& stop);
   // To the server, while it replicates.
   Status Send(std::string_view bytes, const std::stop_token& stop);
 

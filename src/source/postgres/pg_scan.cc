@@ -15,6 +15,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kInputWait{100};
+constexpr milliseconds kFillWait{5};  // for a batch to get full
 constexpr std::string_view kDoing = "to read rows";
 constexpr uint64_t kSplitsMax = 10'000;
 // Random keys per split. The last of each group is a bound, so few ranges are twice the intended
@@ -214,9 +215,11 @@ Result<ReadState> PgScanStream::ReadOn(const std::stop_token& stop, RecordBatch*
       continue;
     }
     is_end = copied == PgConnection::Copied::kEnd;
-    if (is_end || batch->rows > 0) break;
-    connection_->WaitForInput(kInputWait, stop);
+    if (is_end) break;
+    const bool has_more = connection_->WaitForInput(batch->rows > 0 ? kFillWait : kInputWait, stop);
     if (stop.stop_requested()) return Status(Code::kCancelled, place_->text);
+    if (has_more) continue;
+    if (batch->rows > 0) break;
     return ReadState::kIdle;
   }
   if (is_end) {
