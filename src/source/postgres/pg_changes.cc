@@ -136,7 +136,13 @@ class PgChanges::Fetching {
     return {};
   }
 
+  Status CheckStays() {
+    if (!options_.progress->lets_go.exchange(false)) return {};
+    return Status(Code::kUnavailable, place_->text + ": does not answer questions");
+  }
+
   Status Fetch() {
+    MURMUR_TRY(CheckStays());
     PgConnection::Piece piece;
     MURMUR_ASSIGN(const auto copied, connection_->NextPiece(&piece, "to follow its changes", {}));
     MURMUR_TRY(ConfirmNowAndThen());
@@ -170,6 +176,7 @@ class PgChanges::Fetching {
 
   Status TakeMessage(std::string_view message) {
     while (!queue_->WaitForRoom(std::chrono::duration_cast<milliseconds>(kConfirmEvery))) {
+      MURMUR_TRY(CheckStays());
       MURMUR_TRY(ConfirmNowAndThen());
     }
     if (!queue_->Put(message)) return Status(Code::kCancelled, place_->text);
@@ -484,6 +491,8 @@ Status PgChanges::LookUp(const PgRow& row) {
     const auto found = AskForRow(row);
     const bool answers = found.ok();
     if (!answers && found.status().code() != Code::kUnavailable) return found.status();
+    // A server that ends answers nobody, and waits until all that it sent is confirmed.
+    if (!answers) progress_->lets_go = true;
     if (answers &&
         kPgReadPoints.Saw(PgReadPoint(found->at(0, 0), 0), PgPlaceOf(transaction_->number))) {
       return TellFound(row, *found);

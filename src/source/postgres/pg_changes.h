@@ -24,6 +24,7 @@ namespace murmur {
 struct PgProgress {
   std::atomic<PgLsn> committed{0};    // durable: the server may forget what lies before it
   std::atomic<PgLsn> goal{0};         // somebody waits until this has been read
+  std::atomic<bool> lets_go{false};   // the server is to be left, and asked again
   std::atomic<uint32_t> timeline{0};  // of the log that is read; 0: unknown yet
 };
 
