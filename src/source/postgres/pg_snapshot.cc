@@ -191,7 +191,7 @@ class PgSnapshot final : public SnapshotSource {
   const std::shared_ptr<const PgPlace> place_;
   const PgSnapshotOptions options_;
   std::optional<PgTable> table_;  // of the plan that is being read
-  PgNotes notes_;
+  SourceNotes notes_;
 };
 
 }  // namespace
