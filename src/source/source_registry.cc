@@ -33,12 +33,9 @@ struct Maker {
   Result<std::unique_ptr<Source>> (*make)(const Definition& definition);
 };
 constexpr Maker<SnapshotSource> kSnapshots[] = {
-    {"source", "mariadb", MakeMariaSnapshot},
-    {"source", "mongo", MakeMongoSnapshot},
-    {"source", "postgres", MakePgSnapshot},
-    {"bootstrap", "jsonl", MakeJsonlSource},
-    {"bootstrap", "parquet", MakeParquetSource},
-    {"bootstrap", "s3", MakeS3Source},
+    {"source", "mariadb", MakeMariaSnapshot},    {"source", "mongo", MakeMongoSnapshot},
+    {"source", "postgres", MakePgSnapshot},      {"bootstrap", "jsonl", MakeJsonlSource},
+    {"bootstrap", "parquet", MakeParquetSource}, {"bootstrap", "s3", MakeS3Source},
 };
 constexpr Maker<LiveSource> kLives[] = {
     {"source", "mariadb", MakeMariaLive},

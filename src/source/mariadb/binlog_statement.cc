@@ -123,9 +123,44 @@ bool RenamesTable(Tokens tokens) {
   return false;
 }
 
+bool IsColumn(const Token& token, const WatchedTable& table) {
+  return std::any_of(table.columns.begin(), table.columns.end(), [&](const std::string& column) {
+    return EqualIgnoringCase(token.text, column);
+  });
+}
+
+bool IsOneOf(const Token& token, std::span<const std::string_view> words) {
+  return std::any_of(words.begin(), words.end(), [&](auto word) { return token.Is(word); });
+}
+
+// Whether what follows an action's word, such as ADD, is a column that is read, or a list with one.
+bool ActsOnColumn(Tokens rest, const WatchedTable& table) {
+  static constexpr std::array<std::string_view, 4> kBetween = {"COLUMN", "IF", "NOT", "EXISTS"};
+  while (!rest.empty() && IsOneOf(rest[0], kBetween)) rest = rest.subspan(1);
+  if (rest.empty()) return false;
+  const bool is_list = rest[0].Is("(");
+  const size_t count = is_list ? rest.size() : std::min<size_t>(rest.size(), 1);
+  return std::any_of(rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(count),
+                     [&](const Token& token) { return IsColumn(token, table); });
+}
+
+// Of a column with a new name, both names count.
+bool AltersColumn(Tokens tokens, const WatchedTable& table) {
+  static constexpr std::array<std::string_view, 6> kActions = {"ADD",    "DROP",   "MODIFY",
+                                                               "CHANGE", "RENAME", "TO"};
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    if (!IsOneOf(tokens[i], kActions)) continue;
+    if (ActsOnColumn(tokens.subspan(i + 1), table)) return true;
+    if (tokens[i].Is("CHANGE") && i + 2 < tokens.size() &&
+        ActsOnColumn(tokens.subspan(i + 1).subspan(tokens[i + 1].Is("COLUMN") ? 2 : 1), table)) {
+      return true;
+    }
+  }
+  return false;
+}
+
 StatementDoes WhatAlterDoes(Tokens tokens, std::string_view database, const WatchedTable& table) {
-  const Tokens altered = AlteredTable(tokens);
-  const bool is_ours = NamesTable(altered, database, table);
+  const bool is_ours = NamesTable(AlteredTable(tokens), database, table);
   if (!is_ours) {
     // It may take the table's name, or exchange rows with it.
     return NamesTable(tokens, database, table) &&
@@ -136,16 +171,10 @@ StatementDoes WhatAlterDoes(Tokens tokens, std::string_view database, const Watc
   if (RenamesTable(tokens)) return StatementDoes::kRename;
   static constexpr std::array<std::string_view, 8> kOfRows = {
       "PARTITION", "PARTITIONING", "IGNORE", "IMPORT", "DISCARD", "CONVERT", "PRIMARY", "SYSTEM"};
-  for (const std::string_view word : kOfRows) {
-    if (HasWord(tokens, word)) return StatementDoes::kAlter;
-  }
-  for (const std::string& column : table.columns) {
-    if (std::any_of(tokens.begin(), tokens.end(),
-                    [&](const Token& t) { return EqualIgnoringCase(t.text, column); })) {
-      return StatementDoes::kAlter;
-    }
-  }
-  return StatementDoes::kNothing;
+  const bool is_of_rows = std::any_of(tokens.begin(), tokens.end(),
+                                      [](const Token& token) { return IsOneOf(token, kOfRows); });
+  return is_of_rows || AltersColumn(tokens, table) ? StatementDoes::kAlter
+                                                   : StatementDoes::kNothing;
 }
 
 StatementDoes WhatDropDoes(Tokens tokens, std::string_view database, const WatchedTable& table) {
@@ -165,8 +194,7 @@ bool WritesNoRows(const Token& first) {
       "BEGIN",    "START",  "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE",
       "XA",       "GRANT",  "REVOKE", "SET",      "ANALYZE",   "FLUSH",
       "OPTIMIZE", "REPAIR", "CREATE", "RENAME",   "INSTALL"};
-  return first.text.empty() ||
-         std::any_of(kWords.begin(), kWords.end(), [&](auto word) { return first.Is(word); });
+  return first.text.empty() || IsOneOf(first, kWords);
 }
 
 }  // namespace

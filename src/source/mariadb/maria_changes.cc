@@ -19,7 +19,7 @@ using std::chrono::steady_clock;
 constexpr uint32_t kRowsPerChange = 3;  // a key that changes: before, gone, after
 constexpr std::chrono::seconds kMoveEvery{5};
 // An idle server is heard of so often; then the thread that waits for it may end.
-constexpr milliseconds kHeartbeat{200};
+constexpr milliseconds kHeartbeat{100};
 constexpr std::chrono::seconds kStartPatience{90};
 constexpr std::chrono::hours kForEver{24 * 365 * 10};
 constexpr uint64_t kFirstOffset = 4;  // of a file's first event

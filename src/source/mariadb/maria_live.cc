@@ -93,6 +93,7 @@ class MariaLive final : public LiveSource {
                                              std::stop_token stop) override {
     MURMUR_ASSIGN(MariaPosition position, ParseMariaPosition(after));
     MURMUR_ASSIGN(MariaTable table, Facts(stop));
+    MURMUR_TRY(CheckCascade(table, projection));
     MURMUR_ASSIGN(MariaRows rows, MariaRows::Make(murmur::ObjectOf(*place_), std::move(table),
                                                   projection, row_bytes_max_));
     if (!position.shape.empty() && position.shape != rows.shape()) return IsAnother();
@@ -124,11 +125,22 @@ class MariaLive final : public LiveSource {
   }
 
   Status IsAnother() const {
+    return Status(
+        Code::kFailedPrecondition,
+        place_->text +
+            ": is not as it was when its changes were read last: another server "
+            "answers, or its primary key or a column that the definition names was added, "
+            "dropped, renamed or given another type. Begin anew: murmur bootstrap FILE --fresh");
+  }
+
+  // A foreign key may have been added since the method was chosen.
+  Status CheckCascade(const MariaTable& table, const Projection& projection) const {
+    if (!projection.before || table.cascade.empty()) return {};
     return Status(Code::kFailedPrecondition,
-                  place_->text +
-                      ": is not as it was when its changes were read last: its primary key or a "
-                      "column that the definition names was added, dropped, renamed or given "
-                      "another type. Begin anew: murmur bootstrap FILE --fresh");
+                  fmt::format("{}: is kept by cuts, and the log does not have what its foreign key "
+                              "{} changes. Begin anew, by a ledger: method: ledger, and murmur "
+                              "bootstrap FILE --fresh",
+                              place_->text, table.cascade));
   }
 
   // A change of the table's columns, or of the server's settings, tells no row: it is looked for
@@ -145,6 +157,7 @@ class MariaLive final : public LiveSource {
     }
     MURMUR_TRY(table.status());
     if (!opened) return {};
+    MURMUR_TRY(CheckCascade(*table, opened->projection));
     MURMUR_ASSIGN(const MariaRows rows,
                   MariaRows::Make(murmur::ObjectOf(*place_), *std::move(table), opened->projection,
                                   row_bytes_max_));

@@ -48,7 +48,7 @@ Result<MariaRows> MariaRows::Make(std::string object, MariaTable table,
 }
 
 std::string MariaRows::shape() const {
-  std::string text;
+  std::string text = table_.server;
   for (const size_t column : table_.key) text += "\n*" + table_.columns[column].name;
   for (const size_t column : needed_) {
     const MariaColumn& read = table_.columns[column];

@@ -30,7 +30,8 @@ class MariaRows {
   const MariaTable& table() const noexcept { return table_; }
   // Columns that the definition names and the table does not have.
   const std::vector<std::string>& missing() const noexcept { return missing_; }
-  // Differs where the key is another one, or a column that is read is, or was missing.
+  // Differs where the server or the key is another one, or a column that is read is, or was
+  // missing.
   std::string shape() const;
 
   // Starts a batch; views of the last one become invalid. *batch stays until Finish.

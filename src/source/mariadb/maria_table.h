@@ -27,6 +27,7 @@ struct MariaColumn {
 };
 
 struct MariaTable {
+  std::string server;    // its number among those that replicate: each has a log of its own
   std::string database;  // as the log has it
   std::string table;
   std::vector<MariaColumn> columns;
