@@ -33,6 +33,8 @@ std::vector<SourceKind> OwnSources() {
   const KindOption hive = {
       .name = "hive", .identity = true, .values = {"true", "false"}, .otherwise = "false"};
   const KindOption object_format = {.name = "format", .values = {"auto", "jsonl", "parquet"}};
+  const std::vector<KindOption> mariadb = {{.name = "uri", .required = true},
+                                           {.name = "table", .required = true, .identity = true}};
   const std::vector<KindOption> mongo = {
       {.name = "uri", .required = true},
       {.name = "database", .required = true, .identity = true},
@@ -41,11 +43,13 @@ std::vector<SourceKind> OwnSources() {
                                             {.name = "table", .required = true, .identity = true},
                                             {.name = "publication"}};
   return {
+      {"source", "mariadb", mariadb},
       {"source", "mongo", mongo},
       {"source", "postgres", postgres},
       {"bootstrap", "jsonl", {path, {.name = "format"}, hive, handoff, positions}},
       {"bootstrap", "parquet", {path, hive, handoff, positions}},
       {"bootstrap", "s3", Joined({path, object_format, hive, handoff, positions}, store)},
+      {"bootstrap", "mariadb", mariadb},
       {"bootstrap", "mongo", mongo},
       {"bootstrap", "postgres", postgres},
       {"live", "kafka",
@@ -56,6 +60,7 @@ std::vector<SourceKind> OwnSources() {
                       {.name = "decimal.handling.mode",
                        .identity = true,
                        .values = {"precise", "string", "double"}}})},
+      {"live", "mariadb", mariadb},
       {"live", "mongo", Joined(mongo, {{.name = "start"}})},
       {"live", "postgres", postgres},
       {"replay", "kafka", kafka},

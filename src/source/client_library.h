@@ -47,6 +47,7 @@ class ClientLibrary {
 // Called instead of a function whose library is not loaded: ends the process.
 [[noreturn]] void CalledBeforeLoad();
 
+Status LoadLibmariadb();
 Status LoadLibpq();
 Status LoadMongoc();
 Status LoadRdKafka();

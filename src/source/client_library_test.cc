@@ -10,11 +10,13 @@ namespace {
 using testing::HasSubstr;
 
 // Tests may call the libraries' functions at any time.
+const Status kLibmariadb = LoadLibmariadb();
 const Status kMongoc = LoadMongoc();
 const Status kRdKafka = LoadRdKafka();
 const Status kArrowS3 = LoadArrowS3();
 
 TEST(ClientLibraryTest, ThoseOfTheSourcesAreLoadedAndHaveAllThatIsCalled) {
+  EXPECT_TRUE(kLibmariadb.ok()) << kLibmariadb.message();
   EXPECT_TRUE(kMongoc.ok()) << kMongoc.message();
   EXPECT_TRUE(kRdKafka.ok()) << kRdKafka.message();
   EXPECT_TRUE(kArrowS3.ok()) << kArrowS3.message();

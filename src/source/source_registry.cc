@@ -12,6 +12,8 @@
 #include "source/jsonl/jsonl_source.h"
 #include "source/kafka/kafka_live.h"
 #include "source/kafka/kafka_replay.h"
+#include "source/mariadb/maria_live.h"
+#include "source/mariadb/maria_snapshot.h"
 #include "source/mongo/mongo_live.h"
 #include "source/mongo/mongo_snapshot.h"
 #include "source/objects.h"
@@ -31,13 +33,12 @@ struct Maker {
   Result<std::unique_ptr<Source>> (*make)(const Definition& definition);
 };
 constexpr Maker<SnapshotSource> kSnapshots[] = {
-    {"source", "mongo", MakeMongoSnapshot},
-    {"source", "postgres", MakePgSnapshot},
-    {"bootstrap", "jsonl", MakeJsonlSource},
-    {"bootstrap", "parquet", MakeParquetSource},
-    {"bootstrap", "s3", MakeS3Source},
+    {"source", "mariadb", MakeMariaSnapshot},    {"source", "mongo", MakeMongoSnapshot},
+    {"source", "postgres", MakePgSnapshot},      {"bootstrap", "jsonl", MakeJsonlSource},
+    {"bootstrap", "parquet", MakeParquetSource}, {"bootstrap", "s3", MakeS3Source},
 };
 constexpr Maker<LiveSource> kLives[] = {
+    {"source", "mariadb", MakeMariaLive},
     {"source", "mongo", MakeMongoLive},
     {"source", "postgres", MakePgLive},
     {"live", "kafka", MakeKafkaLive},

@@ -376,7 +376,7 @@ class PgLive final : public LiveSource {
   const std::unique_ptr<PgPool> pool_;
   const std::shared_ptr<PgProgress> progress_ = std::make_shared<PgProgress>();
   std::string slot_;
-  PgNotes notes_;
+  SourceNotes notes_;
   steady_clock::time_point check_again_{};
 
   // What the changes were opened for.

@@ -39,7 +39,7 @@ std::set<uint32_t> RelationsOf(const PgTable& table) {
 Result<std::shared_ptr<PgPartitions>> PgPartitions::Make(std::shared_ptr<const PgPlace> place,
                                                          const PgTable& table,
                                                          std::string_view record, bool before,
-                                                         PgNotes* notes) {
+                                                         SourceNotes* notes) {
   std::shared_ptr<PgPartitions> made(new PgPartitions(std::move(place), before, notes));
   if (record.empty()) {
     made->known_ = RelationsOf(table);

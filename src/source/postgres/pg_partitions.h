@@ -16,7 +16,7 @@
 #include "murmur/status.h"
 #include "source/postgres/pg_connection.h"
 #include "source/postgres/pg_table.h"
-#include "source/postgres/pg_waiting.h"
+#include "source/source_notes.h"
 
 namespace murmur {
 
@@ -30,7 +30,7 @@ class PgPartitions {
   // the log; says which and what to do).
   static Result<std::shared_ptr<PgPartitions>> Make(std::shared_ptr<const PgPlace> place,
                                                     const PgTable& table, std::string_view record,
-                                                    bool before, PgNotes* notes);
+                                                    bool before, SourceNotes* notes);
 
   // Takes the table as it is by now. Errors: as Make; but a new partition without whole rows in
   // the log is a note, since that matters only once a row of it changes.
@@ -50,7 +50,7 @@ class PgPartitions {
   static std::string RecordOf(const PgTable& table);
 
  private:
-  PgPartitions(std::shared_ptr<const PgPlace> place, bool before, PgNotes* notes)
+  PgPartitions(std::shared_ptr<const PgPlace> place, bool before, SourceNotes* notes)
       : place_(std::move(place)), before_(before), notes_(notes) {}
   Status CheckIdentities(const PgTable& table, bool before) const;
   void TellOfNew(const PgTable& table, const PgLeaf& leaf) const;
@@ -59,7 +59,7 @@ class PgPartitions {
 
   const std::shared_ptr<const PgPlace> place_;
   const bool before_;
-  PgNotes* const notes_;
+  SourceNotes* const notes_;
   mutable std::mutex mutex_;
   std::set<uint32_t> known_;  // under mutex_
   std::string record_;        // under mutex_

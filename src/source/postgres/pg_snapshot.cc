@@ -192,7 +192,7 @@ class PgSnapshot final : public SnapshotSource {
   const PgSnapshotOptions options_;
   const std::shared_ptr<PgPool> pool_;
   std::optional<PgTable> table_;  // of the plan that is being read
-  PgNotes notes_;
+  SourceNotes notes_;
 };
 
 }  // namespace

@@ -21,7 +21,7 @@ constexpr char kWho[] =
 
 }  // namespace
 
-PgWaiting::PgWaiting(std::shared_ptr<const PgPlace> place, std::string what, PgNotes* notes)
+PgWaiting::PgWaiting(std::shared_ptr<const PgPlace> place, std::string what, SourceNotes* notes)
     : place_(std::move(place)),
       what_(std::move(what)),
       notes_(notes),

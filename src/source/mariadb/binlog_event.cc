@@ -1,0 +1,317 @@
+#include "source/mariadb/binlog_event.h"
+
+#include <isa-l/crc.h>
+#include <isa-l/igzip_lib.h>
+#include <mysql.h>
+
+#include <algorithm>
+
+namespace murmur {
+namespace {
+
+constexpr size_t kHeaderBytes = 19;
+constexpr size_t kChecksumBytes = 4;
+constexpr size_t kTableIdBytes = 6;
+constexpr uint64_t kColumnsMax = 4096;
+constexpr uint64_t kInflatedBytesMax = uint64_t{1} << 30;  // the most that a server sends at once
+
+bool IsChecksumRight(std::string_view bytes) {
+  uint64_t checksum = 0;
+  ByteReader end(bytes.substr(bytes.size() - kChecksumBytes));
+  if (!end.TakeNumber(kChecksumBytes, &checksum)) return false;
+  return crc32_gzip_refl(0, reinterpret_cast<const unsigned char*>(bytes.data()),
+                         bytes.size() - kChecksumBytes) == checksum;
+}
+
+// A name after its length, and a zero byte.
+bool TakeName(ByteReader* in, std::string_view* name) {
+  uint64_t size = 0;
+  return in->TakeNumber(1, &size) && in->Take(size, name) && in->Skip(1);
+}
+
+// How the log compresses: a byte that says how, the true size, and then zlib's format.
+bool Inflate(std::string_view bytes, std::string* out) {
+  ByteReader in(bytes);
+  uint64_t how = 0;
+  std::string_view size_bytes;
+  constexpr uint64_t kZlib = 0x80;
+  if (!in.TakeNumber(1, &how) || (how & 0xF8) != kZlib || !in.Take(how & 7, &size_bytes)) {
+    return false;
+  }
+  uint64_t size = 0;
+  for (const char c : size_bytes) size = size << 8 | static_cast<unsigned char>(c);
+  if (size > kInflatedBytesMax) return false;
+  out->resize(size);
+  inflate_state state;
+  isal_inflate_init(&state);
+  state.crc_flag = ISAL_ZLIB;
+  state.next_in = reinterpret_cast<uint8_t*>(const_cast<char*>(in.rest().data()));
+  state.avail_in = static_cast<uint32_t>(in.rest().size());
+  state.next_out = reinterpret_cast<uint8_t*>(out->data());
+  state.avail_out = static_cast<uint32_t>(size);
+  return isal_inflate(&state) == ISAL_DECOMP_OK && state.avail_out == 0 &&
+         state.block_state == ISAL_BLOCK_FINISH;
+}
+
+bool IsCompressed(BinlogIs is) {
+  return is >= BinlogIs::kQueryCompressed && is <= BinlogIs::kDeleteRowsCompressed;
+}
+
+// How many bytes of a table map say more about a type; -1: a type that is not known.
+int MetadataBytes(uint8_t code) {
+  constexpr uint8_t kBlobCompressed = 140;
+  constexpr uint8_t kVarcharCompressed = 141;
+  switch (code) {
+    case MYSQL_TYPE_TINY:
+    case MYSQL_TYPE_SHORT:
+    case MYSQL_TYPE_INT24:
+    case MYSQL_TYPE_LONG:
+    case MYSQL_TYPE_LONGLONG:
+    case MYSQL_TYPE_YEAR:
+    case MYSQL_TYPE_DATE:
+    case MYSQL_TYPE_NEWDATE: return 0;
+    case MYSQL_TYPE_FLOAT:
+    case MYSQL_TYPE_DOUBLE:
+    case MYSQL_TYPE_BLOB:
+    case MYSQL_TYPE_GEOMETRY:
+    case kBlobCompressed:
+    case MYSQL_TYPE_TIMESTAMP2:
+    case MYSQL_TYPE_DATETIME2:
+    case MYSQL_TYPE_TIME2: return 1;
+    case MYSQL_TYPE_NEWDECIMAL:
+    case MYSQL_TYPE_VARCHAR:
+    case kVarcharCompressed:
+    case MYSQL_TYPE_STRING:
+    case MYSQL_TYPE_BIT:
+    case MYSQL_TYPE_VAR_STRING: return 2;
+    default: return -1;
+  }
+}
+
+// CHAR, ENUM and SET have one code. Of a longer CHAR, two bits of the length hide in the type.
+BinlogType TypeOfString(uint8_t first, uint8_t second) {
+  constexpr uint8_t kLengthBits = 0x30;
+  const auto high = static_cast<uint16_t>((first & kLengthBits) ^ kLengthBits);
+  return {.code = static_cast<uint8_t>(first | kLengthBits),
+          .a = 0,
+          .b = static_cast<uint16_t>(second | high << 4)};
+}
+
+bool TakeType(uint8_t code, ByteReader* metadata, BinlogType* type) {
+  const int count = MetadataBytes(code);
+  uint64_t first = 0;
+  uint64_t second = 0;
+  if (count < 0 || (count > 0 && !metadata->TakeNumber(1, &first)) ||
+      (count > 1 && !metadata->TakeNumber(1, &second))) {
+    return false;
+  }
+  const auto a = static_cast<uint8_t>(first);
+  const auto b = static_cast<uint8_t>(second);
+  if (code == MYSQL_TYPE_STRING) {
+    *type = TypeOfString(a, b);
+  } else if (count == 2 && code != MYSQL_TYPE_NEWDECIMAL && code != MYSQL_TYPE_BIT) {
+    *type = {.code = code, .a = 0, .b = static_cast<uint16_t>(a | b << 8)};
+  } else {
+    *type = {.code = code, .a = a, .b = b};
+  }
+  return true;
+}
+
+bool TakeColumnNames(ByteReader names, std::vector<BinlogColumn>* columns) {
+  for (BinlogColumn& column : *columns) {
+    uint64_t size = 0;
+    if (!names.TakePacked(&size) || !names.Take(size, &column.name)) return false;
+  }
+  return true;
+}
+
+// What the log says of columns besides their types: parts of a kind and a size each.
+bool TakeOptionalMetadata(ByteReader in, std::vector<BinlogColumn>* columns) {
+  constexpr uint64_t kColumnNames = 4;
+  while (!in.rest().empty()) {
+    uint64_t kind = 0;
+    uint64_t size = 0;
+    std::string_view part;
+    if (!in.TakeNumber(1, &kind) || !in.TakePacked(&size) || !in.Take(size, &part)) return false;
+    if (kind == kColumnNames && !TakeColumnNames(ByteReader(part), columns)) return false;
+  }
+  return true;
+}
+
+bool TakeTableName(ByteReader* in, BinlogTableMap* map) {
+  return in->TakeNumber(kTableIdBytes, &map->id) && in->Skip(2) && TakeName(in, &map->database) &&
+         TakeName(in, &map->table);
+}
+
+bool TakeColumns(ByteReader* in, BinlogTableMap* map) {
+  uint64_t count = 0;
+  std::string_view codes;
+  uint64_t size = 0;
+  std::string_view metadata;
+  if (!in->TakePacked(&count) || count > kColumnsMax || !in->Take(count, &codes) ||
+      !in->TakePacked(&size) || !in->Take(size, &metadata) || !in->Skip((count + 7) / 8)) {
+    return false;
+  }
+  ByteReader of_types(metadata);
+  for (const char c : codes) {
+    BinlogColumn& column = map->columns.emplace_back();
+    column.declared = static_cast<uint8_t>(c);
+    if (!TakeType(column.declared, &of_types, &column.type)) return false;
+  }
+  return TakeOptionalMetadata(*in, &map->columns);
+}
+
+}  // namespace
+
+bool ByteReader::TakeNumber(size_t bytes, uint64_t* number) {
+  std::string_view taken;
+  if (!Take(bytes, &taken)) return false;
+  *number = 0;
+  for (size_t i = bytes; i > 0; --i) {
+    *number = *number << 8 | static_cast<unsigned char>(taken[i - 1]);
+  }
+  return true;
+}
+
+bool ByteReader::TakePacked(uint64_t* number) {
+  if (!TakeNumber(1, number)) return false;
+  switch (*number) {
+    case 0xFC: return TakeNumber(2, number);
+    case 0xFD: return TakeNumber(3, number);
+    case 0xFE: return TakeNumber(8, number);
+    default: return *number < 0xFB;
+  }
+}
+
+std::optional<BinlogEvent> ReadBinlogEvent(std::string_view bytes, bool is_checked) {
+  ByteReader in(bytes);
+  uint64_t kind = 0;
+  uint64_t size = 0;
+  uint64_t end = 0;
+  uint64_t flags = 0;
+  if (!in.Skip(4) || !in.TakeNumber(1, &kind) || !in.Skip(4) || !in.TakeNumber(4, &size) ||
+      !in.TakeNumber(4, &end) || !in.TakeNumber(2, &flags) || size != bytes.size()) {
+    return std::nullopt;
+  }
+  BinlogEvent event{.is = static_cast<BinlogIs>(kind),
+                    .end = static_cast<uint32_t>(end),
+                    .flags = static_cast<uint16_t>(flags),
+                    .body = in.rest()};
+  if (event.is == BinlogIs::kFormatDescription) return event;  // it says what follows
+  // What leads to another file may come in the form of either.
+  if (event.is == BinlogIs::kRotate) {
+    is_checked = bytes.size() >= kHeaderBytes + kChecksumBytes && IsChecksumRight(bytes);
+  } else if (is_checked && (event.body.size() < kChecksumBytes || !IsChecksumRight(bytes))) {
+    return std::nullopt;
+  }
+  if (is_checked) event.body.remove_suffix(kChecksumBytes);
+  return event;
+}
+
+std::optional<bool> ReadBinlogChecked(std::string_view body) {
+  constexpr size_t kFixedBytes = 2 + 50 + 4 + 1;
+  if (body.size() < kFixedBytes + 1 + kChecksumBytes) return std::nullopt;
+  const char algorithm = body[body.size() - kChecksumBytes - 1];
+  if (algorithm != 0 && algorithm != 1) return std::nullopt;
+  return algorithm == 1;
+}
+
+std::optional<std::string> ReadBinlogRotate(std::string_view body) {
+  ByteReader in(body);
+  if (!in.Skip(8) || in.rest().empty()) return std::nullopt;
+  return std::string(in.rest());
+}
+
+std::optional<BinlogGtid> ReadBinlogGtid(std::string_view body) {
+  constexpr uint64_t kStandalone = 0x01;
+  constexpr uint64_t kPreparedXa = 0x40;
+  ByteReader in(body);
+  uint64_t flags = 0;
+  if (!in.Skip(8 + 4) || !in.TakeNumber(1, &flags)) return std::nullopt;
+  return BinlogGtid{.is_xa = (flags & kPreparedXa) != 0,
+                    .is_standalone = (flags & kStandalone) != 0};
+}
+
+std::optional<BinlogQuery> ReadBinlogQuery(BinlogIs is, std::string_view body, std::string* store) {
+  constexpr size_t kLoadBytes = 4 + 4 + 4 + 1;  // of kExecuteLoadQuery, more
+  ByteReader in(body);
+  uint64_t name_size = 0;
+  uint64_t variables = 0;
+  BinlogQuery query;
+  if (!in.Skip(4 + 4) || !in.TakeNumber(1, &name_size) || !in.Skip(2) ||
+      !in.TakeNumber(2, &variables) ||
+      (is == BinlogIs::kExecuteLoadQuery && !in.Skip(kLoadBytes)) || !in.Skip(variables) ||
+      !in.Take(name_size, &query.database) || !in.Skip(1)) {
+    return std::nullopt;
+  }
+  query.statement = in.rest();
+  if (is != BinlogIs::kQueryCompressed) return query;
+  if (!Inflate(query.statement, store)) return std::nullopt;
+  query.statement = *store;
+  return query;
+}
+
+std::optional<BinlogTableMap> ReadBinlogTableName(std::string_view body) {
+  BinlogTableMap map;
+  ByteReader in(body);
+  if (!TakeTableName(&in, &map)) return std::nullopt;
+  return map;
+}
+
+std::optional<BinlogTableMap> ReadBinlogTableMap(std::string_view body) {
+  BinlogTableMap map;
+  ByteReader in(body);
+  if (!TakeTableName(&in, &map) || !TakeColumns(&in, &map)) return std::nullopt;
+  return map;
+}
+
+BinlogRowsAre BinlogRowsOf(BinlogIs is) noexcept {
+  switch (is) {
+    case BinlogIs::kWriteRowsV1:
+    case BinlogIs::kWriteRows:
+    case BinlogIs::kWriteRowsCompressedV1:
+    case BinlogIs::kWriteRowsCompressed: return BinlogRowsAre::kInserted;
+    case BinlogIs::kUpdateRowsV1:
+    case BinlogIs::kUpdateRows:
+    case BinlogIs::kUpdateRowsCompressedV1:
+    case BinlogIs::kUpdateRowsCompressed: return BinlogRowsAre::kUpdated;
+    case BinlogIs::kDeleteRowsV1:
+    case BinlogIs::kDeleteRows:
+    case BinlogIs::kDeleteRowsCompressedV1:
+    case BinlogIs::kDeleteRowsCompressed: return BinlogRowsAre::kDeleted;
+    default: return BinlogRowsAre::kNone;
+  }
+}
+
+std::optional<uint64_t> ReadBinlogRowsTable(std::string_view body) {
+  uint64_t table = 0;
+  if (!ByteReader(body).TakeNumber(kTableIdBytes, &table)) return std::nullopt;
+  return table;
+}
+
+std::optional<BinlogRows> ReadBinlogRows(BinlogIs is, std::string_view body, std::string* store) {
+  BinlogRows rows{.are = BinlogRowsOf(is)};
+  ByteReader in(body);
+  if (!in.TakeNumber(kTableIdBytes, &rows.table) || !in.Skip(2)) return std::nullopt;
+  const bool is_second_version = (is >= BinlogIs::kWriteRows && is <= BinlogIs::kDeleteRows) ||
+                                 is >= BinlogIs::kWriteRowsCompressed;
+  uint64_t extra = 0;  // with the bytes of its own size
+  if (is_second_version && (!in.TakeNumber(2, &extra) || extra < 2 || !in.Skip(extra - 2))) {
+    return std::nullopt;
+  }
+  uint64_t columns = 0;
+  if (!in.TakePacked(&columns) || columns > kColumnsMax) return std::nullopt;
+  rows.columns = columns;
+  const size_t bytes = (rows.columns + 7) / 8;
+  if (!in.Take(bytes, &rows.first) ||
+      (rows.are == BinlogRowsAre::kUpdated && !in.Take(bytes, &rows.second))) {
+    return std::nullopt;
+  }
+  rows.images = in.rest();
+  if (!IsCompressed(is)) return rows;
+  if (!Inflate(rows.images, store)) return std::nullopt;
+  rows.images = *store;
+  return rows;
+}
+
+}  // namespace murmur

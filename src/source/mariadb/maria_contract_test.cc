@@ -1,0 +1,216 @@
+// MariaDB under the contracts of snapshot sources and of tables, on the server that
+// MURMUR_TEST_MARIADB names by its uri; without one there are no cases.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <mutex>
+
+#include "murmur/testing/live_source_contract.h"
+#include "murmur/testing/snapshot_source_contract.h"
+#include "murmur/testing/table_source_contract.h"
+#include "source/mariadb/maria_connection.h"
+#include "source/mariadb/maria_live.h"
+#include "source/mariadb/maria_snapshot.h"
+#include "testing/hanging_server.h"
+#include "testing/many_live_sources.h"
+
+namespace murmur {
+namespace {
+
+const char* Uri() { return std::getenv("MURMUR_TEST_MARIADB"); }
+
+SourceSpec SpecOf(const std::string& table) {
+  return {"mariadb", {{"uri", Uri()}, {"table", table}}};
+}
+Definition DefinitionOf(const std::string& table) {
+  Definition definition;
+  definition.name = "contract";
+  definition.source = SpecOf(table);
+  return definition;
+}
+
+// A table of its own, empty at first, with what writes to it. In statements, '$$' stands for its
+// name. Threads: any.
+class TestTable {
+ public:
+  explicit TestTable(const std::string& columns) {
+    static std::atomic<int> number{0};
+    name_ = fmt::format("t{}_{}", getpid(), number++);
+    place_ = MakeMariaPlace(SpecOf(name_)).value();
+    connection_ = MariaConnection::Open(place_, MariaConnection::For::kQueries, {}).value();
+    Run("CREATE TABLE $$ (" + columns + ")");
+  }
+  ~TestTable() { Run("DROP TABLE $$"); }
+
+  const std::string& name() const { return name_; }
+
+  void Run(std::string statement) {
+    for (size_t at = statement.find("$$"); at != statement.npos; at = statement.find("$$")) {
+      statement.replace(at, 2, name_);
+    }
+    const std::lock_guard lock(mutex_);
+    const auto answer = connection_->Ask(statement, "to write", {});
+    ASSERT_TRUE(answer.ok()) << answer.status().ToString();
+  }
+
+ private:
+  std::string name_;
+  std::shared_ptr<const MariaPlace> place_;
+  std::mutex mutex_;
+  std::unique_ptr<MariaConnection> connection_;  // under mutex_
+};
+
+// --- the contract of snapshot sources
+
+class MariaSnapshotFixture final : public SourceFixture {
+ public:
+  MariaSnapshotFixture(const std::vector<ContractRecord>& records, uint64_t split_rows)
+      : split_rows_(split_rows) {
+    constexpr size_t kAtOnce = 1000;
+    for (size_t begin = 0; begin < records.size(); begin += kAtOnce) {
+      const auto end = std::min(begin + kAtOnce, records.size());
+      std::vector<std::string> rows;
+      for (size_t i = begin; i < end; ++i) {
+        rows.push_back(
+            fmt::format("({}, {}, {})", records[i].id,
+                        records[i].name.empty() ? "NULL" : QuotedMariaText(records[i].name),
+                        records[i].amount));
+      }
+      table_.Run(fmt::format("INSERT INTO $$ VALUES {}", fmt::join(rows, ", ")));
+    }
+    table_.Run("ANALYZE TABLE $$");
+  }
+  std::unique_ptr<SnapshotSource> MakeSource() override {
+    return MakeMariaSnapshot(DefinitionOf(table_.name()), {.split_rows = split_rows_}).value();
+  }
+  std::unique_ptr<Hang> BeginHang() override {
+    return HangingServer::Of("MURMUR_TEST_MARIADB_PID");
+  }
+
+ private:
+  TestTable table_{"id bigint PRIMARY KEY, name text CHARACTER SET utf8mb4, amount double"};
+  const uint64_t split_rows_;
+};
+
+std::vector<SourceCase> SnapshotCases() {
+  if (Uri() == nullptr) return {};
+  const auto make = [](uint64_t split_rows) {
+    return [split_rows](const std::vector<ContractRecord>& records) {
+      return std::unique_ptr<SourceFixture>(
+          std::make_unique<MariaSnapshotFixture>(records, split_rows));
+    };
+  };
+  return {{.name = "one_split", .make = make(50'000)}, {.name = "many_splits", .make = make(700)}};
+}
+
+MURMUR_SNAPSHOT_SOURCE_CONTRACT_OF_TABLE(MariaSnapshotContract);
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(MariaSnapshotContract);
+INSTANTIATE_TEST_SUITE_P(MariaDb, MariaSnapshotContract, testing::ValuesIn(SnapshotCases()),
+                         SourceCaseName);
+
+// --- the contract of live sources
+
+// A table is one split.
+class MariaLiveFixture final : public LiveFixture {
+ public:
+  MariaLiveFixture() {
+    for (size_t i = 0; i < kSplits; ++i) {
+      TestTable& table = *tables_.emplace_back(
+          std::make_unique<TestTable>("n bigint AUTO_INCREMENT PRIMARY KEY, id bigint"));
+      const auto token = MakeMariaLive(DefinitionOf(table.name())).value()->HandoffNow({});
+      begin_.streams.merge(HandoffToken(token.value()).streams);
+    }
+  }
+
+  std::unique_ptr<LiveSource> MakeSource() override {
+    std::vector<std::unique_ptr<LiveSource>> sources;
+    for (const auto& table : tables_) {
+      sources.push_back(MakeMariaLive(DefinitionOf(table->name())).value());
+    }
+    return std::make_unique<ManyLiveSources>(std::move(sources), begin_);
+  }
+  void Append(size_t split, const std::vector<int64_t>& ids) override {
+    if (ids.empty()) return;
+    std::vector<std::string> rows;
+    for (const int64_t id : ids) rows.push_back(fmt::format("({})", id));
+    tables_[split]->Run(fmt::format("INSERT INTO $$ (id) VALUES {}", fmt::join(rows, ", ")));
+  }
+  void AddSplit() override {}
+  void DropOldest(size_t /*split*/, size_t /*count*/) override {}
+  std::unique_ptr<Hang> BeginHang() override {
+    return HangingServer::Of("MURMUR_TEST_MARIADB_PID");
+  }
+  std::string SplitId(size_t split) const override {
+    return "mariadb:test." + tables_[split]->name();
+  }
+
+ private:
+  std::vector<std::unique_ptr<TestTable>> tables_;
+  HandoffToken begin_;
+};
+
+std::vector<LiveCase> LiveCases() {
+  if (Uri() == nullptr) return {};
+  return {{.name = "table", .make = [] { return std::make_unique<MariaLiveFixture>(); }}};
+}
+
+MURMUR_LIVE_SOURCE_CONTRACT_OF_TABLE(MariaLiveContract);
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(MariaLiveContract);
+INSTANTIATE_TEST_SUITE_P(MariaDb, MariaLiveContract, testing::ValuesIn(LiveCases()), LiveCaseName);
+
+// --- the contract of tables
+
+class MariaTableFixture final : public TableFixture {
+ public:
+  explicit MariaTableFixture(bool is_partitioned)
+      : table_(std::string("id bigint PRIMARY KEY, v bigint") +
+               (is_partitioned ? ") PARTITION BY RANGE (id) (PARTITION a VALUES LESS THAN (100), "
+                                 "PARTITION b VALUES "
+                                 "LESS THAN MAXVALUE"
+                               : "")) {}
+
+  std::unique_ptr<SnapshotSource> MakeRows() override {
+    return MakeMariaSnapshot(DefinitionOf(table_.name()), {.split_rows = 1500}).value();
+  }
+  std::unique_ptr<LiveSource> MakeChanges() override {
+    return MakeMariaLive(DefinitionOf(table_.name())).value();
+  }
+  void Put(const std::vector<ContractRow>& rows) override {
+    std::vector<std::string> values;
+    for (const ContractRow& row : rows) values.push_back(fmt::format("({}, {})", row.id, row.v));
+    table_.Run(fmt::format("INSERT INTO $$ VALUES {} ON DUPLICATE KEY UPDATE v = VALUES(v)",
+                           fmt::join(values, ", ")));
+  }
+  void Delete(int64_t id) override { table_.Run(fmt::format("DELETE FROM $$ WHERE id = {}", id)); }
+  bool ChangeKey(int64_t from, int64_t to) override {
+    table_.Run(fmt::format("UPDATE $$ SET id = {} WHERE id = {}", to, from));
+    return true;
+  }
+  bool Truncate() override {
+    table_.Run("TRUNCATE $$");
+    return true;
+  }
+
+ private:
+  TestTable table_;
+};
+
+std::vector<TableCase> TableCases() {
+  if (Uri() == nullptr) return {};
+  const auto make = [](bool is_partitioned) {
+    return [=] { return std::make_unique<MariaTableFixture>(is_partitioned); };
+  };
+  return {{.name = "table", .make = make(false)}, {.name = "partitioned", .make = make(true)}};
+}
+
+MURMUR_TABLE_SOURCE_CONTRACT(MariaTableContract);
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(MariaTableContract);
+INSTANTIATE_TEST_SUITE_P(MariaDb, MariaTableContract, testing::ValuesIn(TableCases()),
+                         TableCaseName);
+
+}  // namespace
+}  // namespace murmur

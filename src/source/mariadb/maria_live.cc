@@ -1,0 +1,190 @@
+#include "source/mariadb/maria_live.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "base/waiting.h"
+#include "source/mariadb/maria_changes.h"
+#include "source/mariadb/maria_connection.h"
+#include "source/mariadb/maria_position.h"
+#include "source/mariadb/maria_table.h"
+#include "source/single_stream.h"
+
+namespace murmur {
+namespace {
+
+using std::chrono::steady_clock;
+
+constexpr std::chrono::seconds kCheckEvery{10};
+
+// A table's changes are one split, since there is one log.
+class MariaLive final : public LiveSource {
+ public:
+  // `starts_now`: changes begin now if no scan comes before them.
+  MariaLive(std::shared_ptr<const MariaPlace> place, bool starts_now, uint64_t row_bytes_max)
+      : place_(std::move(place)), starts_now_(starts_now), row_bytes_max_(row_bytes_max) {}
+
+  std::string_view Name() const noexcept override { return place_->name; }
+
+  Result<HandoffToken> HandoffNow(std::stop_token stop) override {
+    MURMUR_ASSIGN(const BinlogPlace place, Seen(stop));
+    return MariaHandoff(*place_, {.place = place});
+  }
+
+  Result<std::vector<Split>> Splits(std::stop_token stop) override {
+    if (const auto now = steady_clock::now(); now >= check_again_) {
+      MURMUR_TRY(CheckTable(stop));
+      check_again_ = now + kCheckEvery;
+    }
+    return std::vector<Split>{Split{.id = place_->name, .bytes = 0, .payload = "{}"}};
+  }
+
+  Result<PositionMap> Begin(const std::vector<Split>& splits, const HandoffToken& token,
+                            std::stop_token stop) override {
+    Position begin;
+    if (const Position* position = SingleStreamPosition(place_->name, token)) {
+      begin = *position;
+    } else if (starts_now_) {
+      MURMUR_ASSIGN(const BinlogPlace place, Seen(stop));
+      begin = MariaPosition{.place = place}.ToString();
+    } else {
+      return Status(Code::kFailedPrecondition,
+                    place_->text +
+                        ": nothing that was read before tells where its changes are to be read "
+                        "from. Begin with its rows: murmur bootstrap FILE --fresh");
+    }
+    PositionMap positions;
+    for (const Split& split : splits) positions[split.id] = begin;
+    return positions;
+  }
+
+  Result<PositionMap> Ends(const std::vector<Split>& splits, std::stop_token stop) override {
+    const auto ask = [&](MariaConnection& connection) { return EndOfBinlog(connection, stop); };
+    MURMUR_ASSIGN(const BinlogPlace end, AskMaria(place_, stop, ask));
+    goal_->Raise(end);
+    PositionMap ends;
+    for (const Split& split : splits) ends[split.id] = MariaPosition{.place = end}.ToString();
+    return ends;
+  }
+
+  // By bytes of the log; as if a file that was left had a gigabyte, the most that one begins with.
+  uint64_t Distance(const Position& position, const Position& end) const override {
+    constexpr uint64_t kFileBytes = uint64_t{1} << 30;
+    const auto from = ParseMariaPosition(position);
+    const auto to = ParseMariaPosition(end);
+    if (!from.ok() || !to.ok() || !from->place.IsBefore(to->place)) return 0;
+    const uint64_t files = to->place.number() - from->place.number();
+    const uint64_t bytes = files * kFileBytes + to->place.offset;
+    return bytes > from->place.offset ? bytes - from->place.offset : 1;
+  }
+
+  Result<std::string> PlaceOf(const Position& position) const override {
+    MURMUR_ASSIGN(const MariaPosition parsed, ParseMariaPosition(position));
+    return parsed.place.ToBytes();
+  }
+
+  Result<std::unique_ptr<RecordStream>> Open(const Split& /*split*/, const Position& after,
+                                             const Projection& projection,
+                                             std::function<void()> wake,
+                                             std::stop_token stop) override {
+    MURMUR_ASSIGN(MariaPosition position, ParseMariaPosition(after));
+    MURMUR_ASSIGN(MariaTable table, Facts(stop));
+    MURMUR_TRY(CheckCascade(table, projection));
+    MURMUR_ASSIGN(MariaRows rows, MariaRows::Make(murmur::ObjectOf(*place_), std::move(table),
+                                                  projection, row_bytes_max_));
+    if (!position.shape.empty() && position.shape != rows.shape()) return IsAnother();
+    position.shape = rows.shape();
+    {
+      const std::lock_guard lock(mutex_);
+      opened_ = {.projection = projection, .shape = position.shape};
+    }
+    return std::unique_ptr<RecordStream>(std::make_unique<MariaChanges>(
+        place_, std::move(rows), position, projection.before, goal_, std::move(wake)));
+  }
+
+  std::string ObjectOf(const Split& /*split*/) const override { return murmur::ObjectOf(*place_); }
+
+  Status Close() override { return {}; }
+
+ private:
+  Result<MariaTable> Facts(const std::stop_token& stop) const {
+    const auto ask = [&](MariaConnection& connection) { return ReadMariaTable(connection, stop); };
+    return AskMaria(place_, stop, ask);
+  }
+
+  // The place up to which reads see everything.
+  Result<BinlogPlace> Seen(const std::stop_token& stop) const {
+    const auto ask = [&](MariaConnection& connection) {
+      return BeginMariaSnapshot(connection, stop);
+    };
+    return AskMaria(place_, stop, ask);
+  }
+
+  Status IsAnother() const {
+    return Status(
+        Code::kFailedPrecondition,
+        place_->text +
+            ": is not as it was when its changes were read last: another server "
+            "answers, or its primary key or a column that the definition names was added, "
+            "dropped, renamed or given another type. Begin anew: murmur bootstrap FILE --fresh");
+  }
+
+  // A foreign key may have been added since the method was chosen.
+  Status CheckCascade(const MariaTable& table, const Projection& projection) const {
+    if (!projection.before || table.cascade.empty()) return {};
+    return Status(Code::kFailedPrecondition,
+                  fmt::format("{}: is kept by cuts, and the log does not have what its foreign key "
+                              "{} changes. Begin anew, by a ledger: method: ledger, and murmur "
+                              "bootstrap FILE --fresh",
+                              place_->text, table.cascade));
+  }
+
+  // A change of the table's columns, or of the server's settings, tells no row: it is looked for
+  // now and then.
+  Status CheckTable(const std::stop_token& stop) {
+    std::optional<Opened> opened;
+    {
+      const std::lock_guard lock(mutex_);
+      opened = opened_;
+    }
+    auto table = Facts(stop);
+    if (opened && table.status().code() == Code::kNotFound) {
+      return table.status().Annotated("it was there before: was it dropped or renamed?");
+    }
+    MURMUR_TRY(table.status());
+    if (!opened) return {};
+    MURMUR_TRY(CheckCascade(*table, opened->projection));
+    MURMUR_ASSIGN(const MariaRows rows,
+                  MariaRows::Make(murmur::ObjectOf(*place_), *std::move(table), opened->projection,
+                                  row_bytes_max_));
+    return rows.shape() == opened->shape ? Status() : IsAnother();
+  }
+
+  const std::shared_ptr<const MariaPlace> place_;
+  const bool starts_now_;
+  const uint64_t row_bytes_max_;
+  const std::shared_ptr<MariaGoal> goal_ = std::make_shared<MariaGoal>();
+  steady_clock::time_point check_again_{};
+
+  // What the changes were opened for.
+  struct Opened {
+    Projection projection;
+    std::string shape;
+  };
+  std::mutex mutex_;
+  std::optional<Opened> opened_;  // under mutex_
+};
+
+}  // namespace
+
+Result<std::unique_ptr<LiveSource>> MakeMariaLive(const Definition& definition) {
+  MURMUR_ASSIGN(auto place, MakeMariaPlace(*TableOf(definition)));
+  return std::unique_ptr<LiveSource>(std::make_unique<MariaLive>(
+      std::move(place), definition.live.has_value(), definition.max_record_bytes));
+}
+
+}  // namespace murmur

@@ -1,0 +1,59 @@
+// Places in MariaDB's binary log.
+#pragma once
+
+#include <cstdint>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+#include "murmur/source.h"
+#include "murmur/status.h"
+#include "source/mariadb/maria_connection.h"
+
+namespace murmur {
+
+// After an event: the log's file and the offset in it. Only the number at the end of the file's
+// name orders files.
+struct BinlogPlace {
+  std::string file;  // "bin.000012"
+  uint64_t offset = 0;
+
+  uint64_t number() const noexcept;  // of the file
+  // As bytes, which are ordered as places are: TableRows::places, watermarks and read points.
+  std::string ToBytes() const;
+  std::string ToString() const;  // "bin.000012:4711"
+  bool operator==(const BinlogPlace&) const = default;
+  bool IsBefore(const BinlogPlace& other) const noexcept {
+    return number() != other.number() ? number() < other.number() : offset < other.offset;
+  }
+};
+
+// Everything that was committed up to `place` has been read, and of the transaction that begins
+// there the first `rows` changes of the table. `shape` tells the table, and what of it is read,
+// from others (MariaRows::shape); empty: nothing was read yet. As text
+// "bin.000012:4711#5e1f09c27ab49024", "bin.000012:4711+17#5e1f09c27ab49024".
+struct MariaPosition {
+  BinlogPlace place;
+  uint64_t rows = 0;
+  std::string shape = {};
+
+  void MoveTo(BinlogPlace to) {
+    place = std::move(to);
+    rows = 0;
+  }
+  std::string ToString() const;
+  bool operator==(const MariaPosition&) const = default;
+};
+// Errors: kInvalidArgument
+Result<MariaPosition> ParseMariaPosition(std::string_view text);
+
+HandoffToken MariaHandoff(const MariaPlace& place, const MariaPosition& position);
+
+// The end of the log.
+Result<BinlogPlace> EndOfBinlog(MariaConnection& connection, const std::stop_token& stop);
+
+// Begins a transaction that sees all that was committed up to the place that it gives, and nothing
+// later. Transactions that were only prepared (XA) are not among them, wherever the log has them.
+Result<BinlogPlace> BeginMariaSnapshot(MariaConnection& connection, const std::stop_token& stop);
+
+}  // namespace murmur

@@ -1,0 +1,243 @@
+#include "source/mariadb/maria_scan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "source/mariadb/maria_position.h"
+
+namespace murmur {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kInputWait{100};
+constexpr std::string_view kDoing = "to read rows";
+constexpr uint64_t kSplitsMax = 10'000;
+constexpr char kFrom[] = "from";
+constexpr char kUntil[] = "until";
+
+Result<std::optional<std::string>> BoundOf(const nlohmann::json& range, const char* name) {
+  const auto it = range.find(name);
+  if (it == range.end()) return std::optional<std::string>();
+  if (!it->is_string()) return Status(Code::kInvalidArgument, std::string(name) + ": not text");
+  return std::optional<std::string>(it->get<std::string>());
+}
+
+// A value of a key's column in a condition. A number in quotes would be compared as a double.
+std::string LiteralOf(const MariaColumn& column, std::string_view text) {
+  switch (column.is) {
+    case MariaIs::kSigned:
+    case MariaIs::kUnsigned:
+    case MariaIs::kDecimal:
+      if (text.find_first_not_of("-.0123456789") == text.npos) return std::string(text);
+      break;
+    case MariaIs::kBytes:
+      if (text.find_first_not_of("0123456789abcdef") == text.npos) {
+        return fmt::format("X'{}'", text);
+      }
+      break;
+    default: break;
+  }
+  return QuotedMariaText(text);
+}
+
+// The text of a value that a SELECT of MariaColumn::select gave.
+std::string TextOf(const MariaColumn& column, std::string_view selected) {
+  if (!IsOfBytes(column.is)) return std::string(selected);
+  std::string text;
+  (void)AppendMariaBytes(column.is, selected, &text);
+  return text;
+}
+
+// (a, b) > (1, 2), in the form for which the server uses the key.
+std::string After(const MariaTable& table, const std::vector<std::string>& after) {
+  std::vector<std::string> alternatives;
+  std::string equal;
+  for (size_t i = 0; i < table.key.size(); ++i) {
+    const MariaColumn& column = table.columns[table.key[i]];
+    const std::string name = QuotedMariaName(column.name);
+    const std::string literal = LiteralOf(column, after[i]);
+    alternatives.push_back(fmt::format("({}{} > {})", equal, name, literal));
+    equal += fmt::format("{} = {} AND ", name, literal);
+  }
+  const MariaColumn& first = table.columns[table.key[0]];
+  return fmt::format("{} >= {} AND ({})", QuotedMariaName(first.name), LiteralOf(first, after[0]),
+                     fmt::join(alternatives, " OR "));
+}
+
+// The value of the key's first column `skip` rows after the last of those with the value `after`;
+// none: there are not so many.
+Result<std::optional<std::string>> NextBound(MariaConnection& connection, const MariaTable& table,
+                                             const std::optional<std::string>& after, uint64_t skip,
+                                             const std::stop_token& stop) {
+  const MariaColumn& column = table.columns[table.key[0]];
+  const std::string name = QuotedMariaName(column.name);
+  MURMUR_ASSIGN(
+      const MariaRowSet found,
+      connection.Ask(
+          fmt::format("SELECT {} FROM {}{} ORDER BY {} LIMIT 1 OFFSET {}", column.select,
+                      connection.place().Quoted(),
+                      after ? fmt::format(" WHERE {} > {}", name, LiteralOf(column, *after)) : "",
+                      name, skip),
+          "to cut the table into ranges", stop));
+  if (found.size() == 0) return std::optional<std::string>();
+  return std::optional(TextOf(column, found.at(0, 0)));
+}
+
+}  // namespace
+
+Result<MariaRange> MariaRangeOf(const Split& split, const Position& after) {
+  const auto payload = nlohmann::json::parse(split.payload, nullptr, /*allow_exceptions=*/false);
+  if (!payload.is_object()) {
+    return Status(Code::kInvalidArgument, split.id + ": not a split of a table");
+  }
+  MariaRange range;
+  MURMUR_ASSIGN(range.from, BoundOf(payload, kFrom));
+  MURMUR_ASSIGN(range.until, BoundOf(payload, kUntil));
+  if (after.empty()) return range;
+  const auto key = nlohmann::json::parse(after, nullptr, /*allow_exceptions=*/false);
+  if (key.is_array()) {
+    for (const auto& value : key) {
+      if (value.is_string()) range.after.push_back(value.get<std::string>());
+    }
+  }
+  if (range.after.empty() || range.after.size() != key.size()) {
+    return Status(Code::kInvalidArgument,
+                  fmt::format("{}: '{}' is no position in it", split.id, after));
+  }
+  return range;
+}
+
+Result<std::vector<Split>> CutMariaTable(MariaConnection& connection, const MariaTable& table,
+                                         uint64_t split_rows, const std::stop_token& stop) {
+  const uint64_t rows = std::max(split_rows, table.rows / kSplitsMax);
+  std::vector<std::string> bounds;
+  std::optional<std::string> last;
+  for (;;) {
+    MURMUR_ASSIGN(last, NextBound(connection, table, last, rows, stop));
+    if (!last) break;
+    bounds.push_back(*last);
+  }
+  const size_t count = bounds.size() + 1;
+  std::vector<Split> splits(count);
+  for (size_t i = 0; i < count; ++i) {
+    auto range = nlohmann::json::object();
+    if (i > 0) range[kFrom] = bounds[i - 1];
+    if (i + 1 < count) range[kUntil] = bounds[i];
+    splits[i] = {.id = fmt::format("{}#{}", connection.place().table, i),
+                 .bytes = table.bytes / count,
+                 .payload = range.dump()};
+  }
+  return splits;
+}
+
+MariaScanStream::MariaScanStream(std::shared_ptr<const MariaPlace> place, MariaRows rows,
+                                 MariaRange range)
+    : place_(std::move(place)),
+      rows_(std::move(rows)),
+      range_(std::move(range)),
+      row_(rows_.table().columns.size()),
+      texts_(rows_.table().columns.size()),
+      row_bytes_(rows_.table().rows == 0 ? 0 : rows_.table().bytes / rows_.table().rows) {}
+
+// Of the columns that are needed, in their order.
+std::string MariaScanStream::Statement() const {
+  const MariaTable& table = rows_.table();
+  std::vector<std::string> columns;
+  for (const size_t column : rows_.needed()) columns.push_back(table.columns[column].select);
+  std::vector<std::string> key;
+  for (const size_t column : table.key) key.push_back(QuotedMariaName(table.columns[column].name));
+  const MariaColumn& first = table.columns[table.key[0]];
+  std::vector<std::string> conditions;
+  if (range_.from && range_.after.empty()) {
+    conditions.push_back(key[0] + " >= " + LiteralOf(first, *range_.from));
+  }
+  if (range_.until) conditions.push_back(key[0] + " < " + LiteralOf(first, *range_.until));
+  if (!range_.after.empty()) conditions.push_back(After(table, range_.after));
+  return fmt::format("SELECT {} FROM {}{}{} ORDER BY {}", fmt::join(columns, ", "),
+                     place_->Quoted(), conditions.empty() ? "" : " WHERE ",
+                     fmt::join(conditions, " AND "), fmt::join(key, ", "));
+}
+
+Status MariaScanStream::Start(const std::stop_token& stop) {
+  if (!range_.after.empty() && range_.after.size() != rows_.table().key.size()) {
+    return Status(Code::kInvalidArgument, place_->text + ": a position by another key");
+  }
+  MURMUR_ASSIGN(auto connection,
+                MariaConnection::Open(place_, MariaConnection::For::kQueries, stop));
+  MURMUR_ASSIGN(const BinlogPlace place, BeginMariaSnapshot(*connection, stop));
+  MURMUR_TRY(connection->StartRows(Statement(), kDoing, stop));
+  read_point_ = place.ToBytes();
+  connection_ = std::move(connection);
+  return {};
+}
+
+Result<ReadState> MariaScanStream::Read(std::stop_token stop, RecordBatch* batch) {
+  rows_.Begin(batch);
+  if (stop.stop_requested()) return Status(Code::kCancelled, place_->text);
+  if (at_end_) {
+    batch->AsTable().read_point = read_point_;
+    return ReadState::kEnd;
+  }
+  Status status = connection_ == nullptr ? Start(stop) : Status();
+  if (status.ok()) {
+    auto state = ReadOn(stop, batch);
+    if (state.ok()) return state;
+    status = state.status();
+  }
+  connection_.reset();
+  if (status.code() != Code::kUnavailable) return status;
+  const auto pause = retries_.Next();
+  if (!pause) return status;
+  if (!SleepUnlessStopped(*pause, stop)) return Status(Code::kCancelled, place_->text);
+  rows_.Begin(batch);
+  return ReadState::kIdle;
+}
+
+Result<ReadState> MariaScanStream::ReadOn(const std::stop_token& stop, RecordBatch* batch) {
+  bool is_end = false;
+  while (batch->rows < kBatchRows && !is_end) {
+    MURMUR_ASSIGN(const auto fetched, connection_->NextRow(&fetched_, kDoing));
+    if (fetched == MariaConnection::Fetched::kRow) {
+      MURMUR_TRY(TakeRow());
+      continue;
+    }
+    is_end = fetched == MariaConnection::Fetched::kEnd;
+    if (is_end || batch->rows > 0) break;
+    connection_->WaitForInput(kInputWait, stop);
+    if (stop.stop_requested()) return Status(Code::kCancelled, place_->text);
+    return ReadState::kIdle;
+  }
+  at_end_ = is_end;
+  if (is_end) connection_.reset();
+  batch->AsTable().read_point = read_point_;
+  if (batch->rows == 0) return ReadState::kEnd;
+  retries_.Progress(kMariaPatience);
+  rows_.Finish();
+  // Like the sizes of splits: stored bytes, not only those requested.
+  if (row_bytes_ > 0) batch->bytes = batch->rows * row_bytes_;
+  batch->after = nlohmann::json(range_.after).dump();
+  return ReadState::kRecords;
+}
+
+Status MariaScanStream::TakeRow() {
+  for (size_t i = 0; i < fetched_.size(); ++i) {
+    const size_t column = rows_.needed()[i];
+    MariaValue& value = row_[column];
+    value = {};
+    value.is = fetched_[i] ? MariaValue::Is::kText : MariaValue::Is::kNull;
+    if (!fetched_[i]) continue;
+    value.text = *fetched_[i];
+    if (!IsOfBytes(rows_.table().columns[column].is)) continue;
+    texts_[column] = TextOf(rows_.table().columns[column], *fetched_[i]);
+    value.text = texts_[column];
+  }
+  range_.after.clear();
+  for (const size_t column : rows_.table().key) range_.after.emplace_back(row_[column].text);
+  return rows_.Put(row_);
+}
+
+}  // namespace murmur

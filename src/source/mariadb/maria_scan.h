@@ -1,0 +1,54 @@
+// A RecordStream over a range of a table's rows, in the order of the primary key.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "murmur/source.h"
+#include "source/mariadb/maria_connection.h"
+#include "source/mariadb/maria_rows.h"
+
+namespace murmur {
+
+// Rows whose key's first column lies in [from, until), after the row with the key `after`. Values
+// are texts as MariaRow has them.
+struct MariaRange {
+  std::optional<std::string> from;
+  std::optional<std::string> until;
+  std::vector<std::string> after;  // empty: from the beginning
+};
+
+// Errors: kInvalidArgument (not a split of a table, not a position in one).
+Result<MariaRange> MariaRangeOf(const Split& split, const Position& after);
+// The splits of a table, of about so many rows each. Errors: those of MariaConnection::Ask.
+Result<std::vector<Split>> CutMariaTable(MariaConnection& connection, const MariaTable& table,
+                                         uint64_t split_rows, const std::stop_token& stop);
+
+class MariaScanStream final : public RecordStream {
+ public:
+  MariaScanStream(std::shared_ptr<const MariaPlace> place, MariaRows rows, MariaRange range);
+
+  Result<ReadState> Read(std::stop_token stop, RecordBatch* batch) override;
+
+ private:
+  Status Start(const std::stop_token& stop);
+  std::string Statement() const;
+  Status TakeRow();
+  Result<ReadState> ReadOn(const std::stop_token& stop, RecordBatch* batch);
+
+  const std::shared_ptr<const MariaPlace> place_;
+  MariaRows rows_;
+  MariaRange range_;  // `after` moves with each row
+  Retries retries_{kMariaPatience};
+  std::unique_ptr<MariaConnection> connection_;
+  std::string read_point_;
+  std::vector<MariaText> fetched_;  // by column that is needed
+  MariaRow row_;
+  std::vector<std::string> texts_;  // of bytes, by column
+  uint64_t row_bytes_;
+  bool at_end_ = false;
+};
+
+}  // namespace murmur

@@ -1,0 +1,51 @@
+// A table as MariaDB's catalog describes it, and what keeps it from being read exactly.
+#pragma once
+
+#include <cstdint>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "murmur/status.h"
+#include "source/mariadb/maria_connection.h"
+#include "source/mariadb/maria_value.h"
+
+namespace murmur {
+
+struct MariaColumn {
+  std::string name;
+  std::string declared;  // type, collation and whether it may be null; differs if values may
+  MariaIs is = MariaIs::kText;
+  uint8_t log_type = 0;             // by which the log names the type
+  std::vector<std::string> labels;  // of ENUM and SET, in their order
+  bool is_latin1 = false;           // the encoding of its texts in the log; else UTF-8
+  std::string select;               // what a SELECT asks for to get the text of the log's value
+  std::string why_not;              // its values can't be read; empty: they can
+  // Whether the server orders its values as the bytes of a row key do.
+  bool is_in_byte_order = false;
+};
+
+struct MariaTable {
+  std::string server;    // its number among those that replicate: each has a log of its own
+  std::string database;  // as the log has it
+  std::string table;
+  std::vector<MariaColumn> columns;
+  std::vector<size_t> key;  // the columns of the primary key, in its order
+  uint64_t rows = 0;        // estimates
+  uint64_t bytes = 0;
+  // A foreign key of this table by which the server changes rows that no log has; empty: there is
+  // none.
+  std::string cascade;
+
+  const MariaColumn* Find(std::string_view name) const noexcept;
+};
+
+// Errors: kNotFound; kFailedPrecondition (it can't be counted exactly; says why and what to do);
+// those of MariaConnection::Ask.
+Result<MariaTable> ReadMariaTable(MariaConnection& connection, const std::stop_token& stop);
+
+// The labels of "enum('a','b''c')".
+std::vector<std::string> MariaLabelsOf(std::string_view declared);
+
+}  // namespace murmur
