@@ -118,13 +118,16 @@ TEST(MariaTableTest, LabelsOfAType) {
 TEST(MariaPositionTest, APositionIsTextAndBack) {
   for (const MariaPosition& position :
        {MariaPosition{.place = {"bin.000012", 4711}},
-        MariaPosition{.place = {"a:b.1000000", 4}, .rows = 17, .shape = "5e1f"}}) {
-    EXPECT_EQ(ParseMariaPosition(position.ToString()).value(), position);
+        MariaPosition{.place = {"a:b.1000000", 4, 1764535000}, .rows = 17, .shape = "5e1f"}}) {
+    const MariaPosition read = ParseMariaPosition(position.ToString()).value();
+    EXPECT_EQ(read, position);
+    EXPECT_EQ(read.place.begun, position.place.begun);
   }
-  EXPECT_EQ((MariaPosition{.place = {"bin.000012", 4711}, .rows = 17, .shape = "5e1f"}).ToString(),
-            "bin.000012:4711+17#5e1f");
+  EXPECT_EQ(
+      (MariaPosition{.place = {"bin.000012", 4711, 9}, .rows = 17, .shape = "5e1f"}).ToString(),
+      "bin.000012:4711@9+17#5e1f");
   for (const char* text : {"", "bin.000012", "bin.000012:", "bin:5", "bin.000012:5+0",
-                           "bin.000012:5+", "bin.000012:5x", ".x:5"}) {
+                           "bin.000012:5@", "bin.000012:5+", "bin.000012:5x", ".x:5"}) {
     EXPECT_EQ(ParseMariaPosition(text).status().code(), Code::kInvalidArgument) << text;
   }
 }
