@@ -85,6 +85,11 @@ TEST(MariaValueTest, KeysTellApartWhatTheServerTellsApart) {
             key_of(MariaIs::kUnsigned, "9223372036854775808"));
   EXPECT_LT(key_of(MariaIs::kUnsigned, "18446744073709551614"),
             key_of(MariaIs::kUnsigned, "18446744073709551615"));
+  // A double holds the one between the other two, and neither of these.
+  EXPECT_LT(key_of(MariaIs::kUnsigned, "9223372036854779903"),
+            key_of(MariaIs::kUnsigned, "9223372036854779904"));
+  EXPECT_LT(key_of(MariaIs::kUnsigned, "9223372036854779904"),
+            key_of(MariaIs::kUnsigned, "9223372036854779905"));
   EXPECT_NE(key_of(MariaIs::kDate, "2026-02-31"), key_of(MariaIs::kDate, "2026-03-03"));
   EXPECT_NE(key_of(MariaIs::kDecimal, std::string(40, '9')),
             key_of(MariaIs::kDecimal, std::string(39, '9') + '8'));
