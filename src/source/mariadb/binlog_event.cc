@@ -185,15 +185,18 @@ bool ByteReader::TakePacked(uint64_t* number) {
 
 std::optional<BinlogEvent> ReadBinlogEvent(std::string_view bytes, bool is_checked) {
   ByteReader in(bytes);
+  uint64_t time = 0;
   uint64_t kind = 0;
   uint64_t size = 0;
   uint64_t end = 0;
   uint64_t flags = 0;
-  if (!in.Skip(4) || !in.TakeNumber(1, &kind) || !in.Skip(4) || !in.TakeNumber(4, &size) ||
-      !in.TakeNumber(4, &end) || !in.TakeNumber(2, &flags) || size != bytes.size()) {
+  if (!in.TakeNumber(4, &time) || !in.TakeNumber(1, &kind) || !in.Skip(4) ||
+      !in.TakeNumber(4, &size) || !in.TakeNumber(4, &end) || !in.TakeNumber(2, &flags) ||
+      size != bytes.size()) {
     return std::nullopt;
   }
   BinlogEvent event{.is = static_cast<BinlogIs>(kind),
+                    .time = static_cast<uint32_t>(time),
                     .end = static_cast<uint32_t>(end),
                     .flags = static_cast<uint16_t>(flags),
                     .body = in.rest()};

@@ -77,7 +77,8 @@ struct BinlogEvent {
   static constexpr uint16_t kIgnorable = 0x80;
 
   BinlogIs is{};
-  uint32_t end = 0;  // the place after it in its file; 0: it is not in the log
+  uint32_t time = 0;  // seconds since the epoch
+  uint32_t end = 0;   // the place after it in its file; 0: it is not in the log
   uint16_t flags = 0;
   std::string_view body;  // after the header, without a checksum
 };

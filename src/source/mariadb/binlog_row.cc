@@ -31,6 +31,15 @@ int64_t Signed(std::string_view bytes) {
   return static_cast<int64_t>(LittleEndian(bytes) << unused) >> unused;
 }
 
+// With zeros before it.
+void AppendPadded(uint64_t number, size_t digits, std::string* text) {
+  const size_t begin = text->size();
+  text->resize(begin + digits);
+  for (size_t at = begin + digits; at > begin; number /= 10) {
+    (*text)[--at] = static_cast<char>('0' + number % 10);
+  }
+}
+
 // --- decimals: groups of nine digits in four bytes each; a group of fewer takes fewer
 
 constexpr size_t kGroupDigits = 9;
@@ -50,7 +59,7 @@ std::optional<size_t> BytesOfDecimal(const BinlogType& type) {
 void AppendGroup(ByteReader* in, size_t digits, std::string* text) {
   std::string_view bytes;
   if (digits == 0 || !in->Take(kBytesOfDigits[digits], &bytes)) return;
-  fmt::format_to(std::back_inserter(*text), "{:0{}}", BigEndian(bytes), digits);
+  AppendPadded(BigEndian(bytes), digits, text);
 }
 
 // The first group before the point is the short one, behind it the last.
@@ -85,17 +94,29 @@ void AppendFraction(uint64_t fraction, unsigned digits, std::string* text) {
   if (digits == 0) return;
   // Of an odd count the last digit is there, and is zero.
   if (digits % 2 != 0) fraction /= 10;
-  fmt::format_to(std::back_inserter(*text), ".{:0{}}", fraction, digits);
+  *text += '.';
+  AppendPadded(fraction, digits, text);
 }
 
 void AppendDate(uint64_t year, uint64_t month, uint64_t day, std::string* text) {
-  fmt::format_to(std::back_inserter(*text), "{:04}-{:02}-{:02}", year, month, day);
+  AppendPadded(year, 4, text);
+  *text += '-';
+  AppendPadded(month, 2, text);
+  *text += '-';
+  AppendPadded(day, 2, text);
 }
 
-// hours, minutes and seconds in 6 bits each, but for the hours, which are the rest
-void AppendClock(uint64_t packed, std::string* text) {
-  fmt::format_to(std::back_inserter(*text), "{:02}:{:02}:{:02}", packed >> 12, packed >> 6 & 63,
-                 packed & 63);
+// A span may have hours of three digits.
+void AppendClock(uint64_t hours, uint64_t minutes, uint64_t seconds, std::string* text) {
+  AppendPadded(hours, hours > 99 ? 3 : 2, text);
+  *text += ':';
+  AppendPadded(minutes, 2, text);
+  *text += ':';
+  AppendPadded(seconds, 2, text);
+}
+// Minutes and seconds in 6 bits each; the hours are the rest.
+void AppendPackedClock(uint64_t packed, std::string* text) {
+  AppendClock(packed >> 12, packed >> 6 & 63, packed & 63, text);
 }
 
 void AppendDateTime(unsigned digits, std::string_view value, std::string* text) {
@@ -107,7 +128,7 @@ void AppendDateTime(unsigned digits, std::string_view value, std::string* text) 
   const uint64_t months = day_bits >> 5;
   AppendDate(months / kMonthsOfYear, months % kMonthsOfYear, day_bits & 31, text);
   *text += ' ';
-  AppendClock(packed & 0x1FFFF, text);
+  AppendPackedClock(packed & 0x1FFFF, text);
   AppendFraction(BigEndian(value.substr(kBytes)), digits, text);
 }
 
@@ -120,9 +141,11 @@ void AppendTimestamp(unsigned digits, std::string_view value, std::string* text)
     *text += "0000-00-00 00:00:00";
   } else {
     const CivilDate date = CivilFromDays(seconds / kSecondsPerDay);
-    const int64_t of_day = seconds % kSecondsPerDay;
-    fmt::format_to(std::back_inserter(*text), "{:04}-{:02}-{:02} {:02}:{:02}:{:02}", date.year,
-                   date.month, date.day, of_day / 3600, of_day / 60 % 60, of_day % 60);
+    const auto of_day = static_cast<uint64_t>(seconds % kSecondsPerDay);
+    AppendDate(static_cast<uint64_t>(date.year), static_cast<uint64_t>(date.month),
+               static_cast<uint64_t>(date.day), text);
+    *text += ' ';
+    AppendClock(of_day / 3600, of_day / 60 % 60, of_day % 60, text);
   }
   AppendFraction(fraction, digits, text);
 }
@@ -137,7 +160,7 @@ void AppendTime(unsigned digits, std::string_view value, std::string* text) {
     packed = -packed;
   }
   const auto number = static_cast<uint64_t>(packed);
-  AppendClock(number >> fraction_bits, text);
+  AppendPackedClock(number >> fraction_bits, text);
   AppendFraction(number & ((uint64_t{1} << fraction_bits) - 1), digits, text);
 }
 

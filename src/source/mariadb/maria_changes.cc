@@ -26,12 +26,12 @@ constexpr uint64_t kFirstOffset = 4;  // of a file's first event
 
 // Messages from the thread that fetches to the one that reads: a letter, and then
 enum class Message : char {
-  kAnew = '!',       // nothing: the stream begins anew, at the last commit that was put
-  kBegin = 'B',      // whether it is prepared only (XA); two offsets and a file
-  kMap = 'M',        // the body of an event
-  kRows = 'R',       // the event's kind, and its body
+  kAnew = '!',   // nothing: the stream begins anew, at the last commit that was put
+  kBegin = 'B',  // whether it is prepared only (XA); a place before it, and after its first event
+  kMap = 'M',    // the body of an event
+  kRows = 'R',   // the event's kind, and its body
   kStatement = 'S',  // StatementDoes
-  kCommit = 'C',     // an offset and a file
+  kCommit = 'C',     // a place
 };
 
 std::string MessageOf(Message message, std::string_view rest = {}) {
@@ -44,6 +44,20 @@ std::string MessageOf(Message message, char first, std::string_view rest = {}) {
   bytes += first;
   bytes += rest;
   return bytes;
+}
+
+// A place within a file, which is named after it.
+void AppendOffset(uint64_t offset, uint32_t begun, std::string* bytes) {
+  AppendBigEndian(offset, bytes);
+  AppendBigEndian(begun, bytes);
+}
+constexpr size_t kOffsetBytes = 2 * sizeof(uint64_t);
+
+// REQUIRES: kOffsetBytes are readable
+BinlogPlace PlaceAt(std::string_view offset, std::string_view file) {
+  return {.file = std::string(file),
+          .offset = ReadBigEndian(offset.data()),
+          .begun = static_cast<uint32_t>(ReadBigEndian(offset.data() + sizeof(uint64_t)))};
 }
 
 WatchedTable WatchedOf(const MariaRows& rows) {
@@ -104,6 +118,7 @@ class MariaChanges::Fetching {
     const uint32_t server_id = kNoServers | static_cast<uint32_t>(std::random_device()());
     MURMUR_TRY(connection_->StartBinlog(put_.file, put_.offset, server_id, kHeartbeat));
     file_ = put_.file;
+    begun_ = put_.begun;
     is_described_ = false;
     is_checked_ = false;
     group_.reset();
@@ -127,7 +142,7 @@ class MariaChanges::Fetching {
     if (!event) return Damaged();
     MURMUR_TRY(TakeEvent(*event));
     if (event->end == 0 || (event->flags & BinlogEvent::kArtificial) != 0) return {};
-    if (!group_ && event->is != BinlogIs::kRotate) MoveTo({file_, event->end});
+    if (!group_ && event->is != BinlogIs::kRotate) MoveTo({file_, event->end, begun_});
     return {};
   }
 
@@ -182,6 +197,11 @@ class MariaChanges::Fetching {
     if (!is_checked) return Damaged();
     is_checked_ = *is_checked;
     is_described_ = true;
+    begun_ = event.time;
+    if (put_.file == file_ && put_.begun != 0 && put_.begun != begun_) {
+      return Unreadable(Status(Code::kOutOfRange,
+                               place_->text + ": the server's log was begun anew (RESET MASTER)"));
+    }
     return CheckGroupIsWhole();
   }
 
@@ -193,6 +213,7 @@ class MariaChanges::Fetching {
     MURMUR_TRY(CheckGroupIsWhole());
     if (file_ == *file) return {};
     file_ = *file;
+    begun_ = 0;
     MoveTo({file_, kFirstOffset});
     return {};
   }
@@ -222,8 +243,8 @@ class MariaChanges::Fetching {
     if (group_->is_told) return {};
     group_->is_told = true;
     std::string places;
-    AppendBigEndian(put_.offset, &places);
-    AppendBigEndian(group_->end_of_gtid, &places);
+    AppendOffset(put_.offset, begun_, &places);
+    AppendOffset(group_->end_of_gtid, begun_, &places);
     return Put(MessageOf(Message::kBegin, group_->gtid.is_xa ? 1 : 0, places + file_));
   }
 
@@ -232,7 +253,7 @@ class MariaChanges::Fetching {
     group_.reset();
     if (!was_told) return {};
     std::string place;
-    AppendBigEndian(end, &place);
+    AppendOffset(end, begun_, &place);
     return Put(MessageOf(Message::kCommit, place + file_));
   }
 
@@ -283,8 +304,9 @@ class MariaChanges::Fetching {
   const std::shared_ptr<Queue> queue_;
   Retries retries_{kStartPatience};
   std::unique_ptr<MariaConnection> connection_;
-  BinlogPlace put_;   // everything committed up to here has been put
-  std::string file_;  // that is read
+  BinlogPlace put_;     // everything committed up to here has been put
+  std::string file_;    // that is read
+  uint32_t begun_ = 0;  // its
   bool is_described_ = false;
   bool is_checked_ = false;
   std::optional<Group> group_;
@@ -393,10 +415,9 @@ Status MariaChanges::Take(std::string_view message) {
 Status MariaChanges::TakeBegin(std::string_view message) {
   const bool is_xa = message[0] != 0;
   message.remove_prefix(1);
-  const std::string file(message.substr(2 * sizeof(uint64_t)));
-  const BinlogPlace begin{.file = file, .offset = ReadBigEndian(message.data())};
-  const BinlogPlace after_gtid{.file = file,
-                               .offset = ReadBigEndian(message.data() + sizeof(uint64_t))};
+  const std::string_view file = message.substr(2 * kOffsetBytes);
+  const BinlogPlace begin = PlaceAt(message, file);
+  const BinlogPlace after_gtid = PlaceAt(message.substr(kOffsetBytes), file);
   transaction_ = Transaction{.is_xa = is_xa, .begin = begin, .place = after_gtid.ToBytes()};
   maps_.clear();
   if (position_.rows == 0) return {};
@@ -409,8 +430,7 @@ Status MariaChanges::TakeBegin(std::string_view message) {
 
 Status MariaChanges::TakeCommit(std::string_view message) {
   transaction_.reset();
-  position_.MoveTo({.file = std::string(message.substr(sizeof(uint64_t))),
-                    .offset = ReadBigEndian(message.data())});
+  position_.MoveTo(PlaceAt(message, message.substr(kOffsetBytes)));
   return {};
 }
 

@@ -164,14 +164,22 @@ INSTANTIATE_TEST_SUITE_P(MariaDb, MariaLiveContract, testing::ValuesIn(LiveCases
 
 // --- the contract of tables
 
+// By what the rows are named.
+struct KeyCase {
+  std::string name;
+  std::string type;
+  std::string of_id;  // its value in SQL, where {0} is the row's id
+  bool is_partitioned = false;
+};
+
 class MariaTableFixture final : public TableFixture {
  public:
-  explicit MariaTableFixture(bool is_partitioned)
-      : table_(std::string("id bigint PRIMARY KEY, v bigint") +
-               (is_partitioned ? ") PARTITION BY RANGE (id) (PARTITION a VALUES LESS THAN (100), "
-                                 "PARTITION b VALUES "
-                                 "LESS THAN MAXVALUE"
-                               : "")) {}
+  explicit MariaTableFixture(KeyCase key)
+      : key_(std::move(key)),
+        table_("k " + key_.type + " PRIMARY KEY, id bigint, v bigint" +
+               (key_.is_partitioned ? ") PARTITION BY RANGE (k) (PARTITION a VALUES LESS THAN "
+                                      "(100), PARTITION b VALUES LESS THAN MAXVALUE"
+                                    : "")) {}
 
   std::unique_ptr<SnapshotSource> MakeRows() override {
     return MakeMariaSnapshot(DefinitionOf(table_.name()), {.split_rows = 1500}).value();
@@ -181,13 +189,18 @@ class MariaTableFixture final : public TableFixture {
   }
   void Put(const std::vector<ContractRow>& rows) override {
     std::vector<std::string> values;
-    for (const ContractRow& row : rows) values.push_back(fmt::format("({}, {})", row.id, row.v));
+    for (const ContractRow& row : rows) {
+      values.push_back(fmt::format("({}, {}, {})", KeyOf(row.id), row.id, row.v));
+    }
     table_.Run(fmt::format("INSERT INTO $$ VALUES {} ON DUPLICATE KEY UPDATE v = VALUES(v)",
                            fmt::join(values, ", ")));
   }
-  void Delete(int64_t id) override { table_.Run(fmt::format("DELETE FROM $$ WHERE id = {}", id)); }
+  void Delete(int64_t id) override {
+    table_.Run(fmt::format("DELETE FROM $$ WHERE k = {}", KeyOf(id)));
+  }
   bool ChangeKey(int64_t from, int64_t to) override {
-    table_.Run(fmt::format("UPDATE $$ SET id = {} WHERE id = {}", to, from));
+    table_.Run(
+        fmt::format("UPDATE $$ SET k = {}, id = {} WHERE k = {}", KeyOf(to), to, KeyOf(from)));
     return true;
   }
   bool Truncate() override {
@@ -196,15 +209,33 @@ class MariaTableFixture final : public TableFixture {
   }
 
  private:
+  std::string KeyOf(int64_t id) const { return fmt::format(fmt::runtime(key_.of_id), id); }
+
+  const KeyCase key_;
   TestTable table_;
 };
 
 std::vector<TableCase> TableCases() {
   if (Uri() == nullptr) return {};
-  const auto make = [](bool is_partitioned) {
-    return [=] { return std::make_unique<MariaTableFixture>(is_partitioned); };
-  };
-  return {{.name = "table", .make = make(false)}, {.name = "partitioned", .make = make(true)}};
+  std::vector<TableCase> cases;
+  for (const KeyCase& key : std::vector<KeyCase>{
+           {"bigint", "bigint", "{0}"},
+           {"unsigned_beyond_63_bits", "bigint unsigned",
+            "CAST(9223372036854775000 AS UNSIGNED) + {0}"},
+           {"text_by_bytes", "varchar(20) COLLATE utf8mb4_nopad_bin", "CONCAT('k', {0})"},
+           {"text_by_a_collation", "varchar(20) COLLATE utf8mb4_general_ci",
+            "CONCAT(IF({0} % 2, 'ä\\\\', \"B'\"), {0})"},
+           {"bytes", "varbinary(8)", "UNHEX(LPAD(HEX({0}), 16, '0'))"},
+           {"decimal", "decimal(20,5)", "{0} - 3000.5"},
+           {"datetime", "datetime(3)", "'2026-01-01' + INTERVAL {0} SECOND"},
+           {"timestamp", "timestamp", "'2026-01-01' + INTERVAL {0} SECOND"},
+           {"uuid", "uuid", "CONCAT('00000000-0000-0000-0000-', LPAD(HEX({0}), 12, '0'))"},
+           {"inet6", "inet6", "CONCAT('2001:db8::', HEX({0} % 65536))"},
+           {"partitioned", "bigint", "{0}", /*is_partitioned=*/true}}) {
+    cases.push_back(
+        {.name = key.name, .make = [key] { return std::make_unique<MariaTableFixture>(key); }});
+  }
+  return cases;
 }
 
 MURMUR_TABLE_SOURCE_CONTRACT(MariaTableContract);

@@ -35,7 +35,10 @@ std::string BinlogPlace::ToBytes() const {
   return bytes;
 }
 
-std::string BinlogPlace::ToString() const { return fmt::format("{}:{}", file, offset); }
+std::string BinlogPlace::ToString() const {
+  return begun == 0 ? fmt::format("{}:{}", file, offset)
+                    : fmt::format("{}:{}@{}", file, offset, begun);
+}
 
 std::string MariaPosition::ToString() const {
   std::string text = place.ToString();
@@ -54,6 +57,7 @@ Result<MariaPosition> ParseMariaPosition(std::string_view text) {
   rest.remove_prefix(colon);
   bool good = TakeChar(&rest, ':') && TakeNumber(&rest, &position.place.offset) &&
               position.place.number() > 0;
+  if (good && TakeChar(&rest, '@')) good = TakeNumber(&rest, &position.place.begun);
   if (good && TakeChar(&rest, '+')) {
     good = TakeNumber(&rest, &position.rows) && position.rows > 0;
   }

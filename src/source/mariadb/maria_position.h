@@ -17,12 +17,17 @@ namespace murmur {
 struct BinlogPlace {
   std::string file;  // "bin.000012"
   uint64_t offset = 0;
+  // When the file was begun, in seconds since the epoch; 0: unknown. After RESET MASTER other files
+  // have the names of those that were there.
+  uint32_t begun = 0;
 
   uint64_t number() const noexcept;  // of the file
   // As bytes, which are ordered as places are: TableRows::places, watermarks and read points.
   std::string ToBytes() const;
-  std::string ToString() const;  // "bin.000012:4711"
-  bool operator==(const BinlogPlace&) const = default;
+  std::string ToString() const;  // "bin.000012:4711", "bin.000012:4711@1764535000"
+  bool operator==(const BinlogPlace& other) const {
+    return file == other.file && offset == other.offset;
+  }
   bool IsBefore(const BinlogPlace& other) const noexcept {
     return number() != other.number() ? number() < other.number() : offset < other.offset;
   }
@@ -31,7 +36,7 @@ struct BinlogPlace {
 // Everything that was committed up to `place` has been read, and of the transaction that begins
 // there the first `rows` changes of the table. `shape` tells the table, and what of it is read,
 // from others (MariaRows::shape); empty: nothing was read yet. As text
-// "bin.000012:4711#5e1f09c27ab49024", "bin.000012:4711+17#5e1f09c27ab49024".
+// "bin.000012:4711#5e1f09c27ab49024", "bin.000012:4711@1764535000+17#5e1f09c27ab49024".
 struct MariaPosition {
   BinlogPlace place;
   uint64_t rows = 0;

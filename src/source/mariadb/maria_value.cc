@@ -162,6 +162,13 @@ bool ReadMariaScalar(MariaIs is, std::string_view text, TextArena* arena, Cell* 
 bool AppendMariaKeyPart(MariaIs is, std::string_view text, TextArena* arena, std::string* key) {
   Cell cell;
   if (!ReadMariaScalar(is, text, arena, &cell)) return false;
+  // Beyond 63 bits they would not be ordered as the server orders them.
+  if (is == MariaIs::kUnsigned) {
+    constexpr uint64_t kShift = uint64_t{1} << 63;
+    uint64_t value = 0;
+    (void)ReadNumber(text, &value);
+    cell = Cell::Int(static_cast<int64_t>(value ^ kShift));
+  }
   // Values that have one cell would be one row.
   if ((cell.flags & Cell::kRounded) != 0) cell = Cell::String(text);
   AppendKeyPart(cell, key);

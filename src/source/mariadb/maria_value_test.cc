@@ -85,6 +85,11 @@ TEST(MariaValueTest, KeysTellApartWhatTheServerTellsApart) {
             key_of(MariaIs::kUnsigned, "9223372036854775808"));
   EXPECT_LT(key_of(MariaIs::kUnsigned, "18446744073709551614"),
             key_of(MariaIs::kUnsigned, "18446744073709551615"));
+  // A double holds the one between the other two, and neither of these.
+  EXPECT_LT(key_of(MariaIs::kUnsigned, "9223372036854779903"),
+            key_of(MariaIs::kUnsigned, "9223372036854779904"));
+  EXPECT_LT(key_of(MariaIs::kUnsigned, "9223372036854779904"),
+            key_of(MariaIs::kUnsigned, "9223372036854779905"));
   EXPECT_NE(key_of(MariaIs::kDate, "2026-02-31"), key_of(MariaIs::kDate, "2026-03-03"));
   EXPECT_NE(key_of(MariaIs::kDecimal, std::string(40, '9')),
             key_of(MariaIs::kDecimal, std::string(39, '9') + '8'));
@@ -118,13 +123,16 @@ TEST(MariaTableTest, LabelsOfAType) {
 TEST(MariaPositionTest, APositionIsTextAndBack) {
   for (const MariaPosition& position :
        {MariaPosition{.place = {"bin.000012", 4711}},
-        MariaPosition{.place = {"a:b.1000000", 4}, .rows = 17, .shape = "5e1f"}}) {
-    EXPECT_EQ(ParseMariaPosition(position.ToString()).value(), position);
+        MariaPosition{.place = {"a:b.1000000", 4, 1764535000}, .rows = 17, .shape = "5e1f"}}) {
+    const MariaPosition read = ParseMariaPosition(position.ToString()).value();
+    EXPECT_EQ(read, position);
+    EXPECT_EQ(read.place.begun, position.place.begun);
   }
-  EXPECT_EQ((MariaPosition{.place = {"bin.000012", 4711}, .rows = 17, .shape = "5e1f"}).ToString(),
-            "bin.000012:4711+17#5e1f");
+  EXPECT_EQ(
+      (MariaPosition{.place = {"bin.000012", 4711, 9}, .rows = 17, .shape = "5e1f"}).ToString(),
+      "bin.000012:4711@9+17#5e1f");
   for (const char* text : {"", "bin.000012", "bin.000012:", "bin:5", "bin.000012:5+0",
-                           "bin.000012:5+", "bin.000012:5x", ".x:5"}) {
+                           "bin.000012:5@", "bin.000012:5+", "bin.000012:5x", ".x:5"}) {
     EXPECT_EQ(ParseMariaPosition(text).status().code(), Code::kInvalidArgument) << text;
   }
 }

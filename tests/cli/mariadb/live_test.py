@@ -297,6 +297,35 @@ class CutLiveTest(ByCuts, LiveTest):
     pass
 
 
+class OtherLogTest(MariaCase):
+    def test_a_log_that_was_begun_anew(self):
+        """A file that has the name of the one that was read, and is shorter or longer."""
+        with MariaDbServer() as server:
+            self.connection = self.make(server)
+            self.fill(100)
+            file = self.pipeline(server=server)
+            self.succeed("bootstrap", file, "--quiet")
+            self.fill_more(100, 10)
+            self.catch_up(file)
+            time.sleep(1.1)  # nothing tells files apart that were begun in one second
+            self.run_sql("reset master")
+            for first, count in ((110, 10), (1000, 5000)):
+                self.fill_more(first, count)
+                err = self.wait_for_end(self.start("run", file, "--quiet"), 1)
+                self.assertIn("--fresh", err)
+            self.assertIn("RESET MASTER", err)
+
+    def test_another_server_answers(self):
+        self.fill(100)
+        file = self.pipeline()
+        self.succeed("bootstrap", file, "--quiet")
+        with MariaDbServer(**{"server-id": 2}) as server:
+            self.make(server).close()
+            self.pipeline(server=server)
+            err = self.wait_for_end(self.start("run", file, "--quiet"), 1)
+            self.assertIn("another server", err)
+
+
 class RefusalTest(MariaCase):
     def refused(self, name, says, **changes):
         err = self.fail_with(1, "bootstrap", self.pipeline(name=name, **changes), "--quiet").err
@@ -307,10 +336,14 @@ class RefusalTest(MariaCase):
         self.fill(10)
         err = self.refused("nosuch", "nosuch", source={"uri": self.uri(user="nosuch:secret")})
         self.assertNotIn("secret", err)
-        self.run_sql("create or replace user reader@'%'", f"grant select on {DATABASE}.* to reader@'%'")
-        err = self.refused("reader", "BINLOG MONITOR", source={"uri": self.uri(user="reader")})
+        self.run_sql("create or replace user reader@'%' identified by 'p@:/w'",
+                     f"grant select on {DATABASE}.* to reader@'%'")
+        err = self.refused("wrong", "Access denied", source={"uri": self.uri(user="reader:p%40")})
+        self.assertNotIn("p@", err)
+        uri = self.uri(user="reader:p%40%3A%2Fw")
+        self.refused("reader", "BINLOG MONITOR", source={"uri": uri})
         self.run_sql("grant binlog monitor, replication slave on *.* to reader@'%'")
-        file = self.pipeline(name="may", source={"uri": self.uri(user="reader")})
+        file = self.pipeline(name="may", source={"uri": uri})
         self.succeed("bootstrap", file, "--quiet")
         self.catch_up(file)
         self.assertEqual(self.dumped(file), self.expected())
