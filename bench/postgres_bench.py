@@ -226,12 +226,11 @@ class Postgres:
         before = self.bench.work / "postgres_before"
         self.state.rename(before)
         [(slot,)] = self.ask("select slot_name from pg_replication_slots")
-        [(publication,)] = self.ask("select pubname from pg_publication")
         self.copy_slot(slot, UNREAD)
         self.run_sql(UPDATE.format(changes=self.changes, together=TRANSACTION_CHANGES))
         self.run_sql("checkpoint")
         for _ in range(self.options.rounds):
-            result, run = self.ask_tool("follow", UNREAD, publication, self.changes)
+            result, run = self.ask_tool("follow", UNREAD, slot, self.changes)  # its publication
             self.expect("the slot", result["events"], self.changes)
             self.add(LIVE, slot_reader(method), run)
             shutil.copytree(before, self.state)
