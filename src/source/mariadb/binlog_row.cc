@@ -372,7 +372,7 @@ bool AppendBinlogText(const BinlogType& type, const MariaColumn& column, std::st
 }
 
 bool TakeBinlogImage(const BinlogImageColumns& of, const MariaTable& table,
-                     std::string_view* images, std::string* texts, MariaRow* row) {
+                     std::string_view* images, std::string* texts, TextRow* row) {
   const size_t count = of.map->size();
   size_t present = 0;
   for (size_t i = 0; i < count; ++i) present += BinlogBit(of.present, i) ? 1 : 0;
@@ -380,7 +380,7 @@ bool TakeBinlogImage(const BinlogImageColumns& of, const MariaTable& table,
   std::string_view nulls;
   if (!in.Take((present + 7) / 8, &nulls)) return false;
   std::string_view rest = in.rest();
-  row->assign(table.columns.size(), MariaValue());
+  row->assign(table.columns.size(), TextValue());
   texts->clear();
   std::vector<std::pair<size_t, size_t>> ends;  // of texts: column, end
   size_t at = 0;
@@ -388,7 +388,7 @@ bool TakeBinlogImage(const BinlogImageColumns& of, const MariaTable& table,
     if (!BinlogBit(of.present, i)) continue;
     const std::optional<size_t> column = (*of.columns)[i];
     if (BinlogBit(nulls, at++)) {
-      if (column) (*row)[*column].is = MariaValue::Is::kNull;
+      if (column) (*row)[*column].is = TextValue::Is::kNull;
       continue;
     }
     const BinlogType& type = (*of.map)[i].type;
@@ -400,7 +400,7 @@ bool TakeBinlogImage(const BinlogImageColumns& of, const MariaTable& table,
   }
   size_t begin = 0;
   for (const auto& [column, end] : ends) {
-    (*row)[column] = {.is = MariaValue::Is::kText,
+    (*row)[column] = {.is = TextValue::Is::kText,
                       .text = std::string_view(*texts).substr(begin, end - begin)};
     begin = end;
   }

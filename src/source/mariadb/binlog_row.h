@@ -26,6 +26,6 @@ struct BinlogImageColumns {
 };
 // Takes an image off the front of *images. The texts lie in *texts. False: it is damaged.
 bool TakeBinlogImage(const BinlogImageColumns& of, const MariaTable& table,
-                     std::string_view* images, std::string* texts, MariaRow* row);
+                     std::string_view* images, std::string* texts, TextRow* row);
 
 }  // namespace murmur

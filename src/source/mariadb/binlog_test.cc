@@ -100,13 +100,14 @@ std::vector<std::optional<size_t>> ColumnsOf(const BinlogTableMap& map, const Ma
   return columns;
 }
 
-std::vector<std::string> TextsOf(const MariaRow& row) {
+std::vector<std::string> TextsOf(const TextRow& row) {
   std::vector<std::string> texts;
-  for (const MariaValue& value : row) {
+  for (const TextValue& value : row) {
     switch (value.is) {
-      case MariaValue::Is::kMissing: texts.emplace_back("missing"); break;
-      case MariaValue::Is::kNull: texts.emplace_back("null"); break;
-      case MariaValue::Is::kText: texts.emplace_back(value.text); break;
+      case TextValue::Is::kMissing: texts.emplace_back("missing"); break;
+      case TextValue::Is::kUnchanged: texts.emplace_back("unchanged"); break;
+      case TextValue::Is::kNull: texts.emplace_back("null"); break;
+      case TextValue::Is::kText: texts.emplace_back(value.text); break;
     }
   }
   return texts;
@@ -125,7 +126,7 @@ std::vector<std::vector<std::string>> ImagesOf(const MariaTable& table, const st
   while (!rest.empty()) {
     const bool is_second = rows->are == BinlogRowsAre::kUpdated && images.size() % 2 == 1;
     std::string texts;
-    MariaRow row;
+    TextRow row;
     if (!TakeBinlogImage({.map = &map->columns,
                           .columns = &columns,
                           .present = is_second ? rows->second : rows->first},

@@ -550,7 +550,7 @@ bool MariaChanges::TakeChange() {
 }
 
 // Either may be empty: there was, or is, no row.
-Status MariaChanges::Tell(const MariaRow& before, const MariaRow& after) {
+Status MariaChanges::Tell(const TextRow& before, const TextRow& after) {
   if (before.empty()) return rows_.Put(after);
   if (before_) MURMUR_TRY(rows_.Retract(before));
   if (after.empty()) return rows_.Delete(before);
@@ -558,7 +558,7 @@ Status MariaChanges::Tell(const MariaRow& before, const MariaRow& after) {
   return rows_.Put(after);
 }
 
-bool MariaChanges::IsSameKey(const MariaRow& a, const MariaRow& b) const {
+bool MariaChanges::IsSameKey(const TextRow& a, const TextRow& b) const {
   const auto& key = rows_.table().key;
   return std::all_of(key.begin(), key.end(),
                      [&](size_t column) { return a[column].text == b[column].text; });

@@ -15,7 +15,7 @@
 #include "source/mariadb/binlog_event.h"
 #include "source/mariadb/binlog_statement.h"
 #include "source/mariadb/maria_position.h"
-#include "source/mariadb/maria_rows.h"
+#include "source/mariadb/maria_table.h"
 #include "source/page_queue.h"
 
 namespace murmur {
@@ -81,10 +81,10 @@ class MariaChanges final : public RecordStream {
   Result<std::optional<size_t>> ColumnOf(const BinlogColumn& column) const;
   Status CheckPresent(const Map& map, std::string_view present) const;
   Status TakeRow();
-  Status Tell(const MariaRow& before, const MariaRow& after);
+  Status Tell(const TextRow& before, const TextRow& after);
   // Whether the change under way is new; then the position is after it.
   bool TakeChange();
-  bool IsSameKey(const MariaRow& a, const MariaRow& b) const;
+  bool IsSameKey(const TextRow& a, const TextRow& b) const;
   // Whether what comes next must be the first of its batch.
   bool NextIsAlone() const;
   Result<ReadState> ReadMark(RecordBatch* batch);
@@ -101,7 +101,7 @@ class MariaChanges final : public RecordStream {
   std::optional<Transaction> transaction_;  // that is being read
   std::map<uint64_t, Map> maps_;            // by id, of the transaction
   Images images_;
-  MariaRow before_row_, after_row_;
+  TextRow before_row_, after_row_;
   std::string before_texts_, after_texts_;
   Status end_;
   Page<char> page_;  // holds the last batch

@@ -226,9 +226,9 @@ Result<ReadState> MariaScanStream::ReadOn(const std::stop_token& stop, RecordBat
 Status MariaScanStream::TakeRow() {
   for (size_t i = 0; i < fetched_.size(); ++i) {
     const size_t column = rows_.needed()[i];
-    MariaValue& value = row_[column];
+    TextValue& value = row_[column];
     value = {};
-    value.is = fetched_[i] ? MariaValue::Is::kText : MariaValue::Is::kNull;
+    value.is = fetched_[i] ? TextValue::Is::kText : TextValue::Is::kNull;
     if (!fetched_[i]) continue;
     value.text = *fetched_[i];
     if (!IsOfBytes(rows_.table().columns[column].is)) continue;

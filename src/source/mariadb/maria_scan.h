@@ -8,12 +8,12 @@
 
 #include "murmur/source.h"
 #include "source/mariadb/maria_connection.h"
-#include "source/mariadb/maria_rows.h"
+#include "source/mariadb/maria_table.h"
 
 namespace murmur {
 
 // Rows whose key's first column lies in [from, until), after the row with the key `after`. Values
-// are texts as MariaRow has them.
+// are texts as TextRow has them.
 struct MariaRange {
   std::optional<std::string> from;
   std::optional<std::string> until;
@@ -45,7 +45,7 @@ class MariaScanStream final : public RecordStream {
   std::unique_ptr<MariaConnection> connection_;
   std::string read_point_;
   std::vector<MariaText> fetched_;  // by column that is needed
-  MariaRow row_;
+  TextRow row_;
   std::vector<std::string> texts_;  // of bytes, by column
   uint64_t row_bytes_;
   bool at_end_ = false;

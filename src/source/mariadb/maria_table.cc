@@ -299,6 +299,23 @@ Status ReadCascade(MariaConnection& connection, MariaTable* table, const std::st
 
 }  // namespace
 
+Result<TextFieldReader> MariaTable::ReaderOf(const MariaColumn& column,
+                                             const FieldRequest& request) const {
+  if (column.why_not.empty()) return MakeMariaFieldReader(column.is, request);
+  return Status(Code::kFailedPrecondition, fmt::format("mariadb:{}.{}: column '{}' {}", database,
+                                                       table, column.name, column.why_not));
+}
+
+std::string MariaTable::ShapeOf(const std::vector<size_t>& needed) const {
+  std::string text = server;
+  for (const size_t column : key) text += "\n*" + columns[column].name;
+  for (const size_t column : needed) {
+    const MariaColumn& read = columns[column];
+    text += fmt::format("\n{} {} {}", read.name, read.declared, static_cast<int>(read.is));
+  }
+  return text;
+}
+
 const MariaColumn* MariaTable::Find(std::string_view name) const noexcept {
   const auto it = std::find_if(columns.begin(), columns.end(),
                                [name](const MariaColumn& column) { return column.name == name; });

@@ -10,6 +10,7 @@
 #include "murmur/status.h"
 #include "source/mariadb/maria_connection.h"
 #include "source/mariadb/maria_value.h"
+#include "source/text_rows.h"
 
 namespace murmur {
 
@@ -39,7 +40,15 @@ struct MariaTable {
   std::string cascade;
 
   const MariaColumn* Find(std::string_view name) const noexcept;
+  // For TextRows. ReaderOf: kFailedPrecondition (the column's values can't be read; says why).
+  Result<TextFieldReader> ReaderOf(const MariaColumn& column, const FieldRequest& request) const;
+  static bool AppendKeyPart(const MariaColumn& column, std::string_view text, TextArena* arena,
+                            std::string* bytes) {
+    return AppendMariaKeyPart(column.is, text, arena, bytes);
+  }
+  std::string ShapeOf(const std::vector<size_t>& needed) const;
 };
+using MariaRows = TextRows<MariaTable>;
 
 // Errors: kNotFound; kFailedPrecondition (it can't be counted exactly; says why and what to do);
 // those of MariaConnection::Ask.

@@ -110,8 +110,6 @@ void AppendAddress(int family, std::string_view bytes, std::string* text) {
   if (inet_ntop(family, bytes.data(), address, sizeof(address)) != nullptr) *text += address;
 }
 
-constexpr char kWrapped[] = "v";  // the field that a column's JSON is put into
-
 }  // namespace
 
 bool IsOfBytes(MariaIs is) noexcept {
@@ -175,44 +173,18 @@ bool AppendMariaKeyPart(MariaIs is, std::string_view text, TextArena* arena, std
   return true;
 }
 
-Result<MariaFieldReader> MariaFieldReader::Make(MariaIs is, const FieldRequest& request) {
-  MariaFieldReader reader;
-  reader.is_ = is;
-  reader.is_part_ = request.path.steps.size() > 1;
-  reader.as_time_ = request.as_time;
-  reader.unit_ = request.unit;
-  if (is != MariaIs::kJson) return reader;
-  Projection projection;
-  projection.fields.push_back(request);
-  projection.fields[0].path.steps[0] = std::string(kWrapped);
-  MURMUR_ASSIGN(reader.json_, MakeDecoder("json", projection));
-  reader.one_.resize(1);
-  return reader;
-}
-
-void MariaFieldReader::BeginBatch() {
-  if (json_ != nullptr) json_->BeginBatch();
-}
-
-bool MariaFieldReader::Read(std::string_view text, TextArena* arena, Cell* cell, DeadLetter* dead) {
-  if (json_ != nullptr) {
-    std::string record = "{\"v\":";
-    record.append(text).append("}");
-    if (!json_->Decode(arena->Store(record), 0, &one_, dead)) return false;
-    *cell = one_[0].cells[0];
-    return true;
+Result<TextFieldReader> MakeMariaFieldReader(MariaIs is, const FieldRequest& request) {
+  if (is == MariaIs::kJson) {
+    const auto as_json = [](std::string_view text, std::string* json) {
+      *json += text;
+      return true;
+    };
+    return TextFieldReader::OfJson(request, as_json, "");
   }
-  if (is_part_) {
-    *cell = Cell::Null();  // a single value has no parts
-    return true;
-  }
-  if (!ReadMariaScalar(is_, text, arena, cell)) {
-    dead->reason = DeadReason::kUndecodable;
-    dead->detail = "a value is not written as its type is";
-    return false;
-  }
-  if (as_time_) ConvertToTime(unit_, cell);
-  return true;
+  return TextFieldReader::OfScalars(request,
+                                    [is](std::string_view text, TextArena* arena, Cell* cell) {
+                                      return ReadMariaScalar(is, text, arena, cell);
+                                    });
 }
 
 }  // namespace murmur

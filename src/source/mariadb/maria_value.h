@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "decode/text_arena.h"
-#include "murmur/decoder.h"
 #include "murmur/record.h"
 #include "murmur/status.h"
+#include "source/text_rows.h"
 
 namespace murmur {
 
@@ -34,14 +34,6 @@ enum class MariaIs : uint8_t {
   kInet6,
 };
 
-// One row: the value of each column of the table; columns that were not asked for are kMissing.
-struct MariaValue {
-  enum class Is : uint8_t { kMissing, kNull, kText };
-  Is is = Is::kMissing;
-  std::string_view text;
-};
-using MariaRow = std::vector<MariaValue>;  // by column
-
 // Whether what a column of this kind has are bytes, which AppendMariaBytes writes as text.
 bool IsOfBytes(MariaIs is) noexcept;
 // Appends the text of bytes: hexadecimal digits, or of a UUID or an address as the server writes
@@ -55,26 +47,7 @@ bool ReadMariaScalar(MariaIs is, std::string_view text, TextArena* arena, Cell* 
 // False: as ReadMariaScalar.
 bool AppendMariaKeyPart(MariaIs is, std::string_view text, TextArena* arena, std::string* key);
 
-// Values of one requested field: a column, or a part of one with JSON. Belongs to one stream.
-// Threads: one at a time.
-class MariaFieldReader {
- public:
-  // Errors: those of MakeDecoder.
-  static Result<MariaFieldReader> Make(MariaIs is, const FieldRequest& request);
-
-  void BeginBatch();
-  // False: *dead says why the row is refused. `text` stays valid as long as the batch.
-  bool Read(std::string_view text, TextArena* arena, Cell* cell, DeadLetter* dead);
-
- private:
-  MariaFieldReader() = default;
-
-  MariaIs is_ = MariaIs::kText;
-  bool is_part_ = false;  // of a column
-  bool as_time_ = false;
-  TimeUnit unit_ = TimeUnit::kNone;
-  std::unique_ptr<RecordDecoder> json_;
-  std::vector<Column> one_;
-};
+// Reads the values of a column, or of a part of one with JSON. Errors: those of MakeDecoder.
+Result<TextFieldReader> MakeMariaFieldReader(MariaIs is, const FieldRequest& request);
 
 }  // namespace murmur

@@ -98,7 +98,7 @@ TEST(MariaValueTest, KeysTellApartWhatTheServerTellsApart) {
 TEST(MariaValueTest, JsonAndPartsOfIt) {
   const auto read = [](MariaIs is, std::vector<FieldPath::Step> steps, std::string text) {
     FieldRequest request{.path = {std::move(steps)}};
-    auto reader = MariaFieldReader::Make(is, request).value();
+    auto reader = MakeMariaFieldReader(is, request).value();
     TextArena arena;
     Cell cell;
     DeadLetter dead;

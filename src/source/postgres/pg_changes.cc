@@ -393,9 +393,9 @@ Status PgChanges::LookForPartitions() {
   return partitions_->Update(now);
 }
 
-Result<PgRow> PgChanges::RowOf(const PgTuple& tuple, const Columns& columns) const {
+Result<TextRow> PgChanges::RowOf(const PgTuple& tuple, const Columns& columns) const {
   if (tuple.size() != columns.size()) return Damaged();
-  PgRow row(rows_.table().columns.size());
+  TextRow row(rows_.table().columns.size());
   for (size_t i = 0; i < tuple.size(); ++i) {
     if (columns[i]) row[*columns[i]] = tuple[i];
   }
@@ -439,7 +439,7 @@ void PgChanges::MoveAfterChange() {
 }
 
 Status PgChanges::Tell(const PgRowChange& change, const Columns& columns) {
-  PgRow before;
+  TextRow before;
   if (change.before_is != 0) {
     MURMUR_ASSIGN(before, RowOf(change.before, columns));
   }
@@ -449,15 +449,16 @@ Status PgChanges::Tell(const PgRowChange& change, const Columns& columns) {
     if (change.before_is != 'O') return Final("its REPLICA IDENTITY is not FULL any more");
     return TellWithBefore(before, nullptr);
   }
-  MURMUR_ASSIGN(PgRow after, RowOf(*change.after, columns));
+  MURMUR_ASSIGN(TextRow after, RowOf(*change.after, columns));
   // With the whole row before it, an update does not repeat long values that stay.
   for (size_t i = 0; change.before_is == 'O' && i < after.size(); ++i) {
-    if (after[i].is == PgValue::Is::kUnchanged) after[i] = before[i];
+    if (after[i].is == TextValue::Is::kUnchanged) after[i] = before[i];
   }
   return TellAfter(change, before, after);
 }
 
-Status PgChanges::TellAfter(const PgRowChange& change, const PgRow& before, const PgRow& after) {
+Status PgChanges::TellAfter(const PgRowChange& change, const TextRow& before,
+                            const TextRow& after) {
   if (!before_) {
     const bool moves = change.before_is != 0 && KeyText(before) != KeyText(after);
     if (moves) MURMUR_TRY(rows_.Delete(before));
@@ -468,7 +469,7 @@ Status PgChanges::TellAfter(const PgRowChange& change, const PgRow& before, cons
   return TellWithBefore(before, &after);
 }
 
-Status PgChanges::TellWithBefore(const PgRow& before, const PgRow* after) {
+Status PgChanges::TellWithBefore(const TextRow& before, const TextRow* after) {
   MURMUR_TRY(rows_.Retract(before));
   if (after == nullptr) return rows_.Delete(before);
   if (KeyText(before) != KeyText(*after)) MURMUR_TRY(rows_.Delete(before));
@@ -476,15 +477,15 @@ Status PgChanges::TellWithBefore(const PgRow& before, const PgRow* after) {
 }
 
 // Whether the change leaves out a value that is needed: a long one that it did not change.
-bool PgChanges::LeavesOut(const PgRow& row) const {
+bool PgChanges::LeavesOut(const TextRow& row) const {
   return std::any_of(rows_.needed().begin(), rows_.needed().end(),
-                     [&row](size_t column) { return row[column].is == PgValue::Is::kUnchanged; });
+                     [&row](size_t column) { return row[column].is == TextValue::Is::kUnchanged; });
 }
 
 // Tells the row as it is now; if it is gone, it was deleted or moved since, which will be told.
 // Changes are sent before reads see them: so the read must have seen this one. A server that does
 // not answer is waited for, as the stream of changes waits.
-Status PgChanges::LookUp(const PgRow& row) {
+Status PgChanges::LookUp(const TextRow& row) {
   constexpr milliseconds kUntilItIsSeen{10};
   constexpr milliseconds kUntilItAnswers{300};
   for (;;) {
@@ -503,7 +504,7 @@ Status PgChanges::LookUp(const PgRow& row) {
   }
 }
 
-Result<PgRowSet> PgChanges::AskForRow(const PgRow& row) {
+Result<PgRowSet> PgChanges::AskForRow(const TextRow& row) {
   if (lookups_ == nullptr) {
     MURMUR_ASSIGN(lookups_, PgConnection::Open(place_, PgConnection::For::kQueries, stop_));
   }
@@ -513,7 +514,7 @@ Result<PgRowSet> PgChanges::AskForRow(const PgRow& row) {
 }
 
 // One row of answer: the snapshot, whether the row is there, and the columns that are needed.
-std::string PgChanges::LookUpStatement(const PgRow& row) const {
+std::string PgChanges::LookUpStatement(const TextRow& row) const {
   const std::vector<PgColumn>& columns = rows_.table().columns;
   std::string answer = fmt::format("SELECT pg_current_snapshot(), t.{} IS NOT NULL",
                                    QuotedIdentifier(columns[rows_.table().key[0]].name));
@@ -529,20 +530,20 @@ std::string PgChanges::LookUpStatement(const PgRow& row) const {
                      answer, place_->Quoted(), conditions);
 }
 
-Status PgChanges::TellFound(const PgRow& row, const PgRowSet& found) {
+Status PgChanges::TellFound(const TextRow& row, const PgRowSet& found) {
   if (!found.is_true(0, 1)) return rows_.Delete(row);
-  PgRow now(row.size());
+  TextRow now(row.size());
   int column_of_answer = 2;
   for (const size_t column : rows_.needed()) {
     const bool is_null = found.is_null(0, column_of_answer);
-    now[column].is = is_null ? PgValue::Is::kNull : PgValue::Is::kText;
+    now[column].is = is_null ? TextValue::Is::kNull : TextValue::Is::kText;
     now[column].text = found.at(0, column_of_answer++);
   }
   return rows_.Put(now);
 }
 
 // The key's values as they are written.
-std::string PgChanges::KeyText(const PgRow& row) const {
+std::string PgChanges::KeyText(const TextRow& row) const {
   std::string text;
   for (const size_t column : rows_.table().key) {
     text += row[column].text;

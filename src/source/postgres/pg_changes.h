@@ -16,7 +16,7 @@
 #include "source/postgres/pg_output.h"
 #include "source/postgres/pg_partitions.h"
 #include "source/postgres/pg_position.h"
-#include "source/postgres/pg_rows.h"
+#include "source/postgres/pg_table.h"
 
 namespace murmur {
 
@@ -72,15 +72,15 @@ class PgChanges final : public RecordStream {
   void MoveAfterChange();
   static std::string NameOfChange(const Transaction& transaction);
   Status Tell(const PgRowChange& change, const Columns& columns);
-  Status TellWithBefore(const PgRow& before, const PgRow* after);
-  Status TellAfter(const PgRowChange& change, const PgRow& before, const PgRow& after);
-  bool LeavesOut(const PgRow& row) const;
-  Status LookUp(const PgRow& row);
-  Result<PgRowSet> AskForRow(const PgRow& row);
-  std::string LookUpStatement(const PgRow& row) const;
-  Status TellFound(const PgRow& row, const PgRowSet& found);
-  Result<PgRow> RowOf(const PgTuple& tuple, const Columns& columns) const;
-  std::string KeyText(const PgRow& row) const;
+  Status TellWithBefore(const TextRow& before, const TextRow* after);
+  Status TellAfter(const PgRowChange& change, const TextRow& before, const TextRow& after);
+  bool LeavesOut(const TextRow& row) const;
+  Status LookUp(const TextRow& row);
+  Result<PgRowSet> AskForRow(const TextRow& row);
+  std::string LookUpStatement(const TextRow& row) const;
+  Status TellFound(const TextRow& row, const PgRowSet& found);
+  Result<TextRow> RowOf(const PgTuple& tuple, const Columns& columns) const;
+  std::string KeyText(const TextRow& row) const;
   Result<ReadState> ReadMark(RecordBatch* batch);
   void Finish(RecordBatch* batch);
   Status Damaged() const;

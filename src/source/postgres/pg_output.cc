@@ -41,12 +41,12 @@ class Message {
   }
   PgTuple Tuple() {
     PgTuple tuple(Take<uint16_t>());
-    for (PgValue& value : tuple) {
+    for (TextValue& value : tuple) {
       switch (Take<char>()) {
-        case 'n': value.is = PgValue::Is::kNull; break;
-        case 'u': value.is = PgValue::Is::kUnchanged; break;
+        case 'n': value.is = TextValue::Is::kNull; break;
+        case 'u': value.is = TextValue::Is::kUnchanged; break;
         case 't':
-          value.is = PgValue::Is::kText;
+          value.is = TextValue::Is::kText;
           value.text = Bytes(Take<uint32_t>());
           break;
         default: good_ = false;

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "source/postgres/pg_position.h"
-#include "source/postgres/pg_rows.h"
+#include "source/postgres/pg_table.h"
 
 namespace murmur {
 
@@ -44,7 +44,7 @@ struct PgRelation {
   char identity = 'd';
   std::vector<Column> columns;
 };
-using PgTuple = std::vector<PgValue>;  // by the relation's columns
+using PgTuple = std::vector<TextValue>;  // by the relation's columns
 struct PgRowChange {
   uint32_t relation = 0;
   bool is_update = false;

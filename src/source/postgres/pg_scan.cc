@@ -248,9 +248,9 @@ Status PgScanStream::TakeRow(std::string_view line) {
     const size_t end = std::min(line.find('\t'), line.size());
     const std::string_view field = line.substr(0, end);
     line.remove_prefix(std::min(end + 1, line.size()));
-    PgValue& value = row_[column];
+    TextValue& value = row_[column];
     const bool is_null = has_escapes && field == "\\N";
-    value.is = is_null ? PgValue::Is::kNull : PgValue::Is::kText;
+    value.is = is_null ? TextValue::Is::kNull : TextValue::Is::kText;
     value.text = field;
     if (is_null) value.text = {};
     if (has_escapes && !is_null) value.text = Unescaped(field, &unescaped_[column]);

@@ -8,7 +8,7 @@
 
 #include "murmur/source.h"
 #include "source/postgres/pg_connection.h"
-#include "source/postgres/pg_rows.h"
+#include "source/postgres/pg_table.h"
 
 namespace murmur {
 
@@ -48,7 +48,7 @@ class PgScanStream final : public RecordStream {
   Retries retries_{kPgPatience};
   std::unique_ptr<PgConnection> connection_;
   std::string read_point_;
-  PgRow row_;
+  TextRow row_;
   std::vector<std::string> unescaped_;  // by column
   uint64_t row_bytes_;
   uint64_t taken_ = 0;  // rows

@@ -109,6 +109,15 @@ const PgColumn* PgTable::Find(std::string_view name) const noexcept {
   return it == columns.end() ? nullptr : &*it;
 }
 
+std::string PgTable::ShapeOf(const std::vector<size_t>& needed) const {
+  std::string text = fmt::format("{}/{}", system, oid);
+  for (const size_t column : needed) {
+    const PgColumn& read = columns[column];
+    text += fmt::format("\n{} {} {} {}", read.name, read.number, read.declared_type, read.modifier);
+  }
+  return text;
+}
+
 Result<PgTable> ReadPgTable(PgConnection& connection, const std::stop_token& stop) {
   const PgPlace& place = connection.place();
   MURMUR_ASSIGN(

@@ -10,6 +10,7 @@
 #include "murmur/status.h"
 #include "source/postgres/pg_connection.h"
 #include "source/postgres/pg_value.h"
+#include "source/text_rows.h"
 
 namespace murmur {
 
@@ -56,7 +57,17 @@ struct PgTable {
   uint64_t bytes = 0;
 
   const PgColumn* Find(std::string_view name) const noexcept;
+  // For TextRows.
+  static Result<TextFieldReader> ReaderOf(const PgColumn& column, const FieldRequest& request) {
+    return MakePgFieldReader(column.type, request);
+  }
+  static bool AppendKeyPart(const PgColumn& column, std::string_view text, TextArena* arena,
+                            std::string* bytes) {
+    return AppendPgKeyPart(column.type, text, arena, bytes);
+  }
+  std::string ShapeOf(const std::vector<size_t>& needed) const;
 };
+using PgRows = TextRows<PgTable>;
 
 // Errors: kNotFound; kFailedPrecondition (it can't be counted exactly; says why and what to do);
 // those of PgConnection::Ask.

@@ -291,8 +291,6 @@ bool AppendArray(std::string_view text, size_t* at, uint32_t element, std::strin
   return true;
 }
 
-constexpr char kWrapped[] = "v";  // the field that a column's JSON is put into
-
 }  // namespace
 
 bool IsInByteOrder(const PgType& type) noexcept {
@@ -353,55 +351,24 @@ bool AppendPgArrayAsJson(std::string_view text, uint32_t element, std::string* j
   return text.starts_with('{') && AppendArray(text, &at, element, json) && at == text.size();
 }
 
-Result<PgFieldReader> PgFieldReader::Make(const PgType& type, const FieldRequest& request) {
-  PgFieldReader reader;
-  reader.type_ = type;
-  reader.is_part_ = request.path.steps.size() > 1;
-  reader.as_time_ = request.as_time;
-  reader.unit_ = request.unit;
-  if (!IsJson(type) && type.element == 0) return reader;
-  Projection projection;
-  projection.fields.push_back(request);
-  projection.fields[0].path.steps[0] = std::string(kWrapped);
-  MURMUR_ASSIGN(reader.json_, MakeDecoder("json", projection));
-  reader.one_.resize(1);
-  return reader;
-}
-
-void PgFieldReader::BeginBatch() {
-  if (json_ != nullptr) json_->BeginBatch();
-}
-
-bool PgFieldReader::Read(std::string_view text, TextArena* arena, Cell* cell, DeadLetter* dead) {
-  if (json_ != nullptr) return ReadJson(text, arena, cell, dead);
-  if (is_part_) {
-    *cell = Cell::Null();  // a single value has no parts
-    return true;
+Result<TextFieldReader> MakePgFieldReader(const PgType& type, const FieldRequest& request) {
+  if (type.element != 0) {
+    const auto as_json = [element = type.element](std::string_view text, std::string* json) {
+      return AppendPgArrayAsJson(text, element, json);
+    };
+    return TextFieldReader::OfJson(request, as_json, "an array is not written as arrays are");
   }
-  if (!ReadPgScalar(type_, text, arena, cell)) {
-    dead->reason = DeadReason::kUndecodable;
-    dead->detail = "a value is not written as its type is";
-    return false;
+  if (IsJson(type)) {
+    const auto as_json = [](std::string_view text, std::string* json) {
+      *json += text;
+      return true;
+    };
+    return TextFieldReader::OfJson(request, as_json, "");
   }
-  if (cell->kind == Kind::kString) *cell = Cell::String(arena->Store(text));
-  if (as_time_) ConvertToTime(unit_, cell);
-  return true;
-}
-
-bool PgFieldReader::ReadJson(std::string_view text, TextArena* arena, Cell* cell,
-                             DeadLetter* dead) {
-  std::string record = "{\"v\":";
-  if (type_.element == 0) {
-    record += text;
-  } else if (!AppendPgArrayAsJson(text, type_.element, &record)) {
-    dead->reason = DeadReason::kUndecodable;
-    dead->detail = "an array is not written as arrays are";
-    return false;
-  }
-  record += '}';
-  if (!json_->Decode(arena->Store(record), 0, &one_, dead)) return false;
-  *cell = one_[0].cells[0];
-  return true;
+  return TextFieldReader::OfScalars(request,
+                                    [type](std::string_view text, TextArena* arena, Cell* cell) {
+                                      return ReadPgScalar(type, text, arena, cell);
+                                    });
 }
 
 }  // namespace murmur

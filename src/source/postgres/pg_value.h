@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "decode/text_arena.h"
-#include "murmur/decoder.h"
 #include "murmur/record.h"
 #include "murmur/status.h"
+#include "source/text_rows.h"
 
 namespace murmur {
 
@@ -33,28 +33,9 @@ bool ReadPgScalar(const PgType& type, std::string_view text, TextArena* arena, C
 // False: as ReadPgScalar.
 bool AppendPgKeyPart(const PgType& type, std::string_view text, TextArena* arena, std::string* key);
 
-// Values of one requested field: a column, or a part of one with JSON or an array. Belongs to one
-// stream. Threads: one at a time.
-class PgFieldReader {
- public:
-  // Errors: those of MakeDecoder.
-  static Result<PgFieldReader> Make(const PgType& type, const FieldRequest& request);
-
-  void BeginBatch();
-  // False: *dead says why the row is refused. *arena keeps what the cell points to.
-  bool Read(std::string_view text, TextArena* arena, Cell* cell, DeadLetter* dead);
-
- private:
-  PgFieldReader() = default;
-  bool ReadJson(std::string_view json, TextArena* arena, Cell* cell, DeadLetter* dead);
-
-  PgType type_;
-  bool is_part_ = false;  // of a column
-  bool as_time_ = false;
-  TimeUnit unit_ = TimeUnit::kNone;
-  std::unique_ptr<RecordDecoder> json_;  // of JSON and arrays
-  std::vector<Column> one_;
-};
+// Reads the values of a column, or of a part of one with JSON or an array. Errors: those of
+// MakeDecoder.
+Result<TextFieldReader> MakePgFieldReader(const PgType& type, const FieldRequest& request);
 
 // An array's text as JSON: {1,NULL,"a b"} → [1,null,"a b"]. False: it is no array's text.
 bool AppendPgArrayAsJson(std::string_view text, uint32_t element, std::string* json);

@@ -111,7 +111,7 @@ TEST(PgValue, ArraysAsJson) {
 TEST(PgValue, JsonAndPartsOfIt) {
   const auto read = [](const PgType& type, std::vector<FieldPath::Step> steps, std::string text) {
     FieldRequest request{.path = {std::move(steps)}};
-    auto reader = PgFieldReader::Make(type, request).value();
+    auto reader = MakePgFieldReader(type, request).value();
     TextArena arena;
     Cell cell;
     DeadLetter dead;
@@ -204,7 +204,7 @@ TEST(PgOutput, DamagedMessagesAreSeen) {
   EXPECT_EQ(change->before_is, 'K');
   EXPECT_EQ(change->before[0].text, "5");
   ASSERT_TRUE(change->after);
-  EXPECT_EQ((*change->after)[1].is, PgValue::Is::kUnchanged);
+  EXPECT_EQ((*change->after)[1].is, TextValue::Is::kUnchanged);
   const size_t after = update.find('N');
   for (size_t size = 1; size < update.size(); ++size) {
     // The message may end before the row after, as a delete does.
