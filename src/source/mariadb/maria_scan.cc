@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "source/mariadb/maria_position.h"
@@ -15,16 +14,6 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kInputWait{100};
 constexpr std::string_view kDoing = "to read rows";
-constexpr uint64_t kSplitsMax = 10'000;
-constexpr char kFrom[] = "from";
-constexpr char kUntil[] = "until";
-
-Result<std::optional<std::string>> BoundOf(const nlohmann::json& range, const char* name) {
-  const auto it = range.find(name);
-  if (it == range.end()) return std::optional<std::string>();
-  if (!it->is_string()) return Status(Code::kInvalidArgument, std::string(name) + ": not text");
-  return std::optional<std::string>(it->get<std::string>());
-}
 
 // A value of a key's column in a condition. A number in quotes would be compared as a double.
 std::string LiteralOf(const MariaColumn& column, std::string_view text) {
@@ -89,31 +78,9 @@ Result<std::optional<std::string>> NextBound(MariaConnection& connection, const 
 
 }  // namespace
 
-Result<MariaRange> MariaRangeOf(const Split& split, const Position& after) {
-  const auto payload = nlohmann::json::parse(split.payload, nullptr, /*allow_exceptions=*/false);
-  if (!payload.is_object()) {
-    return Status(Code::kInvalidArgument, split.id + ": not a split of a table");
-  }
-  MariaRange range;
-  MURMUR_ASSIGN(range.from, BoundOf(payload, kFrom));
-  MURMUR_ASSIGN(range.until, BoundOf(payload, kUntil));
-  if (after.empty()) return range;
-  const auto key = nlohmann::json::parse(after, nullptr, /*allow_exceptions=*/false);
-  if (key.is_array()) {
-    for (const auto& value : key) {
-      if (value.is_string()) range.after.push_back(value.get<std::string>());
-    }
-  }
-  if (range.after.empty() || range.after.size() != key.size()) {
-    return Status(Code::kInvalidArgument,
-                  fmt::format("{}: '{}' is no position in it", split.id, after));
-  }
-  return range;
-}
-
 Result<std::vector<Split>> CutMariaTable(MariaConnection& connection, const MariaTable& table,
                                          uint64_t split_rows, const std::stop_token& stop) {
-  const uint64_t rows = std::max(split_rows, table.rows / kSplitsMax);
+  const uint64_t rows = std::max(split_rows, table.rows / kKeyRangesMax);
   std::vector<std::string> bounds;
   std::optional<std::string> last;
   for (;;) {
@@ -121,21 +88,11 @@ Result<std::vector<Split>> CutMariaTable(MariaConnection& connection, const Mari
     if (!last) break;
     bounds.push_back(*last);
   }
-  const size_t count = bounds.size() + 1;
-  std::vector<Split> splits(count);
-  for (size_t i = 0; i < count; ++i) {
-    auto range = nlohmann::json::object();
-    if (i > 0) range[kFrom] = bounds[i - 1];
-    if (i + 1 < count) range[kUntil] = bounds[i];
-    splits[i] = {.id = fmt::format("{}#{}", connection.place().table, i),
-                 .bytes = table.bytes / count,
-                 .payload = range.dump()};
-  }
-  return splits;
+  return SplitsAt(bounds, connection.place().table, table.bytes);
 }
 
 MariaScanStream::MariaScanStream(std::shared_ptr<const MariaPlace> place, MariaRows rows,
-                                 MariaRange range)
+                                 KeyRange range)
     : place_(std::move(place)),
       rows_(std::move(rows)),
       range_(std::move(range)),
@@ -219,7 +176,7 @@ Result<ReadState> MariaScanStream::ReadOn(const std::stop_token& stop, RecordBat
   rows_.Finish();
   // Like the sizes of splits: stored bytes, not only those requested.
   if (row_bytes_ > 0) batch->bytes = batch->rows * row_bytes_;
-  batch->after = nlohmann::json(range_.after).dump();
+  batch->after = PositionAfter(range_.after);
   return ReadState::kRecords;
 }
 

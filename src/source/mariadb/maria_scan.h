@@ -7,28 +7,19 @@
 #include <vector>
 
 #include "murmur/source.h"
+#include "source/key_ranges.h"
 #include "source/mariadb/maria_connection.h"
 #include "source/mariadb/maria_table.h"
 
 namespace murmur {
 
-// Rows whose key's first column lies in [from, until), after the row with the key `after`. Values
-// are texts as TextRow has them.
-struct MariaRange {
-  std::optional<std::string> from;
-  std::optional<std::string> until;
-  std::vector<std::string> after;  // empty: from the beginning
-};
-
-// Errors: kInvalidArgument (not a split of a table, not a position in one).
-Result<MariaRange> MariaRangeOf(const Split& split, const Position& after);
 // The splits of a table, of about so many rows each. Errors: those of MariaConnection::Ask.
 Result<std::vector<Split>> CutMariaTable(MariaConnection& connection, const MariaTable& table,
                                          uint64_t split_rows, const std::stop_token& stop);
 
 class MariaScanStream final : public RecordStream {
  public:
-  MariaScanStream(std::shared_ptr<const MariaPlace> place, MariaRows rows, MariaRange range);
+  MariaScanStream(std::shared_ptr<const MariaPlace> place, MariaRows rows, KeyRange range);
 
   Result<ReadState> Read(std::stop_token stop, RecordBatch* batch) override;
 
@@ -40,7 +31,7 @@ class MariaScanStream final : public RecordStream {
 
   const std::shared_ptr<const MariaPlace> place_;
   MariaRows rows_;
-  MariaRange range_;  // `after` moves with each row
+  KeyRange range_;  // `after` moves with each row
   Retries retries_{kMariaPatience};
   std::unique_ptr<MariaConnection> connection_;
   std::string read_point_;

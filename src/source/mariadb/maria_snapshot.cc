@@ -104,7 +104,7 @@ class MariaSnapshot final : public SnapshotSource {
   Result<std::unique_ptr<RecordStream>> Open(const Split& split, const Position& after,
                                              const Projection& projection,
                                              std::stop_token /*stop*/) override {
-    MURMUR_ASSIGN(MariaRange range, MariaRangeOf(split, after));
+    MURMUR_ASSIGN(KeyRange range, KeyRangeOf(split, after));
     MURMUR_ASSIGN(MariaRows rows,
                   MariaRows::Make(ObjectOf(*place_), *table_, projection, options_.row_bytes_max));
     return std::unique_ptr<RecordStream>(
@@ -133,7 +133,7 @@ class MariaSnapshot final : public SnapshotSource {
   }
 
   Result<RowRange> RowsOf(const Split& split) const override {
-    MURMUR_ASSIGN(const MariaRange range, MariaRangeOf(split, ""));
+    MURMUR_ASSIGN(const KeyRange range, KeyRangeOf(split, ""));
     RowRange rows;
     if (range.from) MURMUR_TRY(AppendBound(*range.from, &rows.from));
     if (range.until) MURMUR_TRY(AppendBound(*range.until, &rows.until.emplace()));

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/big_endian.h"
@@ -17,19 +16,9 @@ using std::chrono::milliseconds;
 constexpr milliseconds kInputWait{100};
 constexpr milliseconds kFillWait{5};  // for a batch to get full
 constexpr std::string_view kDoing = "to read rows";
-constexpr uint64_t kSplitsMax = 10'000;
 // Random keys per split. The last of each group is a bound, so few ranges are twice the intended
 // size.
 constexpr uint64_t kSamplesPerSplit = 20;
-constexpr char kFrom[] = "from";
-constexpr char kUntil[] = "until";
-
-Result<std::optional<std::string>> BoundOf(const nlohmann::json& range, const char* name) {
-  const auto it = range.find(name);
-  if (it == range.end()) return std::optional<std::string>();
-  if (!it->is_string()) return Status(Code::kInvalidArgument, std::string(name) + ": not text");
-  return std::optional<std::string>(it->get<std::string>());
-}
 
 // Values of the key's first column, in its order, each once.
 Result<std::vector<std::string>> SampleKeys(PgConnection& connection, const PgTable& table,
@@ -73,34 +62,13 @@ std::string_view Unescaped(std::string_view field, std::string* store) {
 
 }  // namespace
 
-Result<PgRange> PgRangeOf(const Split& split, const Position& after) {
-  const auto payload = nlohmann::json::parse(split.payload, nullptr, /*allow_exceptions=*/false);
-  if (!payload.is_object()) {
-    return Status(Code::kInvalidArgument, split.id + ": not a split of a table");
-  }
-  PgRange range;
-  MURMUR_ASSIGN(range.from, BoundOf(payload, kFrom));
-  MURMUR_ASSIGN(range.until, BoundOf(payload, kUntil));
-  if (after.empty()) return range;
-  const auto key = nlohmann::json::parse(after, nullptr, /*allow_exceptions=*/false);
-  if (key.is_array()) {
-    for (const auto& value : key) {
-      if (value.is_string()) range.after.push_back(value.get<std::string>());
-    }
-  }
-  if (range.after.empty() || range.after.size() != key.size()) {
-    return Status(Code::kInvalidArgument,
-                  fmt::format("{}: '{}' is no position in it", split.id, after));
-  }
-  return range;
-}
-
 Result<std::vector<Split>> CutPgTable(PgConnection& connection, const PgTable& table,
                                       uint64_t split_rows, const std::stop_token& stop) {
   const bool has_names = !table.key.empty();
   const uint64_t wanted =
-      !has_names ? 1
-                 : std::clamp<uint64_t>((table.rows + split_rows - 1) / split_rows, 1, kSplitsMax);
+      !has_names
+          ? 1
+          : std::clamp<uint64_t>((table.rows + split_rows - 1) / split_rows, 1, kKeyRangesMax);
   std::vector<std::string> bounds;
   if (wanted > 1) {
     MURMUR_ASSIGN(const auto keys, SampleKeys(connection, table, wanted * kSamplesPerSplit, stop));
@@ -108,22 +76,12 @@ Result<std::vector<Split>> CutPgTable(PgConnection& connection, const PgTable& t
       bounds.push_back(keys[at]);
     }
   }
-  const size_t count = bounds.size() + 1;
-  std::vector<Split> splits(count);
-  for (size_t i = 0; i < count; ++i) {
-    auto range = nlohmann::json::object();
-    if (i > 0) range[kFrom] = bounds[i - 1];
-    if (i + 1 < count) range[kUntil] = bounds[i];
-    splits[i] = {
-        .id = fmt::format("{}.{}#{}", connection.place().schema, connection.place().table, i),
-        .bytes = table.bytes / count,
-        .payload = range.dump()};
-  }
-  return splits;
+  return SplitsAt(bounds, fmt::format("{}.{}", connection.place().schema, connection.place().table),
+                  table.bytes);
 }
 
 PgScanStream::PgScanStream(std::shared_ptr<const PgPlace> place, std::shared_ptr<PgPool> pool,
-                           PgRows rows, PgRange range)
+                           PgRows rows, KeyRange range)
     : place_(std::move(place)),
       pool_(std::move(pool)),
       rows_(std::move(rows)),
@@ -236,7 +194,7 @@ Result<ReadState> PgScanStream::ReadOn(const std::stop_token& stop, RecordBatch*
   rows_.Finish();
   // Like the sizes of splits: stored bytes, not only those requested.
   if (row_bytes_ > 0) batch->bytes = batch->rows * row_bytes_;
-  batch->after = nlohmann::json(range_.after).dump();
+  batch->after = PositionAfter(range_.after);
   return ReadState::kRecords;
 }
 

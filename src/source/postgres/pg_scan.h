@@ -7,21 +7,12 @@
 #include <vector>
 
 #include "murmur/source.h"
+#include "source/key_ranges.h"
 #include "source/postgres/pg_connection.h"
 #include "source/postgres/pg_table.h"
 
 namespace murmur {
 
-// Rows whose key's first column lies in [from, until), after the row with the key `after`. Values
-// are texts of the server. Of a table without a primary key, all rows.
-struct PgRange {
-  std::optional<std::string> from;
-  std::optional<std::string> until;
-  std::vector<std::string> after;  // empty: from the beginning
-};
-
-// Errors: kInvalidArgument (not a split of a table, not a position in one).
-Result<PgRange> PgRangeOf(const Split& split, const Position& after);
 // The splits of a table, of about so many rows each. Errors: those of PgConnection::Ask.
 Result<std::vector<Split>> CutPgTable(PgConnection& connection, const PgTable& table,
                                       uint64_t split_rows, const std::stop_token& stop);
@@ -29,7 +20,7 @@ Result<std::vector<Split>> CutPgTable(PgConnection& connection, const PgTable& t
 class PgScanStream final : public RecordStream {
  public:
   PgScanStream(std::shared_ptr<const PgPlace> place, std::shared_ptr<PgPool> pool, PgRows rows,
-               PgRange range);
+               KeyRange range);
 
   Result<ReadState> Read(std::stop_token stop, RecordBatch* batch) override;
 
@@ -44,7 +35,7 @@ class PgScanStream final : public RecordStream {
   const std::shared_ptr<const PgPlace> place_;
   const std::shared_ptr<PgPool> pool_;
   PgRows rows_;
-  PgRange range_;  // `after` moves with each row
+  KeyRange range_;  // `after` moves with each row
   Retries retries_{kPgPatience};
   std::unique_ptr<PgConnection> connection_;
   std::string read_point_;

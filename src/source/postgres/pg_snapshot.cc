@@ -96,7 +96,7 @@ class PgSnapshot final : public SnapshotSource {
   Result<std::unique_ptr<RecordStream>> Open(const Split& split, const Position& after,
                                              const Projection& projection,
                                              std::stop_token /*stop*/) override {
-    MURMUR_ASSIGN(PgRange range, PgRangeOf(split, after));
+    MURMUR_ASSIGN(KeyRange range, KeyRangeOf(split, after));
     if (IsInOneRead() && !after.empty()) {
       return Status(Code::kInternal, place_->text + ": a read that can't go on in its middle");
     }
@@ -142,7 +142,7 @@ class PgSnapshot final : public SnapshotSource {
   const ReadPoints& read_points() const override { return kPgReadPoints; }
 
   Result<RowRange> RowsOf(const Split& split) const override {
-    MURMUR_ASSIGN(const PgRange range, PgRangeOf(split, ""));
+    MURMUR_ASSIGN(const KeyRange range, KeyRangeOf(split, ""));
     RowRange rows;
     if (range.from) MURMUR_TRY(AppendBound(*range.from, &rows.from));
     if (range.until) MURMUR_TRY(AppendBound(*range.until, &rows.until.emplace()));
