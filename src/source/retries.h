@@ -5,9 +5,12 @@
 #include <chrono>
 #include <optional>
 #include <stop_token>
+#include <string>
+#include <type_traits>
 #include <utility>
 
 #include "base/waiting.h"
+#include "murmur/status.h"
 #include "source/detachable_thread.h"
 
 namespace murmur {
@@ -40,5 +43,35 @@ class Retries {
   std::chrono::milliseconds pause_{};
   std::chrono::steady_clock::time_point give_up_;
 };
+
+// question(Connection&) → Result<T> or Status, on what `open` gives, tried again while opening or
+// question are kUnavailable and `patience` lasts; then `done` has the connection. `where`: of
+// messages. Errors: kCancelled, and those of both.
+template <class Question, class Open, class Done>
+auto AskAgain(std::chrono::seconds patience, const std::string& where, const std::stop_token& stop,
+              const Question& question, const Open& open, const Done& done)
+    -> decltype(question(**open())) {
+  Retries retries(patience);
+  for (;;) {
+    auto connection = open();
+    Status status = connection.status();
+    if (connection.ok()) {
+      auto answer = question(**connection);
+      if (answer.ok()) {
+        done(*std::move(connection));
+        return answer;
+      }
+      if constexpr (std::is_same_v<decltype(answer), Status>) {
+        status = std::move(answer);
+      } else {
+        status = answer.status();
+      }
+    }
+    if (status.code() != Code::kUnavailable) return status;
+    const auto pause = retries.Next();
+    if (!pause) return status;
+    if (!SleepUnlessStopped(*pause, stop)) return Status(Code::kCancelled, where);
+  }
+}
 
 }  // namespace murmur

@@ -148,29 +148,14 @@ class MariaConnection {
 // How long a question is tried again while it is kUnavailable.
 inline constexpr std::chrono::seconds kMariaPatience{30};
 
-// question(MariaConnection&) → Result<T>, on a connection of its own, retried while it is
-// kUnavailable. Errors: kCancelled, and those of the question.
+// AskAgain, on a connection of its own.
 template <class Question>
 auto AskMaria(const std::shared_ptr<const MariaPlace>& place, const std::stop_token& stop,
-              const Question& question) -> decltype(question(std::declval<MariaConnection&>())) {
-  Retries retries(kMariaPatience);
-  for (;;) {
-    auto connection = MariaConnection::Open(place, MariaConnection::For::kQueries, stop);
-    Status status = connection.status();
-    if (connection.ok()) {
-      auto answer = question(**connection);
-      if (answer.ok()) return answer;
-      if constexpr (std::is_same_v<decltype(answer), Status>) {
-        status = std::move(answer);
-      } else {
-        status = answer.status();
-      }
-    }
-    if (status.code() != Code::kUnavailable) return status;
-    const auto pause = retries.Next();
-    if (!pause) return status;
-    if (!SleepUnlessStopped(*pause, stop)) return Status(Code::kCancelled, place->text);
-  }
+              const Question& question) {
+  return AskAgain(
+      kMariaPatience, place->text, stop, question,
+      [&] { return MariaConnection::Open(place, MariaConnection::For::kQueries, stop); },
+      [](std::unique_ptr<MariaConnection>) {});
 }
 
 }  // namespace murmur

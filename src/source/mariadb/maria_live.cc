@@ -45,30 +45,18 @@ class MariaLive final : public LiveSource {
 
   Result<PositionMap> Begin(const std::vector<Split>& splits, const HandoffToken& token,
                             std::stop_token stop) override {
-    Position begin;
-    if (const Position* position = SingleStreamPosition(place_->name, token)) {
-      begin = *position;
-    } else if (starts_now_) {
+    const auto start = [&]() -> Result<Position> {
       MURMUR_ASSIGN(const BinlogPlace place, Seen(stop));
-      begin = MariaPosition{.place = place}.ToString();
-    } else {
-      return Status(Code::kFailedPrecondition,
-                    place_->text +
-                        ": nothing that was read before tells where its changes are to be read "
-                        "from. Begin with its rows: murmur bootstrap FILE --fresh");
-    }
-    PositionMap positions;
-    for (const Split& split : splits) positions[split.id] = begin;
-    return positions;
+      return MariaPosition{.place = place}.ToString();
+    };
+    return BeginSingleStream(place_->name, place_->text, splits, token, starts_now_, start);
   }
 
   Result<PositionMap> Ends(const std::vector<Split>& splits, std::stop_token stop) override {
     const auto ask = [&](MariaConnection& connection) { return EndOfBinlog(connection, stop); };
     MURMUR_ASSIGN(const BinlogPlace end, AskMaria(place_, stop, ask));
     goal_->Raise(end);
-    PositionMap ends;
-    for (const Split& split : splits) ends[split.id] = MariaPosition{.place = end}.ToString();
-    return ends;
+    return AllAt(splits, MariaPosition{.place = end}.ToString());
   }
 
   // By bytes of the log; as if a file that was left had a gigabyte, the most that one begins with.

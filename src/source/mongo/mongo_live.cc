@@ -57,29 +57,17 @@ class MongoLive final : public LiveSource {
 
   Result<PositionMap> Begin(const std::vector<Split>& splits, const HandoffToken& token,
                             std::stop_token stop) override {
-    Position begin;
-    if (const Position* position = SingleStreamPosition(place_.name, token)) {
-      begin = *position;
-    } else if (start_) {
+    const auto start = [&]() -> Result<Position> {
       MURMUR_ASSIGN(const ClusterTime time, StartTime(stop));
-      begin = MongoPosition{.through = time}.ToString();
-    } else {
-      return Status(Code::kFailedPrecondition,
-                    place_.text +
-                        ": nothing that was read before tells where its changes are to be read "
-                        "from. Begin with its rows: murmur bootstrap FILE --fresh");
-    }
-    PositionMap positions;
-    for (const Split& split : splits) positions[split.id] = begin;
-    return positions;
+      return MongoPosition{.through = time}.ToString();
+    };
+    return BeginSingleStream(place_.name, place_.text, splits, token, start_.has_value(), start);
   }
 
   Result<PositionMap> Ends(const std::vector<Split>& splits, std::stop_token stop) override {
     MURMUR_ASSIGN(const ClusterTime time, Now(stop));
     goal_->store(time);
-    PositionMap ends;
-    for (const Split& split : splits) ends[split.id] = MongoPosition{.through = time}.ToString();
-    return ends;
+    return AllAt(splits, MongoPosition{.through = time}.ToString());
   }
 
   // The increment counts writes to the server within one second. The number of writes in earlier

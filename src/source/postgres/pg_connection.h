@@ -145,48 +145,19 @@ class PgPool {
 // How long a question is tried again while it is kUnavailable.
 inline constexpr std::chrono::seconds kPgPatience{30};
 
-// question(PgConnection&) → Result<T>, on what `open` gives, retried while it is kUnavailable; then
-// `done` has the connection. Errors: kCancelled, and those of the question.
-template <class Question, class Open, class Done>
-auto AskPgOn(const PgPlace& place, const std::stop_token& stop, const Question& question,
-             const Open& open, const Done& done)
-    -> decltype(question(std::declval<PgConnection&>())) {
-  Retries retries(kPgPatience);
-  for (;;) {
-    Result<std::unique_ptr<PgConnection>> connection = open();
-    Status status = connection.status();
-    if (connection.ok()) {
-      auto answer = question(**connection);
-      if (answer.ok()) {
-        done(*std::move(connection));
-        return answer;
-      }
-      if constexpr (std::is_same_v<decltype(answer), Status>) {
-        status = std::move(answer);
-      } else {
-        status = answer.status();
-      }
-    }
-    if (status.code() != Code::kUnavailable) return status;
-    const auto pause = retries.Next();
-    if (!pause) return status;
-    if (!SleepUnlessStopped(*pause, stop)) return Status(Code::kCancelled, place.text);
-  }
-}
-
-// On a connection of its own.
+// AskAgain, on a connection of its own.
 template <class Question>
 auto AskPg(const std::shared_ptr<const PgPlace>& place, PgConnection::For use,
            const std::stop_token& stop, const Question& question) {
-  return AskPgOn(
-      *place, stop, question, [&] { return PgConnection::Open(place, use, stop); },
-      [](std::unique_ptr<PgConnection>) {});
+  return AskAgain(
+      kPgPatience, place->text, stop, question,
+      [&] { return PgConnection::Open(place, use, stop); }, [](std::unique_ptr<PgConnection>) {});
 }
 // On one of the pool, for queries.
 template <class Question>
 auto AskPg(PgPool& pool, const std::stop_token& stop, const Question& question) {
-  return AskPgOn(
-      pool.place(), stop, question, [&] { return pool.Take(stop); },
+  return AskAgain(
+      kPgPatience, pool.place().text, stop, question, [&] { return pool.Take(stop); },
       [&](std::unique_ptr<PgConnection> connection) { pool.Give(std::move(connection)); });
 }
 

@@ -110,28 +110,16 @@ class PgLive final : public LiveSource {
 
   Result<PositionMap> Begin(const std::vector<Split>& splits, const HandoffToken& token,
                             std::stop_token stop) override {
-    Position begin;
-    if (const Position* position = SingleStreamPosition(place_->name, token)) {
-      begin = *position;
-    } else if (starts_now_) {
+    const auto start = [&]() -> Result<Position> {
       MURMUR_ASSIGN(const PgLsn lsn, Now(stop));
-      begin = PgPosition{.lsn = lsn}.ToString();
-    } else {
-      return Status(Code::kFailedPrecondition,
-                    place_->text +
-                        ": nothing that was read before tells where its changes are to be read "
-                        "from. Begin with its rows: murmur bootstrap FILE --fresh");
-    }
-    PositionMap positions;
-    for (const Split& split : splits) positions[split.id] = begin;
-    return positions;
+      return PgPosition{.lsn = lsn}.ToString();
+    };
+    return BeginSingleStream(place_->name, place_->text, splits, token, starts_now_, start);
   }
 
   Result<PositionMap> Ends(const std::vector<Split>& splits, std::stop_token stop) override {
     MURMUR_ASSIGN(const PgLsn lsn, Now(stop));
-    PositionMap ends;
-    for (const Split& split : splits) ends[split.id] = PgLsnText(lsn);
-    return ends;
+    return AllAt(splits, PgLsnText(lsn));
   }
 
   uint64_t Distance(const Position& position, const Position& end) const override {
