@@ -9,6 +9,12 @@ import time
 from program import SLOWNESS, ProgramTest
 
 
+# Of the rows that the tests make.
+DAYS = 3
+GROUPS = 40
+LEAST = 100  # amounts up to this don't match
+
+
 class TableWriters:
     """Threads that change a table until they are told to end. Derived: `write_some(source)`, which
     changes about AT_ONCE rows and returns how many, and `close`."""
@@ -48,9 +54,37 @@ class TableWriters:
 
 
 class TableCase(ProgramTest):
-    """Derived: `dumped(file)` and `expected()`, each key → its aggregates."""
+    """Derived: `expected()`, each key → its aggregates, as `dumped(file)`."""
 
-    KIND = None  # of the source
+    KIND = None    # of the source
+    GROUP = "grp"  # the field that is the key
+
+    def definition(self):
+        return {
+            "key": f"[{self.GROUP}]",
+            "time": "at",
+            "window": "{every: 1d}",
+            "where": f"amount > {LEAST}",
+            "aggregates": "{n: count, total: sum(amount), price: 'sum(price, decimal=2)', "
+                          "kinds: count_by(kind)}",
+        }
+
+    def dumped(self, file):
+        return {(row["key"][self.GROUP], row["window"]):
+                (row["n"], row["total"], row["price"],
+                 {kind["value"]: kind["count"] for kind in row["kinds"]})
+                for row in self.succeed("dump", file).rows()}
+
+    @staticmethod
+    def answers(groups):
+        """Of rows (group, day, kind, n, total, price), as `dumped` has them."""
+        answers = {}
+        for group, day, kind, n, total, price in groups:
+            before = answers.setdefault((group, day), (0, 0, 0, {}))
+            answers[group, day] = (before[0] + n, before[1] + int(total), before[2] + price,
+                                   before[3] | {kind: n})
+        return {key: (n, total, f"{price:.2f}", kinds)
+                for key, (n, total, price, kinds) in answers.items()}
 
     def write_pipeline(self, name, role, source, entries):
         lines = ["name: pipeline", f"{role}: {json.dumps({self.KIND: source})}",
@@ -86,6 +120,69 @@ class TableCase(ProgramTest):
         began = time.monotonic()
         self.end(child)
         self.assertLess(time.monotonic() - began, 2 * SLOWNESS)
+
+
+class SqlTests:
+    """Of a table of a database of SQL, which is cleared and filled by statements. Derived: a
+    TableCase with `fill(count)`, `fill_more(first, count)`, `run_sql`, `ask` and `pipeline`."""
+
+    TRUNCATED_ROWS = 10_000
+
+    def test_a_run_follows_and_answers(self):
+        self.fill(1000)
+        self.follow_and_end(self.pipeline(), lambda: self.fill_more(1000, 500))
+
+    def test_a_transaction_that_needs_many_batches(self):
+        self.fill(100)
+        file = self.pipeline()
+        self.succeed("bootstrap", file, "--quiet")
+        self.fill_more(100, 20_000)
+        self.catch_up(file)
+        self.check(file)
+
+    def test_truncated_while_it_is_scanned(self):
+        """Again and again; now and then the run is killed just then."""
+        self.fill(self.TRUNCATED_ROWS)
+        file = self.pipeline()
+        child = self.start("run", file, "--threads", "2")
+        for number in range(6):
+            time.sleep(self.random.uniform(0.05, 0.6))
+            self.run_sql(f"truncate table {self.table}")
+            self.fill_more(1000 * number, self.random.choice((10, self.TRUNCATED_ROWS)))
+            if number % 3 == 2:
+                self.kill(child)
+                child = self.start("run", file, "--threads", "2")
+        self.wait_while_it_runs(child, "it has counted", lambda: self.murmur("dump", file).code == 0
+                                and self.dumped(file) == self.expected())
+        self.end(child)
+        self.catch_up(file)
+        self.check(file)
+        self.succeed("verify", file, "--quiet")
+
+    def test_rows_alone_and_changes_alone(self):
+        self.fill(500)
+        rows = self.pipeline(name="rows", role="bootstrap")
+        self.succeed("bootstrap", rows, "--quiet")
+        self.assertEqual(self.dumped(rows), self.expected())
+        changes = self.pipeline(name="changes", role="live")
+        child = self.follow(changes)
+        self.fill_more(500, 100)
+        self.wait_until("it has counted", lambda: sum(
+            n for n, *_ in self.dumped(changes).values()) == self.ask(
+                f"select count(*) from {self.table} where id >= 500 and amount > {LEAST}"))
+        self.end(child)
+
+    def verify_beside_writers(self, writers):
+        """And alone."""
+        self.fill(2000)
+        file = self.pipeline()
+        child = self.follow(file)
+        with writers:
+            time.sleep(1)
+            self.succeed("verify", file, "--quiet")
+        self.end(child)
+        self.run_sql(f"update {self.table} set amount = amount + 1 where id % 3 = 0")
+        self.succeed("verify", file, "--quiet")
 
 
 class ByCuts:

@@ -4,13 +4,16 @@ import contextlib
 import time
 
 from database_servers import MariaDbServer
-from maria_case import (DATABASE, KILLS, LEAST, ROWS, WRITES_PER_SECOND, ByCuts, MariaCase, Writers)
+from maria_case import (DATABASE, KILLS, ROWS, WRITES_PER_SECOND, ByCuts, MariaCase, Writers)
 from program import LONG, main
+from table_case import SqlTests
 
 RESTARTS = 3 if LONG else 1
 
 
-class LiveTest(MariaCase):
+class LiveTest(SqlTests, MariaCase):
+    TRUNCATED_ROWS = ROWS // 4
+
     def test_every_kind_of_change(self):
         self.fill(2000)
         file = self.pipeline()
@@ -29,18 +32,6 @@ class LiveTest(MariaCase):
         self.run_sql(f"delete from {self.table}")
         self.catch_up(file)
         self.assertEqual(self.dumped(file), {})
-
-    def test_a_run_follows_and_answers(self):
-        self.fill(1000)
-        self.follow_and_end(self.pipeline(), lambda: self.fill_more(1000, 500))
-
-    def test_a_transaction_that_needs_many_batches(self):
-        self.fill(100)
-        file = self.pipeline()
-        self.succeed("bootstrap", file, "--quiet")
-        self.fill_more(100, 20_000)
-        self.catch_up(file)
-        self.check(file)
 
     def test_a_statement_that_changes_several_tables(self):
         self.fill(300)
@@ -129,25 +120,6 @@ class LiveTest(MariaCase):
                                 lambda: self.dumped(file) == self.expected())
         self.end(child)
         self.check(file)
-
-    def test_truncated_while_it_is_scanned(self):
-        """Again and again; now and then the run is killed just then."""
-        self.fill(ROWS // 4)
-        file = self.pipeline()
-        child = self.start("run", file, "--threads", "2")
-        for number in range(6):
-            time.sleep(self.random.uniform(0.05, 0.6))
-            self.run_sql(f"truncate {self.table}")
-            self.fill_more(1000 * number, self.random.choice((10, ROWS // 4)))
-            if number % 3 == 2:
-                self.kill(child)
-                child = self.start("run", file, "--threads", "2")
-        self.wait_while_it_runs(child, "it has counted", lambda: self.murmur("dump", file).code == 0 and
-                                self.dumped(file) == self.expected())
-        self.end(child)
-        self.catch_up(file)
-        self.check(file)
-        self.succeed("verify", file, "--quiet")
 
     def test_what_changes_the_table_as_a_whole_is_the_end(self):
         """While it runs, and while it does not."""
@@ -251,28 +223,7 @@ class LiveTest(MariaCase):
 
     def test_verify(self):
         """Beside a run that follows, and without one."""
-        self.fill(2000)
-        file = self.pipeline()
-        child = self.follow(file)
-        with Writers(self.mariadb, self.table, self.seed):
-            time.sleep(1)
-            self.succeed("verify", file, "--quiet")
-        self.end(child)
-        self.run_sql(f"update {self.table} set amount = amount + 1 where id % 3 = 0")
-        self.succeed("verify", file, "--quiet")
-
-    def test_rows_alone_and_changes_alone(self):
-        self.fill(500)
-        rows = self.pipeline(name="rows", role="bootstrap")
-        self.succeed("bootstrap", rows, "--quiet")
-        self.assertEqual(self.dumped(rows), self.expected())
-        changes = self.pipeline(name="changes", role="live")
-        child = self.follow(changes)
-        self.fill_more(500, 100)
-        self.wait_until("it has counted", lambda: sum(
-            n for n, *_ in self.dumped(changes).values()) == self.ask(
-                f"select count(*) from {self.table} where id >= 500 and amount > {LEAST}"))
-        self.end(child)
+        self.verify_beside_writers(Writers(self.mariadb, self.table, self.seed))
 
     def test_keys_of_several_columns(self):
         self.run_sql(f"drop table {self.table}",

@@ -14,22 +14,11 @@ import pymysql
 import table_case
 from database_servers import MariaDbServer
 from program import LONG
-from table_case import TableCase, TableWriters
+from table_case import DAYS, GROUPS, LEAST, TableCase, TableWriters
 
 ROWS = 500_000 if LONG else 30_000
 KILLS = 20 if LONG else 4
 WRITES_PER_SECOND = 1_000
-DAYS = 3
-GROUPS = 40
-LEAST = 100  # amounts up to this don't match
-DEFINITION = {
-    "key": "[grp]",
-    "time": "at",
-    "window": "{every: 1d}",
-    "where": f"amount > {LEAST}",
-    "aggregates": "{n: count, total: sum(amount), price: 'sum(price, decimal=2)', "
-                  "kinds: count_by(kind)}",
-}
 FIRST_DAY = "timestamp'2026-03-01 00:00:00'"
 DATABASE = "shop"
 
@@ -175,27 +164,15 @@ class MariaCase(TableCase):
 
     def pipeline(self, *, server=None, name="pipeline", role="source", source={}, **changes):
         source = {"uri": self.uri(server), "table": self.table} | source
-        entries = DEFINITION | ({"method": self.METHOD} if role == "source" else {}) | changes
+        entries = self.definition() | ({"method": self.METHOD} if role == "source" else {}) | changes
         return self.write_pipeline(name, role, source, entries)
 
-    def dumped(self, file):
-        return {(row["key"]["grp"], row["window"]):
-                (row["n"], row["total"], row["price"],
-                 {kind["value"]: kind["count"] for kind in row["kinds"]})
-                for row in self.succeed("dump", file).rows()}
-
     def expected(self):
-        answers = {}
         with self.connection.cursor() as cursor:
             cursor.execute(
                 "select grp, date_format(at, '%Y-%m-%dT00:00:00Z'), kind, count(*), sum(amount), "
                 f"sum(price) from {self.table} where amount > {LEAST} group by 1, 2, 3")
-            for group, day, kind, n, total, price in cursor.fetchall():
-                before = answers.setdefault((group, day), (0, 0, 0, {}))
-                answers[group, day] = (before[0] + n, before[1] + int(total), before[2] + price,
-                                       before[3] | {kind: n})
-        return {key: (n, total, f"{price:.2f}", kinds)
-                for key, (n, total, price, kinds) in answers.items()}
+            return self.answers(cursor.fetchall())
 
 
 class ByCuts(table_case.ByCuts):

@@ -19,24 +19,13 @@ import pymongo.errors
 import table_case
 from mongo_server import MongoServer
 from program import LONG
-from table_case import TableCase, TableWriters
+from table_case import DAYS, GROUPS, LEAST, TableCase, TableWriters
 
 # The driver's counters: a process that is killed leaves a file, and one with the same pid warns.
 os.environ["MONGOC_DISABLE_SHM"] = "1"
 DOCUMENTS = 500_000 if LONG else 30_000
 KILLS = 20 if LONG else 4
 WRITES_PER_SECOND = 1_000
-DAYS = 3
-GROUPS = 40
-LEAST = 100  # amounts up to this don't match
-DEFINITION = {
-    "key": "[group]",
-    "time": "at",
-    "window": "{every: 1d}",
-    "where": f"amount > {LEAST}",
-    "aggregates": "{n: count, total: sum(amount), price: 'sum(price, decimal=2)', "
-                  "kinds: count_by(kind)}",
-}
 FIRST_DAY = datetime.datetime(2026, 3, 1)
 
 
@@ -109,6 +98,7 @@ class MongoCase(TableCase):
     """A collection of its own for each test."""
 
     KIND = "mongo"
+    GROUP = "group"
 
     OPTIONS = {}  # of the collection
 
@@ -143,13 +133,7 @@ class MongoCase(TableCase):
     def pipeline(self, *, server=None, name="pipeline", role="source", source={}, **changes):
         source = {"uri": (server or self.mongo).uri, "database": self.database,
                   "collection": self.name} | source
-        return self.write_pipeline(name, role, source, DEFINITION | changes)
-
-    def dumped(self, file):
-        return {(row["key"]["group"], row["window"]):
-                (row["n"], row["total"], row["price"],
-                 {kind["value"]: kind["count"] for kind in row["kinds"]})
-                for row in self.succeed("dump", file).rows()}
+        return self.write_pipeline(name, role, source, self.definition() | changes)
 
     def day(self):
         """The server's expression for the window of a document, as `dumped` names it."""
@@ -157,19 +141,14 @@ class MongoCase(TableCase):
         return {"$dateToString": {"date": midnight, "format": "%Y-%m-%dT%H:%M:%SZ"}}
 
     def expected(self):
-        answers = {}
-        for row in self.collection.aggregate([
-                {"$match": {"amount": {"$gt": LEAST}}},
-                {"$group": {"_id": {"group": "$group", "day": self.day(), "kind": "$kind"},
-                            "n": {"$sum": 1}, "total": {"$sum": "$amount"},
-                            "price": {"$sum": "$price"}}}]):
-            key = row["_id"]["group"], row["_id"]["day"]
-            n, total, price, kinds = answers.setdefault(key, (0, 0, 0, {}))
-            kinds[row["_id"]["kind"]] = row["n"]
-            answers[key] = (n + row["n"], total + row["total"],
-                            price + row["price"].to_decimal(), kinds)
-        return {key: (n, total, f"{price:.2f}", kinds)
-                for key, (n, total, price, kinds) in answers.items()}
+        groups = self.collection.aggregate([
+            {"$match": {"amount": {"$gt": LEAST}}},
+            {"$group": {"_id": {"group": "$group", "day": self.day(), "kind": "$kind"},
+                        "n": {"$sum": 1}, "total": {"$sum": "$amount"},
+                        "price": {"$sum": "$price"}}}])
+        return self.answers((group["_id"]["group"], group["_id"]["day"], group["_id"]["kind"],
+                             group["n"], group["total"], group["price"].to_decimal())
+                            for group in groups)
 
     def documents_returned(self):
         return self.collection.database.command("serverStatus")["metrics"]["document"]["returned"]

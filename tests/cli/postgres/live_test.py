@@ -5,8 +5,9 @@ import threading
 import time
 
 from database_servers import PostgresServer
-from postgres_case import LEAST, LONG_NOTE, ByCuts, OnNewest, PostgresCase, Writers, run
+from postgres_case import LONG_NOTE, ByCuts, OnNewest, PostgresCase, Writers, run
 from program import SLOWNESS, main
+from table_case import LEAST, SqlTests
 
 
 class ChangeTest(PostgresCase):
@@ -40,19 +41,7 @@ class NewestCutChangeTest(OnNewest, CutChangeTest):
     pass
 
 
-class LiveTest(PostgresCase):
-    def test_a_run_follows_and_answers(self):
-        self.fill(1000)
-        self.follow_and_end(self.pipeline(), lambda: self.fill_more(1000, 500))
-
-    def test_a_transaction_that_needs_many_batches(self):
-        self.fill(100)
-        file = self.pipeline()
-        self.succeed("bootstrap", file, "--quiet")
-        self.fill_more(100, 20_000)
-        self.catch_up(file)
-        self.check(file)
-
+class LiveTest(SqlTests, PostgresCase):
     def test_a_table_that_is_truncated(self):
         self.fill(3000)
         file = self.pipeline()
@@ -89,25 +78,6 @@ class LiveTest(PostgresCase):
                 self.catch_up(file)
                 self.check(file)
         self.run_sql("drop table other")
-
-    def test_truncated_while_it_is_scanned(self):
-        """Again and again; now and then the run is killed just then."""
-        self.fill(10_000)
-        file = self.pipeline()
-        child = self.start("run", file, "--threads", "2")
-        for number in range(6):
-            time.sleep(self.random.uniform(0.05, 0.6))
-            self.run_sql(f"truncate {self.table}")
-            self.fill_more(1000 * number, self.random.choice((10, 10_000)))
-            if number % 3 == 2:
-                self.kill(child)
-                child = self.start("run", file, "--threads", "2")
-        self.wait_while_it_runs(child, "it has counted", lambda: self.murmur("dump", file).code == 0 and
-                                self.dumped(file) == self.expected())
-        self.end(child)
-        self.catch_up(file)
-        self.check(file)
-        self.succeed("verify", file, "--quiet")
 
     def test_columns_that_change_are_the_end(self):
         """Of those that the definition names; while it runs, and while it does not."""
@@ -319,32 +289,8 @@ class LiveTest(PostgresCase):
 
     def test_verify(self):
         """Beside a run that follows, and without one; it leaves no slot behind."""
-        self.fill(2000)
-        file = self.pipeline()
-        child = self.follow(file)
-        with Writers(self.postgres, self.table, self.seed, 2000):
-            time.sleep(1)
-            self.succeed("verify", file, "--quiet")
-        self.end(child)
-        self.run_sql(f"update {self.table} set amount = amount + 1 where id % 3 = 0")
-        self.succeed("verify", file, "--quiet")
+        self.verify_beside_writers(Writers(self.postgres, self.table, self.seed, 2000))
         self.assertEqual(self.ask("select count(*) from pg_replication_slots"), 1)
-
-    def test_rows_alone_and_changes_alone(self):
-        self.fill(500)
-        rows = self.pipeline(name="rows", role="bootstrap")
-        self.succeed("bootstrap", rows, "--quiet")
-        self.check_rows(rows)
-        changes = self.pipeline(name="changes", role="live")
-        child = self.follow(changes)
-        self.fill_more(500, 100)
-        self.wait_until("it has counted", lambda: sum(
-            n for n, *_ in self.dumped(changes).values()) == self.ask(
-                f"select count(*) from {self.table} where id >= 500 and amount > {LEAST}"))
-        self.end(child)
-
-    def check_rows(self, file):
-        self.assertEqual(self.dumped(file), self.expected())
 
     def test_who_may_not(self):
         """Without a right, an error says which."""

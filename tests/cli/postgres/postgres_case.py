@@ -16,19 +16,11 @@ import psycopg2
 import table_case
 from database_servers import PostgresServer
 from program import LONG
-from table_case import TableCase, TableWriters
+from table_case import DAYS, GROUPS, LEAST, TableCase, TableWriters
 
 DAYS = 3
 GROUPS = 1_000 if LONG else 40
 LEAST = 100  # amounts up to this don't match
-DEFINITION = {
-    "key": "[grp]",
-    "time": "at",
-    "window": "{every: 1d}",
-    "where": f"amount > {LEAST}",
-    "aggregates": "{n: count, total: sum(amount), price: 'sum(price, decimal=2)', "
-                  "kinds: count_by(kind)}",
-}
 FIRST_DAY = "timestamptz '2026-03-01 00:00:00+00'"
 # Longer than what is stored in a row: the log of a change leaves it out unless it changes.
 LONG_NOTE = "repeat(md5(random()::text), 100)"
@@ -244,27 +236,15 @@ class PostgresCase(TableCase):
 
     def pipeline(self, *, server=None, name="pipeline", role="source", source={}, **changes):
         source = {"uri": self.uri(server), "table": self.table} | source
-        return self.write_pipeline(name, role, source, DEFINITION | changes)
-
-    def dumped(self, file):
-        return {(row["key"]["grp"], row["window"]):
-                (row["n"], row["total"], row["price"],
-                 {kind["value"]: kind["count"] for kind in row["kinds"]})
-                for row in self.succeed("dump", file).rows()}
+        return self.write_pipeline(name, role, source, self.definition() | changes)
 
     def expected(self):
-        answers = {}
         with self.connection.cursor() as cursor:
             cursor.execute(
                 "select grp, to_char(date_trunc('day', at at time zone 'UTC'), "
                 "'YYYY-MM-DD\"T00:00:00Z\"'), kind, count(*), sum(amount), sum(price) "
                 f"from {self.table} where amount > {LEAST} group by 1, 2, 3")
-            for group, day, kind, n, total, price in cursor.fetchall():
-                before = answers.setdefault((group, day), (0, 0, 0, {}))
-                answers[group, day] = (before[0] + n, before[1] + total, before[2] + price,
-                                       before[3] | {kind: n})
-        return {key: (n, total, f"{price:.2f}", kinds)
-                for key, (n, total, price, kinds) in answers.items()}
+            return self.answers(cursor.fetchall())
 
 
 class ByCuts(table_case.ByCuts):
