@@ -236,6 +236,22 @@ bool MayBeKey(const MariaColumn& column) {
          column.is != MariaIs::kLabel && column.is != MariaIs::kLabels;
 }
 
+// The table's row of what the server lists; kNotFound if there is no such table.
+Result<MariaRowSet> ReadKind(MariaConnection& connection, const std::stop_token& stop) {
+  const MariaPlace& place = connection.place();
+  MURMUR_ASSIGN(
+      MariaRowSet facts,
+      connection.Ask(fmt::format("SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE, ENGINE, "
+                                 "TABLE_ROWS, DATA_LENGTH FROM information_schema.TABLES "
+                                 "WHERE TABLE_SCHEMA = {} AND TABLE_NAME = {}",
+                                 QuotedMariaText(place.database), QuotedMariaText(place.table)),
+                     kDoing, stop));
+  if (facts.size() == 0) {
+    return Status(Code::kNotFound, place.text + ": there is no such table, or no right to see it");
+  }
+  return facts;
+}
+
 Status ReadColumns(MariaConnection& connection, MariaTable* table, const std::stop_token& stop) {
   const MariaPlace& place = connection.place();
   const std::string of_table =
@@ -278,6 +294,8 @@ Status ReadColumns(MariaConnection& connection, MariaTable* table, const std::st
     table->key.push_back(index);
   }
   if (!table->key.empty()) return {};
+  // What is asked for one after the other may be of a table that was dropped meanwhile.
+  MURMUR_TRY(ReadKind(connection, stop).status());
   return Refuse(place, fmt::format("has no primary key, so that its rows have no names. ALTER "
                                    "TABLE {} ADD PRIMARY KEY (…)",
                                    place.Quoted()));
@@ -341,16 +359,7 @@ std::vector<std::string> MariaLabelsOf(std::string_view declared) {
 
 Result<MariaTable> ReadMariaTable(MariaConnection& connection, const std::stop_token& stop) {
   const MariaPlace& place = connection.place();
-  MURMUR_ASSIGN(
-      const MariaRowSet facts,
-      connection.Ask(fmt::format("SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE, ENGINE, "
-                                 "TABLE_ROWS, DATA_LENGTH FROM information_schema.TABLES "
-                                 "WHERE TABLE_SCHEMA = {} AND TABLE_NAME = {}",
-                                 QuotedMariaText(place.database), QuotedMariaText(place.table)),
-                     kDoing, stop));
-  if (facts.size() == 0) {
-    return Status(Code::kNotFound, place.text + ": there is no such table, or no right to see it");
-  }
+  MURMUR_ASSIGN(const MariaRowSet facts, ReadKind(connection, stop));
   MURMUR_TRY(CheckKind(place, facts));
   MariaTable table{.database = std::string(facts.at(0, 0)),
                    .table = std::string(facts.at(0, 1)),

@@ -67,7 +67,7 @@ class TypesTest(MariaCase):
         return {key["id"]: key["v"] for key in
                 (row["key"] for row in self.succeed("dump", file, "--format", "json").rows())}
 
-    def definition(self, name, key="v"):
+    def values_pipeline(self, name, key="v"):
         return self.pipeline(name=name, key=f"[id, {key}]", time=None, window=None, where=None,
                              null_key="keep", aggregates="{n: count}")
 
@@ -79,9 +79,9 @@ class TypesTest(MariaCase):
         values = [*values, "null"]
         for number, value in enumerate(values):
             self.run_sql(f"insert into {self.table} values ({2 * number}, {value})")
-        file = self.definition("".join(c for c in kind + key if c.isascii() and c.isalnum())[:40])
+        file = self.values_pipeline("".join(c for c in kind + key if c.isascii() and c.isalnum())[:40])
         if key != "v":
-            file = self.definition("part" + "".join(c for c in kind + key if c.isalnum()), key)
+            file = self.values_pipeline("part" + "".join(c for c in kind + key if c.isalnum()), key)
         self.succeed("bootstrap", file, "--quiet")
         for number, value in enumerate(values):
             self.run_sql(f"insert into {self.table} values ({2 * number + 1}, {value})")

@@ -71,7 +71,7 @@ class TypesTest(PostgresCase):
         return {key["id"]: key["v"] for key in
                 (row["key"] for row in self.succeed("dump", file, "--format", "json").rows())}
 
-    def definition(self, name, key="v"):
+    def values_pipeline(self, name, key="v"):
         return self.pipeline(name=name, key=f"[id, {key}]", time=None, window=None, where=None,
                              null_key="keep", aggregates="{n: count}")
 
@@ -81,7 +81,7 @@ class TypesTest(PostgresCase):
         for number, value in enumerate([*values, None]):
             self.run_sql(f"insert into {self.table} values (%s, %s)", 2 * number, value)
         name = "".join(c for c in kind + key if c.isalnum())
-        file = self.definition(name, key)
+        file = self.values_pipeline(name, key)
         self.succeed("bootstrap", file, "--quiet")
         for number, value in enumerate([*values, None]):
             self.run_sql(f"insert into {self.table} values (%s, %s)", 2 * number + 1, value)
