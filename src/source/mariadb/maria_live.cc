@@ -32,7 +32,7 @@ class MariaLive final : public LiveSource {
 
   Result<HandoffToken> HandoffNow(std::stop_token stop) override {
     MURMUR_ASSIGN(const BinlogPlace place, Seen(stop));
-    return MariaHandoff(*place_, {.place = place});
+    return MariaHandoff(*place_, PositionAt(place));
   }
 
   Result<std::vector<Split>> Splits(std::stop_token stop) override {
@@ -47,7 +47,7 @@ class MariaLive final : public LiveSource {
                             std::stop_token stop) override {
     const auto start = [&]() -> Result<Position> {
       MURMUR_ASSIGN(const BinlogPlace place, Seen(stop));
-      return MariaPosition{.place = place}.ToString();
+      return PositionAt(place).ToString();
     };
     return BeginSingleStream(place_->name, place_->text, splits, token, starts_now_, start);
   }
@@ -56,7 +56,7 @@ class MariaLive final : public LiveSource {
     const auto ask = [&](MariaConnection& connection) { return EndOfBinlog(connection, stop); };
     MURMUR_ASSIGN(const BinlogPlace end, AskMaria(place_, stop, ask));
     goal_->Raise(end);
-    return AllAt(splits, MariaPosition{.place = end}.ToString());
+    return AllAt(splits, PositionAt(end).ToString());
   }
 
   // By bytes of the log; as if a file that was left had a gigabyte, the most that one begins with.

@@ -56,7 +56,7 @@ class MariaSnapshot final : public SnapshotSource {
       MURMUR_TRY(ReadMariaTable(connection, stop));
       // Not the end of the log, which has changes before reads see them.
       MURMUR_ASSIGN(const BinlogPlace place, BeginMariaSnapshot(connection, stop));
-      return MariaHandoff(*place_, {.place = place});
+      return MariaHandoff(*place_, PositionAt(place));
     };
     return AskMaria(place_, stop, ask);
   }
