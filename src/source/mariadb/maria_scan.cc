@@ -92,10 +92,11 @@ Result<std::vector<Split>> CutMariaTable(MariaConnection& connection, const Mari
 }
 
 MariaScanStream::MariaScanStream(std::shared_ptr<const MariaPlace> place, MariaRows rows,
-                                 KeyRange range)
+                                 KeyRange range, std::shared_ptr<MariaXaWatch> watch)
     : place_(std::move(place)),
       rows_(std::move(rows)),
       range_(std::move(range)),
+      watch_(std::move(watch)),
       row_(rows_.table().columns.size()),
       texts_(rows_.table().columns.size()),
       row_bytes_(rows_.table().rows == 0 ? 0 : rows_.table().bytes / rows_.table().rows) {}
@@ -125,7 +126,8 @@ Status MariaScanStream::Start(const std::stop_token& stop) {
   }
   MURMUR_ASSIGN(auto connection,
                 MariaConnection::Open(place_, MariaConnection::For::kQueries, stop));
-  MURMUR_ASSIGN(const BinlogPlace place, BeginMariaSnapshot(*connection, stop));
+  MURMUR_ASSIGN(const BinlogPlace place, watch_ ? watch_->BeginRead(*connection, stop)
+                                                : BeginMariaSnapshot(*connection, stop));
   MURMUR_TRY(connection->StartRows(Statement(), kDoing, stop));
   read_point_ = place.ToBytes();
   connection_ = std::move(connection);

@@ -10,6 +10,7 @@
 #include "source/key_ranges.h"
 #include "source/mariadb/maria_connection.h"
 #include "source/mariadb/maria_table.h"
+#include "source/mariadb/maria_xa.h"
 
 namespace murmur {
 
@@ -19,7 +20,10 @@ Result<std::vector<Split>> CutMariaTable(MariaConnection& connection, const Mari
 
 class MariaScanStream final : public RecordStream {
  public:
-  MariaScanStream(std::shared_ptr<const MariaPlace> place, MariaRows rows, KeyRange range);
+  // `watch`: the read saw exactly what is committed at its place in the log; null: it may lack XA
+  // transactions that are committed before it.
+  MariaScanStream(std::shared_ptr<const MariaPlace> place, MariaRows rows, KeyRange range,
+                  std::shared_ptr<MariaXaWatch> watch);
 
   Result<ReadState> Read(std::stop_token stop, RecordBatch* batch) override;
 
@@ -32,6 +36,7 @@ class MariaScanStream final : public RecordStream {
   const std::shared_ptr<const MariaPlace> place_;
   MariaRows rows_;
   KeyRange range_;  // `after` moves with each row
+  const std::shared_ptr<MariaXaWatch> watch_;
   Retries retries_{kMariaPatience};
   std::unique_ptr<MariaConnection> connection_;
   std::string read_point_;

@@ -1,11 +1,20 @@
 """XA transactions, whose changes lie in the log where they are prepared, and count where they are
 committed."""
 
+import collections
 import contextlib
+import itertools
+import random
+import threading
 import time
 
-from maria_case import DATABASE, ROWS, ByCuts, MariaCase
-from program import main
+import pymysql
+
+from database_servers import MariaDbServer
+from maria_case import DATABASE, KILLS, ROWS, ByCuts, MariaCase, Writers
+from program import LONG, main
+
+RESTARTS = 4 if LONG else 2
 
 
 # A prepared transaction keeps its locks: those between rows would be in the way.
@@ -137,6 +146,174 @@ class XaTest(MariaCase):
 
 
 class CutXaTest(ByCuts, XaTest):
+    pass
+
+
+class XaWriters(Writers):
+    """Most of what they write is XA. They leave some open for seconds, and end them by the
+    connection that prepared them or by another one."""
+
+    AT_ONCE = 4
+    NAMES = 200  # each is used again and again
+    GONE = 1397  # there is no transaction of this name
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.lock = threading.Lock()
+        # Under it.
+        self.free = collections.deque(f"X'{n:04x}','{n % 3}',{n % 7}" for n in range(self.NAMES))
+        self.open = []  # due, name, connection or none
+        self.idle = []  # connections
+
+    def __enter__(self):
+        with contextlib.closing(self.server.connect()) as connection:
+            connection.cursor().execute("set global innodb_lock_wait_timeout = 1, "
+                                        "tx_isolation = 'READ-COMMITTED'")
+        self.ender = threading.Thread(target=self.end_them, args=(random.Random(self.seed),))
+        self.ender.start()
+        return super().__enter__()
+
+    def end_them(self, source):
+        while not self.ended.wait(0.02):
+            self.end_due(source, time.monotonic())
+
+    def write_some(self, source):
+        if source.random() < 0.3:
+            return super().write_some(source)
+        with self.lock:
+            name = self.free.popleft() if self.free else None
+        if name is None:
+            return self.AT_ONCE
+        connection, prepared = None, None
+        try:
+            with self.lock:
+                connection = self.idle.pop() if self.idle else None
+            connection = connection or self.connect()
+            with connection.cursor() as cursor:
+                cursor.execute(f"xa start {name}")
+                for number in sorted(source.randrange(ROWS + ROWS // 10)
+                                     for _ in range(self.AT_ONCE)):
+                    self.change(source, cursor, number)
+                cursor.execute(f"xa end {name}")
+                prepared = name
+                cursor.execute(f"xa prepare {name}")
+            if source.random() < 0.1:
+                connection.close()
+                connection = None
+        except (pymysql.err.MySQLError, OSError):
+            if connection is not None:
+                with contextlib.suppress(Exception):
+                    connection.close()
+                connection = None
+        if prepared is None:
+            with self.lock:
+                self.free.append(name)
+            return 0
+        open_for = source.choice((0, 0, 0, 0.02, 0.2, 1, 3))
+        with self.lock:
+            self.open.append((time.monotonic() + open_for, name, connection))
+        return self.AT_ONCE
+
+    def end_due(self, source, now):
+        with self.lock:
+            due = [one for one in self.open if one[0] <= now]
+            self.open = [one for one in self.open if one[0] > now]
+        for _, name, connection in due:
+            how = "rollback" if source.random() < 0.2 else "commit"
+            if not self.end(f"xa {how} {name}", connection):
+                with self.lock:
+                    self.open.append((now + 0.5, name, None))
+                continue
+            with self.lock:
+                self.free.append(name)
+
+    def end(self, statement, connection):
+        try:
+            connection = connection or self.connect()
+            connection.cursor().execute(statement)
+            with self.lock:
+                self.idle.append(connection)
+        except pymysql.err.MySQLError as error:
+            return error.args[0] == self.GONE and self.is_gone(statement.split()[-1])
+        except OSError:
+            return False
+        return True
+
+    def connect(self):
+        connection = self.server.connect(DATABASE)
+        connection.autocommit(True)
+        connection.cursor().execute("set lock_wait_timeout = 5")
+        return connection
+
+    def is_gone(self, name):
+        """Not if the server has only not seen the end of the connection that prepared it."""
+        with contextlib.suppress(pymysql.err.MySQLError, OSError):
+            with contextlib.closing(self.server.connect(DATABASE)) as connection:
+                cursor = connection.cursor()
+                cursor.execute("xa recover")
+                of_name = bytes.fromhex(name[2:6])
+                return all(row[3][:2] != of_name for row in cursor.fetchall())
+        return False
+
+    def close(self):
+        """Ends all that are open."""
+        self.ender.join()
+        with contextlib.closing(self.server.connect(DATABASE)) as connection:
+            connection.autocommit(True)
+            for one in [one for _, _, one in self.open] + self.idle:
+                if one is not None:
+                    with contextlib.suppress(Exception):
+                        one.close()
+            for _ in range(100):
+                cursor = connection.cursor()
+                cursor.execute("xa recover format = 'SQL'")
+                names = [row[3] for row in cursor.fetchall()]
+                if not names:
+                    return
+                for name in names:
+                    with contextlib.suppress(pymysql.err.MySQLError):
+                        cursor.execute(f"xa commit {name}")
+                time.sleep(0.1)
+        raise AssertionError("there are XA transactions left")
+
+
+class XaStormTest(MariaCase):
+    """Writers never stop, while the scan runs and live follows, through kills and restarts."""
+
+    def test_kills_and_restarts_under_load(self):
+        server = self.enterContext(MariaDbServer(**{
+            "max-binlog-size": "1M", "innodb-lock-wait-timeout": 1,
+            "transaction-isolation": "READ-COMMITTED"}))
+        self.connection = self.make(server)
+        self.fill(ROWS)
+        file = self.pipeline(server=server)
+        how = itertools.cycle((server.crash, server.stop))
+
+        def restart():
+            next(how)()
+            server.start()
+        with XaWriters(server, self.table, self.seed, 600, 4) as writers:
+            self.run_through(file, KILLS, RESTARTS, restart)
+        print(f"{writers.written / writers.seconds:.0f} writes a second")
+        self.connection = server.connect(DATABASE)
+        self.connection.autocommit(True)
+        self.catch_up(file)
+        self.check(file)
+
+    def test_scans_beside_xa(self):
+        """Scan after scan, each of many reads."""
+        self.fill(ROWS)
+        with XaWriters(self.mariadb, self.table, self.seed, 1500, 4):
+            for number in range(10 if LONG else 3):
+                file = self.pipeline(name=f"scan{number}")
+                self.succeed("run", file, "--until-caught-up", "--quiet", "--threads", "2")
+        for number in range(10 if LONG else 3):
+            file = self.directory / f"scan{number}.yaml"
+            self.catch_up(file)
+            self.check(file)
+
+
+class CutXaStormTest(ByCuts, XaStormTest):
     pass
 
 
