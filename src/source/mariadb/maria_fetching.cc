@@ -125,6 +125,8 @@ Status MariaFetching::Fetch() {
   }
   MURMUR_ASSIGN(const BinlogEvent event, next);
   retries_.Progress(kForEver);
+  // What begins a file comes before the server looks at the place in it.
+  if (!MariaLog::IsOfFiles(event.is)) is_accepted_ = true;
   MURMUR_TRY(TakeEvent(event));
   if (!group_) Reach(log_->place());
   return {};

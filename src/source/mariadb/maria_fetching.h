@@ -1,6 +1,7 @@
 // What a thread fetches of the server's log, on the way to the one that decodes a table's changes.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -59,6 +60,9 @@ class MariaFetching {
   // Until nobody reads the queue any more, or a final error, which the queue is given.
   void Run();
 
+  // The server has given something of its log from the position on. Threads: any.
+  bool is_accepted() const { return is_accepted_; }
+
  private:
   static constexpr std::chrono::seconds kStartPatience{90};
 
@@ -108,6 +112,7 @@ class MariaFetching {
   std::optional<BinlogPlace> oldest_;            // of these
   std::optional<Group> group_;
   std::string statement_;
+  std::atomic<bool> is_accepted_ = false;
 };
 
 }  // namespace murmur
