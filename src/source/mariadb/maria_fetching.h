@@ -97,6 +97,10 @@ class MariaFetching {
   // Of the transaction under way nothing is told until something in it matters.
   Status TellGroup();
   void Reach(const BinlogPlace& place);
+  // A server that failed may have written to the log that a transaction is prepared, and not know
+  // of it afterwards: then it never ends.
+  Status LookForLost();
+  void ForgetLost();
   void FindOldest();
 
   const std::shared_ptr<const MariaPlace> place_;
@@ -110,6 +114,10 @@ class MariaFetching {
   std::optional<BinlogPlace> at_;
   std::map<std::string, BinlogPlace> prepared_;  // that changed the table, by xid: where they begin
   std::optional<BinlogPlace> oldest_;            // of these
+  // Likewise, those that the server does not know; if they have not ended up to lost_at_, they are
+  // lost.
+  std::map<std::string, BinlogPlace> lost_;
+  BinlogPlace lost_at_;
   std::optional<Group> group_;
   std::string statement_;
   std::atomic<bool> is_accepted_ = false;

@@ -52,9 +52,9 @@ Result<BinlogEvent> MariaLog::Next() {
 }
 
 Status MariaLog::TakeDescription(const BinlogEvent& event) {
-  const auto is_checked = ReadBinlogChecked(event.body);
-  if (!is_checked) return Damaged();
-  is_checked_ = *is_checked;
+  const auto format = ReadBinlogFormat(event.body);
+  if (!format) return Damaged();
+  is_checked_ = format->is_checked;
   is_described_ = true;
   if (at_.begun != 0 && at_.begun != event.time) {
     return Unreadable(Status(Code::kOutOfRange,
