@@ -137,7 +137,9 @@ Status MariaFetching::Fetch() {
 void MariaFetching::Reach(const BinlogPlace& place) {
   at_ = place;
   if (!lost_.empty() && !at_->IsBefore(lost_at_)) ForgetLost();
-  if (!at_->IsBefore(from_.place)) queue_->PutMark({.place = place, .open = oldest_});
+  // The first one, which wakes the reader, tells him that his position is accepted, too.
+  if (is_accepted_ && !at_->IsBefore(from_.place))
+    queue_->PutMark({.place = place, .open = oldest_});
 }
 
 Status MariaFetching::TakeEvent(const BinlogEvent& event) {
