@@ -261,9 +261,13 @@ class LiveSource {
   // has its own, and records its name before the hold is made, so that none is ever forgotten.
   // Whether this is such an origin.
   virtual bool NeedsHold() const { return false; }
-  // Makes the hold. The token is as that of HandoffNow: what is written from now on is kept. If
-  // there is one of this name, nothing was read through it yet, and it may be made anew. Errors:
-  // as HandoffNow; kResourceExhausted (the origin admits no more holds).
+  // A hold that somebody made for this source before, and the definition names: the first version
+  // takes it over. It never ends here. Empty: there is none.
+  virtual std::string GivenHold() const { return {}; }
+  // Makes the hold, or takes over the one that is given. The token is as that of HandoffNow: what
+  // is written from now on is kept. If there is one of this name, nothing was read through it yet,
+  // and it may be made anew. Errors: as HandoffNow; kResourceExhausted (the origin admits no more
+  // holds).
   virtual Result<HandoffToken> Hold(const std::string& /*name*/, std::stop_token stop) {
     return HandoffNow(std::move(stop));
   }

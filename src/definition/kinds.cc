@@ -41,7 +41,9 @@ std::vector<SourceKind> OwnSources() {
       {.name = "collection", .required = true, .identity = true}};
   const std::vector<KindOption> postgres = {{.name = "uri", .required = true},
                                             {.name = "table", .required = true, .identity = true},
-                                            {.name = "publication"}};
+                                            {.name = "columns", .list = true},
+                                            {.name = "publication"},
+                                            {.name = "slot"}};
   return {
       {"source", "mariadb", mariadb},
       {"source", "mongo", mongo},

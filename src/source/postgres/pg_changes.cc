@@ -306,6 +306,7 @@ Status PgChanges::Final(std::string_view what) const {
 
 Status PgChanges::Take(std::string_view message) {
   if (message == kAnew) {
+    has_begun_ = true;
     transaction_.reset();
     return {};
   }

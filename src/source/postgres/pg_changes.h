@@ -43,6 +43,8 @@ class PgChanges final : public RecordStream {
   ~PgChanges() override;
 
   Result<ReadState> Read(std::stop_token stop, RecordBatch* batch) override;
+  // Once the server has begun to stream from the position.
+  bool Checked() const override { return has_begun_; }
 
  private:
   class Fetching;
@@ -97,6 +99,7 @@ class PgChanges final : public RecordStream {
   std::optional<Transaction> transaction_;  // that is being read
   std::stop_token stop_;                    // of the Read under way
   std::unique_ptr<PgConnection> lookups_;
+  bool has_begun_ = false;
   Status end_;
   Page<char> page_;  // holds the last batch
   size_t next_ = 0;  // of page_

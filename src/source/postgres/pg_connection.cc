@@ -148,8 +148,16 @@ Result<std::shared_ptr<const PgPlace>> MakePgPlace(const SourceSpec& spec) {
   const size_t dot = table->find('.');
   place->schema = dot == table->npos ? "public" : table->substr(0, dot);
   place->table = dot == table->npos ? *table : table->substr(dot + 1);
-  if (const std::string* publication = OptionOf(spec, "publication")) {
-    place->publication = *publication;
+  for (const auto& [option, value] : spec.options) {
+    if (option == "publication") place->publication = value;
+    if (option == "slot") place->slot = value;
+    if (option == "columns" || option.starts_with("columns.")) place->columns.push_back(value);
+  }
+  if (place->slot.starts_with(kPgOwn)) {
+    return Status(Code::kInvalidArgument,
+                  fmt::format("postgres: `slot` names {}, but slots whose names begin with {} are "
+                              "made and dropped by Murmur. Leave `slot` out, or name another",
+                              place->slot, kPgOwn));
   }
   place->name = "postgres:" + ObjectOf(*place);
   place->text = fmt::format("{} at {}", place->name, HostsOf(options.get()));

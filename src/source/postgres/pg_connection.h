@@ -30,15 +30,20 @@ struct PgDestroy {
 template <class T>
 using Pg = std::unique_ptr<T, PgDestroy>;
 
+// Slots and publications whose names begin so were made here. No others are ever dropped.
+inline constexpr std::string_view kPgOwn = "murmur_";
+
 // One table and its address.
 struct PgPlace {
   std::string uri;  // with credentials: never shown
   std::string database;
   std::string schema;
   std::string table;
-  std::string publication;  // to be taken over; empty: one is made
-  std::string name;         // "postgres:shop.public.orders"
-  std::string text;         // "postgres:shop.public.orders at db1:5432"
+  std::vector<std::string> columns;  // that may be read, besides the key; none: all
+  std::string publication;           // to be taken over; empty: one is made
+  std::string slot;                  // the same
+  std::string name;                  // "postgres:shop.public.orders"
+  std::string text;                  // "postgres:shop.public.orders at db1:5432"
 
   std::string Quoted() const;  // "public"."orders"
 };
