@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -104,6 +105,7 @@ class PgChanges final : public RecordStream {
   Page<char> page_;  // holds the last batch
   size_t next_ = 0;  // of page_
   std::chrono::steady_clock::time_point moved_at_ = std::chrono::steady_clock::now();
+  std::stop_source ends_;
   const DetachableThread fetching_;
 };
 

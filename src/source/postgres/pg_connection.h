@@ -74,6 +74,21 @@ class PgRowSet {
   Pg<PGresult> result_;
 };
 
+// Ends a poll. Threads: any may call Ring.
+class PgAlarm {
+ public:
+  PgAlarm();
+  ~PgAlarm();
+  PgAlarm(const PgAlarm&) = delete;
+  PgAlarm& operator=(const PgAlarm&) = delete;
+  int fd() const noexcept { return fd_; }  // readable once it rang; -1: it can't ring
+  void Ring() const;
+  void Reset() const;
+
+ private:
+  const int fd_;
+};
+
 // Threads: one at a time.
 class PgConnection {
  public:
@@ -125,8 +140,10 @@ class PgConnection {
   Status SendStatement(const std::string& statement, std::string_view doing);
   // Waits for the socket; kCancelled.
   Status WaitFor(short events, const std::stop_token& stop);
+  bool Poll(short events, std::chrono::milliseconds time, const std::stop_token& stop);
 
   const std::shared_ptr<const PgPlace> place_;
+  const PgAlarm alarm_;
   Pg<PGconn> connection_;
   std::string sqlstate_;
 };
