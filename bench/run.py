@@ -19,7 +19,8 @@ import subprocess
 import sys
 import time
 
-from common import Run, check_call, note, print_header, print_title, rates_cell
+from common import (Run, ask_program, check_call, note, print_header, print_title, rates_cell,
+                    run_murmur)
 from kafka_bench import Kafka
 from matrix import Matrix
 from mongo_bench import Mongo
@@ -133,16 +134,9 @@ class Bench:
         return definition
 
     def run(self, verb, definition, threads, environment=None):
-        child = subprocess.Popen(
-            [self.program("bin/murmur"), verb, definition, "--threads", str(threads), "--quiet",
-             "--format", "json"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, env=environment)
-        summary = child.stdout.read()
-        _, status, usage = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
-        if child.returncode != 0:
-            raise SystemExit(f"murmur {verb} exited {child.returncode}")
-        return Run(json.loads(summary)["seconds"], usage.ru_utime + usage.ru_stime)
+        run, _, _ = run_murmur(self.program("bin/murmur"), verb, definition, threads,
+                               environment=environment)
+        return run
 
     def dump_totals(self, definition):
         import duckdb
@@ -164,14 +158,10 @@ class Bench:
         return Run(answer["seconds"], answer["cpu"])
 
     def reference(self, *command):
-        before = os.times()
-        result = json.loads(subprocess.check_output([str(part) for part in command]))
-        after = os.times()
+        result, run = ask_program(*command)
         if result["events"] != self.options.events:
             raise SystemExit(f"{command[0]}: {result['events']} events")
-        cpu = (after.children_user - before.children_user
-               + after.children_system - before.children_system)
-        return Run(result["seconds"], cpu, result.get("settle_seconds"))
+        return run._replace(settle=result.get("settle_seconds"))
 
     def many_keys(self, threads):
         state = self.work / "state"
