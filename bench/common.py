@@ -22,7 +22,7 @@ def check_call(command):
 
 
 def ask_program(*command):
-    """What it prints, which is JSON, and its run: it says how long it took, all of its CPU counts."""
+    """What it prints, as JSON, and its run: it says how long it took; all of its CPU counts."""
     before = os.times()
     result = json.loads(subprocess.check_output([str(part) for part in command]))
     after = os.times()
