@@ -1,18 +1,17 @@
 """MariaDB (table_bench.py): the orders of PostgreSQL's, and the same changes. A bootstrap stands
 beside a bare SELECT of the same columns by as many connections as it has threads (mariadb_rows.cc),
-which can't be taken up again nor be of one moment; live beside a bare reader of the same binary
-log, which is the same for a ledger and for cuts.
+which can't be taken up again nor be of one moment; live beside a bare reader of the binary log,
+which is the same for a ledger and for cuts, and beside Debezium's engine (debezium.py).
 """
 
 import contextlib
 
+import debezium
 from common import note
-from table_bench import BOOTSTRAP, LIVE, METHODS, TableBench, ours
+from table_bench import METHODS, SqlBench
 
 DATABASE = "shop"
-COLUMNS = "id, country, total, ordered_at"  # what the pipeline needs
 FILL_ROWS = 1_000_000  # of a transaction
-TRANSACTION_CHANGES = 10
 
 TABLE = """create table orders (
   id bigint primary key, customer varchar(32) not null, country varchar(2) not null,
@@ -38,12 +37,10 @@ UPDATE = """begin not atomic
   end while;
 end"""
 
-SELECT = "libmariadb, SELECT of 4 columns"
-BINLOG = "libmariadb, the binary log"
 
-
-class MariaDb(TableBench):
+class MariaDb(SqlBench):
     name, title, tool = "mariadb", "MariaDB", "bench/mariadb_rows"
+    library, statement = "libmariadb", "SELECT"
     methods_of_changes = (METHODS,)
 
     @contextlib.contextmanager
@@ -60,15 +57,6 @@ class MariaDb(TableBench):
 
     def place(self):
         return f'uri: "mariadb://root@127.0.0.1:{self.server.port}/{DATABASE}", table: orders'
-
-    def run_sql(self, statement):
-        with self.connection.cursor() as cursor:
-            cursor.execute(statement)
-
-    def ask(self, question):
-        with self.connection.cursor() as cursor:
-            cursor.execute(question)
-            return cursor.fetchall()
 
     def fill(self, begin, end):
         self.run_sql("set sql_log_bin = 0")  # nobody follows them
@@ -94,21 +82,19 @@ class MariaDb(TableBench):
 
     # --- what reads ---
 
-    def readers(self):
-        return {SELECT: self.select}
-
-    def select(self):
-        result, run = self.ask_tool("read", self.server.port, DATABASE, "orders", COLUMNS, "id",
-                                    self.documents, self.threads)
+    def read_rows(self):
+        result, run = self.ask_tool("read", self.server.port, DATABASE, "orders", self.columns,
+                                    "id", self.documents, self.threads)
         self.expect("SELECT", result["events"], self.documents)
         return run
 
     def begin_changes(self, methods):
         [(self.file, self.offset, *_)] = self.ask("show master status")
-        self.run_sql(UPDATE.format(changes=self.changes, together=TRANSACTION_CHANGES))
+        [(self.gtids,)] = self.ask(f"select binlog_gtid_pos('{self.file}', {self.offset})")
+        self.run_sql(UPDATE.format(changes=self.changes, together=self.together))
 
-    def change_readers(self, methods):
-        return {BINLOG: self.read_log}
+    def log(self, method):
+        return "the binary log"
 
     def read_log(self):
         result, run = self.ask_tool("follow", self.server.port, self.file, self.offset, "orders",
@@ -116,6 +102,12 @@ class MariaDb(TableBench):
         self.expect("the log", result["events"], self.changes)
         return run
 
-    def pairs(self):
-        return ([(BOOTSTRAP, ours("bootstrap", method), SELECT) for method in METHODS]
-                + [(LIVE, ours("run", method), BINLOG) for method in METHODS])
+    def read_by_debezium(self):
+        from connect_server import mariadb_reader
+        return debezium.count_changes(
+            mariadb_reader(self.server, "bench", [f"{DATABASE}.orders"],
+                           # It goes on there with the tables as they are now.
+                           snapshot_mode="recovery", schema_history_internal=
+                           "io.debezium.relational.history.MemorySchemaHistory"),
+            self.changes, self.bench.work / "debezium", partition={"server": "bench"},
+            offset={"file": self.file, "pos": self.offset, "gtids": self.gtids})

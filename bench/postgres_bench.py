@@ -1,17 +1,18 @@
 """PostgreSQL (table_bench.py). A bootstrap stands beside a bare COPY of the same columns by as many
 connections as it has threads (postgres_rows.cc), in the order that rows lie in, which can't be
-taken up again nor be of one moment; live beside a bare reader of the same slot. For cuts the log
-has each row before a change too.
+taken up again nor be of one moment; live beside a bare reader of a copy of the same slot, and
+beside Debezium's engine (debezium.py). For cuts the log has each row before a change too.
 """
 
 import contextlib
 
+import debezium
 from common import note
-from table_bench import BOOTSTRAP, LIVE, METHODS, TableBench, ours
+from table_bench import SqlBench
 
-COLUMNS = "id, country, total, ordered_at"  # what the pipeline needs
-TRANSACTION_CHANGES = 10
 UNREAD = "unread"  # a slot that nobody confirms
+DEBEZIUM = "debezium"  # its slot
+SLOT_SECONDS_MAX = 60  # until a slot is free that was read
 
 TABLE = """create table orders (
   id bigint primary key, customer text not null, country text not null, sku text not null,
@@ -37,16 +38,12 @@ UPDATE = """do $$ begin
   end loop;
 end $$"""
 
-COPY = "libpq, COPY of 4 columns"
 IDENTITIES = {"ledger": "DEFAULT", "cut": "FULL"}
 
 
-def slot_reader(method):
-    return f"libpq, the slot, REPLICA IDENTITY {IDENTITIES[method]}"
-
-
-class Postgres(TableBench):
+class Postgres(SqlBench):
     name, title, tool = "postgres", "PostgreSQL", "bench/postgres_rows"
+    library, statement = "libpq", "COPY"
 
     @contextlib.contextmanager
     def serve(self):
@@ -59,15 +56,6 @@ class Postgres(TableBench):
 
     def place(self):
         return f'uri: "{self.server.uri}", table: orders'
-
-    def run_sql(self, statement):
-        with self.connection.cursor() as cursor:
-            cursor.execute(statement)
-
-    def ask(self, question):
-        with self.connection.cursor() as cursor:
-            cursor.execute(question)
-            return cursor.fetchall()
 
     def fill(self, begin, end):
         self.run_sql(FILL.format(begin=begin, end=end))
@@ -90,11 +78,8 @@ class Postgres(TableBench):
 
     # --- what reads ---
 
-    def readers(self):
-        return {COPY: self.copy}
-
-    def copy(self):
-        result, run = self.ask_tool("copy", self.server.uri, "orders", COLUMNS, "id",
+    def read_rows(self):
+        result, run = self.ask_tool("copy", self.server.uri, "orders", self.columns, "id",
                                     self.documents, self.threads)
         self.expect("COPY", result["events"], self.documents)
         return run
@@ -102,30 +87,41 @@ class Postgres(TableBench):
     def begin_changes(self, methods):
         [(self.slot,)] = self.ask("select slot_name from pg_replication_slots")
         self.copy_slot(self.slot, UNREAD)
-        self.run_sql(UPDATE.format(changes=self.changes, together=TRANSACTION_CHANGES))
+        self.run_sql(UPDATE.format(changes=self.changes, together=self.together))
 
-    def change_readers(self, methods):
-        [method] = methods
-        return {slot_reader(method): self.read_slot}
+    def log(self, method):
+        return f"the slot, REPLICA IDENTITY {IDENTITIES[method]}"
 
-    def read_slot(self):
+    def read_log(self):
         result, run = self.ask_tool("follow", self.server.uri, UNREAD, self.slot,  # its publication
                                     self.changes)
         self.expect("the slot", result["events"], self.changes)
         return run
+
+    def read_by_debezium(self):
+        from connect_server import postgres_connector
+        self.copy_slot(UNREAD, DEBEZIUM)
+        return debezium.count_changes(
+            postgres_connector(self.server, "bench", ["public.orders"], slot_name=DEBEZIUM,
+                               publication_name=self.slot, publication_autocreate_mode="disabled",
+                               snapshot_mode="no_data"),
+            self.changes, self.bench.work / "debezium")
 
     def rewind(self):
         self.copy_slot(UNREAD, self.slot)
 
     def copy_slot(self, one, other):
         """In place of another of that name."""
-        self.ask("select pg_drop_replication_slot(slot_name) from pg_replication_slots "
-                 f"where slot_name = '{other}'")
+        self.drop_slots(f"slot_name = '{other}'")
         self.ask(f"select pg_copy_logical_replication_slot('{one}', '{other}')")
 
-    def let_go(self):
-        self.ask("select pg_drop_replication_slot(slot_name) from pg_replication_slots")
+    def drop_slots(self, which="true"):
+        """Those of readers that have just ended may be in use for a moment."""
+        from waiting import wait_until
+        slots = f"from pg_replication_slots where {which}"
+        wait_until("slots are free", lambda: not self.ask(f"select {slots} and active"),
+                   SLOT_SECONDS_MAX)
+        self.ask(f"select pg_drop_replication_slot(slot_name) {slots}")
 
-    def pairs(self):
-        return ([(BOOTSTRAP, ours("bootstrap", method), COPY) for method in METHODS]
-                + [(LIVE, ours("run", method), slot_reader(method)) for method in METHODS])
+    def let_go(self):
+        self.drop_slots()

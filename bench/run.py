@@ -301,6 +301,9 @@ def main():
                         help="of the MongoDB collection, and rows of the tables of PostgreSQL and"
                         " MariaDB; ten times that where memory is measured")
     parser.add_argument("--changes", type=int, default=200_000, help="of each of the three")
+    parser.add_argument("--debezium", action=argparse.BooleanOptionalAction,
+                        help="Debezium's engine beside `murmur run`; by default, if there are a JDK"
+                        " and its jars")
     parser.add_argument("--extensions", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--quick", action="store_true",
                         help="the matrix at a tenth of its scale, to compare with an earlier run")

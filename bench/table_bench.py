@@ -15,7 +15,8 @@ import statistics
 import subprocess
 import sys
 
-from common import Run, ask_program, note, print_header, print_title, rates_cell, run_murmur
+import debezium
+from common import ask_program, note, print_header, print_title, rates_cell, run_murmur
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tests/servers"))
@@ -280,3 +281,61 @@ class TableBench:
             return
         print(f"- {self.row(part)}, {we} over {they}: median {statistics.median(ratios):.2f}x,"
               f" {min(ratios):.2f}x to {max(ratios):.2f}x")
+
+
+class SqlBench(TableBench):
+    """Of a table of SQL, beside the one contestant of its client library, and Debezium's engine for
+    changes. Derived: `connection`, which commits each statement."""
+
+    library = statement = None  # in the names of contestants
+    columns = "id, country, total, ordered_at"  # what the pipeline needs
+    together = 10  # changes of a transaction
+
+    def prepare(self):
+        if LIVE in self.parts_asked_for():
+            debezium.is_wanted(self.options.debezium)  # or it ends here, if asked for
+
+    def log(self, method):
+        """What has the changes, in the names of contestants."""
+        raise NotImplementedError
+
+    def read_rows(self):
+        raise NotImplementedError
+
+    def read_log(self):
+        raise NotImplementedError
+
+    def read_by_debezium(self):
+        raise NotImplementedError
+
+    def run_sql(self, statement):
+        with self.connection.cursor() as cursor:
+            cursor.execute(statement)
+
+    def ask(self, question):
+        with self.connection.cursor() as cursor:
+            cursor.execute(question)
+            return cursor.fetchall()
+
+    def rows_reader(self):
+        return f"{self.library}, {self.statement} of {self.columns.count(',') + 1} columns"
+
+    def log_reader(self, method):
+        return f"{self.library}, {self.log(method)}"
+
+    def engine(self, method):
+        return f"Debezium's engine, {self.log(method)}, without its start"
+
+    def readers(self):
+        return {self.rows_reader(): self.read_rows}
+
+    def change_readers(self, methods):
+        readers = {self.log_reader(methods[0]): self.read_log}
+        if debezium.is_wanted(self.options.debezium):
+            readers[self.engine(methods[0])] = self.read_by_debezium
+        return readers
+
+    def pairs(self):
+        return ([(BOOTSTRAP, ours("bootstrap", method), self.rows_reader()) for method in METHODS]
+                + [(LIVE, ours("run", method), they(method))
+                   for they in (self.log_reader, self.engine) for method in METHODS])
