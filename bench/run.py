@@ -300,7 +300,8 @@ def main():
     parser.add_argument("--documents", type=int, default=1_000_000,
                         help="of the MongoDB collection, and rows of the tables of PostgreSQL and"
                         " MariaDB; ten times that where memory is measured")
-    parser.add_argument("--changes", type=int, default=200_000, help="of each of the three")
+    parser.add_argument("--changes", type=int, default=200_000,
+                        help="of each of the three, each of another row: no more than it has")
     parser.add_argument("--debezium", action=argparse.BooleanOptionalAction,
                         help="Debezium's engine beside `murmur run`; by default, if there are a JDK"
                         " and its jars")

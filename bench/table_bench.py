@@ -60,7 +60,7 @@ class TableBench:
         self.bench, self.options = bench, bench.options
         self.threads = max(self.options.threads)
         self.documents = self.options.documents
-        self.changes = self.options.changes
+        self.changes = min(self.options.changes, self.documents)  # each is of another row
         self.state = bench.work / self.name
         self.definition = bench.work / f"{self.name}.yaml"
         self.runs = collections.defaultdict(list)  # (part, contestant) → runs
