@@ -13,13 +13,10 @@
 
 namespace murmur {
 
-// The splits of a table, of about so many rows each. Errors: those of MariaConnection::Ask.
-Result<std::vector<Split>> CutMariaTable(MariaConnection& connection, const MariaTable& table,
-                                         uint64_t split_rows, const std::stop_token& stop);
-
 class MariaScanStream final : public RecordStream {
  public:
-  MariaScanStream(std::shared_ptr<const MariaPlace> place, MariaRows rows, KeyRange range);
+  MariaScanStream(std::shared_ptr<const MariaPlace> place, std::shared_ptr<MariaPool> pool,
+                  MariaRows rows, KeyRange range);
 
   Result<ReadState> Read(std::stop_token stop, RecordBatch* batch) override;
 
@@ -30,6 +27,7 @@ class MariaScanStream final : public RecordStream {
   Result<ReadState> ReadOn(const std::stop_token& stop, RecordBatch* batch);
 
   const std::shared_ptr<const MariaPlace> place_;
+  const std::shared_ptr<MariaPool> pool_;
   MariaRows rows_;
   KeyRange range_;  // `after` moves with each row
   Retries retries_{kMariaPatience};

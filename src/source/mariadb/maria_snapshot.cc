@@ -14,6 +14,7 @@
 #include "murmur/key.h"
 #include "source/mariadb/maria_connection.h"
 #include "source/mariadb/maria_position.h"
+#include "source/mariadb/maria_ranges.h"
 #include "source/mariadb/maria_scan.h"
 #include "source/mariadb/maria_table.h"
 #include "source/source_notes.h"
@@ -47,7 +48,7 @@ Result<std::string> ParseKeyShape(const ScanPlan& plan) {
 class MariaSnapshot final : public SnapshotSource {
  public:
   MariaSnapshot(std::shared_ptr<const MariaPlace> place, const MariaSnapshotOptions& options)
-      : place_(std::move(place)), options_(options) {}
+      : place_(std::move(place)), options_(options), pool_(std::make_shared<MariaPool>(place_)) {}
 
   std::string_view Name() const noexcept override { return place_->name; }
 
@@ -108,7 +109,7 @@ class MariaSnapshot final : public SnapshotSource {
     MURMUR_ASSIGN(MariaRows rows,
                   MariaRows::Make(ObjectOf(*place_), *table_, projection, options_.row_bytes_max));
     return std::unique_ptr<RecordStream>(
-        std::make_unique<MariaScanStream>(place_, std::move(rows), std::move(range)));
+        std::make_unique<MariaScanStream>(place_, pool_, std::move(rows), std::move(range)));
   }
 
   Result<std::string> WhyNoBefore(std::stop_token stop) override {
@@ -195,6 +196,7 @@ class MariaSnapshot final : public SnapshotSource {
 
   const std::shared_ptr<const MariaPlace> place_;
   const MariaSnapshotOptions options_;
+  const std::shared_ptr<MariaPool> pool_;
   std::optional<MariaTable> table_;  // of the plan that is being read
   SourceNotes notes_;
 };
