@@ -1,10 +1,13 @@
 #include "source/mariadb/binlog_event.h"
 
+#include <fmt/format.h>
 #include <isa-l/crc.h>
 #include <isa-l/igzip_lib.h>
 #include <mysql.h>
 
 #include <algorithm>
+
+#include "base/hex.h"
 
 namespace murmur {
 namespace {
@@ -225,14 +228,35 @@ std::optional<std::string> ReadBinlogRotate(std::string_view body) {
   return std::string(in.rest());
 }
 
+std::string XidText(uint64_t format, std::string_view gtrid, std::string_view bqual) {
+  return fmt::format("X'{}',X'{}',{}", ToHex(gtrid), ToHex(bqual), format);
+}
+
 std::optional<BinlogGtid> ReadBinlogGtid(std::string_view body) {
   constexpr uint64_t kStandalone = 0x01;
+  constexpr uint64_t kGroupCommitted = 0x02;
   constexpr uint64_t kPreparedXa = 0x40;
+  constexpr uint64_t kCompletedXa = 0x80;
   ByteReader in(body);
   uint64_t flags = 0;
   if (!in.Skip(8 + 4) || !in.TakeNumber(1, &flags)) return std::nullopt;
-  return BinlogGtid{.is_xa = (flags & kPreparedXa) != 0,
-                    .is_standalone = (flags & kStandalone) != 0};
+  BinlogGtid gtid{.is_prepared = (flags & kPreparedXa) != 0,
+                  .is_completed = (flags & kCompletedXa) != 0,
+                  .is_standalone = (flags & kStandalone) != 0,
+                  .xid = {}};
+  if (!gtid.is_prepared && !gtid.is_completed) return gtid;
+  uint64_t format = 0;
+  uint64_t gtrid_bytes = 0;
+  uint64_t bqual_bytes = 0;
+  std::string_view gtrid;
+  std::string_view bqual;
+  if (((flags & kGroupCommitted) != 0 && !in.Skip(8)) || !in.TakeNumber(4, &format) ||
+      !in.TakeNumber(1, &gtrid_bytes) || !in.TakeNumber(1, &bqual_bytes) ||
+      !in.Take(gtrid_bytes, &gtrid) || !in.Take(bqual_bytes, &bqual)) {
+    return std::nullopt;
+  }
+  gtid.xid = XidText(format, gtrid, bqual);
+  return gtid;
 }
 
 std::optional<BinlogQuery> ReadBinlogQuery(BinlogIs is, std::string_view body, std::string* store) {

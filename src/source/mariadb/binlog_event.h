@@ -92,10 +92,15 @@ std::optional<std::string> ReadBinlogRotate(std::string_view body);
 
 // What begins a transaction, or a statement that is one.
 struct BinlogGtid {
-  bool is_xa = false;          // it is prepared, and is committed or rolled back later, or never
+  // Of XA: its changes come now, and it is committed or rolled back later, or never.
+  bool is_prepared = false;
+  bool is_completed = false;   // the commit or the rollback of such a one, without changes
   bool is_standalone = false;  // no event says where it ends
+  std::string xid;             // as XidText; only of these two
 };
 std::optional<BinlogGtid> ReadBinlogGtid(std::string_view body);
+// The name of an XA transaction, as a statement has it: "X'6f7264657273',X'01',1".
+std::string XidText(uint64_t format, std::string_view gtrid, std::string_view bqual);
 
 struct BinlogQuery {
   std::string_view database;

@@ -273,7 +273,7 @@ TEST(BinlogEvent, ADamagedOneIsSeen) {
   EXPECT_EQ(event->body.size(), 19u);
   const auto read = ReadBinlogGtid(event->body);
   ASSERT_TRUE(read);
-  EXPECT_FALSE(read->is_xa);
+  EXPECT_FALSE(read->is_prepared || read->is_completed);
   EXPECT_FALSE(read->is_standalone);
   for (size_t at = 0; at < gtid.size(); ++at) {
     std::string bad = gtid;
@@ -282,6 +282,26 @@ TEST(BinlogEvent, ADamagedOneIsSeen) {
     const auto damaged = ReadBinlogEvent(bad, true);
     EXPECT_FALSE(damaged && damaged->is == BinlogIs::kGtid) << at;
     EXPECT_FALSE(ReadBinlogEvent(gtid.substr(0, at), true)) << at;
+  }
+}
+
+TEST(BinlogEvent, ATransactionOfXaHasItsName) {
+  const std::string prepared = Bytes("0500000000000000000000004c070000000303612762620a7101ff");
+  const std::string completed = Bytes("0b00000000000000000000008d7b000000030000ff27");
+  const std::string committed_in_a_group = Bytes(
+      "050000000000000000000000420100000000000000"
+      "0100000002007262");
+  const auto first = ReadBinlogGtid(prepared);
+  ASSERT_TRUE(first);
+  EXPECT_TRUE(first->is_prepared && !first->is_completed && !first->is_standalone);
+  EXPECT_EQ(first->xid, "X'612762',X'620a71',7");
+  const auto second = ReadBinlogGtid(completed);
+  ASSERT_TRUE(second);
+  EXPECT_TRUE(!second->is_prepared && second->is_completed && second->is_standalone);
+  EXPECT_EQ(second->xid, "X'00ff27',X'',123");
+  EXPECT_EQ(ReadBinlogGtid(committed_in_a_group)->xid, "X'7262',X'',1");
+  for (size_t size = 0; size < completed.size(); ++size) {
+    EXPECT_FALSE(ReadBinlogGtid(completed.substr(0, size))) << size;
   }
 }
 

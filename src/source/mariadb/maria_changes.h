@@ -13,10 +13,9 @@
 #include "murmur/source.h"
 #include "source/detachable_thread.h"
 #include "source/mariadb/binlog_event.h"
-#include "source/mariadb/binlog_statement.h"
+#include "source/mariadb/maria_fetching.h"
 #include "source/mariadb/maria_position.h"
 #include "source/mariadb/maria_table.h"
-#include "source/page_queue.h"
 
 namespace murmur {
 
@@ -47,12 +46,7 @@ class MariaChanges final : public RecordStream {
   Result<ReadState> Read(std::stop_token stop, RecordBatch* batch) override;
 
  private:
-  class Fetching;
-  // The queue's marks are places up to which everything has been put.
-  using Queue = PageQueue<char, BinlogPlace>;
-
   struct Transaction {
-    bool is_xa = false;
     BinlogPlace begin;   // before it
     std::string place;   // of its changes
     uint64_t rows = 0;   // changes of the table so far
@@ -94,7 +88,7 @@ class MariaChanges final : public RecordStream {
 
   const std::shared_ptr<const MariaPlace> place_;
   const std::shared_ptr<const MariaGoal> goal_;
-  const std::shared_ptr<Queue> queue_;
+  const std::shared_ptr<MariaQueue> queue_;
   const bool before_;
   MariaRows rows_;
   MariaPosition position_;

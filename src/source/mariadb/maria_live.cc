@@ -12,7 +12,9 @@
 #include "source/mariadb/maria_connection.h"
 #include "source/mariadb/maria_position.h"
 #include "source/mariadb/maria_table.h"
+#include "source/mariadb/maria_xa.h"
 #include "source/single_stream.h"
+#include "source/source_notes.h"
 
 namespace murmur {
 namespace {
@@ -31,8 +33,8 @@ class MariaLive final : public LiveSource {
   std::string_view Name() const noexcept override { return place_->name; }
 
   Result<HandoffToken> HandoffNow(std::stop_token stop) override {
-    MURMUR_ASSIGN(const BinlogPlace place, Seen(stop));
-    return MariaHandoff(*place_, {.place = place});
+    MURMUR_ASSIGN(const MariaPosition now, Now(stop));
+    return MariaHandoff(*place_, now);
   }
 
   Result<std::vector<Split>> Splits(std::stop_token stop) override {
@@ -46,8 +48,8 @@ class MariaLive final : public LiveSource {
   Result<PositionMap> Begin(const std::vector<Split>& splits, const HandoffToken& token,
                             std::stop_token stop) override {
     const auto start = [&]() -> Result<Position> {
-      MURMUR_ASSIGN(const BinlogPlace place, Seen(stop));
-      return MariaPosition{.place = place}.ToString();
+      MURMUR_ASSIGN(const MariaPosition now, Now(stop));
+      return now.ToString();
     };
     return BeginSingleStream(place_->name, place_->text, splits, token, starts_now_, start);
   }
@@ -56,7 +58,7 @@ class MariaLive final : public LiveSource {
     const auto ask = [&](MariaConnection& connection) { return EndOfBinlog(connection, stop); };
     MURMUR_ASSIGN(const BinlogPlace end, AskMaria(place_, stop, ask));
     goal_->Raise(end);
-    return AllAt(splits, MariaPosition{.place = end}.ToString());
+    return AllAt(splits, PositionAt(end).ToString());
   }
 
   // By bytes of the log; as if a file that was left had a gigabyte, the most that one begins with.
@@ -96,6 +98,8 @@ class MariaLive final : public LiveSource {
 
   std::string ObjectOf(const Split& /*split*/) const override { return murmur::ObjectOf(*place_); }
 
+  std::vector<std::string> TakeNotes() override { return notes_.Take(); }
+
   Status Close() override { return {}; }
 
  private:
@@ -104,10 +108,10 @@ class MariaLive final : public LiveSource {
     return AskMaria(place_, stop, ask);
   }
 
-  // The place up to which reads see everything.
-  Result<BinlogPlace> Seen(const std::stop_token& stop) const {
+  // What was prepared earlier (XA) has ended, so that each commit from now on is known.
+  Result<MariaPosition> Now(const std::stop_token& stop) {
     const auto ask = [&](MariaConnection& connection) {
-      return BeginMariaSnapshot(connection, stop);
+      return MariaHandoffNow(connection, "the beginning of its changes", &notes_, stop);
     };
     return AskMaria(place_, stop, ask);
   }
@@ -156,6 +160,7 @@ class MariaLive final : public LiveSource {
   const bool starts_now_;
   const uint64_t row_bytes_max_;
   const std::shared_ptr<MariaGoal> goal_ = std::make_shared<MariaGoal>();
+  SourceNotes notes_;
   steady_clock::time_point check_again_{};
 
   // What the changes were opened for.

@@ -18,6 +18,17 @@ Result<BinlogPlace> PlaceOf(const MariaPlace& table, std::string_view file,
   return Status(Code::kDataLoss, table.text + ": the server does not say where its log ends");
 }
 
+// "bin.000012:4711", "bin.000012:4711@1764535000"
+bool TakePlace(std::string_view* text, BinlogPlace* place) {
+  const size_t colon = std::min(text->rfind(':'), text->size());
+  place->file = text->substr(0, colon);
+  text->remove_prefix(colon);
+  if (!TakeChar(text, ':') || !TakeNumber(text, &place->offset) || place->number() == 0) {
+    return false;
+  }
+  return !TakeChar(text, '@') || TakeNumber(text, &place->begun);
+}
+
 }  // namespace
 
 uint64_t BinlogPlace::number() const noexcept {
@@ -43,6 +54,7 @@ std::string BinlogPlace::ToString() const {
 std::string MariaPosition::ToString() const {
   std::string text = place.ToString();
   if (rows > 0) text += fmt::format("+{}", rows);
+  if (open) text += "~" + open->ToString();
   return shape.empty() ? text : text + "#" + shape;
 }
 
@@ -52,16 +64,15 @@ Result<MariaPosition> ParseMariaPosition(std::string_view text) {
   const size_t shape = std::min(rest.find('#'), rest.size());
   position.shape = rest.substr(std::min(shape + 1, rest.size()));
   rest = rest.substr(0, shape);
-  const size_t colon = std::min(rest.rfind(':'), rest.size());
-  position.place.file = rest.substr(0, colon);
-  rest.remove_prefix(colon);
-  bool good = TakeChar(&rest, ':') && TakeNumber(&rest, &position.place.offset) &&
-              position.place.number() > 0;
-  if (good && TakeChar(&rest, '@')) good = TakeNumber(&rest, &position.place.begun);
+  const size_t open = std::min(rest.find('~'), rest.size());
+  std::string_view of_open = rest.substr(open);
+  rest = rest.substr(0, open);
+  bool good = TakePlace(&rest, &position.place);
   if (good && TakeChar(&rest, '+')) {
     good = TakeNumber(&rest, &position.rows) && position.rows > 0;
   }
-  if (good && rest.empty()) return position;
+  if (good && TakeChar(&of_open, '~')) good = TakePlace(&of_open, &position.open.emplace());
+  if (good && rest.empty() && of_open.empty()) return position;
   return Status(Code::kInvalidArgument,
                 fmt::format("'{}' is no position in a log of MariaDB", text));
 }

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "murmur/source.h"
 #include "murmur/status.h"
@@ -33,22 +35,39 @@ struct BinlogPlace {
   }
 };
 
-// Everything that was committed up to `place` has been read, and of the transaction that begins
+// Up to where the log was read.
+struct BinlogReached {
+  BinlogPlace place;
+  // Where the oldest of the XA transactions begins that changed the table before `place` and are
+  // prepared there: their changes count when they are committed.
+  std::optional<BinlogPlace> open = {};
+
+  bool operator==(const BinlogReached&) const = default;
+};
+
+// Everything that was committed up to the place has been read, and of the transaction that begins
 // there the first `rows` changes of the table. `shape` tells the table, and what of it is read,
 // from others (MariaRows::shape); empty: nothing was read yet. As text
-// "bin.000012:4711#5e1f09c27ab49024", "bin.000012:4711@1764535000+17#5e1f09c27ab49024".
-struct MariaPosition {
-  BinlogPlace place;
+// "bin.000012:4711#5e1f09c27ab49024",
+// "bin.000012:4711@1764535000+17~bin.000011:99@1764530000#5e1f09c27ab49024".
+struct MariaPosition : BinlogReached {
   uint64_t rows = 0;
   std::string shape = {};
 
-  void MoveTo(BinlogPlace to) {
-    place = std::move(to);
+  void MoveTo(BinlogReached to) {
+    static_cast<BinlogReached&>(*this) = std::move(to);
     rows = 0;
   }
+  // From where on the log is needed.
+  const BinlogPlace& oldest() const { return open ? *open : place; }
   std::string ToString() const;
   bool operator==(const MariaPosition&) const = default;
 };
+inline MariaPosition PositionAt(BinlogPlace place) {
+  MariaPosition position;
+  position.place = std::move(place);
+  return position;
+}
 // Errors: kInvalidArgument
 Result<MariaPosition> ParseMariaPosition(std::string_view text);
 

@@ -36,11 +36,13 @@ std::string After(const MariaTable& table, const std::vector<std::string>& after
 }  // namespace
 
 MariaScanStream::MariaScanStream(std::shared_ptr<const MariaPlace> place,
-                                 std::shared_ptr<MariaPool> pool, MariaRows rows, KeyRange range)
+                                 std::shared_ptr<MariaPool> pool, MariaRows rows, KeyRange range,
+                                 std::shared_ptr<MariaXaWatch> watch)
     : place_(std::move(place)),
       pool_(std::move(pool)),
       rows_(std::move(rows)),
       range_(std::move(range)),
+      watch_(std::move(watch)),
       row_(rows_.table().columns.size()),
       texts_(rows_.table().columns.size()),
       row_bytes_(rows_.table().rows == 0 ? 0 : rows_.table().bytes / rows_.table().rows) {}
@@ -69,7 +71,8 @@ Status MariaScanStream::Start(const std::stop_token& stop) {
     return Status(Code::kInvalidArgument, place_->text + ": a position by another key");
   }
   MURMUR_ASSIGN(auto connection, pool_->Take(stop));
-  MURMUR_ASSIGN(const BinlogPlace place, BeginMariaSnapshot(*connection, stop));
+  MURMUR_ASSIGN(const BinlogPlace place, watch_ ? watch_->BeginRead(*connection, stop)
+                                                : BeginMariaSnapshot(*connection, stop));
   MURMUR_TRY(connection->StartRows(Statement(), kDoing, stop));
   read_point_ = place.ToBytes();
   connection_ = std::move(connection);

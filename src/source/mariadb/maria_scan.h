@@ -10,13 +10,16 @@
 #include "source/key_ranges.h"
 #include "source/mariadb/maria_connection.h"
 #include "source/mariadb/maria_table.h"
+#include "source/mariadb/maria_xa.h"
 
 namespace murmur {
 
 class MariaScanStream final : public RecordStream {
  public:
+  // `watch`: the read saw exactly what is committed at its place in the log; null: it may lack XA
+  // transactions that are committed before it.
   MariaScanStream(std::shared_ptr<const MariaPlace> place, std::shared_ptr<MariaPool> pool,
-                  MariaRows rows, KeyRange range);
+                  MariaRows rows, KeyRange range, std::shared_ptr<MariaXaWatch> watch);
 
   Result<ReadState> Read(std::stop_token stop, RecordBatch* batch) override;
 
@@ -30,6 +33,7 @@ class MariaScanStream final : public RecordStream {
   const std::shared_ptr<MariaPool> pool_;
   MariaRows rows_;
   KeyRange range_;  // `after` moves with each row
+  const std::shared_ptr<MariaXaWatch> watch_;
   Retries retries_{kMariaPatience};
   std::unique_ptr<MariaConnection> connection_;
   std::string read_point_;

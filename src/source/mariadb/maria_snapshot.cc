@@ -2,13 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <mutex>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <utility>
 
-#include "base/waiting.h"
 #include "monoid/hash.h"
 #include "monoid/numbers.h"
 #include "murmur/key.h"
@@ -17,16 +16,11 @@
 #include "source/mariadb/maria_ranges.h"
 #include "source/mariadb/maria_scan.h"
 #include "source/mariadb/maria_table.h"
+#include "source/mariadb/maria_xa.h"
 #include "source/source_notes.h"
 
 namespace murmur {
 namespace {
-
-using std::chrono::milliseconds;
-using std::chrono::steady_clock;
-
-constexpr milliseconds kBarrierEvery{50};
-constexpr std::chrono::seconds kTellAfter{3};
 
 // What a plan stores of the table: by what its rows are named and ordered.
 std::string KeyShapeOf(const MariaTable& table) {
@@ -55,9 +49,10 @@ class MariaSnapshot final : public SnapshotSource {
   Result<HandoffToken> HandoffNow(std::stop_token stop) override {
     const auto ask = [&](MariaConnection& connection) -> Result<HandoffToken> {
       MURMUR_TRY(ReadMariaTable(connection, stop));
-      // Not the end of the log, which has changes before reads see them.
-      MURMUR_ASSIGN(const BinlogPlace place, BeginMariaSnapshot(connection, stop));
-      return MariaHandoff(*place_, {.place = place});
+      MURMUR_ASSIGN(const MariaPosition position,
+                    MariaHandoffNow(connection, "the scan", &notes_, stop));
+      handed_off_ = position.oldest();
+      return MariaHandoff(*place_, position);
     };
     return AskMaria(place_, stop, ask);
   }
@@ -65,7 +60,11 @@ class MariaSnapshot final : public SnapshotSource {
   Result<ScanPlan> Scan(std::stop_token stop) override {
     const auto ask = [&](MariaConnection& connection) -> Result<ScanPlan> {
       MURMUR_ASSIGN(MariaTable table, ReadMariaTable(connection, stop));
-      MURMUR_TRY(AwaitPrepared(connection, stop));
+      if (handed_off_) {
+        watch_from_ = *std::exchange(handed_off_, std::nullopt);
+      } else {
+        MURMUR_TRY(BeginWatch(connection, stop));
+      }
       if (!table.cascade.empty()) {
         notes_.Add(fmt::format(
             "{}: what its foreign key {} changes (ON DELETE or ON UPDATE CASCADE, SET NULL) is in "
@@ -76,7 +75,7 @@ class MariaSnapshot final : public SnapshotSource {
                     .splits = {},
                     .payload = nlohmann::json{{"key", KeyShapeOf(table)}}.dump()};
       MURMUR_ASSIGN(plan.splits, CutMariaTable(connection, table, options_.split_rows, stop));
-      table_ = std::move(table);
+      StartWatch(std::move(table));
       return plan;
     };
     return AskMaria(place_, stop, ask);
@@ -95,8 +94,8 @@ class MariaSnapshot final : public SnapshotSource {
                           ": has another primary key than when this scan began. Begin anew: murmur "
                           "bootstrap FILE --fresh");
       }
-      MURMUR_TRY(AwaitPrepared(connection, stop));
-      table_ = std::move(table);
+      MURMUR_TRY(BeginWatch(connection, stop));
+      StartWatch(std::move(table));
       return {};
     };
     return AskMaria(place_, stop, ask);
@@ -108,8 +107,8 @@ class MariaSnapshot final : public SnapshotSource {
     MURMUR_ASSIGN(KeyRange range, KeyRangeOf(split, after));
     MURMUR_ASSIGN(MariaRows rows,
                   MariaRows::Make(ObjectOf(*place_), *table_, projection, options_.row_bytes_max));
-    return std::unique_ptr<RecordStream>(
-        std::make_unique<MariaScanStream>(place_, pool_, std::move(rows), std::move(range)));
+    return std::unique_ptr<RecordStream>(std::make_unique<MariaScanStream>(
+        place_, pool_, std::move(rows), std::move(range), projection.before ? Watch() : nullptr));
   }
 
   Result<std::string> WhyNoBefore(std::stop_token stop) override {
@@ -151,40 +150,26 @@ class MariaSnapshot final : public SnapshotSource {
     return AskMaria(place_, stop, ask);
   }
 
-  // Waits until every transaction that is prepared now (XA) has been committed or rolled back. Its
-  // rows may lie in the log before the place where live begins, and reads do not see them yet.
-  Status AwaitPrepared(MariaConnection& connection, const std::stop_token& stop) {
-    MURMUR_ASSIGN(const auto before, Prepared(connection, stop));
-    const auto tell_at = steady_clock::now() + kTellAfter;
-    std::string told;
-    for (;;) {
-      MURMUR_ASSIGN(const auto now, Prepared(connection, stop));
-      std::vector<std::string> left;
-      std::set_intersection(before.begin(), before.end(), now.begin(), now.end(),
-                            std::back_inserter(left));
-      if (left.empty()) return {};
-      if (const std::string who = fmt::format("{}", fmt::join(left, ", "));
-          who != told && steady_clock::now() >= tell_at) {
-        notes_.Add("the scan waits for transactions that were prepared before it (XA RECOVER): " +
-                   who);
-        told = who;
-      }
-      if (!SleepUnlessStopped(kBarrierEvery, stop)) {
-        return Status(Code::kCancelled, place_->text);
-      }
-    }
+  // Rows are read after every transaction has ended that was prepared before the watch begins.
+  Status BeginWatch(MariaConnection& connection, const std::stop_token& stop) {
+    MURMUR_ASSIGN(const MariaPosition position,
+                  MariaHandoffNow(connection, "the scan", &notes_, stop));
+    watch_from_ = position.oldest();
+    return {};
   }
-
-  // The names of transactions that are prepared, in order.
-  Result<std::vector<std::string>> Prepared(MariaConnection& connection,
-                                            const std::stop_token& stop) const {
-    constexpr int kName = 3;
-    MURMUR_ASSIGN(const MariaRowSet rows,
-                  connection.Ask("XA RECOVER FORMAT = 'SQL'", "to begin a scan", stop));
-    std::vector<std::string> names;
-    for (int row = 0; row < rows.size(); ++row) names.emplace_back(rows.at(row, kName));
-    std::sort(names.begin(), names.end());
-    return names;
+  void StartWatch(MariaTable table) {
+    const std::lock_guard lock(mutex_);
+    watch_.reset();
+    table_ = std::move(table);
+  }
+  // Made for the first read that needs it.
+  std::shared_ptr<MariaXaWatch> Watch() {
+    const std::lock_guard lock(mutex_);
+    if (watch_ == nullptr) {
+      watch_ = std::make_shared<MariaXaWatch>(place_, table_->database, table_->table, watch_from_,
+                                              &notes_);
+    }
+    return watch_;
   }
 
   // A value of the key's first column, as the beginning of a row key.
@@ -199,6 +184,11 @@ class MariaSnapshot final : public SnapshotSource {
   const std::shared_ptr<MariaPool> pool_;
   std::optional<MariaTable> table_;  // of the plan that is being read
   SourceNotes notes_;
+  // What was prepared before has ended: since a hand-off, and for the scan after it.
+  std::optional<BinlogPlace> handed_off_;
+  BinlogPlace watch_from_;
+  std::mutex mutex_;
+  std::shared_ptr<MariaXaWatch> watch_;  // under mutex_
 };
 
 }  // namespace

@@ -121,18 +121,23 @@ TEST(MariaTableTest, LabelsOfAType) {
 }
 
 TEST(MariaPositionTest, APositionIsTextAndBack) {
-  for (const MariaPosition& position :
-       {MariaPosition{.place = {"bin.000012", 4711}},
-        MariaPosition{.place = {"a:b.1000000", 4, 1764535000}, .rows = 17, .shape = "5e1f"}}) {
-    const MariaPosition read = ParseMariaPosition(position.ToString()).value();
-    EXPECT_EQ(read, position);
-    EXPECT_EQ(read.place.begun, position.place.begun);
+  for (const char* const text :
+       {"bin.000012:4711", "a:b.1000000:4@1764535000+17#5e1f", "bin.000012:4711@9+17#5e1f",
+        "bin.000012:4711+1~bin.000011:99@1764530000#5e1f", "a:b.1:4~a:b.1:4"}) {
+    const auto position = ParseMariaPosition(text);
+    ASSERT_TRUE(position.ok()) << position.status().ToString();
+    EXPECT_EQ(position->ToString(), text);
   }
-  EXPECT_EQ(
-      (MariaPosition{.place = {"bin.000012", 4711, 9}, .rows = 17, .shape = "5e1f"}).ToString(),
-      "bin.000012:4711@9+17#5e1f");
+  const MariaPosition read = ParseMariaPosition("a:b.12:4711@9+17~a:b.11:99@8#5e1f").value();
+  EXPECT_EQ(read.place, (BinlogPlace{"a:b.12", 4711}));
+  EXPECT_EQ(read.place.begun, 9u);
+  EXPECT_EQ(read.rows, 17u);
+  EXPECT_EQ(read.open, (BinlogPlace{"a:b.11", 99}));
+  EXPECT_EQ(read.open->begun, 8u);
+  EXPECT_EQ(read.shape, "5e1f");
   for (const char* text : {"", "bin.000012", "bin.000012:", "bin:5", "bin.000012:5+0",
-                           "bin.000012:5@", "bin.000012:5+", "bin.000012:5x", ".x:5"}) {
+                           "bin.000012:5@", "bin.000012:5+", "bin.000012:5x", ".x:5",
+                           "bin.000012:5~", "bin.000012:5~bin:1", "bin.000012:5~bin.000011:1x"}) {
     EXPECT_EQ(ParseMariaPosition(text).status().code(), Code::kInvalidArgument) << text;
   }
 }

@@ -190,20 +190,6 @@ class LiveTest(SqlTests, MariaCase):
                      "set binlog_row_image = 'full'")
         self.assertIn("binlog_row_image", self.wait_for_end(child, 1))
 
-    def test_an_xa_transaction_that_changes_the_table_is_the_end(self):
-        self.fill(100)
-        file = self.pipeline()
-        self.succeed("bootstrap", file, "--quiet")
-        self.run_sql("create or replace table other (n int)", "xa start 'other'",
-                     "insert into other values (1)", "xa end 'other'", "xa prepare 'other'",
-                     "xa commit 'other'")
-        self.catch_up(file)
-        self.check(file)
-        self.run_sql("xa start 'ours'", f"update {self.table} set amount = 500 where id = 5",
-                     "xa end 'ours'", "xa prepare 'ours'")
-        self.assertIn("XA", self.fail_with(1, "run", file, "--until-caught-up", "--quiet").err)
-        self.run_sql("xa rollback 'ours'", "drop table other")
-
     def test_a_scan_waits_for_what_is_prepared(self):
         self.fill(1000)
         self.run_sql("xa start 'before'", f"update {self.table} set amount = 900, grp = 'late' "

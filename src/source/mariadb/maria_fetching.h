@@ -1,0 +1,113 @@
+// What a thread fetches of the server's log, on the way to the one that decodes a table's changes.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "source/mariadb/binlog_event.h"
+#include "source/mariadb/binlog_statement.h"
+#include "source/mariadb/maria_connection.h"
+#include "source/mariadb/maria_log.h"
+#include "source/mariadb/maria_position.h"
+#include "source/page_queue.h"
+#include "source/retries.h"
+
+namespace murmur {
+
+// The queue's marks say up to where everything has been put.
+using MariaQueue = PageQueue<char, BinlogReached>;
+
+// A record of the queue is a letter, and then
+enum class MariaMessage : char {
+  kAnew = '!',       // nothing: the stream begins anew, at the last commit that was put
+  kBegin = 'B',      // MariaBegin
+  kMap = 'M',        // the body of an event
+  kRows = 'R',       // the event's kind, and its body
+  kStatement = 'S',  // StatementDoes
+  kCommit = 'C',     // BinlogReached
+};
+// Of a transaction that changes the table.
+struct MariaBegin {
+  BinlogPlace begin;       // before it
+  BinlogPlace after_gtid;  // after its first event
+
+  std::string ToBytes() const;
+  static MariaBegin FromBytes(std::string_view bytes);  // REQUIRES: it made them
+};
+BinlogReached BinlogReachedOf(std::string_view bytes);  // of a kCommit
+
+// Reads the log from a position on, and puts what changes the table. Of a transaction that is only
+// prepared (XA) it keeps the place; when it is committed, its changes are read again from there,
+// and are those of the transaction that commits. So the log alone holds them: a restart reads on
+// from the oldest place that is kept.
+// Threads: Run by one.
+class MariaFetching {
+ public:
+  MariaFetching(std::shared_ptr<const MariaPlace> place, BinlogReached from, WatchedTable watched,
+                std::shared_ptr<MariaQueue> queue)
+      : place_(std::move(place)),
+        watched_(std::move(watched)),
+        queue_(std::move(queue)),
+        from_(std::move(from)) {}
+
+  // Until nobody reads the queue any more, or a final error, which the queue is given.
+  void Run();
+
+ private:
+  static constexpr std::chrono::seconds kStartPatience{90};
+
+  // A transaction, or a statement alone.
+  struct Group {
+    BinlogGtid gtid;
+    MariaBegin places;
+    bool is_put = false;          // as it comes; else only that it is there is noted
+    bool is_of_table = false;     // it has something that matters
+    bool is_told = false;         // its kBegin was put
+    std::set<uint64_t> ids = {};  // under which the table's rows come
+  };
+
+  Status Start();
+  Status Fetch();
+  Status Put(MariaMessage message, std::string_view rest = {});
+  Status Put(MariaMessage message, char first, std::string_view rest = {});
+
+  Status TakeEvent(const BinlogEvent& event);
+  Status TakeGtid(const BinlogEvent& event);
+  Status TakeContent(const BinlogEvent& event);  // of a transaction
+  Status TakeQuery(const BinlogEvent& event);
+  Status TakeStatement(const BinlogQuery& query);
+  Status TakeTableMap(const BinlogEvent& event);
+  Status TakeRows(const BinlogEvent& event);
+  // A server that failed while it wrote a transaction took that back when it began again.
+  Status CheckGroupIsWhole();
+  Status EndGroup();
+  // The changes of the transaction that was prepared at `begin`, as those of the one under way.
+  Status PutPrepared(const BinlogPlace& begin);
+  Status TakePreparedEvent(const BinlogEvent& event);
+  // Of the transaction under way nothing is told until something in it matters.
+  Status TellGroup();
+  void Reach(const BinlogPlace& place);
+  void FindOldest();
+
+  const std::shared_ptr<const MariaPlace> place_;
+  const WatchedTable watched_;
+  const std::shared_ptr<MariaQueue> queue_;
+  Retries retries_{kStartPatience};
+  std::unique_ptr<MariaLog> log_;
+
+  BinlogReached from_;
+  // Of what was read and, beyond from_, put. Empty: nothing yet.
+  std::optional<BinlogPlace> at_;
+  std::map<std::string, BinlogPlace> prepared_;  // that changed the table, by xid: where they begin
+  std::optional<BinlogPlace> oldest_;            // of these
+  std::optional<Group> group_;
+  std::string statement_;
+};
+
+}  // namespace murmur
