@@ -214,12 +214,17 @@ std::optional<BinlogEvent> ReadBinlogEvent(std::string_view bytes, bool is_check
   return event;
 }
 
-std::optional<bool> ReadBinlogChecked(std::string_view body) {
-  constexpr size_t kFixedBytes = 2 + 50 + 4 + 1;
-  if (body.size() < kFixedBytes + 1 + kChecksumBytes) return std::nullopt;
+std::optional<BinlogFormat> ReadBinlogFormat(std::string_view body) {
+  constexpr size_t kVersionBytes = 2 + 50;
+  ByteReader in(body);
+  uint64_t created = 0;
+  if (!in.Skip(kVersionBytes) || !in.TakeNumber(4, &created) || !in.Skip(1) ||
+      in.rest().size() < 1 + kChecksumBytes) {
+    return std::nullopt;
+  }
   const char algorithm = body[body.size() - kChecksumBytes - 1];
   if (algorithm != 0 && algorithm != 1) return std::nullopt;
-  return algorithm == 1;
+  return BinlogFormat{.is_checked = algorithm == 1, .is_of_start = created != 0};
 }
 
 std::optional<std::string> ReadBinlogRotate(std::string_view body) {

@@ -85,8 +85,12 @@ struct BinlogEvent {
 // `is_checked`: it ends with a checksum. Empty: it is damaged.
 std::optional<BinlogEvent> ReadBinlogEvent(std::string_view bytes, bool is_checked);
 
-// Whether the events after a kFormatDescription end with checksums. Empty: it is damaged.
-std::optional<bool> ReadBinlogChecked(std::string_view body);
+// A kFormatDescription.
+struct BinlogFormat {
+  bool is_checked = false;   // the events after it end with checksums
+  bool is_of_start = false;  // the server began with this file
+};
+std::optional<BinlogFormat> ReadBinlogFormat(std::string_view body);
 // The name of the file that comes next.
 std::optional<std::string> ReadBinlogRotate(std::string_view body);
 

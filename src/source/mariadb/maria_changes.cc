@@ -33,8 +33,8 @@ MariaChanges::MariaChanges(std::shared_ptr<const MariaPlace> place, MariaRows ro
       before_(before),
       rows_(std::move(rows)),
       position_(after),
-      fetching_([fetching = std::make_shared<MariaFetching>(place_, after, WatchedOf(rows_),
-                                                            queue_)] { fetching->Run(); }) {}
+      fetching_(std::make_shared<MariaFetching>(place_, after, WatchedOf(rows_), queue_)),
+      thread_([fetching = fetching_] { fetching->Run(); }) {}
 
 MariaChanges::~MariaChanges() { queue_->Close(); }
 

@@ -44,6 +44,8 @@ class MariaChanges final : public RecordStream {
   ~MariaChanges() override;
 
   Result<ReadState> Read(std::stop_token stop, RecordBatch* batch) override;
+  // After RESET MASTER the log may end before the position, as if all had been read.
+  bool Checked() const override { return fetching_->is_accepted(); }
 
  private:
   struct Transaction {
@@ -101,7 +103,8 @@ class MariaChanges final : public RecordStream {
   Page<char> page_;  // holds the last batch
   size_t next_ = 0;  // of page_
   std::chrono::steady_clock::time_point moved_at_ = std::chrono::steady_clock::now();
-  const DetachableThread fetching_;
+  const std::shared_ptr<MariaFetching> fetching_;
+  const DetachableThread thread_;
 };
 
 }  // namespace murmur

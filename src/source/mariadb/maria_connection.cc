@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <mysqld_error.h>
 #include <poll.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
@@ -29,7 +30,8 @@ constexpr char kSettings[] =
     "SET time_zone = '+00:00', sql_mode = '', max_statement_time = 0, net_write_timeout = 3600, "
     "wait_timeout = 28800, idle_transaction_timeout = 0";
 
-constexpr char kExpectedUri[] = "expected mysql://user:password@host:port/database";
+constexpr char kUnreadable[] =
+    "mariadb: `uri` can't be read; expected mysql://user:password@host:port/database";
 
 const std::string* OptionOf(const SourceSpec& spec, const std::string& name) {
   const auto it = spec.options.find(name);
@@ -66,12 +68,50 @@ bool ParseHost(std::string_view text, MariaPlace* place) {
   return text[0] == ':' && error == std::errc() && read == last && place->port <= 65535;
 }
 
-// False: it can't be read. A message would show a password.
-bool ParseUri(std::string_view uri, MariaPlace* place) {
+// The part of a uri after '?'. Names are those of the programs of MariaDB and MySQL.
+Status ParseOptions(std::string_view options, MariaTls* tls) {
+  std::optional<std::string> mode;
+  while (!options.empty()) {
+    const std::string_view option = options.substr(0, options.find('&'));
+    options.remove_prefix(std::min(option.size() + 1, options.size()));
+    const size_t equals = std::min(option.find('='), option.size());
+    const std::string name(option.substr(0, equals));
+    const auto value = PercentDecoded(option.substr(std::min(equals + 1, option.size())));
+    if (!value) return Status(Code::kInvalidArgument, kUnreadable);
+    if (name == "ssl-mode") {
+      mode = *value;
+    } else if (name == "ssl-ca") {
+      tls->authority = *value;
+    } else if (name == "ssl-cert") {
+      tls->certificate = *value;
+    } else if (name == "ssl-key") {
+      tls->key = *value;
+    } else {
+      return Status(Code::kInvalidArgument,
+                    fmt::format("mariadb: `uri` has an option '{}', which is not known; there are "
+                                "ssl-mode, ssl-ca, ssl-cert and ssl-key",
+                                name));
+    }
+  }
+  const bool has_files = !tls->authority.empty() || !tls->certificate.empty() || !tls->key.empty();
+  if (!mode) mode = has_files ? "verify_identity" : "disabled";
+  tls->is_on = *mode != "disabled";
+  tls->checks_server = *mode == "verify_identity";
+  if (*mode == "disabled" || *mode == "required" || *mode == "verify_identity") return {};
+  return Status(Code::kInvalidArgument,
+                "mariadb: `uri`: ssl-mode is disabled, required or verify_identity");
+}
+
+// A message would show a password.
+Status ParseUri(std::string_view uri, MariaPlace* place) {
   const size_t scheme = uri.find("://");
-  if (scheme == uri.npos) return false;
-  if (uri.substr(0, scheme) != "mysql" && uri.substr(0, scheme) != "mariadb") return false;
+  if (scheme == uri.npos) return Status(Code::kInvalidArgument, kUnreadable);
+  if (uri.substr(0, scheme) != "mysql" && uri.substr(0, scheme) != "mariadb")
+    return Status(Code::kInvalidArgument, kUnreadable);
   uri.remove_prefix(scheme + 3);
+  const size_t question = std::min(uri.find('?', uri.find('/')), uri.size());
+  const std::string_view options = uri.substr(std::min(question + 1, uri.size()));
+  uri = uri.substr(0, question);
   const size_t slash = uri.find('/');
   std::string_view address = uri.substr(0, slash);
   if (const size_t at = address.rfind('@'); at != address.npos) {
@@ -79,16 +119,17 @@ bool ParseUri(std::string_view uri, MariaPlace* place) {
     const size_t colon = std::min(who.find(':'), who.size());
     const auto user = PercentDecoded(who.substr(0, colon));
     const auto password = PercentDecoded(who.substr(std::min(colon + 1, who.size())));
-    if (!user || !password) return false;
+    if (!user || !password) return Status(Code::kInvalidArgument, kUnreadable);
     place->user = *user;
     place->password = *password;
     address.remove_prefix(at + 1);
   }
   const auto database =
       PercentDecoded(slash == uri.npos ? std::string_view() : uri.substr(slash + 1));
-  if (!database || database->find('?') != database->npos) return false;
+  if (!database) return Status(Code::kInvalidArgument, kUnreadable);
   place->database = *database;
-  return ParseHost(address, place);
+  if (!ParseHost(address, place)) return Status(Code::kInvalidArgument, kUnreadable);
+  return ParseOptions(options, &place->tls);
 }
 
 // Source: the server's errmsg-utf8.txt, the client's errmsg.h.
@@ -167,16 +208,13 @@ Result<std::shared_ptr<const MariaPlace>> MakeMariaPlace(const SourceSpec& spec)
     return Status(Code::kInvalidArgument, "mariadb needs a uri and a table");
   }
   MURMUR_ASSIGN(const std::string resolved, ResolveSecret(*uri));
-  if (!ParseUri(resolved, place.get())) {
-    return Status(Code::kInvalidArgument,
-                  fmt::format("mariadb: `uri` can't be read; {}", kExpectedUri));
-  }
+  MURMUR_TRY(ParseUri(resolved, place.get()));
   const size_t dot = table->find('.');
   place->table = dot == table->npos ? *table : table->substr(dot + 1);
   if (dot != table->npos) place->database = table->substr(0, dot);
   if (place->database.empty()) {
     return Status(Code::kInvalidArgument,
-                  fmt::format("mariadb: `uri` names no database; {}", kExpectedUri));
+                  "mariadb: `uri` names no database: mysql://user:password@host:port/database");
   }
   place->name = "mariadb:" + ObjectOf(*place);
   place->text = fmt::format("{} at {}:{}", place->name, place->host, place->port);
@@ -211,6 +249,7 @@ Status MariaConnection::Connect(For use, const std::stop_token& stop) {
   mysql_options(mysql, MYSQL_OPT_CONNECT_TIMEOUT, &patience);
   mysql_options(mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4");
   if (use == For::kReplication) mysql_options(mysql, MYSQL_OPT_READ_TIMEOUT, &kSilenceSecondsMax);
+  MURMUR_TRY(SetTls());
   MYSQL* connected = nullptr;
   const int waits_for = mysql_real_connect_start(
       &connected, mysql, place_->host.c_str(), place_->user.c_str(), place_->password.c_str(),
@@ -228,6 +267,28 @@ Status MariaConnection::Connect(For use, const std::stop_token& stop) {
   MURMUR_TRY(Ask(kSettings, "to connect", stop).status());
   return Ask("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ", "to connect", stop)
       .status();
+}
+
+Status MariaConnection::SetTls() {
+  const MariaTls& tls = place_->tls;
+  if (!tls.is_on) return {};
+  MYSQL* const mysql = mysql_.get();
+  const my_bool yes = 1;
+  const my_bool checks = tls.checks_server ? 1 : 0;
+  mysql_options(mysql, MYSQL_OPT_SSL_ENFORCE, &yes);
+  mysql_options(mysql, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &checks);
+  for (const auto& [option, file] :
+       {std::pair(MYSQL_OPT_SSL_CA, &tls.authority),
+        std::pair(MYSQL_OPT_SSL_CERT, &tls.certificate), std::pair(MYSQL_OPT_SSL_KEY, &tls.key)}) {
+    if (file->empty()) continue;
+    // The library does not say which one is missing.
+    if (access(file->c_str(), R_OK) != 0) {
+      return Status(Code::kFailedPrecondition,
+                    fmt::format("{}: {}, which its uri names, can't be read", place_->text, *file));
+    }
+    mysql_options(mysql, option, file->c_str());
+  }
+  return {};
 }
 
 Status MariaConnection::Failed(std::string_view doing) {

@@ -25,12 +25,22 @@
 
 namespace murmur {
 
+// How a connection is encrypted; paths are of PEM files, empty: none.
+struct MariaTls {
+  bool is_on = false;
+  bool checks_server = false;  // its certificate, and that this is of the host
+  std::string authority;       // by which it is checked; empty: by those that the system trusts
+  std::string certificate;     // of this client
+  std::string key;
+};
+
 // One table and its address.
 struct MariaPlace {
   std::string host;
   unsigned port = 3306;
   std::string user;      // never shown, like the password
   std::string password;  // decoded
+  MariaTls tls;
   std::string database;
   std::string table;
   std::string name;  // "mariadb:shop.orders"
@@ -128,6 +138,7 @@ class MariaConnection {
       : place_(std::move(place)), mysql_(std::move(mysql)) {}
 
   Status Connect(For use, const std::stop_token& stop);
+  Status SetTls();
   // The error of the last call.
   Status Failed(std::string_view doing);
   // Runs `cont`, which gives what libmariadb waits for, until it waits for nothing.

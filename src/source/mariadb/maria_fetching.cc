@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/big_endian.h"
+#include "source/mariadb/maria_xa.h"
 
 namespace murmur {
 namespace {
@@ -98,6 +99,7 @@ Status MariaFetching::Start() {
   if (!at_ || at_->IsBefore(from_.place)) {
     at_ = from_.open ? *from_.open : from_.place;
     prepared_.clear();
+    lost_.clear();
     oldest_.reset();
   }
   MURMUR_ASSIGN(log_, MariaLog::Open(place_, *at_));
@@ -125,6 +127,8 @@ Status MariaFetching::Fetch() {
   }
   MURMUR_ASSIGN(const BinlogEvent event, next);
   retries_.Progress(kForEver);
+  // What begins a file comes before the server looks at the place in it.
+  if (!MariaLog::IsOfFiles(event.is)) is_accepted_ = true;
   MURMUR_TRY(TakeEvent(event));
   if (!group_) Reach(log_->place());
   return {};
@@ -132,11 +136,17 @@ Status MariaFetching::Fetch() {
 
 void MariaFetching::Reach(const BinlogPlace& place) {
   at_ = place;
+  if (!lost_.empty() && !at_->IsBefore(lost_at_)) ForgetLost();
   if (!at_->IsBefore(from_.place)) queue_->PutMark({.place = place, .open = oldest_});
 }
 
 Status MariaFetching::TakeEvent(const BinlogEvent& event) {
-  if (MariaLog::IsOfFiles(event.is)) return CheckGroupIsWhole();
+  if (MariaLog::IsOfFiles(event.is)) {
+    MURMUR_TRY(CheckGroupIsWhole());
+    const bool is_start =
+        event.is == BinlogIs::kFormatDescription && ReadBinlogFormat(event.body)->is_of_start;
+    return is_start && !prepared_.empty() ? LookForLost() : Status();
+  }
   if (event.is == BinlogIs::kGtid) return TakeGtid(event);
   if (event.is == BinlogIs::kXid || event.is == BinlogIs::kXaPrepare) return EndGroup();
   if (event.is == BinlogIs::kIncident) {
@@ -146,6 +156,26 @@ Status MariaFetching::TakeEvent(const BinlogEvent& event) {
                               place_->text, at_->ToString()));
   }
   return TakeContent(event);
+}
+
+// What the server does not list has ended, as the log says up to its present end, or is lost.
+Status MariaFetching::LookForLost() {
+  const auto ask = [this](MariaConnection& connection) -> Status {
+    MURMUR_ASSIGN(const auto listed, PreparedXa(connection, {}));
+    MURMUR_ASSIGN(lost_at_, EndOfBinlog(connection, {}));
+    lost_ = prepared_;
+    std::erase_if(lost_, [&](const auto& one) { return listed.contains(one.first); });
+    return {};
+  };
+  return AskMaria(place_, {}, ask);
+}
+
+void MariaFetching::ForgetLost() {
+  for (const auto& [xid, begin] : std::exchange(lost_, {})) {
+    const auto it = prepared_.find(xid);
+    if (it != prepared_.end() && it->second == begin) prepared_.erase(it);
+  }
+  FindOldest();
 }
 
 Status MariaFetching::TakeContent(const BinlogEvent& event) {

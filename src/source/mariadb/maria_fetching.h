@@ -1,6 +1,7 @@
 // What a thread fetches of the server's log, on the way to the one that decodes a table's changes.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -59,6 +60,9 @@ class MariaFetching {
   // Until nobody reads the queue any more, or a final error, which the queue is given.
   void Run();
 
+  // The server has given something of its log from the position on. Threads: any.
+  bool is_accepted() const { return is_accepted_; }
+
  private:
   static constexpr std::chrono::seconds kStartPatience{90};
 
@@ -93,6 +97,10 @@ class MariaFetching {
   // Of the transaction under way nothing is told until something in it matters.
   Status TellGroup();
   void Reach(const BinlogPlace& place);
+  // A server that failed may have written to the log that a transaction is prepared, and not know
+  // of it afterwards: then it never ends.
+  Status LookForLost();
+  void ForgetLost();
   void FindOldest();
 
   const std::shared_ptr<const MariaPlace> place_;
@@ -106,8 +114,13 @@ class MariaFetching {
   std::optional<BinlogPlace> at_;
   std::map<std::string, BinlogPlace> prepared_;  // that changed the table, by xid: where they begin
   std::optional<BinlogPlace> oldest_;            // of these
+  // Likewise, those that the server does not know; if they have not ended up to lost_at_, they are
+  // lost.
+  std::map<std::string, BinlogPlace> lost_;
+  BinlogPlace lost_at_;
   std::optional<Group> group_;
   std::string statement_;
+  std::atomic<bool> is_accepted_ = false;
 };
 
 }  // namespace murmur

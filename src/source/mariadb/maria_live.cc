@@ -11,6 +11,7 @@
 #include "source/mariadb/maria_changes.h"
 #include "source/mariadb/maria_connection.h"
 #include "source/mariadb/maria_position.h"
+#include "source/mariadb/maria_reach.h"
 #include "source/mariadb/maria_table.h"
 #include "source/mariadb/maria_xa.h"
 #include "source/single_stream.h"
@@ -98,6 +99,19 @@ class MariaLive final : public LiveSource {
 
   std::string ObjectOf(const Split& /*split*/) const override { return murmur::ObjectOf(*place_); }
 
+  // Of its log the server removes what is old, also if it was not read.
+  Result<std::optional<LogReach>> Reach(const PositionMap& positions,
+                                        std::stop_token stop) override {
+    const auto it = positions.find(place_->name);
+    if (it == positions.end()) return std::optional<LogReach>();
+    MURMUR_ASSIGN(const MariaPosition position, ParseMariaPosition(it->second));
+    const auto ask = [&](MariaConnection& connection) {
+      return reach_.Ask(connection, position.oldest(), stop);
+    };
+    MURMUR_ASSIGN(LogReach reach, AskMaria(place_, stop, ask));
+    return std::optional(std::move(reach));
+  }
+
   std::vector<std::string> TakeNotes() override { return notes_.Take(); }
 
   Status Close() override { return {}; }
@@ -160,6 +174,7 @@ class MariaLive final : public LiveSource {
   const bool starts_now_;
   const uint64_t row_bytes_max_;
   const std::shared_ptr<MariaGoal> goal_ = std::make_shared<MariaGoal>();
+  MariaReach reach_{place_};
   SourceNotes notes_;
   steady_clock::time_point check_again_{};
 

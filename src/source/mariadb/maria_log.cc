@@ -6,6 +6,8 @@
 #include <random>
 #include <utility>
 
+#include "source/mariadb/maria_reach.h"
+
 namespace murmur {
 namespace {
 
@@ -50,9 +52,9 @@ Result<BinlogEvent> MariaLog::Next() {
 }
 
 Status MariaLog::TakeDescription(const BinlogEvent& event) {
-  const auto is_checked = ReadBinlogChecked(event.body);
-  if (!is_checked) return Damaged();
-  is_checked_ = *is_checked;
+  const auto format = ReadBinlogFormat(event.body);
+  if (!format) return Damaged();
+  is_checked_ = format->is_checked;
   is_described_ = true;
   if (at_.begun != 0 && at_.begun != event.time) {
     return Unreadable(Status(Code::kOutOfRange,
@@ -71,12 +73,14 @@ Status MariaLog::TakeRotate(const BinlogEvent& event) {
 }
 
 Status MariaLog::Unreadable(const Status& why) const {
+  const std::string has = WhatMariaLogHas(place_);
   return Status(
       Code::kOutOfRange,
-      fmt::format("{}. The log was read up to {}, and the server does not have it from there on: "
-                  "it was purged (binlog_expire_logs_seconds, expire_logs_days), or it is another "
-                  "server's. Begin anew: murmur bootstrap FILE --fresh",
-                  why.message(), at_.ToString()));
+      fmt::format(
+          "{}. The log was read up to {}, and the server does not have it from there on: "
+          "it was purged, or it is another server's. {}{}Begin anew, and let the server "
+          "keep its log for longer than a run may be stopped: murmur bootstrap FILE --fresh",
+          why.message(), at_.ToString(), has, has.empty() ? "" : ". "));
 }
 
 Status MariaLog::Damaged() const { return DamagedBinlog(*place_, at_); }

@@ -24,24 +24,6 @@ constexpr milliseconds kListedAfter{500};
 constexpr milliseconds kFirstPause{1};  // before a read begins again
 constexpr milliseconds kLongestPause{50};
 
-// The names of the transactions that are prepared, as XidText.
-Result<std::set<std::string>> Prepared(MariaConnection& connection, const std::stop_token& stop) {
-  MURMUR_ASSIGN(const MariaRowSet rows, connection.Ask("XA RECOVER", kDoing, stop));
-  std::set<std::string> names;
-  for (int row = 0; row < rows.size(); ++row) {
-    uint64_t format = 0;
-    size_t gtrid_bytes = 0;
-    std::string_view format_text = rows.at(row, 0);
-    std::string_view size_text = rows.at(row, 1);
-    const std::string_view data = rows.at(row, 3);
-    (void)TakeNumber(&format_text, &format);
-    (void)TakeNumber(&size_text, &gtrid_bytes);
-    gtrid_bytes = std::min(gtrid_bytes, data.size());
-    names.insert(XidText(format, data.substr(0, gtrid_bytes), data.substr(gtrid_bytes)));
-  }
-  return names;
-}
-
 // Whether a statement XA PREPARE may be under way. A replica's threads are not counted.
 Result<bool> MayPrepare(MariaConnection& connection, const std::stop_token& stop) {
   MURMUR_ASSIGN(const MariaRowSet counts,
@@ -73,13 +55,13 @@ class Telling {
 // Waits until every transaction that is prepared now has ended.
 Status AwaitPrepared(MariaConnection& connection, std::string_view who, SourceNotes* notes,
                      const std::stop_token& stop) {
-  MURMUR_ASSIGN(auto left, Prepared(connection, stop));
+  MURMUR_ASSIGN(auto left, PreparedXa(connection, stop));
   Telling telling(
       fmt::format("{} waits for transactions that were prepared before it (XA RECOVER)", who),
       notes);
   for (;;) {
     // Who is not there once has ended: another one may have the name later.
-    MURMUR_ASSIGN(const auto now, Prepared(connection, stop));
+    MURMUR_ASSIGN(const auto now, PreparedXa(connection, stop));
     std::erase_if(left, [&now](const std::string& name) { return !now.contains(name); });
     if (left.empty()) return {};
     telling.Wait({left.begin(), left.end()});
@@ -90,6 +72,23 @@ Status AwaitPrepared(MariaConnection& connection, std::string_view who, SourceNo
 }
 
 }  // namespace
+
+Result<std::set<std::string>> PreparedXa(MariaConnection& connection, const std::stop_token& stop) {
+  MURMUR_ASSIGN(const MariaRowSet rows, connection.Ask("XA RECOVER", kDoing, stop));
+  std::set<std::string> names;
+  for (int row = 0; row < rows.size(); ++row) {
+    uint64_t format = 0;
+    size_t gtrid_bytes = 0;
+    std::string_view format_text = rows.at(row, 0);
+    std::string_view size_text = rows.at(row, 1);
+    const std::string_view data = rows.at(row, 3);
+    (void)TakeNumber(&format_text, &format);
+    (void)TakeNumber(&size_text, &gtrid_bytes);
+    gtrid_bytes = std::min(gtrid_bytes, data.size());
+    names.insert(XidText(format, data.substr(0, gtrid_bytes), data.substr(gtrid_bytes)));
+  }
+  return names;
+}
 
 // What is prepared after `open` is known to who reads the log from there; what was prepared before
 // has ended, so that reads see it. What is committed before the place is seen by reads that begin
@@ -315,7 +314,7 @@ Result<BinlogPlace> MariaXaWatch::BeginRead(MariaConnection& connection,
                   notes_);
   for (milliseconds pause = kFirstPause;; pause = std::min(2 * pause, kLongestPause)) {
     MURMUR_ASSIGN(const BinlogPlace before, EndOfBinlog(connection, stop));
-    MURMUR_ASSIGN(const auto prepared, Prepared(connection, stop));
+    MURMUR_ASSIGN(const auto prepared, PreparedXa(connection, stop));
     MURMUR_ASSIGN(const BinlogPlace place, BeginMariaSnapshot(connection, stop));
     MURMUR_ASSIGN(const auto unseen, following_->Unseen(before, prepared, place, stop));
     if (unseen.empty()) return place;

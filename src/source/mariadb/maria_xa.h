@@ -22,6 +22,10 @@
 
 namespace murmur {
 
+// The names of the transactions that are prepared, as XidText. Errors: those of
+// MariaConnection::Ask.
+Result<std::set<std::string>> PreparedXa(MariaConnection& connection, const std::stop_token& stop);
+
 // Where changes must be read from so that, with what reads see from now on, none is missing. Waits
 // until each transaction that is prepared has ended, first at the place `open` of the position,
 // then at its place; `notes` is told for whom `who` waits: "the scan".

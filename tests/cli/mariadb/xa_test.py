@@ -145,6 +145,56 @@ class XaTest(MariaCase):
         self.assertIn("--fresh", err)
 
 
+    def test_changes_alone_begin_when_those_that_are_prepared_have_ended(self):
+        self.fill(10)
+        self.prepare("'before'", f"update {self.table} set amount = 500 where id = 1")
+        file = self.pipeline(name="changes", role="live")
+        child = self.start("run", file)
+        time.sleep(4)
+        self.run_sql("xa commit 'before'")
+        self.wait_until("it follows", lambda: (self.murmur("status", file).code == 0 and
+                                               self.status(file).get("live")))
+        self.prepare("'after'", f"insert into {self.table} (id, grp, amount, kind, price) "
+                     "values (100, 'new', 900, 'a', 1)")
+        self.run_sql("xa commit 'after'")
+        self.wait_while_it_runs(child, "it has counted",
+                                lambda: [n for n, *_ in self.dumped(file).values()] == [1])
+        self.assertIn("(XA RECOVER): X'6265666f7265'", self.end(child))
+
+    def test_one_that_a_server_lost_when_it_failed_holds_nothing_back(self):
+        """Its changes are in the log, and the server does not know of it any more."""
+        with MariaDbServer(**{"innodb-flush-log-at-trx-commit": 0}) as server:
+            self.connection = self.make(server)
+            self.fill(100)
+            file = self.pipeline(server=server)
+            self.succeed("bootstrap", file, "--quiet")
+            time.sleep(2)  # InnoDB writes its own log once a second
+            for number in range(20):
+                self.connection = server.connect(DATABASE)
+                self.run_sql(f"xa start 'lost{number}'",
+                             f"update {self.table} set amount = amount + 1 where id = {number}",
+                             f"xa end 'lost{number}'", f"xa prepare 'lost{number}'")
+                server.crash()
+                server.start()
+                self.connection = server.connect(DATABASE)
+                self.connection.autocommit(True)
+                with self.connection.cursor() as cursor:
+                    cursor.execute("xa recover")
+                    if not cursor.fetchall():
+                        break
+                self.run_sql(f"xa rollback 'lost{number}'")
+            self.caught_up(file)
+            self.fill_more(1000, 10)
+            self.caught_up(file)
+            last = self.ask("show master status")
+
+            def purged():
+                self.run_sql(f"purge binary logs to '{last}'")
+                return self.ask("show binary logs") == last
+            self.wait_until("the log is purged", purged)
+            self.caught_up(file)
+
+
 class CutXaTest(ByCuts, XaTest):
     pass
 
