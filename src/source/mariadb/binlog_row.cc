@@ -166,31 +166,6 @@ void AppendTime(unsigned digits, std::string_view value, std::string* text) {
 
 // --- texts
 
-void AppendUtf8(char32_t code, std::string* text) {
-  if (code < 0x80) {
-    *text += static_cast<char>(code);
-  } else if (code < 0x800) {
-    *text += static_cast<char>(0xC0 | code >> 6);
-    *text += static_cast<char>(0x80 | (code & 0x3F));
-  } else {
-    *text += static_cast<char>(0xE0 | code >> 12);
-    *text += static_cast<char>(0x80 | (code >> 6 & 0x3F));
-    *text += static_cast<char>(0x80 | (code & 0x3F));
-  }
-}
-
-// The server's latin1 is Windows' code page 1252; bytes that this leaves open are themselves.
-void AppendLatin1(std::string_view bytes, std::string* text) {
-  static constexpr std::array<char16_t, 32> kFrom80 = {
-      0x20AC, 0x81,   0x201A, 0x0192, 0x201E, 0x2026, 0x2020, 0x2021, 0x02C6, 0x2030, 0x0160,
-      0x2039, 0x0152, 0x8D,   0x017D, 0x8F,   0x90,   0x2018, 0x2019, 0x201C, 0x201D, 0x2022,
-      0x2013, 0x2014, 0x02DC, 0x2122, 0x0161, 0x203A, 0x0153, 0x9D,   0x017E, 0x0178};
-  for (const char c : bytes) {
-    const auto byte = static_cast<unsigned char>(c);
-    AppendUtf8(byte >= 0x80 && byte < 0xA0 ? kFrom80[byte - 0x80u] : char32_t{byte}, text);
-  }
-}
-
 // What follows its own length, of one byte or two.
 std::optional<std::string_view> TakeWithLength(size_t length_bytes, ByteReader* in) {
   uint64_t size = 0;
@@ -361,8 +336,8 @@ bool AppendBinlogText(const BinlogType& type, const MariaColumn& column, std::st
     case MariaIs::kInet6: return AppendBytes(type, column.is, value, text);
     case MariaIs::kText:
     case MariaIs::kJson:
-      if (column.is_latin1) {
-        AppendLatin1(value, text);
+      if (column.charset != nullptr) {
+        column.charset->AppendText(value, text);
       } else {
         *text += value;
       }

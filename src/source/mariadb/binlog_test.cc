@@ -4,6 +4,7 @@
 #include <mysql.h>
 
 #include <algorithm>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -81,7 +82,12 @@ MariaTable TableOfTexts() {
                    Column("en", MariaIs::kLabel, MYSQL_TYPE_STRING),
                    Column("l1", MariaIs::kText, MYSQL_TYPE_VARCHAR)};
   table.columns[6].labels = {"a", "b'c", "x,y"};
-  table.columns[7].is_latin1 = true;
+  MariaCharset latin1;
+  for (size_t byte = 0; byte < 0x80; ++byte) latin1.texts[byte] = static_cast<char>(byte);
+  latin1.texts[0x80] = "€";
+  latin1.texts[0xDF] = "ß";
+  latin1.texts[0xF6] = "ö";
+  table.columns[7].charset = std::make_shared<const MariaCharset>(latin1);
   return table;
 }
 constexpr std::string_view kMapOfTexts =

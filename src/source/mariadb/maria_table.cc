@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <optional>
 
 #include "base/take_text.h"
@@ -165,7 +166,8 @@ std::string SelectOf(const MariaColumn& column, std::string_view declared) {
 // texts were filled with blanks, nor by something that their text does not show.
 bool IsInByteOrder(const MariaColumn& column, std::string_view type, std::string_view collation) {
   if (column.is == MariaIs::kBytes || IsInteger(column)) return true;
-  return type == "varchar" && !column.is_latin1 && collation.ends_with("_nopad_bin");
+  const bool is_of_utf8 = collation.starts_with("utf8") || collation.starts_with("ascii");
+  return type == "varchar" && is_of_utf8 && collation.ends_with("_nopad_bin");
 }
 
 bool IsUtf8(std::string_view charset) {
@@ -182,8 +184,13 @@ enum Fact : int {
   kIsNullable,
   kExtra,
   kIsJson,
-  kKeyPlace
+  kKeyPlace,
+  kCharsetBytes  // of a character, at most
 };
+
+bool IsOfText(const MariaColumn& column) {
+  return column.is == MariaIs::kText || column.is == MariaIs::kJson;
+}
 
 std::string WhyNot(const MariaColumn& column, const MariaRowSet& facts, int row) {
   const std::string_view charset = facts.at(row, kCharset);
@@ -194,10 +201,10 @@ std::string WhyNot(const MariaColumn& column, const MariaRowSet& facts, int row)
   if (facts.at(row, kColumnType).find("COMPRESSED") != std::string_view::npos) {
     return "is COMPRESSED, and the log has it in that form";
   }
-  if (charset.empty() || IsUtf8(charset) || column.is_latin1) return {};
-  if (column.is == MariaIs::kLabel || column.is == MariaIs::kLabels) return {};
+  if (!IsOfText(column) || IsUtf8(charset) || facts.at(row, kCharsetBytes) == "1") return {};
   return fmt::format(
-      "is in the character set {}. Those that can be read are utf8mb4, utf8mb3, ascii and latin1",
+      "is in the character set {}. Those that can be read are utf8mb4, utf8mb3, and those of one "
+      "byte a character",
       charset);
 }
 
@@ -223,7 +230,6 @@ MariaColumn ColumnOf(const MariaRowSet& facts, int row) {
   if (column.is == MariaIs::kLabel || column.is == MariaIs::kLabels) {
     column.labels = MariaLabelsOf(declared);
   }
-  column.is_latin1 = facts.at(row, kCharset) == "latin1";
   column.select = SelectOf(column, declared);
   column.is_in_byte_order = IsInByteOrder(column, type, facts.at(row, kCollation));
   column.why_not = WhyNot(column, facts, row);
@@ -233,7 +239,26 @@ MariaColumn ColumnOf(const MariaRowSet& facts, int row) {
 // Kinds of keys whose order and equality a condition on their texts tells.
 bool MayBeKey(const MariaColumn& column) {
   return column.log_type != MYSQL_TYPE_BIT && column.is != MariaIs::kDouble &&
-         column.is != MariaIs::kLabel && column.is != MariaIs::kLabels;
+         column.is != MariaIs::kLabel && column.is != MariaIs::kLabels &&
+         (column.charset == nullptr || column.charset->tells_apart());
+}
+
+// Of texts that the log does not have in UTF-8.
+Status ReadCharsets(MariaConnection& connection, const MariaRowSet& facts, MariaTable* table,
+                    const std::stop_token& stop) {
+  std::map<std::string, std::shared_ptr<const MariaCharset>> charsets;
+  for (int row = 0; row < facts.size(); ++row) {
+    MariaColumn& column = table->columns[static_cast<size_t>(row)];
+    const std::string name(facts.at(row, kCharset));
+    if (!IsOfText(column) || IsUtf8(name) || !column.why_not.empty()) continue;
+    auto& charset = charsets[name];
+    if (charset == nullptr) {
+      MURMUR_ASSIGN(MariaCharset read, ReadMariaCharset(connection, name, stop));
+      charset = std::make_shared<const MariaCharset>(std::move(read));
+    }
+    column.charset = charset;
+  }
+  return {};
 }
 
 // The table's row of what the server lists; kNotFound if there is no such table.
@@ -266,7 +291,9 @@ Status ReadColumns(MariaConnection& connection, MariaTable* table, const std::st
               "information_schema.CHECK_CONSTRAINTS j WHERE j.CONSTRAINT_SCHEMA = {1} AND "
               "j.TABLE_NAME = {2} AND j.CHECK_CLAUSE = CONCAT('json_valid(`', c.COLUMN_NAME, "
               "'`)')), (SELECT k.SEQ_IN_INDEX FROM information_schema.STATISTICS k WHERE "
-              "k.{0} AND k.INDEX_NAME = 'PRIMARY' AND k.COLUMN_NAME = c.COLUMN_NAME) "
+              "k.{0} AND k.INDEX_NAME = 'PRIMARY' AND k.COLUMN_NAME = c.COLUMN_NAME), "
+              "(SELECT s.MAXLEN FROM information_schema.CHARACTER_SETS s WHERE "
+              "s.CHARACTER_SET_NAME = c.CHARACTER_SET_NAME) "
               "FROM information_schema.COLUMNS c WHERE c.{0} ORDER BY c.ORDINAL_POSITION",
               of_table, QuotedMariaText(table->database), QuotedMariaText(table->table)),
           kDoing, stop));
@@ -282,6 +309,7 @@ Status ReadColumns(MariaConnection& connection, MariaTable* table, const std::st
     }
     table->columns.push_back(ColumnOf(facts, row));
   }
+  MURMUR_TRY(ReadCharsets(connection, facts, table, stop));
   std::sort(key.begin(), key.end());
   for (const auto& [at, index] : key) {
     const MariaColumn& column = table->columns[index];

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "murmur/status.h"
+#include "source/mariadb/maria_charset.h"
 #include "source/mariadb/maria_connection.h"
 #include "source/mariadb/maria_value.h"
 #include "source/text_rows.h"
@@ -20,9 +22,10 @@ struct MariaColumn {
   MariaIs is = MariaIs::kText;
   uint8_t log_type = 0;             // by which the log names the type
   std::vector<std::string> labels;  // of ENUM and SET, in their order
-  bool is_latin1 = false;           // the encoding of its texts in the log; else UTF-8
-  std::string select;               // what a SELECT asks for to get the text of the log's value
-  std::string why_not;              // its values can't be read; empty: they can
+  // The encoding of its texts in the log; null: UTF-8.
+  std::shared_ptr<const MariaCharset> charset = {};
+  std::string select;   // what a SELECT asks for to get the text of the log's value
+  std::string why_not;  // its values can't be read; empty: they can
   // Whether the server orders its values as the bytes of a row key do.
   bool is_in_byte_order = false;
 };

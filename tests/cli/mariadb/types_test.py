@@ -45,6 +45,15 @@ TYPES = [
     ("varchar(20)", ["'short'", "''", "'trailing '", "'a\\tb\\nc\\\\d'", "'NULL'"], None),
     ("varchar(300)", ["repeat('x', 300)", "'häßlich ☃ 🎈'"], None),
     ("varchar(20) character set latin1", ["'größe'", "'€ƒ™'"], None),
+    ("varchar(20) character set koi8r", ["'привет'", "'hello'"], None),
+    ("char(20) character set cp1251", ["'Щука'"], None),
+    ("text character set latin2", ["'źdźbło'"], None),
+    ("varchar(20) character set cp850", ["'größe ░'", "''"], None),
+    # All bytes, but for one that ends a line of the output.
+    *((f"varchar(300) character set {charset}", [
+        "unhex('" + bytes(set(range(first, first + 64)) - {0x85}).hex() + "')"
+        for first in (0, 64, 128, 192)], None)
+      for charset in ("latin1", "latin7", "tis620", "swe7", "macroman", "hp8")),
     ("varchar(20) character set utf8mb3", ["'größe ☃'"], None),
     ("varchar(20) character set ascii", ["'plain'"], None),
     ("tinytext", ["'text'"], None),
