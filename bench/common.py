@@ -2,6 +2,7 @@
 
 import collections
 import datetime
+import json
 import os
 import platform
 import statistics
@@ -18,6 +19,31 @@ def note(text):
 
 def check_call(command):
     subprocess.run([str(part) for part in command], check=True)
+
+
+def ask_program(*command):
+    """What it prints, as JSON, and its run: it says how long it took; all of its CPU counts."""
+    before = os.times()
+    result = json.loads(subprocess.check_output([str(part) for part in command]))
+    after = os.times()
+    return result, Run(result["seconds"], after.children_user - before.children_user
+                       + after.children_system - before.children_system)
+
+
+def run_murmur(program, verb, definition, threads, *options, environment=None):
+    """Its run, its summary, and its peak of memory in bytes."""
+    child = subprocess.Popen(
+        [program, verb, definition, "--threads", str(threads), "--quiet", "--format", "json",
+         *options],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, env=environment)
+    output = child.stdout.read()
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode != 0:
+        raise SystemExit(f"murmur {verb} exited {child.returncode}")
+    summary = json.loads(output.splitlines()[-1])
+    run = Run(summary["seconds"], usage.ru_utime + usage.ru_stime)
+    return run, summary, usage.ru_maxrss * 1024
 
 
 def print_title(what, options):

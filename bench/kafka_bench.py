@@ -20,7 +20,7 @@ import subprocess
 import sys
 import time
 
-from common import Run, check_call, note, print_header, print_title, rates_cell
+from common import ask_program, check_call, note, print_header, print_title, rates_cell
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tests/servers"))
@@ -89,8 +89,7 @@ class Kafka:
         return self.bench.program("bench/kafka_messages")
 
     def ask_tool(self, *arguments):
-        return json.loads(subprocess.check_output(
-            [str(part) for part in (self.tool(), *arguments)], text=True))
+        return ask_program(self.tool(), *arguments)
 
     def write_definition(self, source):
         definition = self.bench.work / "kafka.yaml"
@@ -112,7 +111,7 @@ class Kafka:
 
     def fill(self, topic, path):
         self.server.create_topic(topic, partitions=PARTITIONS)
-        produced = self.ask_tool("produce", self.server.address, topic, PARTITIONS, path)
+        produced, _ = self.ask_tool("produce", self.server.address, topic, PARTITIONS, path)
         note(f"produced {produced['events']:,} messages of"
              f" {produced['bytes'] / produced['events']:.0f} bytes in {produced['seconds']:.1f} s")
 
@@ -134,14 +133,11 @@ class Kafka:
         note(f"round {number + 1}, kafka, {who}: {run.seconds:.2f} s, CPU {run.cpu:.2f} s")
 
     def count(self, clients):
-        before = os.times()
-        counted = self.ask_tool("count", self.server.address, "all", PARTITIONS, self.messages,
-                                clients)
-        after = os.times()
+        counted, run = self.ask_tool("count", self.server.address, "all", PARTITIONS,
+                                     self.messages, clients)
         if counted["events"] != self.messages:
             raise SystemExit(f"the consumer counts {counted['events']} of {self.messages} messages")
-        return Run(counted["seconds"], after.children_user - before.children_user
-                   + after.children_system - before.children_system)
+        return run
 
     def replay(self):
         definition = self.write_definition(f"replay: {self.source('all')}")

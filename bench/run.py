@@ -5,7 +5,7 @@ Contestants are interleaved over several rounds, with the page cache warm; a con
 is wrong stops the run. Times are measured inside the processes: of the query for the databases, from
 the first byte to the last synced commit for Murmur. CPU is the whole process for Murmur, the query
 for the databases. Prints a Markdown table. More follow: of replay.py, swap.py, kafka_bench.py,
-mongo_bench.py and postgres_bench.py.
+mongo_bench.py, postgres_bench.py and mariadb_bench.py.
 """
 
 import argparse
@@ -19,8 +19,10 @@ import subprocess
 import sys
 import time
 
-from common import Run, check_call, note, print_header, print_title, rates_cell
+from common import (Run, ask_program, check_call, note, print_header, print_title, rates_cell,
+                    run_murmur)
 from kafka_bench import Kafka
+from mariadb_bench import MariaDb
 from matrix import Matrix
 from mongo_bench import Mongo
 from postgres_bench import Postgres
@@ -133,16 +135,9 @@ class Bench:
         return definition
 
     def run(self, verb, definition, threads, environment=None):
-        child = subprocess.Popen(
-            [self.program("bin/murmur"), verb, definition, "--threads", str(threads), "--quiet",
-             "--format", "json"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, env=environment)
-        summary = child.stdout.read()
-        _, status, usage = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
-        if child.returncode != 0:
-            raise SystemExit(f"murmur {verb} exited {child.returncode}")
-        return Run(json.loads(summary)["seconds"], usage.ru_utime + usage.ru_stime)
+        run, _, _ = run_murmur(self.program("bin/murmur"), verb, definition, threads,
+                               environment=environment)
+        return run
 
     def dump_totals(self, definition):
         import duckdb
@@ -164,14 +159,10 @@ class Bench:
         return Run(answer["seconds"], answer["cpu"])
 
     def reference(self, *command):
-        before = os.times()
-        result = json.loads(subprocess.check_output([str(part) for part in command]))
-        after = os.times()
+        result, run = ask_program(*command)
         if result["events"] != self.options.events:
             raise SystemExit(f"{command[0]}: {result['events']} events")
-        cpu = (after.children_user - before.children_user
-               + after.children_system - before.children_system)
-        return Run(result["seconds"], cpu, result.get("settle_seconds"))
+        return run._replace(settle=result.get("settle_seconds"))
 
     def many_keys(self, threads):
         state = self.work / "state"
@@ -307,15 +298,19 @@ def main():
                         metavar="N,N", help="keys of the versions that are swapped in")
     parser.add_argument("--messages", type=int, default=5_000_000, help="of the Kafka topic")
     parser.add_argument("--documents", type=int, default=1_000_000,
-                        help="of the MongoDB collection, and rows of the PostgreSQL table; ten times"
-                        " that where memory is measured")
-    parser.add_argument("--changes", type=int, default=200_000, help="of each of the two")
+                        help="of the MongoDB collection, and rows of the tables of PostgreSQL and"
+                        " MariaDB; ten times that where memory is measured")
+    parser.add_argument("--changes", type=int, default=200_000,
+                        help="of each of the three, each of another row: no more than it has")
+    parser.add_argument("--debezium", action=argparse.BooleanOptionalAction,
+                        help="Debezium's engine beside `murmur run`; by default, if there are a JDK"
+                        " and its jars")
     parser.add_argument("--extensions", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--quick", action="store_true",
                         help="the matrix at a tenth of its scale, to compare with an earlier run")
     parser.add_argument("--only", default="", help="only rows that contain this text; the rows of"
-                        " the other tables begin with 'matrix', 'replay', 'swap', 'kafka', 'mongo' and"
-                        " 'postgres'")
+                        " the other tables begin with 'matrix', 'replay', 'swap', 'kafka', 'mongo',"
+                        " 'postgres' and 'mariadb'")
     options = parser.parse_args()
     hidden = ("--build", str(options.build), "--data", str(options.data), "--extensions",
               str(options.extensions))
@@ -325,7 +320,7 @@ def main():
     try:
         bench.work.mkdir(parents=True)
         for part in (bench, Matrix(bench), Replay(bench), Swap(bench), Kafka(bench), Mongo(bench),
-                     Postgres(bench)):
+                     Postgres(bench), MariaDb(bench)):
             if not part.rows():
                 continue
             part.prepare()

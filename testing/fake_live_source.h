@@ -127,6 +127,7 @@ class FakeLiveSource final : public LiveSource {
   }
 
   bool NeedsHold() const override { return needs_hold; }
+  std::string GivenHold() const override { return given_hold; }
   Result<HandoffToken> Hold(const std::string& name, std::stop_token stop) override {
     if (behaviour_->fail_hold) return Status(Code::kUnavailable, "no holds, as it was told");
     MURMUR_ASSIGN(HandoffToken token, HandoffNow(std::move(stop)));
@@ -232,6 +233,7 @@ class FakeLiveSource final : public LiveSource {
 
   bool takes_dead_letters = false;
   bool needs_hold = false;
+  std::string given_hold;
 
  private:
   static Position Text(size_t next) { return "n=" + std::to_string(next); }

@@ -113,6 +113,8 @@ struct ScanEnd {
   std::string inexact;  // why records may have been counted more than once; empty: none was
   // Keep the ids of a plan with `deduplicate`, so that live can skip those records.
   bool keep_ids = false;
+  // Of a table: ends of live that are only assumed to be reached (LiveSource::IsSure), by split.
+  std::map<std::string, Position> assumed_ends;
 };
 
 enum class ReadState { kRecords, kIdle, kEnd };
@@ -261,9 +263,13 @@ class LiveSource {
   // has its own, and records its name before the hold is made, so that none is ever forgotten.
   // Whether this is such an origin.
   virtual bool NeedsHold() const { return false; }
-  // Makes the hold. The token is as that of HandoffNow: what is written from now on is kept. If
-  // there is one of this name, nothing was read through it yet, and it may be made anew. Errors:
-  // as HandoffNow; kResourceExhausted (the origin admits no more holds).
+  // A hold that somebody made for this source before, and the definition names: the first version
+  // takes it over. It never ends here. Empty: there is none.
+  virtual std::string GivenHold() const { return {}; }
+  // Makes the hold, or takes over the one that is given. The token is as that of HandoffNow: what
+  // is written from now on is kept. If there is one of this name, nothing was read through it yet,
+  // and it may be made anew. Errors: as HandoffNow; kResourceExhausted (the origin admits no more
+  // holds).
   virtual Result<HandoffToken> Hold(const std::string& /*name*/, std::stop_token stop) {
     return HandoffNow(std::move(stop));
   }
@@ -292,6 +298,9 @@ class LiveSource {
   virtual Result<PositionMap> Ends(const std::vector<Split>& splits, std::stop_token stop) = 0;
   // About how many records lie between two positions of a split; 0: `position` has reached `end`.
   virtual uint64_t Distance(const Position& position, const Position& end) const = 0;
+  // Where the end of a log can't be asked for, it may be assumed to be reached, after some time
+  // without records, before that is sure. Whether it is. REQUIRES: Distance of these is 0
+  virtual bool IsSure(const Position& /*position*/, const Position& /*end*/) const { return true; }
 
   // The place in the change log up to which `position` has read everything, as
   // TableRows::watermark. Empty: this source has no places.

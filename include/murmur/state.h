@@ -121,6 +121,8 @@ struct VersionInfo {
   std::string definition;            // what counts, as text that only Murmur reads
   std::vector<std::string> monoids;  // Monoid::Name of each aggregate, in order
   std::string log_hold;              // LiveSource::Hold through which it is followed; empty: none
+  // Ends of live by split that complete the scan of a table, and are only assumed to be reached.
+  std::map<std::string, Position> assumed_ends;
   bool operator==(const VersionInfo&) const = default;
 };
 
@@ -178,7 +180,7 @@ class StateTable {
   virtual Result<VersionInfo> Info() const = 0;
   virtual Status SetStatus(VersionStatus status, std::string failure) = 0;  // durable on return
 
-  // Marks the version complete, and inexact as `end` says. end.live_from, if it has positions,
+  // Marks the version complete, and inexact and assumed as `end` says. end.live_from, if it has positions,
   // replaces the token. Durable on return, all or nothing. Drops stored ids unless end.keep_ids.
   virtual Status Complete(const ScanEnd& end) = 0;
   virtual Status DropIds() = 0;

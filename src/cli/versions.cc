@@ -36,6 +36,7 @@ ordered_json AsJson(const VersionRow& row) {
                        {"splits_total", row.splits_total}};
   if (row.newest_time != INT64_MIN) json["newest_event_time"] = FormatTime(row.newest_time);
   if (!row.info.inexact.empty()) json["at_least_once"] = row.info.inexact;
+  if (!row.info.assumed_ends.empty()) json["assumed"] = true;
   if (!row.info.failure.empty()) json["failure"] = row.info.failure;
   if (row.log_let_go) json["log_let_go"] = true;
   if (!row.damaged.empty()) json["damaged"] = row.damaged;

@@ -33,6 +33,15 @@ std::vector<SourceKind> OwnSources() {
   const KindOption hive = {
       .name = "hive", .identity = true, .values = {"true", "false"}, .otherwise = "false"};
   const KindOption object_format = {.name = "format", .values = {"auto", "jsonl", "parquet"}};
+  const std::vector<KindOption> dynamodb = {
+      {.name = "table", .required = true, .identity = true},
+      {.name = "region"},
+      {.name = "endpoint"},
+      {.name = "access_key"},
+      {.name = "secret_key"},
+      {.name = "session_token"},
+      {.name = "max_read_capacity"},
+      {.name = "settle"}};
   const std::vector<KindOption> mariadb = {{.name = "uri", .required = true},
                                            {.name = "table", .required = true, .identity = true}};
   const std::vector<KindOption> mongo = {
@@ -41,14 +50,18 @@ std::vector<SourceKind> OwnSources() {
       {.name = "collection", .required = true, .identity = true}};
   const std::vector<KindOption> postgres = {{.name = "uri", .required = true},
                                             {.name = "table", .required = true, .identity = true},
-                                            {.name = "publication"}};
+                                            {.name = "columns", .list = true},
+                                            {.name = "publication"},
+                                            {.name = "slot"}};
   return {
+      {"source", "dynamodb", dynamodb},
       {"source", "mariadb", mariadb},
       {"source", "mongo", mongo},
       {"source", "postgres", postgres},
       {"bootstrap", "jsonl", {path, {.name = "format"}, hive, handoff, positions}},
       {"bootstrap", "parquet", {path, hive, handoff, positions}},
       {"bootstrap", "s3", Joined({path, object_format, hive, handoff, positions}, store)},
+      {"bootstrap", "dynamodb", dynamodb},
       {"bootstrap", "mariadb", mariadb},
       {"bootstrap", "mongo", mongo},
       {"bootstrap", "postgres", postgres},
@@ -60,6 +73,7 @@ std::vector<SourceKind> OwnSources() {
                       {.name = "decimal.handling.mode",
                        .identity = true,
                        .values = {"precise", "string", "double"}}})},
+      {"live", "dynamodb", dynamodb},
       {"live", "mariadb", mariadb},
       {"live", "mongo", Joined(mongo, {{.name = "start"}})},
       {"live", "postgres", postgres},

@@ -9,6 +9,7 @@ namespace murmur {
 
 std::string ExactnessOf(const Pipeline& pipeline, const VersionInfo& info) {
   if (info.status != VersionStatus::kComplete) return "converging";
+  if (!info.assumed_ends.empty()) return "converging (assumed)";
   if (!info.inexact.empty()) return "at-least-once (" + info.inexact + ")";
   std::string approximate;
   for (const auto& aggregate : pipeline.aggregates()) {

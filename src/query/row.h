@@ -11,7 +11,7 @@
 
 namespace murmur {
 
-// "exact", "converging", or "approximate (visitors: relative error 1.6 %)".
+// "exact", "converging", "converging (assumed)", or "approximate (visitors: relative error 1.6 %)".
 std::string ExactnessOf(const Pipeline& pipeline, const VersionInfo& info);
 
 // Without the commit's number.

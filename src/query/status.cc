@@ -110,6 +110,7 @@ ordered_json ReportAsJson(const VersionReport& report) {
   if (sum.absent && !sum.absent->empty()) json["unknown_fields"] = AbsentAsJson(sum);
   if (!info.range.empty()) json["range"] = info.range;
   if (!info.inexact.empty()) json["at_least_once"] = info.inexact;
+  if (!info.assumed_ends.empty()) json["assumed"] = true;
   if (!info.failure.empty()) json["failure"] = info.failure;
   if (!undamaged.ok()) json["damaged"] = undamaged.message();
   if (!changed_zones.empty()) json["time_zones"] = changed_zones;

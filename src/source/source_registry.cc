@@ -9,6 +9,8 @@
 
 #include "definition/kinds.h"
 #include "source/archive/archive_source.h"
+#include "source/dynamodb/dynamo_live.h"
+#include "source/dynamodb/dynamo_snapshot.h"
 #include "source/jsonl/jsonl_source.h"
 #include "source/kafka/kafka_live.h"
 #include "source/kafka/kafka_replay.h"
@@ -33,11 +35,13 @@ struct Maker {
   Result<std::unique_ptr<Source>> (*make)(const Definition& definition);
 };
 constexpr Maker<SnapshotSource> kSnapshots[] = {
+    {"source", "dynamodb", MakeDynamoSnapshot},
     {"source", "mariadb", MakeMariaSnapshot},    {"source", "mongo", MakeMongoSnapshot},
     {"source", "postgres", MakePgSnapshot},      {"bootstrap", "jsonl", MakeJsonlSource},
     {"bootstrap", "parquet", MakeParquetSource}, {"bootstrap", "s3", MakeS3Source},
 };
 constexpr Maker<LiveSource> kLives[] = {
+    {"source", "dynamodb", MakeDynamoLive},
     {"source", "mariadb", MakeMariaLive},
     {"source", "mongo", MakeMongoLive},
     {"source", "postgres", MakePgLive},

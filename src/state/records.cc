@@ -38,6 +38,17 @@ Status Damaged(std::string_view what) {
                     .append(" is damaged, or written by a later version of Murmur"));
 }
 
+bool GetPositions(std::string_view* in, std::map<std::string, std::string>* positions) {
+  uint64_t count;
+  if (!GetCount(in, &count)) return false;
+  for (; count > 0; --count) {
+    std::string name, position;
+    if (!GetBytes(in, &name) || !GetBytes(in, &position)) return false;
+    (*positions)[name] = position;
+  }
+  return true;
+}
+
 bool GetInfo(std::string_view in, VersionInfo* info) {
   uint64_t status, count;
   if (!GetRecordVersion(&in) || !GetVarint(&in, &info->number) || !GetVarint(&in, &status) ||
@@ -55,6 +66,7 @@ bool GetInfo(std::string_view in, VersionInfo* info) {
     if (!GetBytes(&in, &name)) return false;
   }
   if (!in.empty() && !GetBytes(&in, &info->log_hold)) return false;  // written if there is one
+  if (!in.empty() && !GetPositions(&in, &info->assumed_ends)) return false;  // likewise
   return in.empty();
 }
 
@@ -63,14 +75,7 @@ bool GetToken(std::string_view in, HandoffToken* token) {
   if (!GetRecordVersion(&in) || !GetCount(&in, &streams)) return false;
   for (; streams > 0; --streams) {
     std::string stream;
-    uint64_t partitions;
-    if (!GetBytes(&in, &stream) || !GetCount(&in, &partitions)) return false;
-    auto& positions = token->streams[stream];
-    for (; partitions > 0; --partitions) {
-      std::string partition, position;
-      if (!GetBytes(&in, &partition) || !GetBytes(&in, &position)) return false;
-      positions[partition] = position;
-    }
+    if (!GetBytes(&in, &stream) || !GetPositions(&in, &token->streams[stream])) return false;
   }
   return in.empty();
 }
@@ -197,7 +202,14 @@ std::string EncodeInfo(const VersionInfo& info) {
   PutBytes(info.definition, &out);
   PutVarint(info.monoids.size(), &out);
   for (const std::string& name : info.monoids) PutBytes(name, &out);
-  if (!info.log_hold.empty()) PutBytes(info.log_hold, &out);
+  if (info.log_hold.empty() && info.assumed_ends.empty()) return out;
+  PutBytes(info.log_hold, &out);
+  if (info.assumed_ends.empty()) return out;
+  PutVarint(info.assumed_ends.size(), &out);
+  for (const auto& [split, position] : info.assumed_ends) {
+    PutBytes(split, &out);
+    PutBytes(position, &out);
+  }
   return out;
 }
 

@@ -40,6 +40,7 @@ TEST(RecordsTest, WhatAVersionSaysOfItsHoldStandsAtTheEnd) {
   info.number = 3;
   const std::string none = EncodeInfo(info);
   info.log_hold = "hold";
+  info.assumed_ends = {{"a", "1"}, {"b", ""}};
   const std::string held = EncodeInfo(info);
   EXPECT_EQ(held, none + "\x04hold");
   EXPECT_EQ(*DecodeInfo(held), info);

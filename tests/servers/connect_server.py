@@ -58,8 +58,8 @@ def postgres_connector(postgres, prefix, tables, **properties):
     } | dotted(properties)
 
 
-def mariadb_connector(mariadb, kafka, prefix, tables, **properties):
-    """tables: as "shop.orders"."""
+def mariadb_reader(mariadb, prefix, tables, **properties):
+    """A connector but for where it keeps the history of schemas. tables: as "shop.orders"."""
     return CONNECTOR | {
         "connector.class": "io.debezium.connector.mariadb.MariaDbConnector",
         "topic.prefix": prefix,
@@ -69,6 +69,11 @@ def mariadb_connector(mariadb, kafka, prefix, tables, **properties):
         "database.password": "",
         "database.server.id": 5401,
         "table.include.list": ",".join(tables),
+    } | dotted(properties)
+
+
+def mariadb_connector(mariadb, kafka, prefix, tables, **properties):
+    return mariadb_reader(mariadb, prefix, tables) | {
         "schema.history.internal.kafka.bootstrap.servers": kafka.address,
         "schema.history.internal.kafka.topic": f"schemahistory.{prefix}",
     } | dotted(properties)

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cmath>
 #include <functional>
 #include <iomanip>
 #include <memory>
@@ -107,6 +108,9 @@ class SnapshotSourceContract : public testing::TestWithParam<SourceCase> {
 
   static double ToDouble(const Cell& cell) {
     if (cell.kind == Kind::kInt) return static_cast<double>(cell.i);
+    if (cell.kind == Kind::kDecimal) {  // of few digits
+      return static_cast<double>(cell.decimal()) / std::pow(10, cell.scale);
+    }
     EXPECT_EQ(cell.kind, Kind::kDouble);
     return cell.d;
   }

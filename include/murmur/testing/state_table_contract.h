@@ -492,13 +492,17 @@ TEST_P(StateTableContract, IdsComeWithTheirCommitAndGoWhenTheVersionIsComplete) 
   EXPECT_THAT(*table_->HasIds(std::vector<std::string>{"id4999", "a", "id5000"}),
               testing::ElementsAre(true, true, false));
   const auto contents = Dump(*table_);
-  ASSERT_EQ(table_->Complete({.live_from = {{{"kafka", {{"0", "7"}}}}}, .inexact = "why"}),
+  const std::map<std::string, Position> assumed = {{"split", "end"}};
+  ASSERT_EQ(table_->Complete({.live_from = {{{"kafka", {{"0", "7"}}}}},
+                              .inexact = "why",
+                              .assumed_ends = assumed}),
             Status());
   Reopen();
   EXPECT_THAT(*table_->HasIds(ids), testing::ElementsAre(false, false, false));
   EXPECT_EQ(Dump(*table_), contents);
   EXPECT_EQ(table_->Info()->status, VersionStatus::kComplete);
   EXPECT_EQ(table_->Info()->inexact, "why");
+  EXPECT_EQ(table_->Info()->assumed_ends, assumed);
   EXPECT_EQ((**table_->Token()).streams.at("kafka").at("0"), "7");
 }
 

@@ -25,6 +25,7 @@ constexpr std::chrono::milliseconds kIdleWait{500};
 // progress of a split that is done.
 constexpr std::string_view kPublishedPrefix = "dead-letters:";
 constexpr size_t kPublishAtOnce = 1000;
+constexpr size_t kShownPositionBytes = 200;
 constexpr size_t kLettersLookedAt = 1000;
 
 // Dead letters after this offset are not published; "": none is published.
@@ -200,6 +201,7 @@ Status LiveRunner::RunUntil(Until until, std::stop_token stop) {
   Status status = Watch(until, stop);
   run_.abort.request_stop();
   for (const auto& worker : workers_) worker->Join();
+  if (status.ok()) status = NoteSure();
   if (status.ok()) status = PublishDeadLetters(stop);
   source_->NoteCommitted([this] {
     LiveSource::PositionMap positions;
@@ -214,6 +216,7 @@ Status LiveRunner::Prepare(std::stop_token stop) {
   MURMUR_ASSIGN(const auto plan, run_.table->Plan());
   MURMUR_ASSIGN(const VersionInfo info, run_.table->Info());
   if (!info.log_hold.empty()) source_->ReadThrough(info.log_hold);
+  assumed_ends_ = info.assumed_ends;
   if (workers_for_) {
     MURMUR_ASSIGN(run_.workers, workers_for_(run_.table));
   }
@@ -269,7 +272,9 @@ Status LiveRunner::BeginAt(const LiveSource::PositionMap& positions, bool by_tok
     const std::lock_guard lock(mutex_);
     std::string where;
     for (const auto& [split, position] : positions) {
-      where += (where.empty() ? "" : ", ") + split + " at " + position;
+      const std::string_view shown = CutAtCharacter(position, kShownPositionBytes);
+      where += fmt::format("{}{} at {}{}", where.empty() ? "" : ", ", split, shown,
+                           shown.size() < position.size() ? "…" : "");
     }
     notes_.push_back(std::string("live begins where ") +
                      (by_token ? "what was read before it ends: " : "`start:` says: ") + where);
@@ -336,6 +341,7 @@ Status LiveRunner::LookAround(std::stop_token stop) {
   const Status published = PublishDeadLetters(stop);
   if (!published.ok() && published.code() != Code::kUnavailable) return published;
   const LiveLag lag = Lag();
+  MURMUR_TRY(NoteSure());
   MURMUR_TRY(
       RefuseUselessRecords(std::all_of(lag.splits.begin(), lag.splits.end(), [](const auto& split) {
         return !split.second.end.empty() && split.second.records == 0;
@@ -508,6 +514,26 @@ bool LiveRunner::CaughtUp() const {
     const auto it = lag_.splits.find(goal.first);
     return it != lag_.splits.end() && source_->Distance(it->second.committed, goal.second) == 0;
   });
+}
+
+LiveSource::PositionMap LiveRunner::Unsure(const LiveSource::PositionMap& ends) const {
+  LiveSource::PositionMap unsure = ends;
+  const std::lock_guard lock(mutex_);
+  std::erase_if(unsure, [this](const auto& end) {
+    const auto it = lag_.splits.find(end.first);
+    return it != lag_.splits.end() && source_->Distance(it->second.committed, end.second) == 0 &&
+           source_->IsSure(it->second.committed, end.second);
+  });
+  return unsure;
+}
+
+// From then on the version is what it was assumed to be.
+Status LiveRunner::NoteSure() {
+  if (assumed_ends_.empty() || !Unsure(assumed_ends_).empty()) return {};
+  MURMUR_ASSIGN(const VersionInfo info, run_.table->Info());
+  MURMUR_TRY(run_.table->Complete({.live_from = {}, .inexact = info.inexact}));
+  assumed_ends_.clear();
+  return {};
 }
 
 void LiveRunner::NoteCommit(const std::vector<SplitMove>& moves) {

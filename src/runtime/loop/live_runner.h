@@ -76,6 +76,8 @@ class LiveRunner {
 
   const FoldProgress& progress() const noexcept { return run_.progress; }
   LiveLag Lag() const;  // from any thread
+  // After a Run until kCaughtUp: of the ends that it reached, those of which it is not sure.
+  LiveSource::PositionMap AssumedEnds() const { return Unsure(goal_); }
   // What a user should know; each note is given once. Threads: any.
   std::vector<std::string> TakeNotes();
 
@@ -103,6 +105,9 @@ class LiveRunner {
   Status MovePublished(const std::string& object, uint64_t next);
   Status RefuseUselessRecords(bool all_read) const;
   bool CaughtUp() const;
+  // Those of `ends` that the committed positions have not surely reached.
+  LiveSource::PositionMap Unsure(const LiveSource::PositionMap& ends) const;
+  Status NoteSure();
   void NoteCommit(const std::vector<SplitMove>& moves);
 
   LiveSource* const source_;
@@ -113,6 +118,7 @@ class LiveRunner {
   std::deque<SplitWork> work_;  // references stay valid as it grows
   std::vector<std::unique_ptr<Worker>> workers_;
   LiveSource::PositionMap goal_;                      // for kCaughtUp
+  LiveSource::PositionMap assumed_ends_;              // of the version
   std::map<std::string, Position> published_;         // by object: after its last dead letter there
   std::map<std::string, uint64_t> published_counts_;  // number of dead letters, by split
   std::chrono::steady_clock::time_point measured_at_;

@@ -196,6 +196,7 @@ Status ScanRunner::Complete(std::stop_token stop) {
   MURMUR_TRY(CheckUsable(*run_.pipeline, progress));
   MURMUR_ASSIGN(ScanEnd end, source_->Finish(plan_, progress, stop));
   end.keep_ids = run_.options.overlap_until.has_value();
+  if (companion_ != nullptr) end.assumed_ends = companion_->AssumedEnds();
   return run_.table->Complete(end);
 }
 

@@ -41,6 +41,8 @@ class ScanRunner {
                                                          std::stop_token stop) = 0;
     // Everything has been read: returns when the version may be complete.
     virtual Status CatchUp(std::stop_token stop) = 0;
+    // The ends that CatchUp reached without being sure of it.
+    virtual LiveSource::PositionMap AssumedEnds() const = 0;
   };
 
   // All outlive the runner.

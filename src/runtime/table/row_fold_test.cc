@@ -256,7 +256,7 @@ class Interleaving {
     bool scattered = false;  // changes become visible in another order than that of the log
     const ReadPoints* read_points = &kScatteredReadPoints;  // then
     bool redelivers = false;  // after a crash live brings an event again that was committed
-    bool truncates = false;  // now and then all rows are removed at once
+    bool truncates = false;   // now and then all rows are removed at once
     size_t held_bytes = 1 << 20;
     RowsAsOf as_of = RowsAsOf::kPosition;
   };

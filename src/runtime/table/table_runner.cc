@@ -165,6 +165,11 @@ Status TableRunner::CatchUp(std::stop_token stop) {
   return fold_->FinishCommit();
 }
 
+LiveSource::PositionMap TableRunner::AssumedEnds() const {
+  const auto live = Live();
+  return live ? live->AssumedEnds() : LiveSource::PositionMap();
+}
+
 Status TableRunner::FollowToEnd(const std::stop_token& stop) {
   Status status = NewLive()->Run(LiveRunner::Until::kCaughtUp, stop);
   if (!fold_->begins_anew()) return status;

@@ -49,6 +49,7 @@ class TableRunner final : private ScanRunner::Companion {
   Result<std::shared_ptr<WorkerFactory>> Begin(const ScanPlan& plan, const ProgressMap& progress,
                                                std::stop_token stop) override;
   Status CatchUp(std::stop_token stop) override;
+  LiveSource::PositionMap AssumedEnds() const override;
   ScanRunner::TakeHandoff CaptureFor(const std::optional<LiveSource::PositionMap>& as_of);
   Result<LiveSource::PositionMap> LivePositions(const ScanPlan& plan, const ProgressMap& progress,
                                                 std::stop_token stop);

@@ -57,7 +57,7 @@ Result<OpenedVersion> CreateVersion(StateStore* store, std::shared_ptr<const Pip
   info.identity = DefinitionIdentity(definition);
   info.definition = StoreDefinition(definition);
   if (build.live != nullptr && build.live->NeedsHold()) {
-    MURMUR_ASSIGN(info.log_hold, NewHoldName(definition, *store));
+    MURMUR_ASSIGN(info.log_hold, HoldNameFor(definition, *store, *build.live));
   }
   OpenedVersion created{.info = {}, .pipeline = std::move(pipeline), .table = nullptr};
   MURMUR_ASSIGN(created.table, store->CreateVersion(std::move(info), SchemaOf(*created.pipeline)));

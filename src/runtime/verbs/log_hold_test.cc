@@ -267,6 +267,16 @@ TEST_F(OrphanedHoldsTest, ANameIsOfOneHoldAndFitsTheOrigin) {
   }
 }
 
+TEST_F(OrphanedHoldsTest, AGivenHoldIsOfOneVersion) {
+  EXPECT_NE(*HoldNameFor(definition_, store_, live_), "");
+  live_.given_hold = "given";
+  EXPECT_EQ(*HoldNameFor(definition_, store_, live_), "given");
+  Record("given");
+  EXPECT_TRUE(IsHoldOf(*store_.Id(), *HoldNameFor(definition_, store_, live_)));
+  ASSERT_EQ(store_.DropVersion(1), Status());
+  EXPECT_EQ(*HoldNameFor(definition_, store_, live_), "given");
+}
+
 class TestClock final : public Clock {
  public:
   int64_t WallMicros() const override { return micros_; }

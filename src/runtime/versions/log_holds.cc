@@ -119,6 +119,17 @@ Result<std::string> NewHoldName(const Definition& definition, const StateStore& 
                      fmt::format("{:016x}", number).substr(0, kRandomDigits));
 }
 
+Result<std::string> HoldNameFor(const Definition& definition, const StateStore& store,
+                                const LiveSource& live) {
+  std::string given = live.GivenHold();
+  if (given.empty()) return NewHoldName(definition, store);
+  MURMUR_ASSIGN(const RecordedHolds recorded, ReadHolds(store));
+  if (recorded.needed.contains(given) || recorded.let_go.contains(given)) {
+    return NewHoldName(definition, store);
+  }
+  return given;
+}
+
 bool IsHoldOf(std::string_view store_id, std::string_view hold) noexcept {
   if (!hold.starts_with(kBegin) || hold.size() <= kRandomDigits) return false;
   hold.remove_suffix(kRandomDigits);

@@ -21,6 +21,10 @@ namespace murmur {
 // The longest name that an origin takes: that of a replication slot of PostgreSQL.
 inline constexpr size_t kHoldNameBytesMax = 63;
 
+// The hold that is given to the source (LiveSource::GivenHold) if no version has it, else
+// NewHoldName. Errors: those of StateStore::Id and ReadInfo.
+Result<std::string> HoldNameFor(const Definition& definition, const StateStore& store,
+                                const LiveSource& live);
 // A name for a new hold, which no other has: "murmur_views_5e1f09c27ab4_90d24ae1c3", with the id
 // of the store. Errors: StateStore::Id.
 Result<std::string> NewHoldName(const Definition& definition, const StateStore& store);

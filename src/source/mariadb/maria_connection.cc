@@ -369,12 +369,12 @@ Result<MariaConnection::Fetched> MariaConnection::NextRow(std::vector<MariaText>
   return Fetched::kRow;
 }
 
-void MariaConnection::WaitForInput(milliseconds time, const std::stop_token& stop) {
+bool MariaConnection::WaitForInput(milliseconds time, const std::stop_token& stop) {
   const auto end = steady_clock::now() + time;
   for (;;) {
     const auto left = std::chrono::duration_cast<milliseconds>(end - steady_clock::now());
-    if (left.count() <= 0 || stop.stop_requested()) return;
-    if (Poll(fetch_waits_for_, std::min(left, kStopLatency)) != 0) return;
+    if (left.count() <= 0 || stop.stop_requested()) return false;
+    if (Poll(fetch_waits_for_, std::min(left, kStopLatency)) != 0) return true;
   }
 }
 
@@ -388,7 +388,7 @@ Result<MariaRowSet> MariaConnection::Ask(const std::string& statement, std::stri
     if (fetched == Fetched::kEnd) return rows;
     if (fetched == Fetched::kRow) rows.Add(row);
     if (stop.stop_requested()) return Status(Code::kCancelled, place_->text);
-    if (fetched == Fetched::kNothingYet) WaitForInput(kStopLatency, stop);
+    if (fetched == Fetched::kNothingYet) (void)WaitForInput(kStopLatency, stop);
   }
 }
 
@@ -428,6 +428,23 @@ Result<std::string_view> MariaConnection::NextEvent() {
     return std::string_view();
   }
   return packet.substr(1);
+}
+
+Result<std::unique_ptr<MariaConnection>> MariaPool::Take(std::stop_token stop) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!idle_.empty()) {
+      auto connection = std::move(idle_.back());
+      idle_.pop_back();
+      return connection;
+    }
+  }
+  return MariaConnection::Open(place_, MariaConnection::For::kQueries, std::move(stop));
+}
+
+void MariaPool::Give(std::unique_ptr<MariaConnection> connection) {
+  const std::lock_guard lock(mutex_);
+  idle_.push_back(std::move(connection));
 }
 
 }  // namespace murmur

@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -113,8 +114,8 @@ class MariaConnection {
   enum class Fetched { kRow, kNothingYet, kEnd };
   // The next row; its values are valid until the next call.
   Result<Fetched> NextRow(std::vector<MariaText>* row, std::string_view doing);
-  // Waits until something may have come.
-  void WaitForInput(std::chrono::milliseconds time, const std::stop_token& stop);
+  // Waits until something may have come. False: nothing has.
+  bool WaitForInput(std::chrono::milliseconds time, const std::stop_token& stop);
 
   // Begins to read the log as the replica with this number. The server says every `heartbeat` that
   // it has nothing new.
@@ -154,6 +155,21 @@ class MariaConnection {
   int fetch_waits_for_ = 0;      // of a row that has not come yet
   bool is_interrupted_ = false;  // in the middle of a call
   unsigned error_number_ = 0;
+};
+
+// Connections for queries that wait to be used again. Threads: any.
+class MariaPool {
+ public:
+  explicit MariaPool(std::shared_ptr<const MariaPlace> place) : place_(std::move(place)) {}
+  // One of them, or a new one. Errors: MariaConnection::Open.
+  Result<std::unique_ptr<MariaConnection>> Take(std::stop_token stop);
+  // REQUIRES: no statement and no transaction is under way
+  void Give(std::unique_ptr<MariaConnection> connection);
+
+ private:
+  const std::shared_ptr<const MariaPlace> place_;
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<MariaConnection>> idle_;  // under mutex_
 };
 
 // How long a question is tried again while it is kUnavailable.

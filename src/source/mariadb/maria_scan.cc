@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "source/mariadb/maria_position.h"
+#include "source/mariadb/maria_ranges.h"
 
 namespace murmur {
 namespace {
@@ -13,33 +14,8 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kInputWait{100};
+constexpr milliseconds kFillWait{5};  // for a batch to get full
 constexpr std::string_view kDoing = "to read rows";
-
-// A value of a key's column in a condition. A number in quotes would be compared as a double.
-std::string LiteralOf(const MariaColumn& column, std::string_view text) {
-  switch (column.is) {
-    case MariaIs::kSigned:
-    case MariaIs::kUnsigned:
-    case MariaIs::kDecimal:
-      if (text.find_first_not_of("-.0123456789") == text.npos) return std::string(text);
-      break;
-    case MariaIs::kBytes:
-      if (text.find_first_not_of("0123456789abcdef") == text.npos) {
-        return fmt::format("X'{}'", text);
-      }
-      break;
-    default: break;
-  }
-  return QuotedMariaText(text);
-}
-
-// The text of a value that a SELECT of MariaColumn::select gave.
-std::string TextOf(const MariaColumn& column, std::string_view selected) {
-  if (!IsOfBytes(column.is)) return std::string(selected);
-  std::string text;
-  (void)AppendMariaBytes(column.is, selected, &text);
-  return text;
-}
 
 // (a, b) > (1, 2), in the form for which the server uses the key.
 std::string After(const MariaTable& table, const std::vector<std::string>& after) {
@@ -48,52 +24,22 @@ std::string After(const MariaTable& table, const std::vector<std::string>& after
   for (size_t i = 0; i < table.key.size(); ++i) {
     const MariaColumn& column = table.columns[table.key[i]];
     const std::string name = QuotedMariaName(column.name);
-    const std::string literal = LiteralOf(column, after[i]);
+    const std::string literal = MariaLiteralOf(column, after[i]);
     alternatives.push_back(fmt::format("({}{} > {})", equal, name, literal));
     equal += fmt::format("{} = {} AND ", name, literal);
   }
   const MariaColumn& first = table.columns[table.key[0]];
-  return fmt::format("{} >= {} AND ({})", QuotedMariaName(first.name), LiteralOf(first, after[0]),
-                     fmt::join(alternatives, " OR "));
-}
-
-// The value of the key's first column `skip` rows after the last of those with the value `after`;
-// none: there are not so many.
-Result<std::optional<std::string>> NextBound(MariaConnection& connection, const MariaTable& table,
-                                             const std::optional<std::string>& after, uint64_t skip,
-                                             const std::stop_token& stop) {
-  const MariaColumn& column = table.columns[table.key[0]];
-  const std::string name = QuotedMariaName(column.name);
-  MURMUR_ASSIGN(
-      const MariaRowSet found,
-      connection.Ask(
-          fmt::format("SELECT {} FROM {}{} ORDER BY {} LIMIT 1 OFFSET {}", column.select,
-                      connection.place().Quoted(),
-                      after ? fmt::format(" WHERE {} > {}", name, LiteralOf(column, *after)) : "",
-                      name, skip),
-          "to cut the table into ranges", stop));
-  if (found.size() == 0) return std::optional<std::string>();
-  return std::optional(TextOf(column, found.at(0, 0)));
+  return fmt::format("{} >= {} AND ({})", QuotedMariaName(first.name),
+                     MariaLiteralOf(first, after[0]), fmt::join(alternatives, " OR "));
 }
 
 }  // namespace
 
-Result<std::vector<Split>> CutMariaTable(MariaConnection& connection, const MariaTable& table,
-                                         uint64_t split_rows, const std::stop_token& stop) {
-  const uint64_t rows = std::max(split_rows, table.rows / kKeyRangesMax);
-  std::vector<std::string> bounds;
-  std::optional<std::string> last;
-  for (;;) {
-    MURMUR_ASSIGN(last, NextBound(connection, table, last, rows, stop));
-    if (!last) break;
-    bounds.push_back(*last);
-  }
-  return SplitsAt(bounds, connection.place().table, table.bytes);
-}
-
-MariaScanStream::MariaScanStream(std::shared_ptr<const MariaPlace> place, MariaRows rows,
-                                 KeyRange range, std::shared_ptr<MariaXaWatch> watch)
+MariaScanStream::MariaScanStream(std::shared_ptr<const MariaPlace> place,
+                                 std::shared_ptr<MariaPool> pool, MariaRows rows, KeyRange range,
+                                 std::shared_ptr<MariaXaWatch> watch)
     : place_(std::move(place)),
+      pool_(std::move(pool)),
       rows_(std::move(rows)),
       range_(std::move(range)),
       watch_(std::move(watch)),
@@ -111,9 +57,9 @@ std::string MariaScanStream::Statement() const {
   const MariaColumn& first = table.columns[table.key[0]];
   std::vector<std::string> conditions;
   if (range_.from && range_.after.empty()) {
-    conditions.push_back(key[0] + " >= " + LiteralOf(first, *range_.from));
+    conditions.push_back(key[0] + " >= " + MariaLiteralOf(first, *range_.from));
   }
-  if (range_.until) conditions.push_back(key[0] + " < " + LiteralOf(first, *range_.until));
+  if (range_.until) conditions.push_back(key[0] + " < " + MariaLiteralOf(first, *range_.until));
   if (!range_.after.empty()) conditions.push_back(After(table, range_.after));
   return fmt::format("SELECT {} FROM {}{}{} ORDER BY {}", fmt::join(columns, ", "),
                      place_->Quoted(), conditions.empty() ? "" : " WHERE ",
@@ -124,8 +70,7 @@ Status MariaScanStream::Start(const std::stop_token& stop) {
   if (!range_.after.empty() && range_.after.size() != rows_.table().key.size()) {
     return Status(Code::kInvalidArgument, place_->text + ": a position by another key");
   }
-  MURMUR_ASSIGN(auto connection,
-                MariaConnection::Open(place_, MariaConnection::For::kQueries, stop));
+  MURMUR_ASSIGN(auto connection, pool_->Take(stop));
   MURMUR_ASSIGN(const BinlogPlace place, watch_ ? watch_->BeginRead(*connection, stop)
                                                 : BeginMariaSnapshot(*connection, stop));
   MURMUR_TRY(connection->StartRows(Statement(), kDoing, stop));
@@ -165,13 +110,18 @@ Result<ReadState> MariaScanStream::ReadOn(const std::stop_token& stop, RecordBat
       continue;
     }
     is_end = fetched == MariaConnection::Fetched::kEnd;
-    if (is_end || batch->rows > 0) break;
-    connection_->WaitForInput(kInputWait, stop);
+    if (is_end) break;
+    const bool has_more = connection_->WaitForInput(batch->rows > 0 ? kFillWait : kInputWait, stop);
     if (stop.stop_requested()) return Status(Code::kCancelled, place_->text);
+    if (has_more) continue;
+    if (batch->rows > 0) break;
     return ReadState::kIdle;
   }
+  if (is_end) {
+    if (connection_->Ask("COMMIT", kDoing, stop).ok()) pool_->Give(std::move(connection_));
+    connection_.reset();
+  }
   at_end_ = is_end;
-  if (is_end) connection_.reset();
   batch->AsTable().read_point = read_point_;
   if (batch->rows == 0) return ReadState::kEnd;
   retries_.Progress(kMariaPatience);
@@ -191,11 +141,13 @@ Status MariaScanStream::TakeRow() {
     if (!fetched_[i]) continue;
     value.text = *fetched_[i];
     if (!IsOfBytes(rows_.table().columns[column].is)) continue;
-    texts_[column] = TextOf(rows_.table().columns[column], *fetched_[i]);
+    texts_[column] = MariaTextOf(rows_.table().columns[column], *fetched_[i]);
     value.text = texts_[column];
   }
-  range_.after.clear();
-  for (const size_t column : rows_.table().key) range_.after.emplace_back(row_[column].text);
+  // Now, since the next call for a row takes the texts away.
+  const std::vector<size_t>& key = rows_.table().key;
+  range_.after.resize(key.size());
+  for (size_t i = 0; i < key.size(); ++i) range_.after[i] = row_[key[i]].text;
   return rows_.Put(row_);
 }
 

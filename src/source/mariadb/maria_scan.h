@@ -14,16 +14,12 @@
 
 namespace murmur {
 
-// The splits of a table, of about so many rows each. Errors: those of MariaConnection::Ask.
-Result<std::vector<Split>> CutMariaTable(MariaConnection& connection, const MariaTable& table,
-                                         uint64_t split_rows, const std::stop_token& stop);
-
 class MariaScanStream final : public RecordStream {
  public:
   // `watch`: the read saw exactly what is committed at its place in the log; null: it may lack XA
   // transactions that are committed before it.
-  MariaScanStream(std::shared_ptr<const MariaPlace> place, MariaRows rows, KeyRange range,
-                  std::shared_ptr<MariaXaWatch> watch);
+  MariaScanStream(std::shared_ptr<const MariaPlace> place, std::shared_ptr<MariaPool> pool,
+                  MariaRows rows, KeyRange range, std::shared_ptr<MariaXaWatch> watch);
 
   Result<ReadState> Read(std::stop_token stop, RecordBatch* batch) override;
 
@@ -34,6 +30,7 @@ class MariaScanStream final : public RecordStream {
   Result<ReadState> ReadOn(const std::stop_token& stop, RecordBatch* batch);
 
   const std::shared_ptr<const MariaPlace> place_;
+  const std::shared_ptr<MariaPool> pool_;
   MariaRows rows_;
   KeyRange range_;  // `after` moves with each row
   const std::shared_ptr<MariaXaWatch> watch_;

@@ -13,6 +13,7 @@
 #include "murmur/key.h"
 #include "source/mariadb/maria_connection.h"
 #include "source/mariadb/maria_position.h"
+#include "source/mariadb/maria_ranges.h"
 #include "source/mariadb/maria_scan.h"
 #include "source/mariadb/maria_table.h"
 #include "source/mariadb/maria_xa.h"
@@ -41,7 +42,7 @@ Result<std::string> ParseKeyShape(const ScanPlan& plan) {
 class MariaSnapshot final : public SnapshotSource {
  public:
   MariaSnapshot(std::shared_ptr<const MariaPlace> place, const MariaSnapshotOptions& options)
-      : place_(std::move(place)), options_(options) {}
+      : place_(std::move(place)), options_(options), pool_(std::make_shared<MariaPool>(place_)) {}
 
   std::string_view Name() const noexcept override { return place_->name; }
 
@@ -107,7 +108,7 @@ class MariaSnapshot final : public SnapshotSource {
     MURMUR_ASSIGN(MariaRows rows,
                   MariaRows::Make(ObjectOf(*place_), *table_, projection, options_.row_bytes_max));
     return std::unique_ptr<RecordStream>(std::make_unique<MariaScanStream>(
-        place_, std::move(rows), std::move(range), projection.before ? Watch() : nullptr));
+        place_, pool_, std::move(rows), std::move(range), projection.before ? Watch() : nullptr));
   }
 
   Result<std::string> WhyNoBefore(std::stop_token stop) override {
@@ -180,6 +181,7 @@ class MariaSnapshot final : public SnapshotSource {
 
   const std::shared_ptr<const MariaPlace> place_;
   const MariaSnapshotOptions options_;
+  const std::shared_ptr<MariaPool> pool_;
   std::optional<MariaTable> table_;  // of the plan that is being read
   SourceNotes notes_;
   // What was prepared before has ended: since a hand-off, and for the scan after it.

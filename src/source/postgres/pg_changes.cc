@@ -38,10 +38,11 @@ constexpr size_t kHeaderBytes = 25;
 class PgChanges::Fetching {
  public:
   Fetching(std::shared_ptr<const PgPlace> place, const PgPosition& after, PgChangesOptions options,
-           std::shared_ptr<Queue> queue)
+           std::shared_ptr<Queue> queue, std::stop_token ends)
       : place_(std::move(place)),
         options_(std::move(options)),
         queue_(std::move(queue)),
+        ends_(std::move(ends)),
         put_(after.lsn),
         timeline_(after.timeline) {}
 
@@ -150,7 +151,7 @@ class PgChanges::Fetching {
       case PgConnection::Copied::kPiece: return TakePiece(piece.view());
       case PgConnection::Copied::kEnd:
         return Status(Code::kUnavailable, place_->text + ": the server ended replication");
-      case PgConnection::Copied::kNothingYet: (void)connection_->WaitForInput(kInputWait, {});
+      case PgConnection::Copied::kNothingYet: (void)connection_->WaitForInput(kInputWait, ends_);
     }
     return {};
   }
@@ -210,6 +211,7 @@ class PgChanges::Fetching {
   const std::shared_ptr<const PgPlace> place_;
   const PgChangesOptions options_;
   const std::shared_ptr<Queue> queue_;
+  const std::stop_token ends_;  // with queue_
   Retries retries_{kStartPatience};
   std::unique_ptr<PgConnection> connection_;
   PgLsn put_;  // everything committed up to here has been put
@@ -231,11 +233,13 @@ PgChanges::PgChanges(std::shared_ptr<const PgPlace> place, PgRows rows, const Pg
       before_(before),
       rows_(std::move(rows)),
       position_(after),
-      fetching_([fetching = std::make_shared<Fetching>(place_, after, std::move(options), queue_)] {
-        fetching->Run();
-      }) {}
+      fetching_([fetching = std::make_shared<Fetching>(place_, after, std::move(options), queue_,
+                                                       ends_.get_token())] { fetching->Run(); }) {}
 
-PgChanges::~PgChanges() { queue_->Close(); }
+PgChanges::~PgChanges() {
+  queue_->Close();
+  ends_.request_stop();
+}
 
 Result<ReadState> PgChanges::Read(std::stop_token stop, RecordBatch* batch) {
   rows_.Begin(batch);
@@ -306,6 +310,7 @@ Status PgChanges::Final(std::string_view what) const {
 
 Status PgChanges::Take(std::string_view message) {
   if (message == kAnew) {
+    has_begun_ = true;
     transaction_.reset();
     return {};
   }

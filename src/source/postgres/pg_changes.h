@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,8 @@ class PgChanges final : public RecordStream {
   ~PgChanges() override;
 
   Result<ReadState> Read(std::stop_token stop, RecordBatch* batch) override;
+  // Once the server has begun to stream from the position.
+  bool Checked() const override { return has_begun_; }
 
  private:
   class Fetching;
@@ -97,10 +100,12 @@ class PgChanges final : public RecordStream {
   std::optional<Transaction> transaction_;  // that is being read
   std::stop_token stop_;                    // of the Read under way
   std::unique_ptr<PgConnection> lookups_;
+  bool has_begun_ = false;
   Status end_;
   Page<char> page_;  // holds the last batch
   size_t next_ = 0;  // of page_
   std::chrono::steady_clock::time_point moved_at_ = std::chrono::steady_clock::now();
+  std::stop_source ends_;
   const DetachableThread fetching_;
 };
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -15,7 +17,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr std::chrono::seconds kConnectPatience{10};
-constexpr milliseconds kStopLatency{100};  // how long a wait goes on after a stop
+constexpr milliseconds kPollMax{100};
 
 // What makes a value's text the same for a scan and for replication, whatever server and user are
 // set to. Rows that a policy would hide are an error.
@@ -148,12 +150,30 @@ Result<std::shared_ptr<const PgPlace>> MakePgPlace(const SourceSpec& spec) {
   const size_t dot = table->find('.');
   place->schema = dot == table->npos ? "public" : table->substr(0, dot);
   place->table = dot == table->npos ? *table : table->substr(dot + 1);
-  if (const std::string* publication = OptionOf(spec, "publication")) {
-    place->publication = *publication;
+  for (const auto& [option, value] : spec.options) {
+    if (option == "publication") place->publication = value;
+    if (option == "slot") place->slot = value;
+    if (option == "columns" || option.starts_with("columns.")) place->columns.push_back(value);
+  }
+  if (place->slot.starts_with(kPgOwn)) {
+    return Status(Code::kInvalidArgument,
+                  fmt::format("postgres: `slot` names {}, but slots whose names begin with {} are "
+                              "made and dropped by Murmur. Leave `slot` out, or name another",
+                              place->slot, kPgOwn));
   }
   place->name = "postgres:" + ObjectOf(*place);
   place->text = fmt::format("{} at {}", place->name, HostsOf(options.get()));
   return std::shared_ptr<const PgPlace>(std::move(place));
+}
+
+PgAlarm::PgAlarm() : fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {}
+PgAlarm::~PgAlarm() {
+  if (fd_ >= 0) close(fd_);
+}
+void PgAlarm::Ring() const { (void)eventfd_write(fd_, 1); }
+void PgAlarm::Reset() const {
+  eventfd_t rung = 0;
+  (void)eventfd_read(fd_, &rung);
 }
 
 Result<std::unique_ptr<PgConnection>> PgConnection::Open(std::shared_ptr<const PgPlace> place,
@@ -222,11 +242,8 @@ Status PgConnection::Refused(const PGresult* result, std::string_view doing) {
 }
 
 Status PgConnection::WaitFor(short events, const std::stop_token& stop) {
-  if (stop.stop_requested()) return Status(Code::kCancelled, place_->text);
-  pollfd socket{.fd = PQsocket(connection_.get()), .events = events, .revents = 0};
-  (void)poll(&socket, 1, static_cast<int>(kStopLatency.count()));
-  if (stop.stop_requested()) return Status(Code::kCancelled, place_->text);
-  return {};
+  (void)Poll(events, kPollMax, stop);
+  return stop.stop_requested() ? Status(Code::kCancelled, place_->text) : Status();
 }
 
 bool PgConnection::WaitForInput(milliseconds time, const std::stop_token& stop) {
@@ -235,9 +252,18 @@ bool PgConnection::WaitForInput(milliseconds time, const std::stop_token& stop) 
     const auto left =
         std::chrono::duration_cast<milliseconds>(end - std::chrono::steady_clock::now());
     if (left.count() <= 0 || stop.stop_requested()) return false;
-    pollfd socket{.fd = PQsocket(connection_.get()), .events = POLLIN, .revents = 0};
-    if (poll(&socket, 1, static_cast<int>(std::min(left, kStopLatency).count())) != 0) return true;
+    if (Poll(POLLIN, left, stop)) return true;
   }
+}
+
+// Whether the socket is ready. A stop ends the wait.
+bool PgConnection::Poll(short events, milliseconds time, const std::stop_token& stop) {
+  alarm_.Reset();
+  const std::stop_callback ring(stop, [this] { alarm_.Ring(); });
+  std::array<pollfd, 2> ready{{{.fd = PQsocket(connection_.get()), .events = events, .revents = 0},
+                               {.fd = alarm_.fd(), .events = POLLIN, .revents = 0}}};
+  (void)poll(ready.data(), ready.size(), static_cast<int>(std::min(time, kPollMax).count()));
+  return ready[0].revents != 0;
 }
 
 Status PgConnection::SendStatement(const std::string& statement, std::string_view doing) {

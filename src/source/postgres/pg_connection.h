@@ -30,15 +30,20 @@ struct PgDestroy {
 template <class T>
 using Pg = std::unique_ptr<T, PgDestroy>;
 
+// Slots and publications whose names begin so were made here. No others are ever dropped.
+inline constexpr std::string_view kPgOwn = "murmur_";
+
 // One table and its address.
 struct PgPlace {
   std::string uri;  // with credentials: never shown
   std::string database;
   std::string schema;
   std::string table;
-  std::string publication;  // to be taken over; empty: one is made
-  std::string name;         // "postgres:shop.public.orders"
-  std::string text;         // "postgres:shop.public.orders at db1:5432"
+  std::vector<std::string> columns;  // that may be read, besides the key; none: all
+  std::string publication;           // to be taken over; empty: one is made
+  std::string slot;                  // the same
+  std::string name;                  // "postgres:shop.public.orders"
+  std::string text;                  // "postgres:shop.public.orders at db1:5432"
 
   std::string Quoted() const;  // "public"."orders"
 };
@@ -67,6 +72,21 @@ class PgRowSet {
 
  private:
   Pg<PGresult> result_;
+};
+
+// Ends a poll. Threads: any may call Ring.
+class PgAlarm {
+ public:
+  PgAlarm();
+  ~PgAlarm();
+  PgAlarm(const PgAlarm&) = delete;
+  PgAlarm& operator=(const PgAlarm&) = delete;
+  int fd() const noexcept { return fd_; }  // readable once it rang; -1: it can't ring
+  void Ring() const;
+  void Reset() const;
+
+ private:
+  const int fd_;
 };
 
 // Threads: one at a time.
@@ -120,8 +140,10 @@ class PgConnection {
   Status SendStatement(const std::string& statement, std::string_view doing);
   // Waits for the socket; kCancelled.
   Status WaitFor(short events, const std::stop_token& stop);
+  bool Poll(short events, std::chrono::milliseconds time, const std::stop_token& stop);
 
   const std::shared_ptr<const PgPlace> place_;
+  const PgAlarm alarm_;
   Pg<PGconn> connection_;
   std::string sqlstate_;
 };

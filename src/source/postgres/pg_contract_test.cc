@@ -178,7 +178,7 @@ class PgLiveFixture final : public LiveFixture {
   }
 
  private:
-  static std::string RootOf(const TestTable& table) { return "root_" + table.name(); }
+  static std::string RootOf(const TestTable& table) { return std::string(kPgOwn) + table.name(); }
 
   std::vector<std::unique_ptr<TestTable>> tables_;
   HandoffToken begin_;
@@ -242,7 +242,7 @@ class PgTableFixture final : public TableFixture {
 
  private:
   TestTable table_;
-  const std::string root_ = "root_" + table_.name();
+  const std::string root_ = std::string(kPgOwn) + table_.name();
   int slots_ = 0;
 };
 

@@ -47,6 +47,8 @@ class PgLive final : public LiveSource {
 
   bool NeedsHold() const override { return true; }
 
+  std::string GivenHold() const override { return place_->slot; }
+
   // A hold is a replication slot.
   Result<HandoffToken> Hold(const std::string& name, std::stop_token stop) override {
     // A slot shows a publication as it was at each change, so the publication comes first.
@@ -57,6 +59,11 @@ class PgLive final : public LiveSource {
       return table;
     };
     MURMUR_ASSIGN(const PgTable table, AskPg(*pool_, stop, publish));
+    if (name == place_->slot) {
+      const auto take = [&](PgConnection& connection) { return TakeOver(connection, name, stop); };
+      MURMUR_ASSIGN(const PgLsn lsn, AskPg(*pool_, stop, take));
+      return TokenOf(lsn, table);
+    }
     const PgWaiting waiting(place_, "a replication slot that is made", &notes_);
     for (;;) {
       const auto find = [&](PgConnection& connection) { return FindSlot(connection, name, stop); };
@@ -228,6 +235,44 @@ class PgLive final : public LiveSource {
     return found;
   }
 
+  // Moves a slot that somebody else made to the end of the log: its earlier changes are not needed,
+  // and it can't show them through a publication that came later.
+  Result<PgLsn> TakeOver(PgConnection& connection, const std::string& name,
+                         const std::stop_token& stop) const {
+    constexpr std::string_view kDoing = "to take over a replication slot";
+    MURMUR_ASSIGN(
+        const PgRowSet slot,
+        connection.Ask(fmt::format("SELECT slot_type = 'logical' AND plugin = 'pgoutput' AND "
+                                   "database = current_database() AND NOT temporary AND NOT "
+                                   "two_phase, coalesce(wal_status, '') = 'lost' "
+                                   "FROM pg_replication_slots WHERE slot_name = {}",
+                                   QuotedLiteral(name)),
+                       kDoing, stop));
+    const std::string remedy = fmt::format(
+        "SELECT pg_create_logical_replication_slot({}, 'pgoutput'), or leave `slot` out: then one "
+        "is made",
+        QuotedLiteral(name));
+    if (slot.size() == 0) {
+      return Status(Code::kNotFound, fmt::format("{}: there is no replication slot {}. {}",
+                                                 place_->text, name, remedy));
+    }
+    if (!slot.is_true(0, 0) || slot.is_true(0, 1)) {
+      return Status(
+          Code::kFailedPrecondition,
+          fmt::format("{}: the replication slot {} {}. Drop it, and {}", place_->text, name,
+                      slot.is_true(0, 0) ? "has lost its log"
+                                         : "is not a lasting, logical one of this database, by "
+                                           "pgoutput and without two_phase",
+                      remedy));
+    }
+    MURMUR_ASSIGN(const PgRowSet moved,
+                  connection.Ask(fmt::format("SELECT end_lsn FROM pg_replication_slot_advance({}, "
+                                             "pg_current_wal_lsn())",
+                                             QuotedLiteral(name)),
+                                 kDoing, stop));
+    return PlaceOfSlot(moved.at(0, 0));
+  }
+
   Result<PgLsn> PlaceOfSlot(std::string_view text) const {
     PgLsn lsn = 0;
     if (ParsePgLsn(text, &lsn)) return lsn;
@@ -335,9 +380,11 @@ class PgLive final : public LiveSource {
   Status DropHold(PgConnection& connection, const std::string& name,
                   const std::stop_token& stop) const {
     if (place_->publication.empty()) {
-      const std::string drop = "DROP PUBLICATION IF EXISTS " + QuotedIdentifier(name);
+      const std::string drop =
+          "DROP PUBLICATION IF EXISTS " + QuotedIdentifier(PgPublicationOf(*place_, name));
       MURMUR_TRY(connection.Ask(drop, "to drop a publication", stop).status());
     }
+    if (!name.starts_with(kPgOwn)) return {};  // it was taken over
     const auto dropped = connection.Ask(
         fmt::format("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE "
                     "slot_name = {}",

@@ -6,8 +6,11 @@
 
 namespace murmur {
 
-std::string PgPublicationOf(const PgPlace& place, const std::string& hold) {
-  return place.publication.empty() ? hold : place.publication;
+std::string PgPublicationOf(const PgPlace& place, const std::string& slot) {
+  if (!place.publication.empty()) return place.publication;
+  if (slot.starts_with(kPgOwn)) return slot;
+  constexpr size_t kNameBytesMax = 63;
+  return (std::string(kPgOwn) + slot).substr(0, kNameBytesMax);
 }
 
 Status PublishPgTable(PgConnection& connection, const PgTable& table, const std::string& name,

@@ -10,8 +10,8 @@
 
 namespace murmur {
 
-// The one that the definition names, or else that of the hold, which is made and ends with it.
-std::string PgPublicationOf(const PgPlace& place, const std::string& hold);
+// The one that the definition names, or else that of the slot, which is made and ends with it.
+std::string PgPublicationOf(const PgPlace& place, const std::string& slot);
 
 // Makes the publication `name` if there is none, unless the definition names it, and checks it.
 // Errors: as CheckPgPublication; kPermissionDenied (says what the user lacks).

@@ -109,6 +109,14 @@ const PgColumn* PgTable::Find(std::string_view name) const noexcept {
   return it == columns.end() ? nullptr : &*it;
 }
 
+Result<TextFieldReader> PgTable::ReaderOf(const PgColumn& column, const FieldRequest& request) {
+  if (column.may_be_read) return MakePgFieldReader(column.type, request);
+  return Status(Code::kFailedPrecondition,
+                fmt::format("postgres: the definition needs column '{}', which its `columns` leave "
+                            "out",
+                            column.name));
+}
+
 std::string PgTable::ShapeOf(const std::vector<size_t>& needed) const {
   std::string text = fmt::format("{}/{}", system, oid);
   for (const size_t column : needed) {
@@ -189,6 +197,9 @@ Result<PgTable> ReadPgTable(PgConnection& connection, const std::stop_token& sto
     column.is_in_byte_order = columns.is_true(row, 8) && IsInByteOrder(column.type);
     column.number = NumberOf<int>(columns.at(row, 9));
     const int place_in_key = NumberOf<int>(columns.at(row, 7));
+    column.may_be_read =
+        place.columns.empty() || place_in_key >= 0 ||
+        std::find(place.columns.begin(), place.columns.end(), column.name) != place.columns.end();
     if (place_in_key >= 0) key.emplace_back(place_in_key, table.columns.size());
     table.columns.push_back(std::move(column));
   }

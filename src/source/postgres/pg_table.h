@@ -21,6 +21,7 @@ struct PgColumn {
   uint32_t declared_type = 0;  // as the column has it: of a domain, the domain
   int32_t modifier = -1;       // of the type: the digits of a numeric
   bool is_generated = false;
+  bool may_be_read = true;  // by the definition's `columns`
   // Whether the server orders its values as the bytes of a row key do.
   bool is_in_byte_order = false;
   bool operator==(const PgColumn&) const = default;
@@ -58,9 +59,7 @@ struct PgTable {
 
   const PgColumn* Find(std::string_view name) const noexcept;
   // For TextRows.
-  static Result<TextFieldReader> ReaderOf(const PgColumn& column, const FieldRequest& request) {
-    return MakePgFieldReader(column.type, request);
-  }
+  static Result<TextFieldReader> ReaderOf(const PgColumn& column, const FieldRequest& request);
   static bool AppendKeyPart(const PgColumn& column, std::string_view text, TextArena* arena,
                             std::string* bytes) {
     return AppendPgKeyPart(column.type, text, arena, bytes);

@@ -65,20 +65,21 @@ bool ReadShortNumeric(std::string_view text, Cell* cell) {
   const bool is_negative = text.starts_with('-');
   if (is_negative) text.remove_prefix(1);
   if (text.empty() || text.size() > kDigitsMax + 1) return false;
-  int64_t digits = 0;
+  uint64_t digits = 0;  // also of one more, which is refused below
   size_t point = text.size();
   for (size_t i = 0; i < text.size(); ++i) {
     if (text[i] == '.' && point == text.size()) {
       point = i;
     } else if (text[i] >= '0' && text[i] <= '9') {
-      digits = digits * 10 + (text[i] - '0');
+      digits = digits * 10 + static_cast<uint64_t>(text[i] - '0');
     } else {
       return false;
     }
   }
   const size_t scale = point == text.size() ? 0 : text.size() - point - 1;
   if (text.size() - (scale > 0 ? 1 : 0) > kDigitsMax) return false;
-  *cell = Cell::SmallDecimal(is_negative ? -digits : digits, static_cast<uint8_t>(scale));
+  const auto unscaled = static_cast<int64_t>(digits);
+  *cell = Cell::SmallDecimal(is_negative ? -unscaled : unscaled, static_cast<uint8_t>(scale));
   return true;
 }
 
@@ -116,8 +117,9 @@ class TimeText {
     return true;
   }
   bool TakeNumber(int64_t* number) {
+    constexpr int64_t kNumberMax = 9'999'999;  // beyond every year
     const auto [end, error] = std::from_chars(text_.data(), text_.data() + text_.size(), *number);
-    if (error != std::errc() || text_.starts_with('-')) return false;
+    if (error != std::errc() || text_.starts_with('-') || *number > kNumberMax) return false;
     text_.remove_prefix(static_cast<size_t>(end - text_.data()));
     return true;
   }

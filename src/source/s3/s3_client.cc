@@ -2,8 +2,6 @@
 
 #include <arrow/buffer.h>
 #include <fmt/format.h>
-#include <openssl/hmac.h>
-#include <openssl/sha.h>
 
 #include <algorithm>
 #include <array>
@@ -11,7 +9,7 @@
 #include <ctime>
 #include <optional>
 
-#include "base/hex.h"
+#include "base/clock.h"
 #include "source/objects.h"
 #include "source/retry.h"
 
@@ -19,31 +17,7 @@ namespace murmur {
 namespace {
 
 constexpr size_t kKeysPerPage = 1000;
-
-std::string Sha256(std::string_view text) {
-  std::string digest(SHA256_DIGEST_LENGTH, '\0');
-  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(),
-         reinterpret_cast<unsigned char*>(digest.data()));
-  return digest;
-}
-
-std::string HmacSha256(std::string_view key, std::string_view text) {
-  std::string digest(SHA256_DIGEST_LENGTH, '\0');
-  unsigned int size = 0;
-  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
-       reinterpret_cast<const unsigned char*>(text.data()), text.size(),
-       reinterpret_cast<unsigned char*>(digest.data()), &size);
-  return digest;
-}
-
-std::string Now() {
-  const std::time_t now = std::time(nullptr);
-  std::tm utc{};
-  gmtime_r(&now, &utc);
-  std::array<char, 32> text{};
-  std::strftime(text.data(), text.size(), "%Y%m%dT%H%M%SZ", &utc);
-  return text.data();
-}
+constexpr std::string_view kRegionHeader = "x-amz-bucket-region";
 
 // The text between <tag> and </tag> from *at on; moves *at past it.
 std::optional<std::string_view> TakeElement(std::string_view xml, std::string_view tag,
@@ -141,8 +115,9 @@ Status ErrorOf(const HttpAnswer& answer) {
                       said);
   }
   if (answer.status == 301 || answer.status == 307 || code == "AuthorizationHeaderMalformed") {
-    const std::string region =
-        answer.region.empty() ? ElementText(answer.body, "Region") : answer.region;
+    const std::string region = answer.Header(kRegionHeader).empty()
+                                   ? ElementText(answer.body, "Region")
+                                   : std::string(answer.Header(kRegionHeader));
     return Status(Code::kFailedPrecondition,
                   fmt::format("the bucket is in another region: say region: {}. {}",
                               region.empty() ? "…" : region, said));
@@ -253,39 +228,6 @@ std::string PercentEncoded(std::string_view text, std::string_view keep) {
   return encoded;
 }
 
-std::vector<std::string> SignedHeaders(const S3Credentials& credentials, const std::string& region,
-                                       const std::string& host, const std::string& uri,
-                                       const std::string& query, const std::string& time) {
-  const std::string body_hash = ToHex(Sha256(""));
-  std::vector<std::pair<std::string, std::string>> headers = {
-      {"host", host}, {"x-amz-content-sha256", body_hash}, {"x-amz-date", time}};
-  if (!credentials.session_token.empty()) {
-    headers.emplace_back("x-amz-security-token", credentials.session_token);
-  }
-  std::string names;
-  std::string lines;
-  std::vector<std::string> all;
-  for (const auto& [name, value] : headers) {
-    names += (names.empty() ? "" : ";") + name;
-    lines += fmt::format("{}:{}\n", name, value);
-    all.push_back(fmt::format("{}: {}", name, value));
-  }
-  const std::string canonical =
-      fmt::format("GET\n{}\n{}\n{}\n{}\n{}", uri, query, lines, names, body_hash);
-  const std::string day = time.substr(0, 8);
-  const std::string scope = fmt::format("{}/{}/s3/aws4_request", day, region);
-  const std::string text =
-      fmt::format("AWS4-HMAC-SHA256\n{}\n{}\n{}", time, scope, ToHex(Sha256(canonical)));
-  std::string key = "AWS4" + credentials.secret_key;
-  for (const std::string& part : {day, region, std::string("s3"), std::string("aws4_request")}) {
-    key = HmacSha256(key, part);
-  }
-  all.push_back(fmt::format(
-      "authorization: AWS4-HMAC-SHA256 Credential={}/{}, SignedHeaders={}, Signature={}",
-      credentials.access_key, scope, names, ToHex(HmacSha256(key, text))));
-  return all;
-}
-
 Result<ListedPage> ParseListing(std::string_view xml) {
   const Status damaged(Code::kDataLoss, "the store's listing can't be read");
   if (xml.find("<ListBucketResult") == xml.npos) return damaged;
@@ -327,16 +269,24 @@ Result<HttpAnswer> S3Client::Get(const std::string& bucket, const std::string& k
   } else {
     host = bucket + "." + host;
   }
-  const S3Credentials credentials = options_.credentials();
+  const AwsCredentials credentials = options_.credentials();
   if (!credentials.access_key.empty()) {
-    for (std::string& header :
-         SignedHeaders(credentials, options_.region, host, uri, query, Now())) {
+    const AwsRequest request{.host = host,
+                             .uri = uri,
+                             .query = query,
+                             .headers = {{"x-amz-content-sha256", Sha256Hex("")}},
+                             .service = "s3",
+                             .region = options_.region,
+                             .time = AwsTime(Clock::System().WallMicros())};
+    for (std::string& header : SignedHeaders(credentials, request)) {
       headers.push_back(std::move(header));
     }
   }
   const std::string url =
       fmt::format("{}://{}{}{}{}", options_.scheme, host, uri, query.empty() ? "" : "?", query);
-  MURMUR_ASSIGN(HttpAnswer answer, http_.Get(url, headers, out, stop));
+  MURMUR_ASSIGN(
+      HttpAnswer answer,
+      http_.Ask({.url = url, .headers = std::move(headers), .post = {}, .out = out}, stop));
   if (answer.status != 200 && answer.status != 206) return ErrorOf(answer);
   return answer;
 }

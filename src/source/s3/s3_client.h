@@ -2,36 +2,23 @@
 // Arrow's filesystem of folders can't.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "source/aws/credentials.h"
+#include "source/aws/http.h"
 #include "source/listing.h"
-#include "source/s3/http.h"
 
 namespace murmur {
-
-struct S3Credentials {
-  std::string access_key;  // empty: requests are not signed
-  std::string secret_key;
-  std::string session_token;
-};
 
 struct S3ClientOptions {
   std::string scheme = "https";
   std::string host;  // of the endpoint, with a port if it has one; empty: AWS
   std::string region;
   bool path_style = true;  // else the bucket is the first part of the host
-  std::function<S3Credentials()> credentials;
+  AwsCredentialsSource credentials;
 };
-
-// The headers of a request, signed. `uri` is the encoded path, `query` the encoded query in order
-// of names, `time` as "20260301T120000Z". Source:
-// docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
-std::vector<std::string> SignedHeaders(const S3Credentials& credentials, const std::string& region,
-                                       const std::string& host, const std::string& uri,
-                                       const std::string& query, const std::string& time);
 
 // Writes bytes as %XX, except those that need no encoding (RFC 3986) and those in `keep`.
 std::string PercentEncoded(std::string_view text, std::string_view keep = "");
@@ -60,7 +47,7 @@ class S3Client final : public ObjectStore {
 
  private:
   const S3ClientOptions options_;
-  mutable HttpClient http_;
+  mutable HttpClient http_{"the store"};
 };
 
 }  // namespace murmur

@@ -146,6 +146,7 @@ class MemoryTable final : public StateTable {
     store_->info.status = VersionStatus::kComplete;
     store_->info.failure.clear();
     store_->info.inexact = end.inexact;
+    store_->info.assumed_ends = end.assumed_ends;
     if (!end.keep_ids) store_->ids.clear();
     if (!end.live_from.streams.empty()) store_->token = end.live_from;
     return Status();

@@ -326,6 +326,7 @@ Status RocksDbTable::Complete(const ScanEnd& end) {
   info.status = VersionStatus::kComplete;
   info.failure.clear();
   info.inexact = end.inexact;
+  info.assumed_ends = end.assumed_ends;
   StoreRecords records = {{std::string(kInfoKey), EncodeInfo(info)}};
   if (!end.live_from.streams.empty()) {
     records[std::string(kTokenKey)] = EncodeToken(end.live_from);

@@ -7,7 +7,7 @@ import time
 
 from certificates import certify
 from database_servers import UNPRIVILEGED, PostgresServer
-from postgres_case import PostgresCase
+from postgres_case import ByCuts, PostgresCase
 from program import main
 
 
@@ -53,6 +53,87 @@ class ServerTest(PostgresCase):
         self.wait_while_it_runs(child, "it tells", lambda: self.status(file)["live"].get("log", {})
                                 .get("kept_bytes", 0) > 0)
         self.end(child)
+
+
+class SlotTest(PostgresCase):
+    """What the definition names besides a table."""
+
+    SLOT = "given_slot"
+
+    def slots(self):
+        return self.ask("select coalesce(string_agg(slot_name, ' ' order by slot_name), '') "
+                        "from pg_replication_slots").split()
+
+    def publications(self):
+        return self.ask("select coalesce(string_agg(pubname, ' ' order by pubname), '') "
+                        "from pg_publication").split()
+
+    def make_slot(self, plugin="pgoutput", **options):
+        self.run_sql("select pg_create_logical_replication_slot(%s, %s, "
+                     + ", ".join([f"{name} => {value}" for name, value in options.items()]
+                                 or ["false"]) + ")", self.SLOT, plugin)
+
+    def test_a_slot_that_is_taken_over(self):
+        """By one version at a time; its earlier changes are passed over."""
+        self.make_slot()
+        self.fill(1000)
+        file = self.pipeline(source={"slot": self.SLOT})
+        for kill_at in range(0, 60, 20):
+            child = self.start("bootstrap", file, "--quiet")
+            time.sleep(kill_at / 1000)
+            self.kill(child)
+        self.fill_more(1000, 100)
+        child = self.follow(file)
+        self.assertEqual(self.slots(), [self.SLOT])
+        self.assertEqual(self.publications(), ["murmur_" + self.SLOT])
+        self.run_sql(f"update {self.table} set amount = amount + 1 where id % 3 = 0")
+        self.wait_while_it_runs(child, "it has counted",
+                                lambda: self.dumped(file) == self.expected())
+        self.end(child)
+        self.fill_more(1100, 100)
+        self.succeed("bootstrap", file, "--fresh", "--quiet")
+        own = [slot for slot in self.slots() if slot != self.SLOT]
+        self.assertEqual(len(own), 1)
+        self.catch_up(file)
+        self.check(file)
+        first = min(int(row["version"]) for row in
+                    self.succeed("versions", file, "--format", "json").rows())
+        self.succeed("drop", file, str(first))
+        self.assertEqual(self.slots(), sorted([self.SLOT, *own]))
+        self.assertEqual(self.publications(), own)
+        self.succeed("bootstrap", file, "--fresh", "--quiet")  # takes it again
+        self.assertEqual(self.slots(), sorted([self.SLOT, *own]))
+        self.fill_more(1200, 100)
+        self.catch_up(file)
+        self.check(file)
+
+    def test_slots_that_cannot_be_taken_over(self):
+        self.fill(10)
+
+        def refused(name, slot=self.SLOT, code=1):
+            return self.fail_with(code, "bootstrap", self.pipeline(
+                name=name, source={"slot": slot}), "--quiet").err
+
+        self.assertIn(f"pg_create_logical_replication_slot('{self.SLOT}'", refused("none"))
+        self.assertIn("begin with murmur_", refused("own", "murmur_1", code=2))
+        self.run_sql("select pg_create_physical_replication_slot(%s)", self.SLOT)
+        self.assertIn("pgoutput", refused("physical"))
+        self.run_sql("select pg_drop_replication_slot(%s)", self.SLOT)
+        self.make_slot(twophase="true")
+        self.assertIn("two_phase", refused("twophase"))
+
+    def test_columns_that_may_be_read(self):
+        self.fill(100)
+        few = ["grp", "kind", "price", "at", "amount"]
+        file = self.pipeline(source={"columns": few})
+        self.succeed("bootstrap", file, "--quiet")
+        self.check(file)
+        self.assertIn("'amount'", self.fail_with(1, "bootstrap", self.pipeline(
+            name="fewer", source={"columns": few[:-1]}), "--quiet").err)
+
+
+class SlotByCutsTest(ByCuts, SlotTest):
+    """The same by cuts."""
 
 
 class AccessTest(PostgresCase):
