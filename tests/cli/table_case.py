@@ -45,7 +45,8 @@ class TableWriters:
         source = random.Random(seed)
         due = time.monotonic()
         while not self.ended.is_set():
-            self.written += self.write_some(source)
+            written = self.write_some(source)  # first: others add to it meanwhile
+            self.written += written
             due = max(due + self.AT_ONCE * self.threads / self.per_second, time.monotonic() - 1)
             self.ended.wait(max(0, due - time.monotonic()))
 

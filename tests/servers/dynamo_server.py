@@ -43,11 +43,11 @@ def compile_launcher():
                    check=True)
 
 
-def client(service, endpoint, **options):
+def client(service, endpoint, attempts=10, **options):
     """A client of boto3. Threads: any."""
     settings = {"connect_timeout": 5, "read_timeout": 60, "parameter_validation": False,
                 "max_pool_connections": THREADS_MAX,
-                "retries": {"mode": "standard", "total_max_attempts": 10}}
+                "retries": {"mode": "standard", "total_max_attempts": attempts}}
     return boto3.client(service, **({"endpoint_url": endpoint, "region_name": REGION,
                                      "config": botocore.config.Config(**settings)}
                                     | KEYS | options))
@@ -91,8 +91,9 @@ class DynamoServer(JavaServer):
 
     # --- use ---
 
-    def client(self):
-        return client("dynamodb", self.endpoint)
+    def client(self, **options):
+        """options: of `client`."""
+        return client("dynamodb", self.endpoint, **options)
 
     def streams(self):
         return client("dynamodbstreams", self.endpoint)

@@ -109,16 +109,15 @@ Status Unreadable(const DynamoPlace& place, std::string_view operation) {
                 fmt::format("{}: an answer to {} that can't be read", place.text, operation));
 }
 
-// The key's attributes, the partition key first; empty: it can't be read.
+// The key's attributes, the partition key first.
 std::vector<DynamoKeyAttribute> KeyOf(const json& table) {
   std::vector<DynamoKeyAttribute> key;
-  if (!table.contains("KeySchema") || !table.contains("AttributeDefinitions")) return {};
   for (const char* role : {"HASH", "RANGE"}) {
-    for (const json& part : table["KeySchema"]) {
+    for (const json& part : table.at("KeySchema")) {
       if (TextIn(part, "KeyType") != role) continue;
       DynamoKeyAttribute& attribute = key.emplace_back();
       attribute.name = TextIn(part, "AttributeName");
-      for (const json& known : table["AttributeDefinitions"]) {
+      for (const json& known : table.at("AttributeDefinitions")) {
         if (TextIn(known, "AttributeName") != attribute.name) continue;
         const std::string type = TextIn(known, "AttributeType");
         if (type.size() == 1) attribute.type = type[0];
@@ -133,6 +132,21 @@ std::string EnableCommand(const DynamoPlace& place) {
       "aws dynamodb update-table --table-name {} --stream-specification "
       "StreamEnabled=true,StreamViewType=NEW_IMAGE",
       place.table);
+}
+
+DynamoTable TableOf(const json& facts) {
+  DynamoTable table;
+  table.id = TextIn(facts, "TableId");
+  if (table.id.empty()) table.id = facts.value("CreationDateTime", json()).dump();
+  table.key = KeyOf(facts);
+  table.items = CountIn(facts, "ItemCount");
+  table.bytes = CountIn(facts, "TableSizeBytes");
+  if (const auto stream = facts.find("StreamSpecification"); stream != facts.end()) {
+    table.streams = stream->value("StreamEnabled", false);
+    table.view = TextIn(*stream, "StreamViewType");
+    if (table.streams) table.stream = TextIn(facts, "LatestStreamArn");
+  }
+  return table;
 }
 
 ListedShard ShardOf(const json& shard) {
@@ -199,22 +213,11 @@ Result<DynamoTable> DescribeDynamoTable(const DynamoPlace& place, const std::sto
   MURMUR_ASSIGN(const std::string body,
                 AskDynamoAgain(place, DynamoApi::kTables, "DescribeTable",
                                json{{"TableName", place.table}}.dump(), "to see the table", stop));
-  const auto answer = json::parse(body, nullptr, /*allow_exceptions=*/false);
-  if (!answer.is_object() || !answer.contains("Table")) return Unreadable(place, "DescribeTable");
-  const json& facts = answer["Table"];
-  DynamoTable table;
-  table.id = TextIn(facts, "TableId");
-  if (table.id.empty()) table.id = TextIn(facts, "LatestStreamArn");
-  table.key = KeyOf(facts);
-  table.items = CountIn(facts, "ItemCount");
-  table.bytes = CountIn(facts, "TableSizeBytes");
-  if (const auto stream = facts.find("StreamSpecification"); stream != facts.end()) {
-    table.streams = stream->value("StreamEnabled", false);
-    table.view = TextIn(*stream, "StreamViewType");
-    if (table.streams) table.stream = TextIn(facts, "LatestStreamArn");
+  try {
+    return TableOf(json::parse(body).at("Table"));
+  } catch (const json::exception&) {
+    return Unreadable(place, "DescribeTable");
   }
-  if (table.key.empty()) return Unreadable(place, "DescribeTable");
-  return table;
 }
 
 Status CheckDynamoStream(const DynamoPlace& place, const DynamoTable& table) {
@@ -247,17 +250,18 @@ Result<DynamoStream> DescribeDynamoStream(const DynamoPlace& place, const std::s
                                 place.text, stream));
     }
     MURMUR_TRY(body.status());
-    const auto answer = json::parse(*body, nullptr, /*allow_exceptions=*/false);
-    if (!answer.is_object() || !answer.contains("StreamDescription")) {
+    std::string last;
+    try {
+      const json facts = json::parse(*body).at("StreamDescription");
+      const std::string status = TextIn(facts, "StreamStatus");
+      all.is_enabled = status != "DISABLED" && status != "DISABLING";
+      for (const json& shard : facts.value("Shards", json::array())) {
+        all.shards.push_back(ShardOf(shard));
+      }
+      last = TextIn(facts, "LastEvaluatedShardId");
+    } catch (const json::exception&) {
       return Unreadable(place, "DescribeStream");
     }
-    const json& facts = answer["StreamDescription"];
-    const std::string status = TextIn(facts, "StreamStatus");
-    all.is_enabled = status != "DISABLED" && status != "DISABLING";
-    if (const auto shards = facts.find("Shards"); shards != facts.end()) {
-      for (const json& shard : *shards) all.shards.push_back(ShardOf(shard));
-    }
-    const std::string last = TextIn(facts, "LastEvaluatedShardId");
     if (last.empty()) return all;
     request["ExclusiveStartShardId"] = last;
   }

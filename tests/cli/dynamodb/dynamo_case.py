@@ -59,7 +59,8 @@ class Writers(TableWriters):
 
     def __init__(self, server, table, seed, per_second=500, threads=4):
         super().__init__(seed, per_second, threads)
-        self.client, self.table = server.client(), table
+        # Who is in the way of a transaction gives up, rather than waiting for ever longer.
+        self.client, self.table = server.client(attempts=1), table
 
     def write_some(self, source):
         number = source.randrange(ITEMS + ITEMS // 10)

@@ -66,7 +66,7 @@ class LiveTest(DynamoCase):
         self.check(file)
 
     def exactness_of_answers(self, file):
-        return self.succeed("query", file, "g1", "--format", "json").rows()[0]["exactness"]
+        return self.succeed("query", file, "g1", "--format", "json").rows()[0]["_exact"]
 
     def test_a_shard_that_ends_during_the_bootstrap_makes_it_exact(self):
         self.fill(100)

