@@ -184,7 +184,7 @@ f:12:9: 'decmal': 'sum' has no such parameter; expected sum(x) or sum(x, decimal
 f:13:10: 'sum(amount, decimal=99)': decimal is '99'; expected a whole number from 0 to 18
 f:14:21: 'paht': is no option of jsonl; expected path, format, hive, handoff; did you mean 'path'?
 f:14:33: 'path': is empty
-f:15:8: 'kafak': is no kind of live source; expected kafka, mariadb, mongo or postgres; did you mean 'kafka'?
+f:15:8: 'kafak': is no kind of live source; expected kafka, dynamodb, mariadb, mongo or postgres; did you mean 'kafka'?
 f:16:13: 'many': expected a number or unlimited
 f:17:9: '1MB': expected 64MiB to 1024TiB
 f:18:10: '5000': expected 0 to 1024

@@ -35,16 +35,26 @@ TEST(RecordsTest, TheBytesOfARetentionStay) {
               "01780000000002");
 }
 
-TEST(RecordsTest, WhatAVersionSaysOfItsHoldStandsAtTheEnd) {
+TEST(RecordsTest, WhatAVersionSaysOfItsHoldAndEndsStandsAtTheEnd) {
   VersionInfo info;
   info.number = 3;
   const std::string none = EncodeInfo(info);
   info.log_hold = "hold";
-  info.assumed_ends = {{"a", "1"}, {"b", ""}};
   const std::string held = EncodeInfo(info);
   EXPECT_EQ(held, none + "\x04hold");
   EXPECT_EQ(*DecodeInfo(held), info);
   EXPECT_EQ(DecodeInfo(held + "\x01").status().code(), Code::kDataLoss);
+  info.assumed_ends = {{"a", "1"}, {"b", ""}};
+  const std::string assumed = EncodeInfo(info);
+  EXPECT_EQ(assumed, held + std::string("\x02\x01"
+                                        "a\x01"
+                                        "1\x01"
+                                        "b\0",
+                                        8));
+  EXPECT_EQ(*DecodeInfo(assumed), info);
+  info.log_hold.clear();
+  EXPECT_EQ(*DecodeInfo(EncodeInfo(info)), info);
+  EXPECT_EQ(DecodeInfo(assumed + "\x01").status().code(), Code::kDataLoss);
 }
 
 TEST(RecordsTest, ARetentionOfAnUnknownUnitIsDamaged) {
