@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,6 +14,7 @@
 #include "source/mariadb/binlog_event.h"
 #include "source/mariadb/binlog_row.h"
 #include "source/mariadb/binlog_statement.h"
+#include "source/mariadb/maria_charset.h"
 #include "source/mariadb/maria_table.h"
 
 namespace {
@@ -26,12 +28,13 @@ void Touch(std::string_view text) {
 
 // The input's first byte says of which kind the n-th column is.
 MariaTable TableOf(size_t columns, uint8_t kinds) {
+  static const auto charset = std::make_shared<MariaCharset>();
   MariaTable table;
   for (size_t i = 0; i < columns; ++i) {
     MariaColumn column;
     column.name = "c" + std::to_string(i);
     column.is = static_cast<MariaIs>((kinds + i) % (static_cast<size_t>(MariaIs::kInet6) + 1));
-    column.is_latin1 = (kinds & 1) != 0;
+    if ((kinds & 1) != 0) column.charset = charset;
     column.labels = {"a", "b", "c"};
     table.columns.push_back(std::move(column));
   }
@@ -101,7 +104,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     rest.remove_prefix(bytes.size());
     const auto event = ReadBinlogEvent(bytes, (kinds & 2) != 0);
     if (!event) continue;
-    (void)ReadBinlogChecked(event->body);
+    (void)ReadBinlogFormat(event->body);
     if (const auto file = ReadBinlogRotate(event->body)) Touch(*file);
     (void)ReadBinlogGtid(event->body);
     CheckQuery(event->is, event->body);

@@ -180,8 +180,9 @@ class StateTable {
   virtual Result<VersionInfo> Info() const = 0;
   virtual Status SetStatus(VersionStatus status, std::string failure) = 0;  // durable on return
 
-  // Marks the version complete, and inexact and assumed as `end` says. end.live_from, if it has positions,
-  // replaces the token. Durable on return, all or nothing. Drops stored ids unless end.keep_ids.
+  // Marks the version complete, and inexact and assumed as `end` says. end.live_from, if it has
+  // positions, replaces the token. Durable on return, all or nothing. Drops stored ids unless
+  // end.keep_ids.
   virtual Status Complete(const ScanEnd& end) = 0;
   virtual Status DropIds() = 0;
 

@@ -33,15 +33,14 @@ std::vector<SourceKind> OwnSources() {
   const KindOption hive = {
       .name = "hive", .identity = true, .values = {"true", "false"}, .otherwise = "false"};
   const KindOption object_format = {.name = "format", .values = {"auto", "jsonl", "parquet"}};
-  const std::vector<KindOption> dynamodb = {
-      {.name = "table", .required = true, .identity = true},
-      {.name = "region"},
-      {.name = "endpoint"},
-      {.name = "access_key"},
-      {.name = "secret_key"},
-      {.name = "session_token"},
-      {.name = "max_read_capacity"},
-      {.name = "settle"}};
+  const std::vector<KindOption> dynamodb = {{.name = "table", .required = true, .identity = true},
+                                            {.name = "region"},
+                                            {.name = "endpoint"},
+                                            {.name = "access_key"},
+                                            {.name = "secret_key"},
+                                            {.name = "session_token"},
+                                            {.name = "max_read_capacity"},
+                                            {.name = "settle"}};
   const std::vector<KindOption> mariadb = {{.name = "uri", .required = true},
                                            {.name = "table", .required = true, .identity = true}};
   const std::vector<KindOption> mongo = {

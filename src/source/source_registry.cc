@@ -35,16 +35,14 @@ struct Maker {
   Result<std::unique_ptr<Source>> (*make)(const Definition& definition);
 };
 constexpr Maker<SnapshotSource> kSnapshots[] = {
-    {"source", "dynamodb", MakeDynamoSnapshot},
-    {"source", "mariadb", MakeMariaSnapshot},    {"source", "mongo", MakeMongoSnapshot},
-    {"source", "postgres", MakePgSnapshot},      {"bootstrap", "jsonl", MakeJsonlSource},
-    {"bootstrap", "parquet", MakeParquetSource}, {"bootstrap", "s3", MakeS3Source},
+    {"source", "dynamodb", MakeDynamoSnapshot}, {"source", "mariadb", MakeMariaSnapshot},
+    {"source", "mongo", MakeMongoSnapshot},     {"source", "postgres", MakePgSnapshot},
+    {"bootstrap", "jsonl", MakeJsonlSource},    {"bootstrap", "parquet", MakeParquetSource},
+    {"bootstrap", "s3", MakeS3Source},
 };
 constexpr Maker<LiveSource> kLives[] = {
-    {"source", "dynamodb", MakeDynamoLive},
-    {"source", "mariadb", MakeMariaLive},
-    {"source", "mongo", MakeMongoLive},
-    {"source", "postgres", MakePgLive},
+    {"source", "dynamodb", MakeDynamoLive}, {"source", "mariadb", MakeMariaLive},
+    {"source", "mongo", MakeMongoLive},     {"source", "postgres", MakePgLive},
     {"live", "kafka", MakeKafkaLive},
 };
 

@@ -493,10 +493,10 @@ TEST_P(StateTableContract, IdsComeWithTheirCommitAndGoWhenTheVersionIsComplete) 
               testing::ElementsAre(true, true, false));
   const auto contents = Dump(*table_);
   const std::map<std::string, Position> assumed = {{"split", "end"}};
-  ASSERT_EQ(table_->Complete({.live_from = {{{"kafka", {{"0", "7"}}}}},
-                              .inexact = "why",
-                              .assumed_ends = assumed}),
-            Status());
+  ASSERT_EQ(
+      table_->Complete(
+          {.live_from = {{{"kafka", {{"0", "7"}}}}}, .inexact = "why", .assumed_ends = assumed}),
+      Status());
   Reopen();
   EXPECT_THAT(*table_->HasIds(ids), testing::ElementsAre(false, false, false));
   EXPECT_EQ(Dump(*table_), contents);
