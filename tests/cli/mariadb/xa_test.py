@@ -30,15 +30,19 @@ class XaTest(MariaCase):
     def prepare(self, name, *statements):
         """By a connection of its own, so that any other may end it."""
         with contextlib.closing(self.mariadb.connect(DATABASE)) as connection:
+            number = connection.thread_id()
             with connection.cursor() as cursor:
                 for statement in (*SETTINGS, f"xa start {name}", *statements, f"xa end {name}",
                                   f"xa prepare {name}"):
                     cursor.execute(statement)
         self.addCleanup(self.forget, name)
+        self.wait_until("the server has seen that it is gone", lambda: self.ask(
+            f"select count(*) from information_schema.processlist where id = {number}") == 0)
 
     def forget(self, name):
         """Else the server would keep the table's lock for ever."""
         with contextlib.suppress(Exception), contextlib.closing(self.mariadb.connect()) as connection:
+            connection.autocommit(True)
             connection.cursor().execute(f"xa rollback {name}")
 
     def caught_up(self, file):
