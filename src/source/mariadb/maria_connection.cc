@@ -430,21 +430,4 @@ Result<std::string_view> MariaConnection::NextEvent() {
   return packet.substr(1);
 }
 
-Result<std::unique_ptr<MariaConnection>> MariaPool::Take(std::stop_token stop) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (!idle_.empty()) {
-      auto connection = std::move(idle_.back());
-      idle_.pop_back();
-      return connection;
-    }
-  }
-  return MariaConnection::Open(place_, MariaConnection::For::kQueries, std::move(stop));
-}
-
-void MariaPool::Give(std::unique_ptr<MariaConnection> connection) {
-  const std::lock_guard lock(mutex_);
-  idle_.push_back(std::move(connection));
-}
-
 }  // namespace murmur

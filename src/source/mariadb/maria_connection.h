@@ -9,7 +9,6 @@
 
 #include <chrono>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -18,6 +17,7 @@
 
 #include "murmur/definition.h"
 #include "murmur/status.h"
+#include "source/connection_pool.h"
 #include "source/retries.h"
 
 // After mysql.h, which it needs.
@@ -157,20 +157,7 @@ class MariaConnection {
   unsigned error_number_ = 0;
 };
 
-// Connections for queries that wait to be used again. Threads: any.
-class MariaPool {
- public:
-  explicit MariaPool(std::shared_ptr<const MariaPlace> place) : place_(std::move(place)) {}
-  // One of them, or a new one. Errors: MariaConnection::Open.
-  Result<std::unique_ptr<MariaConnection>> Take(std::stop_token stop);
-  // REQUIRES: no statement and no transaction is under way
-  void Give(std::unique_ptr<MariaConnection> connection);
-
- private:
-  const std::shared_ptr<const MariaPlace> place_;
-  std::mutex mutex_;
-  std::vector<std::unique_ptr<MariaConnection>> idle_;  // under mutex_
-};
+using MariaPool = ConnectionPool<MariaConnection, MariaPlace>;
 
 // How long a question is tried again while it is kUnavailable.
 inline constexpr std::chrono::seconds kMariaPatience{30};

@@ -353,21 +353,4 @@ Status PgConnection::Send(std::string_view bytes, const std::stop_token& stop) {
   }
 }
 
-Result<std::unique_ptr<PgConnection>> PgPool::Take(std::stop_token stop) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (!idle_.empty()) {
-      auto connection = std::move(idle_.back());
-      idle_.pop_back();
-      return connection;
-    }
-  }
-  return PgConnection::Open(place_, PgConnection::For::kQueries, std::move(stop));
-}
-
-void PgPool::Give(std::unique_ptr<PgConnection> connection) {
-  const std::lock_guard lock(mutex_);
-  idle_.push_back(std::move(connection));
-}
-
 }  // namespace murmur

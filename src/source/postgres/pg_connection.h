@@ -9,7 +9,6 @@
 
 #include <chrono>
 #include <memory>
-#include <mutex>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -17,6 +16,7 @@
 
 #include "murmur/definition.h"
 #include "murmur/status.h"
+#include "source/connection_pool.h"
 #include "source/retries.h"
 
 namespace murmur {
@@ -148,21 +148,7 @@ class PgConnection {
   std::string sqlstate_;
 };
 
-// Connections that wait to be used again. Threads: any.
-class PgPool {
- public:
-  explicit PgPool(std::shared_ptr<const PgPlace> place) : place_(std::move(place)) {}
-  const PgPlace& place() const noexcept { return *place_; }
-  // One of them, or a new one. Errors: PgConnection::Open.
-  Result<std::unique_ptr<PgConnection>> Take(std::stop_token stop);
-  // REQUIRES: no statement is under way
-  void Give(std::unique_ptr<PgConnection> connection);
-
- private:
-  const std::shared_ptr<const PgPlace> place_;
-  std::mutex mutex_;
-  std::vector<std::unique_ptr<PgConnection>> idle_;  // under mutex_
-};
+using PgPool = ConnectionPool<PgConnection, PgPlace>;
 
 // How long a question is tried again while it is kUnavailable.
 inline constexpr std::chrono::seconds kPgPatience{30};
