@@ -4,6 +4,8 @@
 
 #include <set>
 
+#include "source/mariadb/maria_connection.h"
+
 namespace murmur {
 
 bool MariaCharset::tells_apart() const {

@@ -7,9 +7,10 @@
 #include <string_view>
 
 #include "murmur/status.h"
-#include "source/mariadb/maria_connection.h"
 
 namespace murmur {
+
+class MariaConnection;
 
 struct MariaCharset {
   std::array<std::string, 256> texts;  // by byte; "?": none, as a SELECT gives it, too
