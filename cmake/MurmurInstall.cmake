@@ -1,12 +1,12 @@
-# What `cmake --install` lays down: the library Murmur::murmur (every component but the program's
-# own), the public headers with the test kit Murmur::testing, the CMake package, and the program where
-# it was built. The target `installed` builds that, and no more.
+# What `cmake --install` lays down: the library Murmur::murmur (every component but the servers and
+# the program), the public headers with the test kit Murmur::testing, the CMake package, and the
+# program where it was built. The target `installed` builds that, and no more.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/Murmur)
 get_property(components GLOBAL PROPERTY MURMUR_COMPONENTS)
-list(REMOVE_ITEM components murmur_cli)
+list(REMOVE_ITEM components murmur_serve murmur_cli)
 
 add_library(murmur_library INTERFACE)
 set_target_properties(murmur_library PROPERTIES EXPORT_NAME murmur)

@@ -10,7 +10,7 @@ import re
 import sys
 
 FLOW = ["base", "monoid", "expression", "definition", "decode", "source", "state", "fold", "query",
-        "runtime", "cli"]
+        "runtime", "serve", "cli"]
 ROOMS = ["loop", "table", "versions", "owner", "verify", "verbs"]  # of src/runtime
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]', re.MULTILINE)
 TEST_SUFFIXES = ("_test.cc", "_bench.cc")

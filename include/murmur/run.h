@@ -20,6 +20,10 @@
 
 namespace murmur {
 
+// What the servers of the process are told about the versions that a run has open (`murmur run
+// --serve`).
+class ServedState;
+
 // Progress of a run; includes earlier runs of the same version unless it says otherwise.
 struct RunProgress {
   uint64_t bytes = 0;
@@ -48,6 +52,8 @@ struct RunOptions {
   std::function<void(const std::string&)> on_note;
   // Read by a bootstrap or replay instead of the definition's source. Must outlive the call.
   SnapshotSource* source = nullptr;
+  // Is told of the version that serves. Must outlive the call.
+  ServedState* served = nullptr;
 };
 
 struct BootstrapOptions {

@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/output.h"
 #include "cli/progress.h"
+#include "cli/serving.h"
 #include "cli/signals.h"
 #include "fold/absent_fields.h"
 #include "murmur/run.h"
@@ -247,6 +248,14 @@ int RunVerb(const RunArguments& arguments) {
   LiveOptions options;
   options.run.stop = stop;
   options.until_caught_up = arguments.until_caught_up;
+  ServedState served;
+  std::unique_ptr<Server> server;
+  if (!arguments.serve.http.empty() || !arguments.serve.grpc.empty()) {
+    options.run.served = &served;
+    auto started = StartServer(PipelinesOfRun(*definition, &served), arguments.serve);
+    if (!started.ok()) return Report(started.status());
+    server = std::move(started).value();
+  }
   return BuildVerb(arguments, *definition, "run", options, murmur::Run);
 }
 

@@ -12,7 +12,19 @@ inline constexpr int kExitDone = 0;
 inline constexpr int kExitFailed = 1;
 inline constexpr int kExitUsage = 2;
 
-enum class Format { kAuto, kTable, kJson, kJsonLines, kCsv, kParquet };
+enum class Format { kAuto, kTable, kJson, kJsonLines, kCsv, kParquet, kArrow };
+
+// Where to serve; empty: not by this protocol.
+struct ServeArguments {
+  std::string http;
+  std::string grpc;
+  bool insecure = false;  // other machines may ask, whoever they are
+};
+
+struct ServeFilesArguments {
+  std::vector<std::string> files;
+  ServeArguments serve;
+};
 
 struct RunArguments {
   std::string file;
@@ -20,6 +32,7 @@ struct RunArguments {
   std::optional<std::string> max_errors;  // a number, or "unlimited"
   bool quiet = false;
   bool until_caught_up = false;  // of `run`
+  ServeArguments serve;          // of `run`
   bool fresh = false;            // of `bootstrap`
   bool no_swap = false;          // of `replay`, as are those below
   bool partial = false;
@@ -38,6 +51,8 @@ struct ReadArguments {
   std::string as_of;
   std::string from;
   std::string to;
+  std::string trailing;
+  std::string aggregates;
   bool total = false;
 };
 
@@ -62,6 +77,7 @@ int CheckVerb(const std::string& file);
 int BootstrapVerb(const RunArguments& arguments);
 int ReplayVerb(const RunArguments& arguments);
 int RunVerb(const RunArguments& arguments);
+int ServeVerb(const ServeFilesArguments& arguments);
 int QueryVerb(const ReadArguments& arguments);
 int DumpVerb(const ReadArguments& arguments);
 int StatusVerb(const ReadArguments& arguments);

@@ -21,7 +21,7 @@ constexpr int kMallocArenas = 2;
 
 const std::map<std::string, Format> kRowFormats = {
     {"table", Format::kTable}, {"json", Format::kJson},       {"jsonl", Format::kJsonLines},
-    {"csv", Format::kCsv},     {"parquet", Format::kParquet},
+    {"csv", Format::kCsv},     {"parquet", Format::kParquet}, {"arrow", Format::kArrow},
 };
 const std::map<std::string, Format> kSummaryFormats = {{"table", Format::kTable},
                                                        {"json", Format::kJson}};
@@ -64,6 +64,16 @@ void AddRunOptions(CLI::App* verb, RunArguments* arguments) {
   AddFormatOption(verb, &arguments->format, kSummaryFormats, "json: a summary on standard output");
 }
 
+void AddServeOptions(CLI::App* verb, const char* http, ServeArguments* arguments) {
+  verb->add_option(http, arguments->http, "Answer by HTTP at HOST:PORT, or at PORT of 127.0.0.1")
+      ->type_name("ADDR");
+  verb->add_option("--grpc", arguments->grpc,
+                   "Answer by gRPC at HOST:PORT, or at PORT of 127.0.0.1")
+      ->type_name("ADDR");
+  verb->add_flag("--insecure", arguments->insecure,
+                 "Allow addresses that other machines reach: nobody has to say who they are");
+}
+
 void AddQueryOptions(CLI::App* verb, ReadArguments* arguments) {
   verb->add_option("KEY", arguments->keys,
                    "Values joined by commas; \"…\" around one that has a comma; '' for no parts")
@@ -74,7 +84,12 @@ void AddQueryOptions(CLI::App* verb, ReadArguments* arguments) {
   verb->add_option("--from", arguments->from, "Windows from this time or date on");
   verb->add_option("--to", arguments->to, "Windows that begin before this time");
   verb->add_option("--rollup", arguments->rollup, "Which key list: its names, joined by commas");
-  verb->add_flag("--total", arguments->total, "One row: those windows combined");
+  CLI::Option* total =
+      verb->add_flag("--total", arguments->total, "One row: those windows combined");
+  verb->add_option("--trailing", arguments->trailing,
+                   "A row for each window: the windows of this length that end with it, combined")
+      ->excludes(total);
+  verb->add_option("--aggregates", arguments->aggregates, "Only these: names, joined by commas");
   AddFormatOption(verb, &arguments->format, kRowFormats,
                   "table or json (default: table on a terminal), csv");
 }
@@ -172,7 +187,15 @@ int Main(int argc, char** argv) {
   AddRunOptions(whole, &run);
   whole->add_flag("--until-caught-up", run.until_caught_up,
                   "End when everything that is there now is counted");
+  AddServeOptions(whole, "--serve", &run.serve);
   whole->callback([&] { verb = [&] { return RunVerb(run); }; });
+
+  ServeFilesArguments serve;
+  CLI::App* serve_verb = app.add_subcommand(
+      "serve", "Answer by HTTP and gRPC from the states' files, beside whoever writes them");
+  serve_verb->add_option("FILE", serve.files, "The definitions, YAML files")->required();
+  AddServeOptions(serve_verb, "--listen", &serve.serve);
+  serve_verb->callback([&] { verb = [&] { return ServeVerb(serve); }; });
 
   CLI::App* replay =
       AddVerb(&app, "replay",
@@ -195,7 +218,7 @@ int Main(int argc, char** argv) {
   CLI::App* dump =
       AddVerb(&app, "dump", "Print the whole state, one line a key and window", &read.file);
   AddFormatOption(dump, &read.format, kRowFormats,
-                  "jsonl (default, but a table on a terminal), table, json, csv, parquet");
+                  "jsonl (default, but a table on a terminal), table, json, csv, parquet, arrow");
   dump->add_option("--output,-o", read.output, "Write to this file instead of standard output");
   dump->callback([&] { verb = [&] { return DumpVerb(read); }; });
 

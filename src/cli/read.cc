@@ -7,11 +7,10 @@
 #include <nlohmann/json.hpp>
 
 #include "base/shown.h"
-#include "base/time_text.h"
 #include "cli/commands.h"
 #include "cli/output.h"
-#include "definition/units.h"
 #include "murmur/run.h"
+#include "query/request_text.h"
 
 namespace murmur::cli {
 namespace {
@@ -25,48 +24,29 @@ RowFormat RowFormatOf(Format format, RowFormat json) {
     case Format::kJsonLines: return json;
     case Format::kCsv: return RowFormat::kCsv;
     case Format::kParquet: return RowFormat::kParquet;
+    case Format::kArrow: return RowFormat::kArrowStream;
   }
   return json;
 }
 
-Status ParseBorder(const char* option, const std::string& text, std::optional<TimeBorder>* border) {
-  if (text.empty()) return {};
-  const auto micros = ParseEventTime(text);
-  if (!micros) {
-    return Status(Code::kInvalidArgument,
-                  fmt::format("{} '{}': is no time: {}", option, text, WhyNoTime(text)));
-  }
-  *border = {.micros = *micros, .local = !SaysZone(text)};
-  return {};
-}
-
 Result<QueryRequest> RequestOf(const ReadArguments& arguments) {
-  QueryRequest request{.keys = {},
-                       .rollup = {},
-                       .window = {},
-                       .as_of = {},
-                       .from = {},
-                       .until = {},
-                       .total = arguments.total};
+  QueryRequest request;
   for (const std::string& text : arguments.keys) {
     MURMUR_ASSIGN(request.keys.emplace_back(), ParseKey(text));
   }
-  for (size_t at = 0; at < arguments.rollup.size();) {
-    const size_t comma = std::min(arguments.rollup.find(',', at), arguments.rollup.size());
-    request.rollup.push_back(arguments.rollup.substr(at, comma - at));
-    at = comma + 1;
+  request.rollup = SplitNames(arguments.rollup);
+  request.aggregates = SplitNames(arguments.aggregates);
+  request.total = arguments.total;
+  MURMUR_ASSIGN(
+      request.range,
+      ParseRange({.last = arguments.window,
+                  .as_of = arguments.as_of,
+                  .from = arguments.from,
+                  .to = arguments.to},
+                 {.last = "--window", .as_of = "--as-of", .from = "--from", .to = "--to"}));
+  if (!arguments.trailing.empty()) {
+    MURMUR_ASSIGN(request.trailing, ParseWindowLength(arguments.trailing, "--trailing"));
   }
-  if (!arguments.window.empty()) {
-    request.window = ParseTimeLength(arguments.window);
-    if (!request.window || *request.window == TimeLength()) {
-      return Status(Code::kInvalidArgument, "--window '" + arguments.window +
-                                                "': expected a length of time such as 7d, 12h or "
-                                                "3mo");
-    }
-  }
-  MURMUR_TRY(ParseBorder("--as-of", arguments.as_of, &request.as_of));
-  MURMUR_TRY(ParseBorder("--from", arguments.from, &request.from));
-  MURMUR_TRY(ParseBorder("--to", arguments.to, &request.until));
   return request;
 }
 
@@ -144,9 +124,10 @@ int DumpVerb(const ReadArguments& arguments) {
   if (!definition.ok()) return ReportUsage(definition.status());
   const RowFormat format = RowFormatOf(arguments.format, RowFormat::kJsonLines);
   if (arguments.output.empty()) {
-    if (format == RowFormat::kParquet && ::isatty(STDOUT_FILENO) == 1) {
+    const bool is_text = format != RowFormat::kParquet && format != RowFormat::kArrowStream;
+    if (!is_text && ::isatty(STDOUT_FILENO) == 1) {
       return Report(
-          Status(Code::kInvalidArgument, "Parquet is not for a terminal: give --output FILE"));
+          Status(Code::kInvalidArgument, "that format is not for a terminal: give --output FILE"));
     }
     return Report(murmur::Dump(*definition, format, WriteStdout));
   }

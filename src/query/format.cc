@@ -11,6 +11,7 @@ std::unique_ptr<RowSink> MakeFormatter(RowFormat format, WriteText write) {
     case RowFormat::kTable: return MakeTableFormatter(std::move(write));
     case RowFormat::kCsv: return MakeCsvFormatter(std::move(write));
     case RowFormat::kParquet: return MakeParquetFormatter(std::move(write));
+    case RowFormat::kArrowStream: return MakeArrowFormatter(std::move(write));
   }
   return nullptr;
 }

@@ -20,5 +20,7 @@ std::unique_ptr<RowSink> MakeTableFormatter(WriteText write);
 // Key parts and window as text, numbers as int64 or double columns (an integer beyond 64 bits is
 // null in an int64 column), everything structured as JSON text.
 std::unique_ptr<RowSink> MakeParquetFormatter(WriteText write);
+// The same columns as an Arrow IPC stream.
+std::unique_ptr<RowSink> MakeArrowFormatter(WriteText write);
 
 }  // namespace murmur

@@ -13,6 +13,7 @@
 #include "runtime/loop/usable.h"
 #include "runtime/owner/owner_socket.h"
 #include "runtime/owner/read_service.h"
+#include "runtime/owner/served_state.h"
 #include "runtime/owner/switch_version.h"
 #include "runtime/table/row_fold.h"
 #include "runtime/versions/fold_options.h"
@@ -93,12 +94,27 @@ class FollowedVersion {
     MURMUR_ASSIGN(followed->source_, MakeLiveSource(definition));
     followed->fold_ = FoldOptionsOf(definition, options, kLive);
     followed->NewRunner();
+    followed->served_ = options.served;
     return followed;
   }
 
   ~FollowedVersion() {
+    publication_.reset();
     socket_.reset();
     (void)Stop();
+  }
+
+  // Lets the servers of the process read this version, instead of the one before.
+  void Publish() {
+    if (served_ == nullptr) return;
+    publication_ = served_->Publish(opened_.pipeline, opened_.table.get(), [this] {
+      std::string text;
+      Status status = Read({.verb = OwnerVerb::kStatus}, [&text](std::string_view piece) {
+        text += piece;
+        return Status();
+      });
+      return status.ok() ? Result<std::string>(std::move(text)) : std::move(status);
+    });
   }
 
   // Without the socket other processes read what is committed; the run goes on.
@@ -132,6 +148,7 @@ class FollowedVersion {
     return outcome;
   }
   Status Close() {
+    publication_.reset();
     socket_.reset();
     Status outcome = Stop();
     const Status source = source_->Close();
@@ -192,6 +209,8 @@ class FollowedVersion {
   std::shared_ptr<LiveRunner> runner_;  // under mutex_; runs once
   std::vector<std::string> notes_;      // under mutex_; of earlier runners
   std::unique_ptr<OwnerSocket> socket_;
+  ServedState* served_ = nullptr;
+  std::unique_ptr<ServedState::Publication> publication_;
   Status outcome_ = Status(Code::kCancelled, "stopped");
   std::jthread thread_;
 };
@@ -237,6 +256,7 @@ Status LiveOwner::RunServing(RunSummary* summary) {
 
 Status LiveOwner::Follow(RunSummary* summary) {
   summary->version = current_->number();
+  current_->Publish();
   StartCurrent();
   Status status = Watch(summary);
   if (status.ok() && options_.until_caught_up) status = CheckUsableNow();
@@ -398,6 +418,7 @@ Result<SwapSummary> LiveOwner::Swap(uint64_t number, std::unique_ptr<FollowedVer
   summary.serving = number;
   summary.replaced = current_->number();
   *retired = std::exchange(current_, std::move(next));
+  current_->Publish();
   StartCurrent();
   DropOldVersions(definition_, &store_, &summary);
   return summary;

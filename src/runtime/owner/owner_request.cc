@@ -12,7 +12,7 @@ namespace {
 using nlohmann::json;
 
 // Changes whenever a request of an older program would be understood wrongly.
-constexpr int kProtocol = 2;
+constexpr int kProtocol = 3;
 // Verbs have numbers that protocol 1 refuses as those of another program version.
 constexpr int kFirstVerb = 16;
 
@@ -65,13 +65,28 @@ Result<KeyQuery> KeyFromJson(const json& object) {
   return key;
 }
 
+void Put(json* object, const char* name, const std::optional<TimeLength>& length) {
+  if (length) (*object)[name] = {length->months, length->rest.count()};
+}
+
+void Take(const json& object, const char* name, std::optional<TimeLength>* length) {
+  const auto it = object.find(name);
+  if (it == object.end()) return;
+  *length = {.months = it->at(0).get<int64_t>(),
+             .rest = std::chrono::seconds(it->at(1).get<int64_t>())};
+}
+
 json ToJson(const QueryRequest& query) {
-  json object = {{"keys", json::array()}, {"rollup", query.rollup}, {"total", query.total}};
+  json object = {{"keys", json::array()},
+                 {"rollup", query.rollup},
+                 {"aggregates", query.aggregates},
+                 {"total", query.total}};
   for (const KeyQuery& key : query.keys) object["keys"].push_back(ToJson(key));
-  if (query.window) object["window"] = {query.window->months, query.window->rest.count()};
-  Put(&object, "as_of", query.as_of);
-  Put(&object, "from", query.from);
-  Put(&object, "until", query.until);
+  Put(&object, "window", query.range.last);
+  Put(&object, "as_of", query.range.as_of);
+  Put(&object, "from", query.range.from);
+  Put(&object, "until", query.range.until);
+  Put(&object, "trailing", query.trailing);
   return object;
 }
 
@@ -81,14 +96,13 @@ Result<QueryRequest> QueryFromJson(const json& object) {
     MURMUR_ASSIGN(query.keys.emplace_back(), KeyFromJson(key));
   }
   query.rollup = object.at("rollup").get<std::vector<std::string>>();
+  query.aggregates = object.at("aggregates").get<std::vector<std::string>>();
   query.total = object.at("total").get<bool>();
-  if (const auto window = object.find("window"); window != object.end()) {
-    query.window = {.months = window->at(0).get<int64_t>(),
-                    .rest = std::chrono::seconds(window->at(1).get<int64_t>())};
-  }
-  Take(object, "as_of", &query.as_of);
-  Take(object, "from", &query.from);
-  Take(object, "until", &query.until);
+  Take(object, "window", &query.range.last);
+  Take(object, "as_of", &query.range.as_of);
+  Take(object, "from", &query.range.from);
+  Take(object, "until", &query.range.until);
+  Take(object, "trailing", &query.trailing);
   return query;
 }
 
@@ -111,7 +125,7 @@ Result<OwnerRequest> OwnerRequest::FromJson(std::string_view text) {
     const int verb = object.at("verb").get<int>() - kFirstVerb;
     const int format = object.at("format").get<int>();
     if (verb < 0 || verb > static_cast<int>(OwnerVerb::kSwap) || format < 0 ||
-        format > static_cast<int>(RowFormat::kParquet)) {
+        format > static_cast<int>(RowFormat::kArrowStream)) {
       return OtherProgram();
     }
     request.verb = static_cast<OwnerVerb>(verb);

@@ -22,11 +22,13 @@ OwnerRequest FullRequest() {
   time.i = kTimeInfinity;
   request.query.keys.push_back({.parts = {{bytes}, {time}}, .text = ""});
   request.query.rollup = {"a", "b"};
-  request.query.window = TimeLength{.months = 3, .rest = std::chrono::seconds(5)};
-  request.query.as_of = TimeBorder{.micros = -1, .local = true};
-  request.query.from = TimeBorder{.micros = INT64_MIN, .local = false};
-  request.query.until = TimeBorder{.micros = INT64_MAX, .local = true};
+  request.query.range.last = TimeLength{.months = 3, .rest = std::chrono::seconds(5)};
+  request.query.range.as_of = TimeBorder{.micros = -1, .local = true};
+  request.query.range.from = TimeBorder{.micros = INT64_MIN, .local = false};
+  request.query.range.until = TimeBorder{.micros = INT64_MAX, .local = true};
   request.query.total = true;
+  request.query.trailing = TimeLength{.months = 1};
+  request.query.aggregates = {"n"};
   return request;
 }
 
@@ -43,11 +45,13 @@ TEST(OwnerRequestTest, EveryPartOfARequestArrivesAsItWasSent) {
     EXPECT_EQ(got->query.keys[i].text, sent.query.keys[i].text);
   }
   EXPECT_EQ(got->query.rollup, sent.query.rollup);
-  EXPECT_EQ(got->query.window, sent.query.window);
-  EXPECT_EQ(got->query.as_of, sent.query.as_of);
-  EXPECT_EQ(got->query.from, sent.query.from);
-  EXPECT_EQ(got->query.until, sent.query.until);
+  EXPECT_EQ(got->query.range.last, sent.query.range.last);
+  EXPECT_EQ(got->query.range.as_of, sent.query.range.as_of);
+  EXPECT_EQ(got->query.range.from, sent.query.range.from);
+  EXPECT_EQ(got->query.range.until, sent.query.range.until);
   EXPECT_EQ(got->query.total, sent.query.total);
+  EXPECT_EQ(got->query.trailing, sent.query.trailing);
+  EXPECT_EQ(got->query.aggregates, sent.query.aggregates);
 }
 
 TEST(OwnerRequestTest, ARequestOfAnotherProgramVersionIsToldSo) {

@@ -147,10 +147,138 @@ TEST_F(ReadServiceTest, WindowsRangesAndTrailingWindows) {
     return out.Buckets();
   };
   EXPECT_EQ(buckets({}).size(), static_cast<size_t>(kHours));
-  EXPECT_THAT(buckets({.from = at(3), .until = at(5)}), ElementsAre(3, 4));
-  EXPECT_THAT(buckets({.window = TimeLength{.rest = std::chrono::hours(2)}}), ElementsAre(8, 9));
-  EXPECT_THAT(buckets({.window = TimeLength{.rest = std::chrono::hours(2)}, .as_of = at(4)}),
-              ElementsAre(3, 4));
+  EXPECT_THAT(buckets({.range = {.from = at(3), .until = at(5)}}), ElementsAre(3, 4));
+  EXPECT_THAT(buckets({.range = {.last = TimeLength{.rest = std::chrono::hours(2)}}}),
+              ElementsAre(8, 9));
+  EXPECT_THAT(
+      buckets({.range = {.last = TimeLength{.rest = std::chrono::hours(2)}, .as_of = at(4)}}),
+      ElementsAre(3, 4));
+}
+
+// Each trailing row is what the same windows give together.
+TEST_F(ReadServiceTest, TrailingRowsAreTheTotalsOfTheirWindows) {
+  const auto hour = [](int64_t h) {
+    return TimeBorder{.micros = (kStart + h * 3600) * 1'000'000, .local = false};
+  };
+  for (int64_t length = 1; length <= kHours + 2; ++length) {
+    Rows out;
+    QueryRequest request{.keys = {Page("/1")}};
+    request.trailing = TimeLength{.rest = std::chrono::hours(length)};
+    ASSERT_EQ(Service().Query({.request = request}, &out), Status());
+    ASSERT_EQ(out.rows.size(), static_cast<size_t>(kHours));
+    for (const Row& row : out.rows) {
+      const int64_t last = *row.bucket - kStart / 3600;
+      Rows total;
+      QueryRequest same{.keys = request.keys, .total = true};
+      same.range = {.from = hour(last + 1 - length), .until = hour(last + 1)};
+      ASSERT_EQ(Service().Query({.request = same}, &total), Status());
+      EXPECT_EQ(row.values, total.rows.at(0).values) << length << " hours until " << last;
+    }
+  }
+}
+
+// The windows before a range count into its first rows, and those after its end into none.
+TEST_F(ReadServiceTest, ATrailingRangeSeesTheWindowsBeforeIt) {
+  const auto at = [](int64_t h) {
+    return TimeBorder{.micros = (kStart + h * 3600) * 1'000'000, .local = false};
+  };
+  const auto read = [&](WindowRange range, Rows* out) {
+    QueryRequest request{.keys = {Page("/1")}, .range = range};
+    request.trailing = TimeLength{.rest = std::chrono::hours(3)};
+    EXPECT_EQ(Service().Query({.request = request}, out), Status());
+  };
+  Rows all;
+  read({}, &all);
+  Rows part;
+  read({.from = at(4), .until = at(6)}, &part);
+  EXPECT_THAT(part.Buckets(), ElementsAre(4, 5));
+  EXPECT_EQ(part.rows.at(0).values, all.rows.at(4).values);
+  EXPECT_EQ(part.rows.at(1).values, all.rows.at(5).values);
+  Rows late;
+  read({.from = at(8), .until = at(100)}, &late);
+  EXPECT_THAT(late.Buckets(), ElementsAre(8, 9)) << "none after the newest event time";
+}
+
+TEST_F(ReadServiceTest, AnAnswerHasTheAggregatesThatAreAskedFor) {
+  class Sink final : public RowSink {
+   public:
+    Status Begin(const AnswerSchema& schema) override {
+      for (const auto& aggregate : schema.aggregates) names.push_back(aggregate.name);
+      return {};
+    }
+    Status Add(const Row& row) override {
+      values = row.values;
+      return {};
+    }
+    Status End() override { return {}; }
+    std::vector<std::string> names;
+    std::vector<Value> values;
+  } out;
+  QueryCall call{.request = {.keys = {Page("/0")}, .total = true, .aggregates = {"s", "n"}}};
+  ASSERT_EQ(Service().Query(call, &out), Status());
+  EXPECT_THAT(out.names, ElementsAre("s", "n"));
+  EXPECT_THAT(out.values, ElementsAre(Value::Decimal("375.750"), Value::Integer(334)));
+  call.request.aggregates = {"nosuch"};
+  const Status status = Service().Query(call, &out);
+  EXPECT_EQ(status.code(), Code::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("n, s, d, m, q, t"));
+}
+
+TEST_F(ReadServiceTest, KeysComePageByPage) {
+  const auto session = Service().Open({});
+  ASSERT_TRUE(session.ok());
+  for (uint64_t limit = 1; limit <= 4; ++limit) {
+    std::vector<std::string> pages;
+    KeysRequest request{.keys = {.rollup = {"page"}}, .limit = limit};
+    do {
+      Rows out;
+      ASSERT_EQ(session->Keys(request, &out, &request.keys.after), Status());
+      EXPECT_LE(out.rows.size(), limit);
+      for (const Row& row : out.rows) pages.push_back(row.key.at(0).text);
+    } while (!request.keys.after.empty());
+    EXPECT_THAT(pages, ElementsAre("/0", "/1", "/2")) << limit << " a page";
+  }
+  Rows one;
+  std::vector<KeyValue> next;
+  KeysRequest prefixed{.keys = {.rollup = {"page"}, .prefix = Page("/1").parts.at(0)}};
+  ASSERT_EQ(session->Keys(prefixed, &one, &next), Status());
+  ASSERT_EQ(one.rows.size(), 1u);
+  EXPECT_EQ(one.rows[0].key.at(0).text, "/1");
+}
+
+TEST_F(ReadServiceTest, TopGivesTheGreatestDescendingAndAlikeOnesByKey) {
+  const auto session = Service().Open({});
+  ASSERT_TRUE(session.ok());
+  const auto pages = [&](TopRequest request, TopOutcome* outcome) {
+    request.keys.rollup = {"page"};
+    request.aggregate = "n";
+    Rows out;
+    EXPECT_EQ(session->Top(request, &out, outcome), Status());
+    std::vector<std::string> names;
+    for (const Row& row : out.rows) {
+      names.push_back(row.key.at(0).text + ' ' + std::to_string(row.values.at(0).i));
+    }
+    return names;
+  };
+  TopOutcome outcome;
+  EXPECT_THAT(pages({}, &outcome), ElementsAre("/0 334", "/1 333", "/2 333"));
+  EXPECT_EQ(outcome.compared, 3u);
+  EXPECT_TRUE(outcome.complete);
+  outcome = {};
+  EXPECT_THAT(pages({.limit = 2}, &outcome), ElementsAre("/0 334", "/1 333"));
+  outcome = {};
+  EXPECT_THAT(pages({.compared_max = 2}, &outcome), ElementsAre("/0 334", "/1 333"));
+  EXPECT_FALSE(outcome.complete) << "and says so";
+  outcome = {};
+  const auto hour = [](int64_t h) {
+    return TimeBorder{.micros = (kStart + h * 3600) * 1'000'000, .local = false};
+  };
+  // Of 100 records of the hour, those with i % 3 == 2 and so on.
+  EXPECT_THAT(pages({.limit = 1, .range = {.from = hour(2), .until = hour(3)}}, &outcome),
+              ElementsAre("/2 34"));
+  Rows none;
+  EXPECT_EQ(session->Top({.aggregate = "t"}, &none, &outcome).code(), Code::kInvalidArgument)
+      << "a list is no number";
 }
 
 TEST_F(ReadServiceTest, ADumpHoldsEveryKeyAndWindow) {

@@ -7,6 +7,8 @@ namespace murmur {
 
 Result<ServedVersion> StateReader::Serving() {
   const std::lock_guard lock(mutex_);
+  const auto now = std::chrono::steady_clock::now();
+  if (open_ != nullptr && now - looked_ < old_max_) return Opened();
   MURMUR_ASSIGN(const auto current, store_.Current());
   if (!current) {
     return Status(Code::kUnavailable,
@@ -19,8 +21,13 @@ Result<ServedVersion> StateReader::Serving() {
     MURMUR_ASSIGN(OpenedVersion opened, OpenVersion(definition_, store_, *current, Access::kRead));
     open_ = std::make_shared<OpenedVersion>(std::move(opened));
   }
-  return ServedVersion{.pipeline = open_->pipeline,
-                       .table = std::shared_ptr<const StateTable>(open_, open_->table.get())};
+  looked_ = now;
+  return Opened();
+}
+
+ServedVersion StateReader::Opened() const {
+  return {.pipeline = open_->pipeline,
+          .table = std::shared_ptr<const StateTable>(open_, open_->table.get())};
 }
 
 }  // namespace murmur

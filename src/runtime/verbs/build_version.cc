@@ -12,6 +12,7 @@
 #include "runtime/owner/live_owner.h"
 #include "runtime/owner/owner_socket.h"
 #include "runtime/owner/read_service.h"
+#include "runtime/owner/served_state.h"
 #include "runtime/owner/switch_version.h"
 #include "runtime/table/table_runner.h"
 #include "runtime/versions/fold_options.h"
@@ -149,6 +150,22 @@ Status Answer(const OwnerRequest& request, const ReadService& service, const Run
   return AnswerInText(request, service, more, write);
 }
 
+// Lets the servers of the process read a version that serves while it is built.
+std::unique_ptr<ServedState::Publication> Publish(const OpenedVersion& version,
+                                                  const RunOptions& options, const Build& build,
+                                                  const ReadService& service,
+                                                  const RunningTable& running) {
+  if (options.served == nullptr || build.beside) return nullptr;
+  return options.served->Publish(version.pipeline, version.table.get(), [&] {
+    std::string text;
+    Status status = Answer({}, service, running, [&text](std::string_view piece) {
+      text += piece;
+      return Status();
+    });
+    return status.ok() ? Result<std::string>(std::move(text)) : std::move(status);
+  });
+}
+
 Status ScanInto(const OpenedVersion& version, const RunOptions& options, const Build& build,
                 SnapshotSource* source, const StateStore& store, RunSummary* summary) {
   const auto& pipeline = version.pipeline;
@@ -168,6 +185,7 @@ Status ScanInto(const OpenedVersion& version, const RunOptions& options, const B
         store.OwnerAddress(info.number), [&](const OwnerRequest& request, const WriteText& write) {
           return Answer(request, service, running, write);
         });
+    const auto publication = Publish(version, options, build, service, running);
     status = RunScan(pipeline, options, build, info.log_hold, source, table, &running, summary);
   }
   const Status filled = FillSummary(*table, summary);
@@ -200,6 +218,7 @@ Result<SwapSummary> LetServe(const Definition& definition, const RunOptions& opt
       LiveOptions live;
       live.run = options;
       live.run.max_errors.reset();  // the limit is for history
+      live.run.served = nullptr;    // it doesn't serve yet
       live.until_caught_up = true;
       RunSummary caught_up;
       MURMUR_TRY(LiveOwner(&definition, store, &live).Run(summary->version, &caught_up));

@@ -1,5 +1,7 @@
+// Rows as columns: Parquet, and the Arrow stream.
 #include <arrow/api.h>
 #include <arrow/io/interfaces.h>
+#include <arrow/ipc/writer.h>
 #include <parquet/arrow/writer.h>
 
 #include <charconv>
@@ -12,11 +14,11 @@
 namespace murmur {
 namespace {
 
-constexpr int64_t kRowGroupRows = 64 << 10;
+constexpr int64_t kBatchRows = 64 << 10;  // of a row group, or of a batch of the stream
 
 Status FromArrow(const arrow::Status& status) {
   if (status.ok()) return {};
-  return Status(Code::kInternal, "writing Parquet: " + status.ToString());
+  return Status(Code::kInternal, "writing columns: " + status.ToString());
 }
 
 // Arrow's side of WriteText.
@@ -88,10 +90,54 @@ std::shared_ptr<arrow::DataType> ColumnType(OutputType type) {
   return arrow::utf8();
 }
 
-class ParquetSink final : public RowSink {
+// What takes the batches of rows.
+class BatchWriter {
  public:
-  explicit ParquetSink(WriteText write)
+  virtual ~BatchWriter() = default;
+  virtual arrow::Status Open(const std::shared_ptr<arrow::Schema>& schema) = 0;
+  virtual arrow::Status Write(const arrow::RecordBatch& batch) = 0;
+  virtual arrow::Status Close() = 0;
+};
+
+class ParquetWriter final : public BatchWriter {
+ public:
+  explicit ParquetWriter(WriteText write)
       : stream_(std::make_shared<WriteStream>(std::move(write))) {}
+
+  arrow::Status Open(const std::shared_ptr<arrow::Schema>& schema) override {
+    return parquet::arrow::FileWriter::Open(*schema, arrow::default_memory_pool(), stream_)
+        .Value(&writer_);
+  }
+  arrow::Status Write(const arrow::RecordBatch& batch) override {
+    return writer_->WriteRecordBatch(batch);
+  }
+  arrow::Status Close() override { return writer_->Close(); }
+
+ private:
+  const std::shared_ptr<WriteStream> stream_;
+  std::unique_ptr<parquet::arrow::FileWriter> writer_;
+};
+
+class StreamWriter final : public BatchWriter {
+ public:
+  explicit StreamWriter(WriteText write) : stream_(std::move(write)) {}
+
+  arrow::Status Open(const std::shared_ptr<arrow::Schema>& schema) override {
+    return arrow::ipc::MakeStreamWriter(&stream_, schema).Value(&writer_);
+  }
+  arrow::Status Write(const arrow::RecordBatch& batch) override {
+    return writer_->WriteRecordBatch(batch);
+  }
+  arrow::Status Close() override { return writer_->Close(); }
+
+ private:
+  WriteStream stream_;
+  std::shared_ptr<arrow::ipc::RecordBatchWriter> writer_;
+};
+
+class ColumnSink final : public RowSink {
+ public:
+  explicit ColumnSink(std::unique_ptr<BatchWriter> writer) : writer_(std::move(writer)) {}
 
   Status Begin(const AnswerSchema& schema) override {
     answer_ = &schema;
@@ -109,7 +155,7 @@ class ParquetSink final : public RowSink {
   Status Add(const Row& row) override {
     MURMUR_TRY(FromArrow(Open()));
     MURMUR_TRY(FromArrow(Append(row)));
-    return ++rows_ % kRowGroupRows == 0 ? FromArrow(Flush()) : Status();
+    return ++rows_ % kBatchRows == 0 ? FromArrow(Flush()) : Status();
   }
   Status End() override {
     MURMUR_TRY(FromArrow(Open()));
@@ -119,9 +165,8 @@ class ParquetSink final : public RowSink {
 
  private:
   arrow::Status Open() {
-    if (writer_) return arrow::Status::OK();
-    ARROW_ASSIGN_OR_RAISE(
-        writer_, parquet::arrow::FileWriter::Open(*schema_, arrow::default_memory_pool(), stream_));
+    if (builder_) return arrow::Status::OK();
+    ARROW_RETURN_NOT_OK(writer_->Open(schema_));
     return arrow::RecordBatchBuilder::Make(schema_, arrow::default_memory_pool()).Value(&builder_);
   }
   arrow::ArrayBuilder* Field(size_t column) const {
@@ -142,14 +187,13 @@ class ParquetSink final : public RowSink {
   }
   arrow::Status Flush() {
     ARROW_ASSIGN_OR_RAISE(const auto batch, builder_->Flush());
-    return writer_->WriteRecordBatch(*batch);
+    return writer_->Write(*batch);
   }
 
-  std::shared_ptr<WriteStream> stream_;
+  const std::unique_ptr<BatchWriter> writer_;
   const AnswerSchema* answer_ = nullptr;
   std::optional<FlatColumns> columns_;
   std::shared_ptr<arrow::Schema> schema_;
-  std::unique_ptr<parquet::arrow::FileWriter> writer_;
   std::unique_ptr<arrow::RecordBatchBuilder> builder_;
   int64_t rows_ = 0;
 };
@@ -157,7 +201,11 @@ class ParquetSink final : public RowSink {
 }  // namespace
 
 std::unique_ptr<RowSink> MakeParquetFormatter(WriteText write) {
-  return std::make_unique<ParquetSink>(std::move(write));
+  return std::make_unique<ColumnSink>(std::make_unique<ParquetWriter>(std::move(write)));
+}
+
+std::unique_ptr<RowSink> MakeArrowFormatter(WriteText write) {
+  return std::make_unique<ColumnSink>(std::make_unique<StreamWriter>(std::move(write)));
 }
 
 }  // namespace murmur

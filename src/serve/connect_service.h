@@ -1,0 +1,46 @@
+// murmur.v1.Query by the Connect protocol's rules for unary calls, in JSON and in binary form.
+// Compressed bodies are refused; the protocol lets a server speak `identity` alone.
+// Source: connectrpc.com/docs/protocol, "Unary-Request" and "Unary-Response".
+// Threads: any.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+#include "serve/http_message.h"
+#include "serve/query_methods.h"
+
+namespace murmur {
+
+class ConnectService {
+ public:
+  explicit ConnectService(const QueryMethods* methods);  // outlives the service
+
+  static bool Takes(std::string_view path) { return path.starts_with(kPrefix); }
+  bool IsQuick(const HttpRequest& request) const;
+  HttpResponse Answer(const HttpRequest& request, const std::stop_token& stop) const;
+
+ private:
+  static constexpr std::string_view kPrefix = "/murmur.v1.Query/";
+
+  // Takes and gives a message's text or bytes.
+  using Call = std::function<Result<std::string>(const std::string& body, bool is_json,
+                                                 const ScanLimit& limit)>;
+  struct Method {
+    Call call;
+    bool quick = false;
+  };
+  template <class Request, class Response>
+  static Call CallOf(const QueryMethods& methods,
+                     Status (QueryMethods::*method)(const Request&, const ScanLimit&, Response*)
+                         const);
+  Result<ScanLimit> LimitOf(const HttpRequest& request, const std::stop_token& stop) const;
+
+  const QueryMethods& methods_;
+  const std::map<std::string, Method, std::less<>> by_name_;
+};
+
+}  // namespace murmur

@@ -1,0 +1,52 @@
+// GET requests, for people, scripts and dashboards: questions in the words of the command line,
+// answers as JSON with the rows that `murmur query` prints.
+//
+//   /v1                       the pipelines
+//   /v1/PIPELINE              its keys and aggregates
+//   /v1/PIPELINE?key=KEY      all windows, or window=7d, from=, to=, as_of=; total=true: together;
+//                             trailing=7d; rollup=; aggregates=; several `key`s
+//   /v1/PIPELINE/keys         rollup=, prefix=, limit=, cursor=
+//   /v1/PIPELINE/top          aggregate=, limit=, rollup=, prefix=, window= and so on
+//   /v1/PIPELINE/status
+//   /v1/PIPELINE/bulk         format=jsonl, csv, parquet or arrow
+//
+// An answer about keys has an ETag, its version and commit; If-None-Match is answered with 304.
+// Threads: any.
+#pragma once
+
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "serve/http_message.h"
+#include "serve/query_methods.h"
+#include "serve/url_text.h"
+
+namespace murmur {
+
+class GetService {
+ public:
+  explicit GetService(const QueryMethods* methods) : methods_(*methods) {}  // outlives the service
+
+  bool IsQuick(const HttpRequest& request) const;
+  HttpAnswer Answer(const HttpRequest& request, const std::stop_token& stop) const;
+
+ private:
+  struct Asked {
+    const HttpRequest& request;
+    const ServedPipeline& pipeline;
+    const UrlQuery& query;
+    ScanLimit limit;
+  };
+  Result<HttpAnswer> Route(const HttpRequest& request, const std::stop_token& stop) const;
+  Result<HttpAnswer> List(const ScanLimit& limit) const;
+  Result<HttpAnswer> Describe(const Asked& asked) const;
+  Result<HttpAnswer> Query(const Asked& asked) const;
+  Result<HttpAnswer> Keys(const Asked& asked) const;
+  Result<HttpAnswer> Top(const Asked& asked) const;
+  Result<HttpAnswer> Bulk(const Asked& asked, const std::stop_token& stop) const;
+
+  const QueryMethods& methods_;
+};
+
+}  // namespace murmur

@@ -1,0 +1,36 @@
+#include "serve/http_service.h"
+
+#include "serve/error_codes.h"
+#include "serve/openapi.h"
+
+namespace murmur {
+namespace {
+
+// A body that asks for so few keys that reading them takes less than a change of threads.
+constexpr size_t kQuickBytes = 4 << 10;
+
+HttpAnswer WrongMethod(const char* allowed) {
+  return {.response = {.code = 405,
+                       .headers = {{"Allow", allowed}},
+                       .body = ErrorJson(Status(Code::kUnimplemented,
+                                                std::string("the method must be ") + allowed))}};
+}
+
+}  // namespace
+
+bool HttpService::IsQuick(const HttpRequest& request) const {
+  return request.body.size() <= kQuickBytes && (connect_.IsQuick(request) || get_.IsQuick(request));
+}
+
+HttpAnswer HttpService::Answer(const HttpRequest& request, const std::stop_token& stop) const {
+  if (ConnectService::Takes(request.path)) {
+    if (request.method != "POST") return WrongMethod("POST");
+    return {.response = connect_.Answer(request, stop)};
+  }
+  if (request.method != "GET") return WrongMethod("GET");
+  if (request.path == "/healthz") return {.response = {.body = "{\"status\": \"ok\"}\n"}};
+  if (request.path == "/openapi.json") return {.response = {.body = OpenApiJson()}};
+  return get_.Answer(request, stop);
+}
+
+}  // namespace murmur
