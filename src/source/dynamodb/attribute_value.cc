@@ -60,6 +60,7 @@ const char* TakePayload(JsonScanner* scanner, const char* p, AttributeValue* val
   return scanner->SkipValue(p, 1);
 }
 
+// REQUIRES: as for JsonScanner, here and where it is called
 bool IsNumber(std::string_view text) {
   return JsonScanner::SkipNumber(text.data()) == text.data() + text.size();
 }
@@ -159,8 +160,10 @@ bool AppendSet(JsonScanner* scanner, const AttributeValue& set, std::string* jso
     if (after == nullptr) return nullptr;
     Element& element = elements.emplace_back();
     element.text = {at + 1, static_cast<size_t>(after - at - 2)};
+    if (set.of == Is::kNumber) {
+      return !escaped && SplitNumber(element.text, &element.number) ? after : nullptr;
+    }
     element.plain = Unescaped(element.text, escaped);
-    if (set.of == Is::kNumber && !SplitNumber(element.plain, &element.number)) return nullptr;
     return after;
   });
   if (end == nullptr) return false;
