@@ -5,7 +5,7 @@ Contestants are interleaved over several rounds, with the page cache warm; a con
 is wrong stops the run. Times are measured inside the processes: of the query for the databases, from
 the first byte to the last synced commit for Murmur. CPU is the whole process for Murmur, the query
 for the databases. Prints a Markdown table. More follow: of replay.py, swap.py, kafka_bench.py,
-mongo_bench.py, postgres_bench.py and mariadb_bench.py.
+mongo_bench.py, postgres_bench.py, mariadb_bench.py and dynamodb_bench.py.
 """
 
 import argparse
@@ -21,6 +21,7 @@ import time
 
 from common import (Run, ask_program, check_call, note, print_header, print_title, rates_cell,
                     run_murmur)
+from dynamodb_bench import DynamoDb
 from kafka_bench import Kafka
 from mariadb_bench import MariaDb
 from matrix import Matrix
@@ -299,9 +300,11 @@ def main():
     parser.add_argument("--messages", type=int, default=5_000_000, help="of the Kafka topic")
     parser.add_argument("--documents", type=int, default=1_000_000,
                         help="of the MongoDB collection, and rows of the tables of PostgreSQL and"
-                        " MariaDB; ten times that where memory is measured")
+                        " MariaDB, up to 100,000 items of DynamoDB; ten times that where memory is"
+                        " measured")
     parser.add_argument("--changes", type=int, default=200_000,
-                        help="of each of the three, each of another row: no more than it has")
+                        help="of each of these, each of another row: no more than it has, and up to"
+                        " 50,000 of DynamoDB")
     parser.add_argument("--debezium", action=argparse.BooleanOptionalAction,
                         help="Debezium's engine beside `murmur run`; by default, if there are a JDK"
                         " and its jars")
@@ -310,7 +313,7 @@ def main():
                         help="the matrix at a tenth of its scale, to compare with an earlier run")
     parser.add_argument("--only", default="", help="only rows that contain this text; the rows of"
                         " the other tables begin with 'matrix', 'replay', 'swap', 'kafka', 'mongo',"
-                        " 'postgres' and 'mariadb'")
+                        " 'postgres', 'mariadb' and 'dynamodb'")
     options = parser.parse_args()
     hidden = ("--build", str(options.build), "--data", str(options.data), "--extensions",
               str(options.extensions))
@@ -320,7 +323,7 @@ def main():
     try:
         bench.work.mkdir(parents=True)
         for part in (bench, Matrix(bench), Replay(bench), Swap(bench), Kafka(bench), Mongo(bench),
-                     Postgres(bench), MariaDb(bench)):
+                     Postgres(bench), MariaDb(bench), DynamoDb(bench)):
             if not part.rows():
                 continue
             part.prepare()

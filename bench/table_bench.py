@@ -55,6 +55,7 @@ class TableBench:
     note_on_server = ""
     # Methods whose states one set of changes can serve: it needs no setting of the table's own.
     methods_of_changes = (("ledger",), ("cut",))
+    methods = METHODS  # by which its state can be kept
 
     def __init__(self, bench):
         self.bench, self.options = bench, bench.options
@@ -190,7 +191,7 @@ class TableBench:
         for _ in range(self.options.rounds):
             for contestant, read in readers.items():
                 self.add(BOOTSTRAP, contestant, read())
-            for method in METHODS:
+            for method in self.methods:
                 self.use(method)
                 self.add(BOOTSTRAP, ours("bootstrap", method), self.bootstrap()[0])
                 self.forget()

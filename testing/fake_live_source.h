@@ -189,6 +189,10 @@ class FakeLiveSource final : public LiveSource {
     return from < to ? to - from : 0;
   }
 
+  bool IsSure(const Position& position, const Position& /*end*/) const override {
+    return FakeStream::ParsePosition(position).value() >= sure_from;
+  }
+
   Result<std::unique_ptr<RecordStream>> Open(const Split& split, const Position& after,
                                              const Projection& projection,
                                              std::function<void()> wake,
@@ -234,6 +238,7 @@ class FakeLiveSource final : public LiveSource {
   bool takes_dead_letters = false;
   bool needs_hold = false;
   std::string given_hold;
+  size_t sure_from = 0;  // only from there on it is sure to have reached an end
 
  private:
   static Position Text(size_t next) { return "n=" + std::to_string(next); }

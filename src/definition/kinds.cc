@@ -41,6 +41,8 @@ std::vector<SourceKind> OwnSources() {
                                             {.name = "session_token"},
                                             {.name = "max_read_capacity"},
                                             {.name = "settle"}};
+  const std::vector<KindOption> dynamodb_rows =
+      Joined(dynamodb, {{.name = "export", .identity = true}});
   const std::vector<KindOption> mariadb = {{.name = "uri", .required = true},
                                            {.name = "table", .required = true, .identity = true}};
   const std::vector<KindOption> mongo = {
@@ -53,14 +55,14 @@ std::vector<SourceKind> OwnSources() {
                                             {.name = "publication"},
                                             {.name = "slot"}};
   return {
-      {"source", "dynamodb", dynamodb},
+      {"source", "dynamodb", dynamodb_rows},
       {"source", "mariadb", mariadb},
       {"source", "mongo", mongo},
       {"source", "postgres", postgres},
       {"bootstrap", "jsonl", {path, {.name = "format"}, hive, handoff, positions}},
       {"bootstrap", "parquet", {path, hive, handoff, positions}},
       {"bootstrap", "s3", Joined({path, object_format, hive, handoff, positions}, store)},
-      {"bootstrap", "dynamodb", dynamodb},
+      {"bootstrap", "dynamodb", dynamodb_rows},
       {"bootstrap", "mariadb", mariadb},
       {"bootstrap", "mongo", mongo},
       {"bootstrap", "postgres", postgres},

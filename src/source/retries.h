@@ -44,6 +44,17 @@ class Retries {
   std::chrono::steady_clock::time_point give_up_;
 };
 
+// After a try that failed: OK after a pause, if there shall be another. `where`: of messages.
+// Errors: kCancelled; `failure` itself, if it is not kUnavailable, or there have been enough tries.
+template <class AnyRetries>
+Status WaitToTryAgain(const Status& failure, AnyRetries* retries, const std::stop_token& stop,
+                      const std::string& where) {
+  if (failure.code() != Code::kUnavailable) return failure;
+  const auto pause = retries->Next();
+  if (!pause) return failure;
+  return SleepUnlessStopped(*pause, stop) ? Status() : Status(Code::kCancelled, where);
+}
+
 // question(Connection&) → Result<T> or Status, on what `open` gives, tried again while opening or
 // question are kUnavailable and `patience` lasts; then `done` has the connection. `where`: of
 // messages. Errors: kCancelled, and those of both.
@@ -67,10 +78,7 @@ auto AskAgain(std::chrono::seconds patience, const std::string& where, const std
         status = answer.status();
       }
     }
-    if (status.code() != Code::kUnavailable) return status;
-    const auto pause = retries.Next();
-    if (!pause) return status;
-    if (!SleepUnlessStopped(*pause, stop)) return Status(Code::kCancelled, where);
+    MURMUR_TRY(WaitToTryAgain(status, &retries, stop, where));
   }
 }
 

@@ -9,6 +9,7 @@
 
 #include "definition/kinds.h"
 #include "source/archive/archive_source.h"
+#include "source/dynamodb/dynamo_export_source.h"
 #include "source/dynamodb/dynamo_live.h"
 #include "source/dynamodb/dynamo_snapshot.h"
 #include "source/jsonl/jsonl_source.h"
@@ -76,6 +77,13 @@ Result<std::unique_ptr<SnapshotSource>> MakeSnapshotSource(const Definition& def
   }
   return MakeSource<SnapshotSource>(definition, definition.bootstrap, "bootstrap", kSnapshots,
                                     &SourceKind::make_snapshot);
+}
+
+Result<std::unique_ptr<SnapshotSource>> MakeSourceOfRowsNow(Definition definition) {
+  for (auto* spec : {&definition.source, &definition.bootstrap}) {
+    if (*spec && (*spec)->kind == "dynamodb") (*spec)->options.erase(kDynamoExportOption);
+  }
+  return MakeSnapshotSource(definition);
 }
 
 Result<std::unique_ptr<LiveSource>> MakeLiveSource(const Definition& definition) {

@@ -14,6 +14,9 @@ namespace murmur {
 // kInvalidArgument (no bootstrap, an unknown kind, an option), and those of the kind itself.
 Result<std::unique_ptr<SnapshotSource>> MakeSnapshotSource(const Definition& definition);
 
+// The same, but of a table always its rows as they are now, whatever a bootstrap reads instead.
+Result<std::unique_ptr<SnapshotSource>> MakeSourceOfRowsNow(Definition definition);
+
 // The driver that `replay:` names, for `range`. Errors: as MakeSnapshotSource; kInvalidArgument:
 // the kind can't tell such a range.
 Result<std::unique_ptr<SnapshotSource>> MakeReplayDriver(const Definition& definition,

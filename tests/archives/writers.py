@@ -348,13 +348,23 @@ def hive(records, *, root="events", directory="dt={:%Y-%m-%d}/hour={:%H}",
     return Golden(objects, list(records), {}, list(records))
 
 
-def dynamodb_export(records, *, export="01693685827463-2d8752fd", per_file=30, incremental=False,
-                    unlisted=0, miscounted=False, damaged=False):
-    """DynamoDB's export to S3: manifests, and files of {"Item": …} that the manifest lists.
+EXPORT = "01693685827463-2d8752fd"
+
+
+def dynamodb_export(records, *, export=EXPORT, incremental=False, **options):
+    """DynamoDB's export to S3. options: of `export_objects`."""
+    lines = [dynamodb_line(record, incremental) for record in records]
+    objects = export_objects(lines, export=export, incremental=incremental, **options)
+    return Golden(objects, list(records), {}, list(records))
+
+
+def export_objects(lines, *, export=EXPORT, per_file=30, incremental=False, unlisted=0,
+                   miscounted=False, damaged=False, **summary):
+    """Manifests, and files of {"Item": …} that the manifest lists.
 
     `unlisted`: files that lie beside the data and that no manifest names. `miscounted`: the
     manifest counts one item more than its first file has. `damaged`: the first file lost its last
-    item after its sum was taken.
+    item after its sum was taken. `summary`: what the summary says otherwise.
     """
     base = f"AWSDynamoDB/{export}/"
     data = "AWSDynamoDB/data/" if incremental else f"{base}data/"
@@ -364,37 +374,37 @@ def dynamodb_export(records, *, export="01693685827463-2d8752fd", per_file=30, i
         alphabet = "abcdefghijklmnopqrstuvwxyz234567"
         return data + "".join(dice.choice(alphabet) for _ in range(26)) + ".json.gz"
 
-    def lines(some):
-        return "".join(json.dumps(dynamodb_line(record, incremental), separators=(",", ":")) + "\n"
-                       for record in some).encode()
+    def packed(some):
+        return pack("".join(json.dumps(line, separators=(",", ":")) + "\n"
+                            for line in some).encode())
 
     objects, listed = {f"{base}_started": b""}, []
-    for first in range(0, len(records), per_file):
-        some = records[first:first + per_file]
+    for first in range(0, len(lines), per_file):
+        some = lines[first:first + per_file]
         name = file_name()
-        body = pack(lines(some))
+        body = packed(some)
         line = {"itemCount": len(some) + (miscounted and first == 0),
                 "md5Checksum": base64.b64encode(hashlib.md5(body).digest()).decode(),
                 "etag": hashlib.md5(body).hexdigest() + "-1", "dataFileS3Key": name}
         listed.append(json.dumps(line, separators=(",", ":")) + "\n")
-        objects[name] = pack(lines(some[:-1])) if damaged and first == 0 else body
+        objects[name] = packed(some[:-1]) if damaged and first == 0 else body
     for k in range(unlisted):
-        objects[file_name()] = pack(lines(records[k:k + 3]))
+        objects[file_name()] = packed(lines[k:k + 3])
     files = "".join(listed).encode()
     objects[f"{base}manifest-files.json"] = files
     objects[f"{base}manifest-files.md5"] = base64.b64encode(hashlib.md5(files).digest())
-    summary = json.dumps({
+    text = json.dumps({
         "version": "2020-06-30" if not incremental else "2023-08-01",
         "exportArn": f"arn:aws:dynamodb:us-east-1:123456789012:table/Views/export/{export}",
         "startTime": "2026-03-02T00:00:00.000Z", "endTime": "2026-03-02T00:10:00.000Z",
         "tableArn": "arn:aws:dynamodb:us-east-1:123456789012:table/Views",
         "s3Bucket": "golden", "s3Prefix": None, "s3SseAlgorithm": "AES256",
         "manifestFilesS3Key": f"{base}manifest-files.json", "billedSizeBytes": 0,
-        "itemCount": len(records), "outputFormat": "DYNAMODB_JSON",
-        "exportType": "INCREMENTAL_EXPORT" if incremental else "FULL_EXPORT"}).encode()
-    objects[f"{base}manifest-summary.json"] = summary
-    objects[f"{base}manifest-summary.md5"] = base64.b64encode(hashlib.md5(summary).digest())
-    return Golden(objects, list(records), {}, list(records))
+        "itemCount": len(lines) + miscounted, "outputFormat": "DYNAMODB_JSON",
+        "exportType": "INCREMENTAL_EXPORT" if incremental else "FULL_EXPORT"} | summary).encode()
+    objects[f"{base}manifest-summary.json"] = text
+    objects[f"{base}manifest-summary.md5"] = base64.b64encode(hashlib.md5(text).digest())
+    return objects
 
 
 def dynamodb_line(record, incremental):

@@ -245,7 +245,8 @@ class DynamoStandIn:
             one = {"ShardId": shard.id, "SequenceNumberRange": numbers}
             listed.append(one | ({"ParentShardId": shard.parent} if shard.parent else {}))
         more = {"LastEvaluatedShardId": page[-1].id} if first + 2 < len(self.shards) else {}
-        return {"StreamDescription": {"StreamStatus": "ENABLED", "Shards": listed} | more}
+        return {"StreamDescription": {"StreamStatus": "ENABLED", "Shards": listed,
+                                      "CreationRequestDateTime": 1.7e9} | more}
 
     def shard_of(self, name):
         for shard in self.shards:

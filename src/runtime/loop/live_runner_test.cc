@@ -124,6 +124,94 @@ TEST_F(LiveRunnerTest, BeginsWhereTheTokenSays) {
   EXPECT_EQ(records_read_, 301u);
 }
 
+// Ends that are assumed to be reached, of a complete version.
+class AssumedEndsTest : public LiveRunnerTest {
+ protected:
+  static constexpr size_t kEnd = 100;  // of each split
+
+  AssumedEndsTest() { Publish(kSplits * kEnd); }
+
+  LiveSource::PositionMap Ends() const {
+    LiveSource::PositionMap ends;
+    for (size_t split = 0; split < kSplits; ++split) {
+      ends[topic_.SplitId(split)] = fmt::format("n={}", kEnd);
+    }
+    return ends;
+  }
+  void Complete(const LiveSource::PositionMap& assumed) {
+    ASSERT_EQ(table_->Begin({}, {}), Status());
+    ASSERT_EQ(table_->Complete({.live_from = {}, .inexact = "twice", .assumed_ends = assumed}),
+              Status());
+  }
+  // Reads on; sure of what lies from `sure_from` on. What it assumes of the present ends.
+  LiveSource::PositionMap CatchUpSureFrom(size_t sure_from) {
+    FakeLiveSource source(&topic_, &behaviour_);
+    source.sure_from = sure_from;
+    LiveRunner runner(pipeline_, &source, table_.get(), Options(2));
+    EXPECT_EQ(runner.Run(Until::kCaughtUp, {}), Status());
+    return runner.AssumedEnds();
+  }
+  LiveSource::PositionMap Stored() const { return table_->Info().value().assumed_ends; }
+
+  std::unique_ptr<StateTable> table_ = std::move(OpenMemoryTable(store_, Schema())).value();
+};
+
+TEST_F(AssumedEndsTest, EndsThatWereSurelyReachedAreNotAssumed) {
+  Complete({});
+  EXPECT_EQ(CatchUpSureFrom(kEnd), LiveSource::PositionMap());
+}
+
+TEST_F(AssumedEndsTest, EndsStayAssumedUntilAllOfThemAreSurelyReached) {
+  Complete(Ends());
+  EXPECT_EQ(CatchUpSureFrom(kEnd + 1), Ends());
+  EXPECT_EQ(Stored(), Ends());
+  topic_.Append(0, Events(0, 1));  // tells that the first has passed its end
+  const auto assumed = CatchUpSureFrom(kEnd + 1);
+  EXPECT_EQ(assumed.size(), kSplits - 1);
+  EXPECT_FALSE(assumed.contains(topic_.SplitId(0)));
+  EXPECT_EQ(Stored(), Ends());
+  for (size_t split = 1; split < kSplits; ++split) topic_.Append(split, Events(0, 1));
+  EXPECT_EQ(CatchUpSureFrom(kEnd + 1), LiveSource::PositionMap());
+  EXPECT_EQ(Stored(), LiveSource::PositionMap());
+  const VersionInfo info = table_->Info().value();
+  EXPECT_EQ(info.status, VersionStatus::kComplete);
+  EXPECT_EQ(info.inexact, "twice");
+}
+
+// Of a run that follows, the ends that it reached on its way don't matter: those of the version do.
+TEST_F(AssumedEndsTest, LaterEndsThatAreAssumedDoNotHoldUpThoseOfTheVersion) {
+  Complete(Ends());
+  for (size_t split = 0; split < kSplits; ++split) topic_.Append(split, Events(0, 10));
+  EXPECT_EQ(CatchUpSureFrom(kEnd + 1).size(), 0U);
+  EXPECT_EQ(Stored(), LiveSource::PositionMap());
+}
+
+TEST_F(AssumedEndsTest, WhatIsNotReachedIsNotSure) {
+  auto later = Ends();
+  later[topic_.SplitId(1)] = fmt::format("n={}", kEnd + 5);
+  Complete(later);
+  EXPECT_EQ(CatchUpSureFrom(0), LiveSource::PositionMap());
+  EXPECT_EQ(Stored(), later);
+}
+
+TEST_F(AssumedEndsTest, ARunThatFollowsNotesIt) {
+  Complete(Ends());
+  EXPECT_EQ(CatchUpSureFrom(kEnd + 1), Ends());
+  FakeLiveSource source(&topic_, &behaviour_);
+  source.sure_from = kEnd + 1;
+  LiveRunner runner(pipeline_, &source, table_.get(), Options(2));
+  std::stop_source stop;
+  std::jthread following([&] { (void)runner.Run(Until::kStopped, stop.get_token()); });
+  for (size_t split = 0; split < kSplits; ++split) topic_.Append(split, Events(0, 1));
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (!Stored().empty() && std::chrono::steady_clock::now() < give_up) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  stop.request_stop();
+  following.join();
+  EXPECT_EQ(Stored(), LiveSource::PositionMap());
+}
+
 TEST_F(LiveRunnerTest, ThreadsAndBatchesDoNotChangeTheState) {
   Publish(3000);
   const auto expected = Expected();

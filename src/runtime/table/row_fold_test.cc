@@ -248,8 +248,10 @@ class Interleaving {
   struct Options {
     LedgerMethod::Phase phase = LedgerMethod::Phase::kScanning;
     bool late_token = false;  // later than events that no reader sees yet
-    bool reorders = false;    // live brings some events late, and some twice
-    bool versions = false;    // events say in which order they are
+    // The rows are read as they were at one moment, and live begins before that.
+    bool exported = false;
+    bool reorders = false;  // live brings some events late, and some twice
+    bool versions = false;  // events say in which order they are
     // By cuts, instead of a ledger.
     bool cut = false;
     bool reads_lie = false;  // they say that they saw what they did not
@@ -270,6 +272,8 @@ class Interleaving {
     See(Below(log_.size() + 1));
     size_t token = options.late_token ? log_.size() : VisiblePrefix();
     if (options.reorders) token &= ~size_t{1};  // not between the two of a pair
+    exported_at_ = options.late_token ? Below(log_.size()) : Below(log_.size() + 1);
+    if (options.exported && !options.late_token) token = Below(exported_at_ + 1);
     begin_ = token;
     Start();
     MoveLive(token);  // captured once, durable before the first row
@@ -533,7 +537,7 @@ class Interleaving {
     if (read_to_[split] >= kScanned[split + 1]) return;
     const int until =
         std::min<int>(kScanned[split + 1], read_to_[split] + 1 + static_cast<int>(Below(2)));
-    const auto table = ReadAt(visible_);
+    const auto table = options_.exported ? TableAt(exported_at_) : ReadAt(visible_);
     auto& [rows, after] = in_flight_[split].emplace_back(Rows(*pipeline_), Text(0));
     for (int key = read_to_[split]; key < until; ++key) {
       if (table.contains(key)) rows.Add(key, table.at(key));
@@ -573,7 +577,8 @@ class Interleaving {
     Count(&*scan_run_, &scans_[split], rows, after);
     in_flight_[split].pop_front();
     if (options_.cut) EndOfRead(split);
-    if (ScanIsDone() && !end_of_scan_) end_of_scan_ = log_.size();
+    if (!ScanIsDone() || end_of_scan_) return;
+    end_of_scan_ = options_.exported ? exported_at_ : log_.size();
   }
 
   void EndOfRead(size_t split) {
@@ -630,7 +635,8 @@ class Interleaving {
   std::vector<Event> log_;
   std::map<int, Row> now_;
   size_t begin_ = 0;  // of live
-  View visible_;      // what readers see of the log
+  size_t exported_at_ = 0;
+  View visible_;  // what readers see of the log
 
   std::unique_ptr<StateTable> opened_;
   std::optional<CrashingTable> table_;
@@ -678,6 +684,10 @@ TEST(RowFoldTest, ClocksThatArePutBackOverMidnightChangeNothing) {
   EXPECT_EQ(FirstFailure(Runs(), Seed(), {.reorders = true, .versions = true}, kPutBack),
             std::nullopt);
 }
+TEST(RowFoldTest, AnExportEndsAtTheRowsAsTheyAre) {
+  EXPECT_EQ(FirstFailure(Runs(), Seed(), {.exported = true}), std::nullopt);
+  EXPECT_EQ(FirstFailure(Runs() / 4, Seed(), {.exported = true}, kRebuild), std::nullopt);
+}
 TEST(RowFoldTest, VersionsPutEventsInOrder) {
   EXPECT_EQ(FirstFailure(Runs(), Seed(), {.reorders = true, .versions = true}), std::nullopt);
 }
@@ -696,6 +706,9 @@ TEST(RowFoldTest, MarksAreNeeded) {
 }
 TEST(RowFoldTest, AnEarlyTokenIsNeeded) {
   EXPECT_NE(FirstFailure(500, 1, {.late_token = true}), std::nullopt);
+}
+TEST(RowFoldTest, AnExportNeedsChangesFromBeforeIt) {
+  EXPECT_NE(FirstFailure(500, 1, {.late_token = true, .exported = true}), std::nullopt);
 }
 TEST(RowFoldTest, AnOrderIsNeeded) {
   EXPECT_NE(FirstFailure(500, 1, {.reorders = true}), std::nullopt);

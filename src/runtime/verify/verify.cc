@@ -205,7 +205,7 @@ class Verification {
 
   Status Run(VerifySummary* summary) {
     if (ScansTable(definition_)) {
-      MURMUR_ASSIGN(rows_, MakeSnapshotSource(definition_));
+      MURMUR_ASSIGN(rows_, MakeSourceOfRowsNow(definition_));
       MURMUR_ASSIGN(changes_, MakeLiveSource(definition_));
       MURMUR_TRY(Hold());
     } else {

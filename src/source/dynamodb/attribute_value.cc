@@ -5,12 +5,14 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <utility>
 
 #include "decode/json_canonical.h"
 #include "decode/json_number.h"
+#include "source/name_paths.h"
 
 namespace murmur {
 namespace {
@@ -58,6 +60,7 @@ const char* TakePayload(JsonScanner* scanner, const char* p, AttributeValue* val
   return scanner->SkipValue(p, 1);
 }
 
+// REQUIRES: as for JsonScanner, here and where it is called
 bool IsNumber(std::string_view text) {
   return JsonScanner::SkipNumber(text.data()) == text.data() + text.size();
 }
@@ -69,6 +72,9 @@ struct NumberParts {
   std::string digits;
   int64_t exponent = 0;
 };
+
+// The service has none beyond 130.
+constexpr int64_t kExponentMax = 1'000'000;
 
 bool SplitNumber(std::string_view text, NumberParts* parts) {
   if (text.empty() || !IsNumber(text)) return false;
@@ -82,7 +88,8 @@ bool SplitNumber(std::string_view text, NumberParts* parts) {
     std::string_view written = text.substr(e + 1);
     if (written.starts_with('+')) written.remove_prefix(1);
     int64_t exponent = 0;
-    if (std::from_chars(written.begin(), written.end(), exponent).ec != std::errc()) return false;
+    const auto read = std::from_chars(written.begin(), written.end(), exponent);
+    if (read.ec != std::errc() || std::abs(exponent) > kExponentMax) return false;
     parts->exponent += exponent;
   }
   parts->digits = mantissa;
@@ -153,8 +160,10 @@ bool AppendSet(JsonScanner* scanner, const AttributeValue& set, std::string* jso
     if (after == nullptr) return nullptr;
     Element& element = elements.emplace_back();
     element.text = {at + 1, static_cast<size_t>(after - at - 2)};
+    if (set.of == Is::kNumber) {
+      return !escaped && SplitNumber(element.text, &element.number) ? after : nullptr;
+    }
     element.plain = Unescaped(element.text, escaped);
-    if (set.of == Is::kNumber && !SplitNumber(element.plain, &element.number)) return nullptr;
     return after;
   });
   if (end == nullptr) return false;
@@ -182,20 +191,6 @@ bool AppendJson(JsonScanner* scanner, const AttributeValue& value, std::string* 
     case Is::kSet: return AppendSet(scanner, value, json);
   }
   return false;
-}
-
-using Names = std::vector<std::string>;
-
-// The names before the first list index: of a list, the service gives the elements that were asked
-// for without their indices.
-Names ProjectablePrefix(const FieldPath& path) {
-  Names names;
-  for (const FieldPath::Step& step : path.steps) {
-    const auto* name = std::get_if<std::string>(&step);
-    if (name == nullptr) break;
-    names.push_back(*name);
-  }
-  return names;
 }
 
 }  // namespace
@@ -339,21 +334,15 @@ bool ItemDecoder::Refuse(DeadReason reason, const FieldRequest& field, std::stri
 }
 
 ScanProjection ScanProjectionOf(const Projection& projection, const std::vector<std::string>& key) {
-  std::set<Names> paths;
-  for (const std::string& name : key) paths.insert(Names{name});  // whole: it names the row
+  std::set<NamePath> paths;
+  for (const std::string& name : key) paths.insert(NamePath{name});  // whole: it names the row
   for (const FieldRequest& field : projection.fields) {
-    if (Names names = ProjectablePrefix(field.path); !names.empty()) paths.insert(std::move(names));
+    paths.insert(NamesBefore(field.path, [](std::string_view) { return true; }));
   }
+  paths.erase(NamePath{});
   ScanProjection made;
   auto names = nlohmann::ordered_json::object();
-  const Names* last = nullptr;
-  for (const Names& path : paths) {
-    // The service refuses a path together with one below it. In this order the shorter comes just
-    // before.
-    const bool below = last != nullptr && path.size() > last->size() &&
-                       std::equal(last->begin(), last->end(), path.begin());
-    if (below) continue;
-    last = &path;
+  for (const NamePath& path : OutermostPaths(paths)) {
     if (!made.expression.empty()) made.expression += ',';
     for (size_t i = 0; i < path.size(); ++i) {
       const std::string placeholder = fmt::format("#n{}", names.size());

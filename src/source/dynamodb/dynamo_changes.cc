@@ -51,6 +51,8 @@ struct StreamRecord {
   double made = 0;  // seconds since the Unix epoch
 };
 
+int64_t MillisOf(const StreamRecord& record) { return static_cast<int64_t>(record.made * 1000); }
+
 // Null: it is none.
 const char* ReadRecord(JsonScanner* scanner, const char* p, StreamRecord* record) {
   if (*p != '{') return nullptr;
@@ -76,6 +78,8 @@ class DynamoShards final : public ShardClient {
  public:
   DynamoShards(std::shared_ptr<const DynamoPlace> place, std::string stream)
       : place_(std::move(place)), stream_(std::move(stream)) {}
+
+  const std::string& Name() const override { return stream_; }
 
   Result<std::vector<ListedShard>> List(const std::stop_token& stop) override {
     MURMUR_ASSIGN(DynamoStream listed, DescribeDynamoStream(*place_, stream_, stop));
@@ -153,6 +157,7 @@ class DynamoShards final : public ShardClient {
     StreamRecord record;
     if (ReadRecord(&scanner, last, &record) == nullptr || record.number.empty()) return false;
     records->last = record.number;
+    records->made = MillisOf(record);
     return true;
   }
   Status Unreadable() const {
@@ -162,6 +167,11 @@ class DynamoShards final : public ShardClient {
   const std::shared_ptr<const DynamoPlace> place_;
   const std::string stream_;
 };
+
+ShardPace WithSettle(ShardPace pace, std::chrono::milliseconds settle) {
+  pace.settle = settle;
+  return pace;
+}
 
 }  // namespace
 
@@ -173,7 +183,7 @@ DynamoChanges::DynamoChanges(std::shared_ptr<const DynamoPlace> place,
       rows_(*place_, std::move(key), projection, options.row_bytes_max),
       position_(std::move(after)),
       reader_(std::make_shared<DynamoShards>(place_, position_.stream), position_.shards,
-              options.pace, std::move(options.wake)) {}
+              WithSettle(options.pace, place_->settle), std::move(options.wake)) {}
 
 Result<ReadState> DynamoChanges::Read(std::stop_token stop, RecordBatch* batch) {
   rows_.Begin(batch);
@@ -235,15 +245,13 @@ Status DynamoChanges::BeginEvent(ShardEvent event) {
     return {};
   }
   if (event.body.empty()) {
-    NoteQuiet(event);
+    NoteSettled(event);
     if (event.ended) {
       position_.shards.Finish(event.shard);
-      quiet_since_.erase(event.shard);
       advanced_ = true;
     }
     return {};
   }
-  quiet_since_.erase(event.shard);
   events_.push_back(std::make_unique<ShardEvent>(std::move(event)));
   RecordsPage page;
   (void)ReadRecordsPage(events_.back()->body, &page);  // it could be read when it was fetched
@@ -251,14 +259,10 @@ Status DynamoChanges::BeginEvent(ShardEvent event) {
   return {};
 }
 
-// What was made before a shard fell silent would have come by now.
-void DynamoChanges::NoteQuiet(const ShardEvent& event) {
-  const auto since = quiet_since_.try_emplace(event.shard, event.asked_at).first->second;
-  if (event.asked_at - since < place_->settle.count()) return;
+void DynamoChanges::NoteSettled(const ShardEvent& event) {
   ShardProgress& progress = position_.shards.At(event.shard);
-  const int64_t settled = event.asked_at - place_->settle.count();
-  if (settled <= progress.settled) return;
-  progress.settled = settled;
+  if (event.settled <= progress.settled) return;
+  progress.settled = event.settled;
   settled_ = true;
 }
 
@@ -283,7 +287,7 @@ Status DynamoChanges::TakeRecords(RecordBatch* batch) {
     }
     ShardProgress& progress = position_.shards.At(event.shard);
     progress.after = record.number;
-    progress.given = std::max(progress.given, static_cast<int64_t>(record.made * 1000));
+    progress.given = std::max(progress.given, MillisOf(record));
     at_ = scanner_.SkipSpace(end);
     at_ = *at_ == ',' ? scanner_.SkipSpace(at_ + 1) : nullptr;
   }

@@ -4,7 +4,6 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -38,7 +37,7 @@ class DynamoChanges final : public RecordStream {
   Status TakeEvents(const std::stop_token& stop, RecordBatch* batch);
   Status BeginEvent(ShardEvent event);
   Status TakeRecords(RecordBatch* batch);
-  void NoteQuiet(const ShardEvent& event);
+  void NoteSettled(const ShardEvent& event);
   bool IsTimeToMove() const;
   int64_t ReadUpTo() const;  // ms; of the shard that has come least far
 
@@ -47,7 +46,6 @@ class DynamoChanges final : public RecordStream {
   DynamoRows rows_;
   JsonScanner scanner_{/*newline_is_space=*/true};
   DynamoPosition position_;
-  std::map<std::string, int64_t> quiet_since_;  // ms, by shard: it has given nothing since then
   // The events whose rows are in the last batch; the last one may be read to its middle.
   std::vector<std::unique_ptr<ShardEvent>> events_;
   const char* at_ = nullptr;  // the next record of the last one; null: none is left

@@ -4,10 +4,11 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "base/waiting.h"
 #include "definition/units.h"
+#include "source/retries.h"
 
 namespace murmur {
 namespace {
@@ -15,6 +16,7 @@ namespace {
 using nlohmann::json;
 
 constexpr int kShardsPerPage = 100;
+constexpr double kMillisPerSecond = 1000;
 
 std::string HostOf(std::string_view service, const std::string& region) {
   return fmt::format("{}.{}.amazonaws.com{}", service, region,
@@ -137,7 +139,9 @@ std::string EnableCommand(const DynamoPlace& place) {
 DynamoTable TableOf(const json& facts) {
   DynamoTable table;
   table.id = TextIn(facts, "TableId");
-  if (table.id.empty()) table.id = facts.value("CreationDateTime", json()).dump();
+  table.has_own_id = !table.id.empty();  // DynamoDB Local has none
+  if (!table.has_own_id) table.id = facts.value("CreationDateTime", json()).dump();
+  table.arn = TextIn(facts, "TableArn");
   table.key = KeyOf(facts);
   table.items = CountIn(facts, "ItemCount");
   table.bytes = CountIn(facts, "TableSizeBytes");
@@ -202,10 +206,8 @@ Result<std::string> AskDynamoAgain(const DynamoPlace& place, DynamoApi api,
   JitteredRetries retries(kDynamoPatience);
   for (;;) {
     auto answer = AskDynamo(place, api, operation, body, doing, stop, exception);
-    if (answer.status().code() != Code::kUnavailable) return answer;
-    const auto pause = retries.Next();
-    if (!pause) return answer;
-    if (!SleepUnlessStopped(*pause, stop)) return Status(Code::kCancelled, place.text);
+    if (answer.ok()) return answer;
+    MURMUR_TRY(WaitToTryAgain(answer.status(), &retries, stop, place.text));
   }
 }
 
@@ -255,6 +257,8 @@ Result<DynamoStream> DescribeDynamoStream(const DynamoPlace& place, const std::s
       const json facts = json::parse(*body).at("StreamDescription");
       const std::string status = TextIn(facts, "StreamStatus");
       all.is_enabled = status != "DISABLED" && status != "DISABLING";
+      all.enabled_at =
+          std::llround(facts.at("CreationRequestDateTime").get<double>() * kMillisPerSecond);
       for (const json& shard : facts.value("Shards", json::array())) {
         all.shards.push_back(ShardOf(shard));
       }

@@ -65,7 +65,9 @@ struct DynamoKeyAttribute {
 };
 
 struct DynamoTable {
-  std::string id;  // differs after the table was dropped and made again
+  std::string id;          // differs after the table was dropped and made again
+  std::string arn;         // its name, with region and account
+  bool has_own_id = true;  // false: the service gives it none, and `id` is made here
   std::vector<DynamoKeyAttribute> key;
   uint64_t items = 0;  // both as of up to about six hours ago
   uint64_t bytes = 0;
@@ -82,6 +84,7 @@ Status CheckDynamoStream(const DynamoPlace& place, const DynamoTable& table);
 struct DynamoStream {
   std::vector<ListedShard> shards;
   bool is_enabled = true;
+  int64_t enabled_at = 0;  // ms since the Unix epoch: it has no earlier changes
 };
 // All shards that there are. Errors: those of AskDynamo; kOutOfRange (the stream is gone).
 Result<DynamoStream> DescribeDynamoStream(const DynamoPlace& place, const std::string& stream,

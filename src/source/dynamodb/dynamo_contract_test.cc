@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cstdlib>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -17,6 +18,7 @@
 #include "source/dynamodb/dynamo_snapshot.h"
 #include "testing/hanging_server.h"
 #include "testing/many_live_sources.h"
+#include "testing/temporary_folder.h"
 
 namespace murmur {
 namespace {
@@ -101,19 +103,28 @@ class TestTable {
 
 // --- the contract of snapshot sources
 
+json AttributeOf(const json& value) {
+  if (value.is_number()) return {{"N", value.dump()}};
+  if (value.is_boolean()) return {{"BOOL", value}};
+  if (value.is_null()) return {{"NULL", true}};
+  return {{"S", value}};
+}
+std::vector<json> ItemsOf(const std::vector<ContractRecord>& records) {
+  std::vector<json> items;
+  for (size_t i = 0; i < records.size(); ++i) {
+    json& item = items.emplace_back(json{{"n", Number(static_cast<int64_t>(i))}});
+    const json record = json::parse(records[i].ToJson());
+    for (const auto& [name, value] : record.items()) item[name] = AttributeOf(value);
+  }
+  return items;
+}
+
 class DynamoSnapshotFixture final : public SourceFixture {
  public:
   DynamoSnapshotFixture(const std::vector<ContractRecord>& records,
                         const DynamoSnapshotOptions& options)
       : options_(options) {
-    std::vector<json> items;
-    for (size_t i = 0; i < records.size(); ++i) {
-      json item = {{"n", Number(static_cast<int64_t>(i))}};
-      const json record = json::parse(records[i].ToJson());
-      for (const auto& [name, value] : record.items()) item[name] = AttributeOf(value);
-      items.push_back(item);
-    }
-    table_.Put(items);
+    table_.Put(ItemsOf(records));
   }
   std::unique_ptr<SnapshotSource> MakeSource() override {
     return MakeDynamoSnapshot(DefinitionOf(table_.name()), options_).value();
@@ -121,15 +132,50 @@ class DynamoSnapshotFixture final : public SourceFixture {
   std::unique_ptr<Hang> BeginHang() override { return HangingServer::Of("MURMUR_TEST_DYNAMO_PID"); }
 
  private:
-  static json AttributeOf(const json& value) {
-    if (value.is_number()) return {{"N", value.dump()}};
-    if (value.is_boolean()) return {{"BOOL", value}};
-    if (value.is_null()) return {{"NULL", true}};
-    return {{"S", value}};
-  }
-
   TestTable table_{"n", /*streams=*/false};
   const DynamoSnapshotOptions options_;
+};
+
+// An export on disk; its table is asked for what it is.
+class DynamoExportFixture final : public SourceFixture {
+ public:
+  explicit DynamoExportFixture(const std::vector<ContractRecord>& records)
+      : definition_(DefinitionOf(table_.name())) {
+    definition_.source->options["export"] = folder_.path();
+    const std::vector<json> items = ItemsOf(records);
+    std::string manifest;
+    for (size_t begin = 0; begin == 0 || begin < items.size(); begin += kItemsPerFile) {
+      const size_t end = std::min(items.size(), begin + kItemsPerFile);
+      std::string lines;
+      for (size_t i = begin; i < end; ++i) lines += json{{"Item", items[i]}}.dump() + "\n";
+      const std::string name = fmt::format("{}.json", begin);
+      Write(name, lines);
+      manifest += json{{"itemCount", end - begin}, {"dataFileS3Key", name}}.dump() + "\n";
+    }
+    Write("manifest-files.json", manifest);
+    const auto place = MakeDynamoPlace(*definition_.source).value();
+    Write("manifest-summary.json", json{{"exportArn", "arn:aws:dynamodb:::table/t/export/1"},
+                                        {"tableId", "one"},
+                                        {"tableArn", DescribeDynamoTable(*place, {}).value().arn},
+                                        {"exportTime", "2026-03-01T00:00:00Z"},
+                                        {"itemCount", items.size()},
+                                        {"outputFormat", "DYNAMODB_JSON"}}
+                                       .dump());
+  }
+  std::unique_ptr<SnapshotSource> MakeSource() override {
+    return MakeDynamoSnapshot(definition_).value();
+  }
+
+ private:
+  static constexpr size_t kItemsPerFile = 3000;
+
+  void Write(const std::string& name, const std::string& content) const {
+    std::ofstream(folder_.path() + "/" + name) << content;
+  }
+
+  const TemporaryFolder folder_;
+  TestTable table_{"n", /*streams=*/false};
+  Definition definition_;
 };
 
 std::vector<SourceCase> SnapshotCases() {
@@ -140,7 +186,11 @@ std::vector<SourceCase> SnapshotCases() {
           std::make_unique<DynamoSnapshotFixture>(records, options));
     };
   };
-  return {{.name = "one_segment", .make = make({.segments_min = 1})},
+  const auto make_export = [](const std::vector<ContractRecord>& records) {
+    return std::unique_ptr<SourceFixture>(std::make_unique<DynamoExportFixture>(records));
+  };
+  return {{.name = "export", .make = make_export},
+          {.name = "one_segment", .make = make({.segments_min = 1})},
           {.name = "many_segments", .make = make({.segments_min = 5, .page_rows = 70})}};
 }
 

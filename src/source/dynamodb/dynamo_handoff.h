@@ -1,6 +1,7 @@
-// Where live begins for a scan that begins now.
+// Where live begins for a scan that begins now, or for an export that was made before.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <stop_token>
 
@@ -14,5 +15,12 @@ namespace murmur {
 // what a scan from now on sees. Errors: as CheckDynamoStream and DescribeDynamoStream.
 Result<DynamoPosition> DynamoPositionNow(const DynamoPlace& place, const DynamoTable& table,
                                          const std::stop_token& stop);
+
+// Everything that the stream has: for an export of the table's rows as they were at `exported_at`
+// (ms). Its changes are in the order of time, row by row: so what it has from before the export is
+// followed by what made the exported rows, and does no harm. Errors: those of DynamoPositionNow;
+// kOutOfRange (the stream does not reach back to the export).
+Result<DynamoPosition> DynamoPositionSince(const DynamoPlace& place, const DynamoTable& table,
+                                           int64_t exported_at, const std::stop_token& stop);
 
 }  // namespace murmur

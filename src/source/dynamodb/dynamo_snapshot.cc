@@ -3,13 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <string>
 
 #include "base/take_text.h"
 #include "source/dynamodb/dynamo_client.h"
+#include "source/dynamodb/dynamo_export_source.h"
 #include "source/dynamodb/dynamo_handoff.h"
 #include "source/dynamodb/dynamo_scan.h"
+#include "source/dynamodb/frozen_table.h"
 #include "source/single_stream.h"
 #include "source/source_notes.h"
 
@@ -19,41 +20,6 @@ namespace {
 // The service reads partitions of up to 10 GB; more segments than these help nobody.
 constexpr uint64_t kSegmentBytes = 256 << 20;
 constexpr uint64_t kSegmentsMax = 4096;
-
-// What a plan stores of the table.
-struct Frozen {
-  std::string id;
-  std::vector<DynamoKeyAttribute> key;
-  uint64_t row_bytes = 0;
-};
-
-std::string Serialize(const Frozen& frozen) {
-  auto key = nlohmann::json::array();
-  for (const DynamoKeyAttribute& part : frozen.key) {
-    key.push_back({part.name, std::string(1, part.type)});
-  }
-  return nlohmann::json{{"id", frozen.id}, {"key", key}, {"row_bytes", frozen.row_bytes}}.dump();
-}
-
-Result<Frozen> ParseFrozen(const ScanPlan& plan) {
-  const Status refused(Code::kInvalidArgument, plan.source + ": not a plan of this source");
-  const auto json = nlohmann::json::parse(plan.payload, nullptr, /*allow_exceptions=*/false);
-  if (!json.is_object() || !json.contains("id") || !json["id"].is_string() ||
-      !json.contains("key") || !json["key"].is_array() || !json.contains("row_bytes") ||
-      !json["row_bytes"].is_number_unsigned()) {
-    return refused;
-  }
-  Frozen frozen{.id = json["id"].get<std::string>(),
-                .key = {},
-                .row_bytes = json["row_bytes"].get<uint64_t>()};
-  for (const auto& part : json["key"]) {
-    if (!part.is_array() || part.size() != 2 || !part[0].is_string() || !part[1].is_string()) {
-      return refused;
-    }
-    frozen.key.push_back({part[0].get<std::string>(), part[1].get<std::string>().front()});
-  }
-  return frozen;
-}
 
 Result<DynamoSegment> SegmentOf(const Split& split, const Position& after) {
   DynamoSegment segment{.after = after};
@@ -82,10 +48,8 @@ class DynamoSnapshot final : public SnapshotSource {
 
   Result<ScanPlan> Scan(std::stop_token stop) override {
     MURMUR_ASSIGN(const DynamoTable table, DescribeDynamoTable(*place_, stop));
-    frozen_ = {.id = table.id,
-               .key = table.key,
-               .row_bytes = table.items == 0 ? 0 : table.bytes / table.items};
-    ScanPlan plan{.source = place_->name, .splits = {}, .payload = Serialize(frozen_)};
+    frozen_ = Freeze(table);
+    ScanPlan plan{.source = place_->name, .splits = {}, .payload = frozen_.ToJson()};
     const auto segments = static_cast<uint32_t>(std::clamp<uint64_t>(
         table.bytes / kSegmentBytes, std::max(1U, options_.segments_min), kSegmentsMax));
     for (uint32_t i = 0; i < segments; ++i) {
@@ -104,13 +68,12 @@ class DynamoSnapshot final : public SnapshotSource {
     if (plan.source != place_->name) {
       return Status(Code::kInvalidArgument, plan.source + ": a plan of another source");
     }
-    MURMUR_ASSIGN(frozen_, ParseFrozen(plan));
-    MURMUR_ASSIGN(const DynamoTable table, DescribeDynamoTable(*place_, stop));
-    if (table.id == frozen_.id && table.key == frozen_.key) return {};
-    return Status(Code::kFailedPrecondition,
-                  place_->text +
-                      ": is another table than the one that this scan began with: it was dropped "
-                      "and made anew. Begin anew: murmur bootstrap FILE --fresh");
+    auto frozen = ParseFrozenTable(plan.payload);
+    if (!frozen) {
+      return Status(Code::kInvalidArgument, plan.source + ": not a plan of this source");
+    }
+    frozen_ = *std::move(frozen);
+    return CheckIsFrozen(*place_, frozen_, stop);
   }
 
   Result<std::unique_ptr<RecordStream>> Open(const Split& split, const Position& after,
@@ -139,7 +102,7 @@ class DynamoSnapshot final : public SnapshotSource {
   const DynamoSnapshotOptions options_;
   const std::shared_ptr<ReadBudget> budget_;
   SourceNotes notes_;
-  Frozen frozen_;  // of the plan that is being read
+  FrozenTable frozen_;  // of the plan that is being read
 };
 
 }  // namespace
@@ -150,7 +113,9 @@ Result<std::unique_ptr<SnapshotSource>> MakeDynamoSnapshot(const Definition& def
 
 Result<std::unique_ptr<SnapshotSource>> MakeDynamoSnapshot(const Definition& definition,
                                                            const DynamoSnapshotOptions& options) {
-  MURMUR_ASSIGN(auto place, MakeDynamoPlace(*TableOf(definition)));
+  const SourceSpec& spec = *TableOf(definition);
+  if (spec.options.contains(kDynamoExportOption)) return MakeDynamoExportSource(definition);
+  MURMUR_ASSIGN(auto place, MakeDynamoPlace(spec));
   return std::unique_ptr<SnapshotSource>(
       std::make_unique<DynamoSnapshot>(std::move(place), options));
 }

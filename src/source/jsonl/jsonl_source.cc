@@ -15,17 +15,12 @@
 #include "source/jsonl/json_separator.h"
 #include "source/jsonl/jsonl_stream.h"
 #include "source/jsonl/line_blocks.h"
+#include "source/jsonl/object_bytes.h"
 
 namespace murmur {
 namespace {
 
-// A read's error already names the object; an error about its bytes does not.
-Status Named(const Status& status, const std::string& object) {
-  return status.message().starts_with(object) ? status : status.Annotated(object);
-}
-
 constexpr std::string_view kStandardInput = "-";
-constexpr uint64_t kRemoteReadBytes = 4 << 20;
 constexpr uint64_t kHeadBytes = 64 << 10;
 
 // The content of a split's payload.
@@ -45,16 +40,6 @@ Result<JsonlSplit> ParseSplit(const Split& split) {
     return Status(Code::kInvalidArgument, split.id + ": not a split of lines");
   }
   return out;
-}
-
-std::unique_ptr<ByteStream> ReadObject(const ObjectSet& objects,
-                                       std::shared_ptr<arrow::io::RandomAccessFile> file,
-                                       const SourceObject& object, const ReadMode& mode,
-                                       uint64_t from) {
-  auto bytes = ReadFile(std::move(file), object.name, from, object.size);
-  if (!objects.remote()) return bytes;
-  return ReadAhead(std::move(bytes),
-                   std::min(mode.head ? kHeadBytes : kRemoteReadBytes, object.size - from));
 }
 
 struct OpenedLines {
@@ -78,12 +63,13 @@ Result<OpenedLines> OpenLines(const ObjectSet& objects, const SourceObject& obje
     lines.begin_is_line_start = true;
   }
   MURMUR_ASSIGN(const auto file, objects.Open(object));
+  const uint64_t ahead_bytes = mode.head ? kHeadBytes : kRemoteReadBytes;
   bool packed = mode.concatenated;
   std::unique_ptr<ByteStream> bytes;
   if (split.begin == 0 && split.end == object.size) {  // else it is plain, or would not be cut
     auto unpacked =
-        Unpack({}, ReadObject(objects, file, object, mode, 0), options.window_bytes_max);
-    if (!unpacked.ok()) return Named(unpacked.status(), object.name);
+        Unpack({}, ReadObject(objects, file, object, 0, ahead_bytes), options.window_bytes_max);
+    if (!unpacked.ok()) return NamedBy(unpacked.status(), object.name);
     packed |= unpacked->outer != Compression::kNone;
     bytes = std::move(unpacked->bytes);
   }
@@ -92,7 +78,7 @@ Result<OpenedLines> OpenLines(const ObjectSet& objects, const SourceObject& obje
     lines.discard = lines.begin;
     lines.end = UINT64_MAX;
   } else if (bytes == nullptr || from > 0) {
-    bytes = ReadObject(objects, file, object, mode, from);
+    bytes = ReadObject(objects, file, object, from, ahead_bytes);
   }
   if (mode.concatenated) bytes = SeparateJson(std::move(bytes));
   return OpenedLines{.compressed = packed,
@@ -157,7 +143,7 @@ class ReaderSource final : public SnapshotSource {
    private:
     Status Start(const std::stop_token& stop) {
       auto unpacked = Unpack(stop, std::move(bytes_), options_.window_bytes_max);
-      if (!unpacked.ok()) return Named(unpacked.status(), object_);
+      if (!unpacked.ok()) return NamedBy(unpacked.status(), object_);
       auto blocks = std::make_unique<LineBlocks>(
           std::move(unpacked->bytes),
           LineBlocksOptions{.object = object_,

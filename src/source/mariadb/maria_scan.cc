@@ -93,10 +93,7 @@ Result<ReadState> MariaScanStream::Read(std::stop_token stop, RecordBatch* batch
     status = state.status();
   }
   connection_.reset();
-  if (status.code() != Code::kUnavailable) return status;
-  const auto pause = retries_.Next();
-  if (!pause) return status;
-  if (!SleepUnlessStopped(*pause, stop)) return Status(Code::kCancelled, place_->text);
+  MURMUR_TRY(WaitToTryAgain(status, &retries_, stop, place_->text));
   rows_.Begin(batch);
   return ReadState::kIdle;
 }

@@ -13,6 +13,7 @@
 #include "base/decimal.h"
 #include "decode/json_number.h"
 #include "source/mongo/bson.h"
+#include "source/name_paths.h"
 #include "source/parquet/values.h"
 
 namespace murmur {
@@ -99,20 +100,6 @@ std::string_view WithWideEmpties(std::string_view json, TextArena* arena) {
 bool IsProjectable(std::string_view name) {
   return !name.empty() && !name.starts_with('$') && name.find('.') == name.npos &&
          name.find('\0') == name.npos;
-}
-
-using Names = std::vector<std::string_view>;
-
-// The names before the first that can't be projected, and before the first list index, which the
-// server does not support.
-Names ProjectablePrefix(const FieldPath& path) {
-  Names names;
-  for (const FieldPath::Step& step : path.steps) {
-    const auto* name = std::get_if<std::string>(&step);
-    if (name == nullptr || !IsProjectable(*name)) break;
-    names.push_back(*name);
-  }
-  return names;
 }
 
 }  // namespace
@@ -288,17 +275,12 @@ bool BsonDecoder::RefuseDocument() {
 }
 
 void AppendServerProjection(const Projection& projection, bson_t* out) {
-  std::set<Names> paths = {Names{"_id"}};  // whole: it names the record
-  for (const FieldRequest& field : projection.fields) paths.insert(ProjectablePrefix(field.path));
-  if (paths.contains(Names{})) return;
-  const Names* last = nullptr;
-  for (const Names& path : paths) {
-    // The server refuses a path together with one below it. In this order the shorter comes just
-    // before.
-    const bool below = last != nullptr && path.size() > last->size() &&
-                       std::equal(last->begin(), last->end(), path.begin());
-    if (below) continue;
-    last = &path;
+  std::set<NamePath> paths = {NamePath{"_id"}};  // whole: it names the record
+  for (const FieldRequest& field : projection.fields) {
+    paths.insert(NamesBefore(field.path, IsProjectable));
+  }
+  if (paths.contains(NamePath{})) return;
+  for (const NamePath& path : OutermostPaths(paths)) {
     const std::string name = fmt::format("{}", fmt::join(path, "."));
     bson_append_int32(out, name.c_str(), static_cast<int>(name.size()), 1);
   }

@@ -150,15 +150,12 @@ Result<ReadState> PgScanStream::Read(std::stop_token stop, RecordBatch* batch) {
     status = state.status();
   }
   connection_.reset();
-  if (status.code() != Code::kUnavailable) return status;
-  if (IsInOneRead() && !range_.after.empty()) {
+  if (status.code() == Code::kUnavailable && IsInOneRead() && !range_.after.empty()) {
     return status.Annotated(
         "it has no primary key, so that its rows are read anew when this is run "
         "again");
   }
-  const auto pause = retries_.Next();
-  if (!pause) return status;
-  if (!SleepUnlessStopped(*pause, stop)) return Status(Code::kCancelled, place_->text);
+  MURMUR_TRY(WaitToTryAgain(status, &retries_, stop, place_->text));
   rows_.Begin(batch);
   return ReadState::kIdle;
 }

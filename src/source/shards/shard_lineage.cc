@@ -21,6 +21,15 @@ ShardLineage ShardLineage::Begin(const std::vector<ListedShard>& listed, int64_t
   return lineage;
 }
 
+ShardLineage ShardLineage::BeginAll(const std::vector<ListedShard>& listed, int64_t taken) {
+  ShardLineage lineage;
+  for (const ListedShard& shard : listed) {
+    lineage.reading_[shard.id] = {.after = {}, .given = 0, .settled = taken};
+    lineage.parents_[shard.id] = shard.parents;
+  }
+  return lineage;
+}
+
 Result<bool> ShardLineage::Update(const std::vector<ListedShard>& listed) {
   Listed by_id;
   for (const ListedShard& shard : listed) by_id[shard.id] = &shard;

@@ -45,6 +45,10 @@ class ShardLineage {
   // open shards from their starts, closed ones never.
   static ShardLineage Begin(const std::vector<ListedShard>& listed, int64_t now);
 
+  // What is needed by a snapshot that was taken before `listed` was listed, at the time `taken`:
+  // all that there is, of shards that have ended too.
+  static ShardLineage BeginAll(const std::vector<ListedShard>& listed, int64_t taken);
+
   // Takes a complete listing of the shards that there are. Whether a shard became known. Errors:
   // kOutOfRange (a shard that was not read to its end is gone, or one is not the successor of any
   // that is known; says which).

@@ -35,6 +35,18 @@ TEST(ShardLineage, OpenShardsAreReadFromTheirStartsAndClosedOnesNever) {
   EXPECT_THAT(lineage.Readable(), ElementsAre("b", "c"));
 }
 
+TEST(ShardLineage, ShardsThatHaveEndedAreReadForAnEarlierSnapshot) {
+  ShardLineage lineage =
+      ShardLineage::BeginAll({Closed("a", {"gone"}), Open("b", {"a"}), Closed("c")}, 1000);
+  EXPECT_THAT(lineage.Readable(), ElementsAre("a", "c"));
+  EXPECT_EQ(lineage.At("a").settled, 1000);
+  lineage = Restarted(lineage);
+  EXPECT_FALSE(*lineage.Update({Closed("a", {"gone"}), Open("b", {"a"}), Closed("c")}));
+  EXPECT_THAT(lineage.Readable(), ElementsAre("a", "c"));
+  lineage.Finish("a");
+  EXPECT_THAT(lineage.Readable(), ElementsAre("b", "c"));
+}
+
 TEST(ShardLineage, AChildIsReadOnlyWhenAllItsParentsAre) {
   ShardLineage lineage = ShardLineage::Begin({Open("a"), Open("b")}, 0);
   const std::vector<ListedShard> merged = {Closed("a"), Closed("b"), Open("ab", {"a", "b"})};

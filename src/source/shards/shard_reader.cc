@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "source/aws/json_service.h"
+#include "source/shards/shard_turns.h"
 
 namespace murmur {
 namespace {
@@ -70,7 +71,8 @@ class ShardReader::Feed {
     bool busy = false;  // a thread asks for it
     steady_clock::time_point due = steady_clock::now();
     std::string iterator;
-    int expired = 0;  // iterators, since the last answer
+    int expired = 0;                     // iterators, since the last answer
+    std::optional<int64_t> quiet_since;  // ms: it has given nothing since then
     JitteredRetries retries{kPatience};
   };
 
@@ -152,7 +154,7 @@ class ShardReader::Feed {
       const std::lock_guard lock(mutex_);
       iterator = shards_.at(id).iterator;
       after = lineage_.At(id).after;
-      if (MayHaveLost(lineage_.At(id))) return client_->Gone(id, after);
+      if (iterator.empty() && MayHaveLost(lineage_.At(id))) return client_->Gone(id, after);
     }
     if (iterator.empty()) {
       auto made = client_->Iterator(id, after, stop_.get_token());
@@ -160,6 +162,12 @@ class ShardReader::Feed {
       iterator = *std::move(made);
     }
     const auto begin = steady_clock::now();
+    const auto wait =
+        ShardTurns::OfProcess().Take(client_->Name() + "/" + id, begin, pace_.records);
+    if (wait.count() > 0) {
+      Postpone(id, std::move(iterator), begin + wait);
+      return {};
+    }
     const int64_t asked_at = client_->NowMillis();
     bool expired = false;
     auto records = client_->Records(id, iterator, &expired, stop_.get_token());
@@ -173,6 +181,23 @@ class ShardReader::Feed {
   bool MayHaveLost(const ShardProgress& progress) const {
     return progress.after.empty() && progress.settled != 0 &&
            progress.settled < client_->NowMillis() - client_->KeptMillis();
+  }
+
+  // Another reader has its turn.
+  void Postpone(const std::string& id, std::string iterator, steady_clock::time_point due) {
+    const std::lock_guard lock(mutex_);
+    Shard& shard = shards_.at(id);
+    shard.busy = false;
+    shard.iterator = std::move(iterator);
+    shard.due = due;
+  }
+
+  // Up to when a shard that has given nothing again is settled. What was made before it fell silent
+  // would have come by now.
+  int64_t Settled(Shard* shard, int64_t asked_at) const {
+    if (!shard->quiet_since) shard->quiet_since = asked_at;
+    const bool is_settled = asked_at - *shard->quiet_since >= pace_.settle.count();
+    return is_settled ? asked_at - pace_.settle.count() : 0;
   }
 
   Status Failed(const std::string& id, const Status& status) {
@@ -199,9 +224,17 @@ class ShardReader::Feed {
     shard.expired = 0;
     Answered(&shard.retries);
     shard.due = begin + (records.count > 0 ? pace_.records : pace_.idle);
-    if (records.count > 0) lineage_.At(id).after = records.last;
-    ShardEvent event{.shard = id, .body = {}, .ended = records.next.empty(), .asked_at = asked_at};
-    if (records.count > 0) event.body = std::move(records.body);
+    ShardEvent event{.shard = id, .body = {}, .ended = records.next.empty()};
+    ShardProgress& progress = lineage_.At(id);
+    if (records.count > 0) {
+      progress.after = records.last;
+      progress.given = std::max(progress.given, records.made);
+      shard.quiet_since.reset();
+      event.body = std::move(records.body);
+    } else {
+      event.settled = Settled(&shard, asked_at);
+      progress.settled = std::max(progress.settled, event.settled);
+    }
     shard.iterator = std::move(records.next);
     if (event.ended) {
       lineage_.Finish(id);

@@ -23,6 +23,7 @@ struct ShardRecords {
   std::string body;  // as the service gave it, to be decoded by whoever takes it
   size_t count = 0;  // of records
   std::string last;  // the number of the last record
+  int64_t made = 0;  // when that was made, in ms
   std::string next;  // the iterator after it; empty: the shard has ended
 };
 
@@ -33,6 +34,9 @@ class ShardClient {
   ShardClient(const ShardClient&) = delete;
   ShardClient& operator=(const ShardClient&) = delete;
   virtual ~ShardClient() = default;
+
+  // Of the stream: the same for all who read it.
+  virtual const std::string& Name() const = 0;
 
   // Errors of all: kUnavailable (it is asked again), kCancelled; any other ends the reading.
 
@@ -54,19 +58,22 @@ class ShardClient {
 };
 
 struct ShardPace {
-  // Between two requests for one shard: five a second are allowed, which its readers share.
+  // Between two requests for one shard: five a second are allowed, which its readers share
+  // (shard_turns.h).
   std::chrono::milliseconds records{200};
   std::chrono::milliseconds idle{500};  // after one that gave nothing
   std::chrono::milliseconds list{15'000};
+  // A shard that gives nothing for so long has given all that was made before.
+  std::chrono::milliseconds settle{60'000};
   size_t threads = 4;
 };
 
 // What was read, or listed.
 struct ShardEvent {
-  std::string shard;     // empty: it is a listing
-  std::string body;      // empty: there was no record
-  bool ended = false;    // the shard has nothing more
-  int64_t asked_at = 0;  // ms, before the request
+  std::string shard;    // empty: it is a listing
+  std::string body;     // empty: there was no record
+  bool ended = false;   // the shard has nothing more
+  int64_t settled = 0;  // as ShardProgress has it; 0: nothing new
   std::vector<ListedShard> listing;
 };
 

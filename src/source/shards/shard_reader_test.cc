@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <map>
 #include <mutex>
 #include <set>
@@ -18,9 +19,13 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-constexpr ShardPace kFast{
-    .records = milliseconds(1), .idle = milliseconds(1), .list = milliseconds(20), .threads = 3};
+constexpr ShardPace kFast{.records = milliseconds(1),
+                          .idle = milliseconds(1),
+                          .list = milliseconds(20),
+                          .settle = milliseconds(100),
+                          .threads = 3};
 constexpr int64_t kNow = 1'000'000;
+constexpr int64_t kKept = 1000;
 
 // Shards in memory, whose records are their numbers. Threads: any.
 class FakeShards final : public ShardClient {
@@ -31,6 +36,7 @@ class FakeShards final : public ShardClient {
     bool is_open = true;
   };
 
+  const std::string& Name() const override { return name; }
   Result<std::vector<ListedShard>> List(const std::stop_token& /*stop*/) override {
     const std::lock_guard lock(mutex);
     std::vector<ListedShard> listed;
@@ -52,6 +58,7 @@ class FakeShards final : public ShardClient {
     }
     if (fail > 0 && --fail >= 0) return Status(Code::kUnavailable, "not now");
     reading.insert(id);
+    ++answers;
     const Shard& shard = shards.at(id);
     const int after = std::stoi(iterator.substr(iterator.find('/') + 1));
     ShardRecords records;
@@ -63,6 +70,7 @@ class FakeShards final : public ShardClient {
       last = number;
     }
     records.last = std::to_string(last);
+    records.made = now;
     const bool is_end = !shard.is_open && (shard.records.empty() || last == shard.records.back());
     if (!is_end) records.next = fmt::format("{}/{}", id, last);
     return records;
@@ -70,9 +78,12 @@ class FakeShards final : public ShardClient {
   Status Gone(const std::string& shard, const std::string& after) const override {
     return Status(Code::kOutOfRange, shard + " after " + after + " is gone");
   }
-  int64_t NowMillis() const override { return kNow; }
-  int64_t KeptMillis() const override { return 1000; }
+  int64_t NowMillis() const override { return now; }
+  int64_t KeptMillis() const override { return kKept; }
 
+  const std::string name = "fake";
+  std::atomic<int64_t> now{kNow};
+  std::atomic<int> answers{0};
   mutable std::mutex mutex;
   // Under mutex.
   std::map<std::string, Shard> shards;
@@ -102,6 +113,20 @@ class ShardReaderTest : public testing::Test {
       for (std::string number; numbers >> number;) read.push_back(event.shard + ":" + number);
     }
     return read;
+  }
+
+  void WaitForAnswers(int count) const {
+    const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    for (const int goal = shards_->answers + count;
+         shards_->answers < goal && std::chrono::steady_clock::now() < give_up;) {
+      std::this_thread::sleep_for(milliseconds(1));
+    }
+  }
+  // "a" ends, and "b" follows it.
+  void Follow() {
+    const std::lock_guard lock(shards_->mutex);
+    shards_->shards["a"].is_open = false;
+    shards_->shards["b"] = {.parents = {"a"}, .records = {9}, .is_open = true};
   }
 
   const std::shared_ptr<FakeShards> shards_ = std::make_shared<FakeShards>();
@@ -156,10 +181,51 @@ TEST_F(ShardReaderTest, IteratorsThatAreAlwaysTooOldEndIt) {
 TEST_F(ShardReaderTest, AShardThatWasNotReadWhileItsRecordsWereKeptEndsIt) {
   shards_->shards["a"] = {.parents = {}, .records = {1, 2}, .is_open = true};
   reader_ = std::make_unique<ShardReader>(
-      shards_, ShardLineage::Begin(*shards_->List({}), kNow - 2000), kFast, [] {});
+      shards_, ShardLineage::Begin(*shards_->List({}), kNow - 2 * kKept), kFast, [] {});
   EXPECT_THAT(Read(1), IsEmpty());
   ASSERT_TRUE(reader_->end());
   EXPECT_THAT(reader_->end()->message(), HasSubstr("is gone"));
+}
+
+TEST_F(ShardReaderTest, ShardsThatComeLaterAreReadHoweverLongItGoesOn) {
+  shards_->shards["a"] = {.parents = {}, .records = {1}, .is_open = true};
+  Start();
+  EXPECT_THAT(Read(1), ElementsAre("a:1"));
+  shards_->now += 2 * kKept;
+  {
+    const std::lock_guard lock(shards_->mutex);
+    shards_->shards["a"].records.push_back(2);
+  }
+  EXPECT_THAT(Read(1), ElementsAre("a:2"));
+  Follow();
+  EXPECT_THAT(Read(1), ElementsAre("b:9"));
+}
+
+TEST_F(ShardReaderTest, ShardsThatFollowOneWithoutRecordsAreReadHoweverLongItGoesOn) {
+  shards_->shards["a"] = {.parents = {}, .records = {}, .is_open = true};
+  Start();
+  WaitForAnswers(1);
+  shards_->now += 2 * kKept;
+  WaitForAnswers(5);  // one of them was asked for after that
+  Follow();
+  EXPECT_THAT(Read(1), ElementsAre("b:9"));
+}
+
+TEST_F(ShardReaderTest, ReadersOfAShardShareItsRequests) {
+  constexpr auto kFor = milliseconds(400);
+  ShardPace pace = kFast;
+  pace.records = pace.idle = milliseconds(20);
+  shards_->shards["shared"] = {};
+  std::vector<std::unique_ptr<ShardReader>> readers;
+  for (int i = 0; i < 3; ++i) {
+    readers.push_back(std::make_unique<ShardReader>(
+        shards_, ShardLineage::Begin(*shards_->List({}), kNow), pace, [] {}));
+  }
+  const auto begin = std::chrono::steady_clock::now();
+  std::this_thread::sleep_for(kFor);
+  readers.clear();
+  const auto lasted = std::chrono::steady_clock::now() - begin;
+  EXPECT_LE(shards_->answers, lasted / pace.records + 2);
 }
 
 TEST_F(ShardReaderTest, AShardThatIsListedNoMoreEndsIt) {
