@@ -190,16 +190,19 @@ std::optional<BinlogEvent> ReadBinlogEvent(std::string_view bytes, bool is_check
   ByteReader in(bytes);
   uint64_t time = 0;
   uint64_t kind = 0;
+  uint64_t server = 0;
   uint64_t size = 0;
   uint64_t end = 0;
   uint64_t flags = 0;
-  if (!in.TakeNumber(4, &time) || !in.TakeNumber(1, &kind) || !in.Skip(4) ||
+  if (!in.TakeNumber(4, &time) || !in.TakeNumber(1, &kind) || !in.TakeNumber(4, &server) ||
       !in.TakeNumber(4, &size) || !in.TakeNumber(4, &end) || !in.TakeNumber(2, &flags) ||
       size != bytes.size()) {
     return std::nullopt;
   }
   BinlogEvent event{.is = static_cast<BinlogIs>(kind),
                     .time = static_cast<uint32_t>(time),
+                    .server = static_cast<uint32_t>(server),
+                    .size = static_cast<uint32_t>(size),
                     .end = static_cast<uint32_t>(end),
                     .flags = static_cast<uint16_t>(flags),
                     .body = in.rest()};
@@ -237,15 +240,20 @@ std::string XidText(uint64_t format, std::string_view gtrid, std::string_view bq
   return fmt::format("X'{}',X'{}',{}", ToHex(gtrid), ToHex(bqual), format);
 }
 
-std::optional<BinlogGtid> ReadBinlogGtid(std::string_view body) {
+std::optional<BinlogGtid> ReadBinlogGtid(const BinlogEvent& event) {
   constexpr uint64_t kStandalone = 0x01;
   constexpr uint64_t kGroupCommitted = 0x02;
   constexpr uint64_t kPreparedXa = 0x40;
   constexpr uint64_t kCompletedXa = 0x80;
-  ByteReader in(body);
+  ByteReader in(event.body);
+  uint64_t seq = 0;
+  uint64_t domain = 0;
   uint64_t flags = 0;
-  if (!in.Skip(8 + 4) || !in.TakeNumber(1, &flags)) return std::nullopt;
-  BinlogGtid gtid{.is_prepared = (flags & kPreparedXa) != 0,
+  if (!in.TakeNumber(8, &seq) || !in.TakeNumber(4, &domain) || !in.TakeNumber(1, &flags)) {
+    return std::nullopt;
+  }
+  BinlogGtid gtid{.id = {.domain = static_cast<uint32_t>(domain), .server = event.server, .seq = seq},
+                  .is_prepared = (flags & kPreparedXa) != 0,
                   .is_completed = (flags & kCompletedXa) != 0,
                   .is_standalone = (flags & kStandalone) != 0,
                   .xid = {}};
@@ -262,6 +270,27 @@ std::optional<BinlogGtid> ReadBinlogGtid(std::string_view body) {
   }
   gtid.xid = XidText(format, gtrid, bqual);
   return gtid;
+}
+
+// Of a domain the last one in the list is the last one in the log.
+std::optional<MariaGtids> ReadBinlogGtidList(std::string_view body) {
+  constexpr uint64_t kCountBits = 0x0FFFFFFF;
+  ByteReader in(body);
+  MariaGtids gtids;
+  uint64_t count = 0;
+  if (!in.TakeNumber(4, &count)) return std::nullopt;
+  for (count &= kCountBits; count > 0; --count) {
+    uint64_t domain = 0;
+    uint64_t server = 0;
+    uint64_t seq = 0;
+    if (!in.TakeNumber(4, &domain) || !in.TakeNumber(4, &server) || !in.TakeNumber(8, &seq)) {
+      return std::nullopt;
+    }
+    gtids.Set({.domain = static_cast<uint32_t>(domain),
+               .server = static_cast<uint32_t>(server),
+               .seq = seq});
+  }
+  return gtids;
 }
 
 std::optional<BinlogQuery> ReadBinlogQuery(BinlogIs is, std::string_view body, std::string* store) {

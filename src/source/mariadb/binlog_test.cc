@@ -277,8 +277,9 @@ TEST(BinlogEvent, ADamagedOneIsSeen) {
   EXPECT_EQ(event->is, BinlogIs::kGtid);
   EXPECT_EQ(event->end, 0xbd8u);
   EXPECT_EQ(event->body.size(), 19u);
-  const auto read = ReadBinlogGtid(event->body);
+  const auto read = ReadBinlogGtid(*event);
   ASSERT_TRUE(read);
+  EXPECT_EQ(read->id.ToString(), "0-1-8");
   EXPECT_FALSE(read->is_prepared || read->is_completed);
   EXPECT_FALSE(read->is_standalone);
   for (size_t at = 0; at < gtid.size(); ++at) {
@@ -291,23 +292,35 @@ TEST(BinlogEvent, ADamagedOneIsSeen) {
   }
 }
 
+// Of one domain two servers, the one that wrote last at the end.
+TEST(BinlogEvent, AFileSaysWhatLiesBeforeIt) {
+  const std::string list = Bytes(
+      "03000000" "0000000002000000" "0700000000000000" "0000000001000000" "4d00000000000000"
+      "0900000001000000" "0500000000000000");
+  EXPECT_EQ(ReadBinlogGtidList(list)->ToString(), "0-1-77,9-1-5");
+  EXPECT_EQ(ReadBinlogGtidList(Bytes("00000080"))->ToString(), "");
+  for (size_t size = 0; size < list.size(); ++size) {
+    EXPECT_FALSE(ReadBinlogGtidList(std::string_view(list).substr(0, size))) << size;
+  }
+}
+
 TEST(BinlogEvent, ATransactionOfXaHasItsName) {
   const std::string prepared = Bytes("0500000000000000000000004c070000000303612762620a7101ff");
   const std::string completed = Bytes("0b00000000000000000000008d7b000000030000ff27");
   const std::string committed_in_a_group = Bytes(
       "050000000000000000000000420100000000000000"
       "0100000002007262");
-  const auto first = ReadBinlogGtid(prepared);
+  const auto first = ReadBinlogGtid({.body = prepared});
   ASSERT_TRUE(first);
   EXPECT_TRUE(first->is_prepared && !first->is_completed && !first->is_standalone);
   EXPECT_EQ(first->xid, "X'612762',X'620a71',7");
-  const auto second = ReadBinlogGtid(completed);
+  const auto second = ReadBinlogGtid({.body = completed});
   ASSERT_TRUE(second);
   EXPECT_TRUE(!second->is_prepared && second->is_completed && second->is_standalone);
   EXPECT_EQ(second->xid, "X'00ff27',X'',123");
-  EXPECT_EQ(ReadBinlogGtid(committed_in_a_group)->xid, "X'7262',X'',1");
+  EXPECT_EQ(ReadBinlogGtid({.body = committed_in_a_group})->xid, "X'7262',X'',1");
   for (size_t size = 0; size < completed.size(); ++size) {
-    EXPECT_FALSE(ReadBinlogGtid(completed.substr(0, size))) << size;
+    EXPECT_FALSE(ReadBinlogGtid({.body = std::string_view(completed).substr(0, size)})) << size;
   }
 }
 

@@ -25,12 +25,12 @@ Status Refuse(const MariaPlace& place, std::string_view why) {
   return Status(Code::kFailedPrecondition, fmt::format("{}: {}", place.text, why));
 }
 
-// The server's number, if its log has all that is needed of every change.
-Result<std::string> CheckLog(MariaConnection& connection, const std::stop_token& stop) {
+// That the server's log has all that is needed of every change.
+Status CheckLog(MariaConnection& connection, const std::stop_token& stop) {
   const MariaPlace& place = connection.place();
   const auto settings = connection.Ask(
       "SELECT @@global.log_bin, @@global.binlog_format, @@global.binlog_row_image, "
-      "@@global.binlog_row_metadata, @@global.server_id",
+      "@@global.binlog_row_metadata",
       kDoing, stop);
   if (connection.error_number() == ER_UNKNOWN_SYSTEM_VARIABLE) {
     return Refuse(place, "the server is too old: MariaDB 10.5 or later is needed");
@@ -59,7 +59,7 @@ Result<std::string> CheckLog(MariaConnection& connection, const std::stop_token&
                                      setting.name, settings->at(0, setting.column), setting.why,
                                      setting.needed));
   }
-  return std::string(settings->at(0, 4));
+  return {};
 }
 
 // "a,b,c", as the server writes lists of databases.
@@ -353,7 +353,7 @@ Result<TextFieldReader> MariaTable::ReaderOf(const MariaColumn& column,
 }
 
 std::string MariaTable::ShapeOf(const std::vector<size_t>& needed) const {
-  std::string text = server;
+  std::string text = server == 0 ? std::string() : std::to_string(server);
   for (const size_t column : key) text += "\n*" + columns[column].name;
   for (const size_t column : needed) {
     const MariaColumn& read = columns[column];
@@ -393,7 +393,7 @@ Result<MariaTable> ReadMariaTable(MariaConnection& connection, const std::stop_t
                    .table = std::string(facts.at(0, 1)),
                    .rows = NumberOf(facts.at(0, 4)),
                    .bytes = NumberOf(facts.at(0, 5))};
-  MURMUR_ASSIGN(table.server, CheckLog(connection, stop));
+  MURMUR_TRY(CheckLog(connection, stop));
   MURMUR_TRY(CheckFilter(connection, table.database, stop));
   MURMUR_TRY(ReadColumns(connection, &table, stop));
   MURMUR_TRY(ReadCascade(connection, &table, stop));
