@@ -120,6 +120,10 @@ struct BinlogQuery {
 // Of kQuery, kExecuteLoadQuery and kQueryCompressed; *store keeps what was compressed.
 std::optional<BinlogQuery> ReadBinlogQuery(BinlogIs is, std::string_view body, std::string* store);
 
+// Types of COMPRESSED columns, which the client's library does not name.
+inline constexpr uint8_t kBinlogBlobCompressed = 140;
+inline constexpr uint8_t kBinlogVarcharCompressed = 141;
+
 // The type of a column, with what its values' sizes and meanings depend on.
 struct BinlogType {
   uint8_t code = 0;  // MYSQL_TYPE_…; of CHAR, ENUM and SET the true one

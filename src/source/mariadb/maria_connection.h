@@ -97,6 +97,7 @@ class MariaConnection {
   const MariaPlace& place() const noexcept { return *place_; }
   // The server's number among those that replicate.
   uint32_t server() const noexcept { return server_; }
+  std::string version() const { return mysql_get_server_info(mysql_.get()); }
 
   // Runs one statement; what it returns. After kCancelled the connection can't be used any more.
   // Errors of this and all below:
