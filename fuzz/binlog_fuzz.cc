@@ -106,7 +106,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (!event) continue;
     (void)ReadBinlogFormat(event->body);
     if (const auto file = ReadBinlogRotate(event->body)) Touch(*file);
-    (void)ReadBinlogGtid(event->body);
+    (void)ReadBinlogGtid(*event);
+    if (const auto gtids = ReadBinlogGtidList(event->body)) {
+      if (ParseMariaGtids(gtids->ToString()) != *gtids) std::abort();
+    }
     CheckQuery(event->is, event->body);
     if (event->is == BinlogIs::kTableMap) {
       std::string body(event->body);

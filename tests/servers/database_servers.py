@@ -119,7 +119,8 @@ class DatabaseServer:
 
     def surroundings(self):
         return {"cwd": self.directory,
-                "env": {"PATH": MARIADB_PATH, "HOME": str(self.directory), "TZ": "UTC"}}
+                "env": {"PATH": MARIADB_PATH, "HOME": str(self.directory), "TMPDIR": str(self.directory),
+                        "TZ": "UTC"}}
 
     def answers(self):
         try:

@@ -2,12 +2,12 @@
 
 #include <fmt/format.h>
 #include <isa-l/crc.h>
-#include <isa-l/igzip_lib.h>
 #include <mysql.h>
 
 #include <algorithm>
 
 #include "base/hex.h"
+#include "source/mariadb/binlog_inflate.h"
 
 namespace murmur {
 namespace {
@@ -16,7 +16,6 @@ constexpr size_t kHeaderBytes = 19;
 constexpr size_t kChecksumBytes = 4;
 constexpr size_t kTableIdBytes = 6;
 constexpr uint64_t kColumnsMax = 4096;
-constexpr uint64_t kInflatedBytesMax = uint64_t{1} << 30;  // the most that a server sends at once
 
 bool IsChecksumRight(std::string_view bytes) {
   uint64_t checksum = 0;
@@ -32,28 +31,9 @@ bool TakeName(ByteReader* in, std::string_view* name) {
   return in->TakeNumber(1, &size) && in->Take(size, name) && in->Skip(1);
 }
 
-// How the log compresses: a byte that says how, the true size, and then zlib's format.
 bool Inflate(std::string_view bytes, std::string* out) {
-  ByteReader in(bytes);
-  uint64_t how = 0;
-  std::string_view size_bytes;
-  constexpr uint64_t kZlib = 0x80;
-  if (!in.TakeNumber(1, &how) || (how & 0xF8) != kZlib || !in.Take(how & 7, &size_bytes)) {
-    return false;
-  }
-  uint64_t size = 0;
-  for (const char c : size_bytes) size = size << 8 | static_cast<unsigned char>(c);
-  if (size > kInflatedBytesMax) return false;
-  out->resize(size);
-  inflate_state state;
-  isal_inflate_init(&state);
-  state.crc_flag = ISAL_ZLIB;
-  state.next_in = reinterpret_cast<uint8_t*>(const_cast<char*>(in.rest().data()));
-  state.avail_in = static_cast<uint32_t>(in.rest().size());
-  state.next_out = reinterpret_cast<uint8_t*>(out->data());
-  state.avail_out = static_cast<uint32_t>(size);
-  return isal_inflate(&state) == ISAL_DECOMP_OK && state.avail_out == 0 &&
-         state.block_state == ISAL_BLOCK_FINISH;
+  out->clear();
+  return AppendInflated(bytes, out);
 }
 
 bool IsCompressed(BinlogIs is) {
@@ -62,8 +42,6 @@ bool IsCompressed(BinlogIs is) {
 
 // How many bytes of a table map say more about a type; -1: a type that is not known.
 int MetadataBytes(uint8_t code) {
-  constexpr uint8_t kBlobCompressed = 140;
-  constexpr uint8_t kVarcharCompressed = 141;
   switch (code) {
     case MYSQL_TYPE_TINY:
     case MYSQL_TYPE_SHORT:
@@ -77,13 +55,13 @@ int MetadataBytes(uint8_t code) {
     case MYSQL_TYPE_DOUBLE:
     case MYSQL_TYPE_BLOB:
     case MYSQL_TYPE_GEOMETRY:
-    case kBlobCompressed:
+    case kBinlogBlobCompressed:
     case MYSQL_TYPE_TIMESTAMP2:
     case MYSQL_TYPE_DATETIME2:
     case MYSQL_TYPE_TIME2: return 1;
     case MYSQL_TYPE_NEWDECIMAL:
     case MYSQL_TYPE_VARCHAR:
-    case kVarcharCompressed:
+    case kBinlogVarcharCompressed:
     case MYSQL_TYPE_STRING:
     case MYSQL_TYPE_BIT:
     case MYSQL_TYPE_VAR_STRING: return 2;
@@ -190,16 +168,19 @@ std::optional<BinlogEvent> ReadBinlogEvent(std::string_view bytes, bool is_check
   ByteReader in(bytes);
   uint64_t time = 0;
   uint64_t kind = 0;
+  uint64_t server = 0;
   uint64_t size = 0;
   uint64_t end = 0;
   uint64_t flags = 0;
-  if (!in.TakeNumber(4, &time) || !in.TakeNumber(1, &kind) || !in.Skip(4) ||
+  if (!in.TakeNumber(4, &time) || !in.TakeNumber(1, &kind) || !in.TakeNumber(4, &server) ||
       !in.TakeNumber(4, &size) || !in.TakeNumber(4, &end) || !in.TakeNumber(2, &flags) ||
       size != bytes.size()) {
     return std::nullopt;
   }
   BinlogEvent event{.is = static_cast<BinlogIs>(kind),
                     .time = static_cast<uint32_t>(time),
+                    .server = static_cast<uint32_t>(server),
+                    .size = static_cast<uint32_t>(size),
                     .end = static_cast<uint32_t>(end),
                     .flags = static_cast<uint16_t>(flags),
                     .body = in.rest()};
@@ -237,18 +218,24 @@ std::string XidText(uint64_t format, std::string_view gtrid, std::string_view bq
   return fmt::format("X'{}',X'{}',{}", ToHex(gtrid), ToHex(bqual), format);
 }
 
-std::optional<BinlogGtid> ReadBinlogGtid(std::string_view body) {
+std::optional<BinlogGtid> ReadBinlogGtid(const BinlogEvent& event) {
   constexpr uint64_t kStandalone = 0x01;
   constexpr uint64_t kGroupCommitted = 0x02;
   constexpr uint64_t kPreparedXa = 0x40;
   constexpr uint64_t kCompletedXa = 0x80;
-  ByteReader in(body);
+  ByteReader in(event.body);
+  uint64_t seq = 0;
+  uint64_t domain = 0;
   uint64_t flags = 0;
-  if (!in.Skip(8 + 4) || !in.TakeNumber(1, &flags)) return std::nullopt;
-  BinlogGtid gtid{.is_prepared = (flags & kPreparedXa) != 0,
-                  .is_completed = (flags & kCompletedXa) != 0,
-                  .is_standalone = (flags & kStandalone) != 0,
-                  .xid = {}};
+  if (!in.TakeNumber(8, &seq) || !in.TakeNumber(4, &domain) || !in.TakeNumber(1, &flags)) {
+    return std::nullopt;
+  }
+  BinlogGtid gtid{
+      .id = {.domain = static_cast<uint32_t>(domain), .server = event.server, .seq = seq},
+      .is_prepared = (flags & kPreparedXa) != 0,
+      .is_completed = (flags & kCompletedXa) != 0,
+      .is_standalone = (flags & kStandalone) != 0,
+      .xid = {}};
   if (!gtid.is_prepared && !gtid.is_completed) return gtid;
   uint64_t format = 0;
   uint64_t gtrid_bytes = 0;
@@ -262,6 +249,27 @@ std::optional<BinlogGtid> ReadBinlogGtid(std::string_view body) {
   }
   gtid.xid = XidText(format, gtrid, bqual);
   return gtid;
+}
+
+// Of a domain the last one in the list is the last one in the log.
+std::optional<MariaGtids> ReadBinlogGtidList(std::string_view body) {
+  constexpr uint64_t kCountBits = 0x0FFFFFFF;
+  ByteReader in(body);
+  MariaGtids gtids;
+  uint64_t count = 0;
+  if (!in.TakeNumber(4, &count)) return std::nullopt;
+  for (count &= kCountBits; count > 0; --count) {
+    uint64_t domain = 0;
+    uint64_t server = 0;
+    uint64_t seq = 0;
+    if (!in.TakeNumber(4, &domain) || !in.TakeNumber(4, &server) || !in.TakeNumber(8, &seq)) {
+      return std::nullopt;
+    }
+    gtids.Set({.domain = static_cast<uint32_t>(domain),
+               .server = static_cast<uint32_t>(server),
+               .seq = seq});
+  }
+  return gtids;
 }
 
 std::optional<BinlogQuery> ReadBinlogQuery(BinlogIs is, std::string_view body, std::string* store) {

@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "source/mariadb/maria_gtid.h"
+
 namespace murmur {
 
 enum class BinlogIs : uint8_t {
@@ -77,8 +79,10 @@ struct BinlogEvent {
   static constexpr uint16_t kIgnorable = 0x80;
 
   BinlogIs is{};
-  uint32_t time = 0;  // seconds since the epoch
-  uint32_t end = 0;   // the place after it in its file; 0: it is not in the log
+  uint32_t time = 0;    // seconds since the epoch
+  uint32_t server = 0;  // that wrote it first
+  uint32_t size = 0;    // of all of it
+  uint32_t end = 0;     // the place after it in its file; 0: it is not in the log
   uint16_t flags = 0;
   std::string_view body;  // after the header, without a checksum
 };
@@ -96,13 +100,16 @@ std::optional<std::string> ReadBinlogRotate(std::string_view body);
 
 // What begins a transaction, or a statement that is one.
 struct BinlogGtid {
+  MariaGtid id;
   // Of XA: its changes come now, and it is committed or rolled back later, or never.
   bool is_prepared = false;
   bool is_completed = false;   // the commit or the rollback of such a one, without changes
   bool is_standalone = false;  // no event says where it ends
   std::string xid;             // as XidText; only of these two
 };
-std::optional<BinlogGtid> ReadBinlogGtid(std::string_view body);
+std::optional<BinlogGtid> ReadBinlogGtid(const BinlogEvent& event);
+// What lies before a file of the log: of a kGtidList.
+std::optional<MariaGtids> ReadBinlogGtidList(std::string_view body);
 // The name of an XA transaction, as a statement has it: "X'6f7264657273',X'01',1".
 std::string XidText(uint64_t format, std::string_view gtrid, std::string_view bqual);
 
@@ -112,6 +119,10 @@ struct BinlogQuery {
 };
 // Of kQuery, kExecuteLoadQuery and kQueryCompressed; *store keeps what was compressed.
 std::optional<BinlogQuery> ReadBinlogQuery(BinlogIs is, std::string_view body, std::string* store);
+
+// Types of COMPRESSED columns, which the client's library does not name.
+inline constexpr uint8_t kBinlogBlobCompressed = 140;
+inline constexpr uint8_t kBinlogVarcharCompressed = 141;
 
 // The type of a column, with what its values' sizes and meanings depend on.
 struct BinlogType {

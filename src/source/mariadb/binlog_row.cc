@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "base/civil_time.h"
+#include "source/mariadb/binlog_inflate.h"
 
 namespace murmur {
 namespace {
@@ -291,8 +292,6 @@ bool IsOf(const BinlogType& type, const MariaColumn& column) {
 }  // namespace
 
 std::optional<std::string_view> TakeBinlogValue(const BinlogType& type, std::string_view* image) {
-  constexpr uint8_t kBlobCompressed = 140;
-  constexpr uint8_t kVarcharCompressed = 141;
   constexpr size_t kLengthBytesMax = 4;
   ByteReader in(*image);
   std::optional<std::string_view> value;
@@ -300,10 +299,10 @@ std::optional<std::string_view> TakeBinlogValue(const BinlogType& type, std::str
     case MYSQL_TYPE_VARCHAR:
     case MYSQL_TYPE_VAR_STRING:
     case MYSQL_TYPE_STRING:
-    case kVarcharCompressed: value = TakeWithLength(LengthBytes(type.b), &in); break;
+    case kBinlogVarcharCompressed: value = TakeWithLength(LengthBytes(type.b), &in); break;
     case MYSQL_TYPE_BLOB:
     case MYSQL_TYPE_GEOMETRY:
-    case kBlobCompressed:
+    case kBinlogBlobCompressed:
       if (type.a > 0 && type.a <= kLengthBytesMax) value = TakeWithLength(type.a, &in);
       break;
     default: {
@@ -319,6 +318,11 @@ std::optional<std::string_view> TakeBinlogValue(const BinlogType& type, std::str
 bool AppendBinlogText(const BinlogType& type, const MariaColumn& column, std::string_view value,
                       std::string* text) {
   if (!IsOf(type, column)) return false;
+  std::string uncompressed;
+  if (type.code == kBinlogBlobCompressed || type.code == kBinlogVarcharCompressed) {
+    if (!AppendUncompressedValue(value, &uncompressed)) return false;
+    value = uncompressed;
+  }
   switch (column.is) {
     case MariaIs::kSigned:
     case MariaIs::kUnsigned:

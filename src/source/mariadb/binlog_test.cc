@@ -10,6 +10,7 @@
 
 #include "base/hex.h"
 #include "source/mariadb/binlog_event.h"
+#include "source/mariadb/binlog_inflate.h"
 #include "source/mariadb/binlog_row.h"
 #include "source/mariadb/binlog_statement.h"
 
@@ -269,6 +270,73 @@ TEST(BinlogRow, AMapNamesItsColumns) {
   EXPECT_EQ(whole, 6u) << "it may end between the parts that say more than types";
 }
 
+std::optional<std::string> Uncompressed(std::string_view hex) {
+  std::string value;
+  return AppendUncompressedValue(Bytes(hex), &value) ? std::optional(value) : std::nullopt;
+}
+
+TEST(BinlogRow, ACompressedValueIsWhatItWas) {
+  std::string text;
+  for (int i = 0; i < 30; ++i) text += "murmur ";
+  const std::string_view zlib = "81d2789ccb2d2dca2d2d52c81d3e140080e45371";
+  const std::string_view deflate = "89d2cb2d2dca2d2d52c81d3e1400";
+  EXPECT_EQ(Uncompressed(zlib), text);
+  EXPECT_EQ(Uncompressed(deflate), text);
+  EXPECT_EQ(Uncompressed(""), "");
+  EXPECT_EQ(Uncompressed("00"), "");
+  EXPECT_EQ(Uncompressed("0081d2"), Bytes("81d2"));
+  for (const std::string_view whole : {zlib, deflate}) {
+    for (size_t size = 2; size < whole.size(); size += 2) {
+      EXPECT_EQ(Uncompressed(whole.substr(0, size)), std::nullopt) << size;
+    }
+  }
+  for (const char* const damaged :
+       {"10d2", "80", "84ffffffff00", "81d3789ccb2d2dca2d2d52c81d3e1400"}) {
+    EXPECT_EQ(Uncompressed(damaged), std::nullopt) << damaged;
+  }
+}
+
+TEST(MariaCharset, CharactersOfManyBytesAreThoseThatTheServerTold) {
+  MariaCharset charset;
+  charset.texts['a'] = "a";
+  charset.texts[0xA1] = "";
+  auto two = std::make_shared<MariaCharset>();
+  two->texts[0xA2] = "ä";
+  two->texts[0xA3] = "?";
+  charset.longer[0xA1] = two;
+  auto three = std::make_shared<MariaCharset>();
+  auto middle = std::make_shared<MariaCharset>();
+  three->texts[0xB1] = "中";
+  middle->longer[0xB0] = three;
+  charset.longer[0x8F] = middle;
+  const auto text_of = [&charset](std::string_view hex) {
+    std::string text;
+    charset.AppendText(Bytes(hex), &text);
+    return text;
+  };
+  EXPECT_EQ(text_of("61a1a2618fb0b1a1a3"), "aäa中?");
+  EXPECT_EQ(text_of("a161a1"), "?a?") << "as a SELECT gives what is no character";
+  EXPECT_EQ(text_of("8fb061"), "??a");
+  EXPECT_TRUE(charset.tells_apart());
+  three->texts[0xB2] = "ä";
+  EXPECT_FALSE(charset.tells_apart());
+}
+
+TEST(MariaCharset, UnicodeInUnits) {
+  const auto text_of = [](MariaCharset::Is is, std::string_view hex) {
+    std::string text;
+    MariaCharset{.is = is}.AppendText(Bytes(hex), &text);
+    return text;
+  };
+  EXPECT_EQ(text_of(MariaCharset::Is::kUcs2, "006100e42603"), "aä☃");
+  EXPECT_EQ(text_of(MariaCharset::Is::kUtf16, "0061d83cdf8800e4"), "a🎈ä");
+  EXPECT_EQ(text_of(MariaCharset::Is::kUtf16LittleEndian, "61003cd888dfe400"), "a🎈ä");
+  EXPECT_EQ(text_of(MariaCharset::Is::kUtf32, "000000610001f3880010ffff"), "a🎈\xF4\x8F\xBF\xBF");
+  EXPECT_EQ(text_of(MariaCharset::Is::kUcs2, "d83c"), "\xED\xA0\xBC")
+      << "a half, as a SELECT has it";
+  EXPECT_EQ(text_of(MariaCharset::Is::kUtf32, "00110000"), "?");
+}
+
 TEST(BinlogEvent, ADamagedOneIsSeen) {
   const std::string gtid =
       Bytes("30e30d6ba2010000002a000000d80b000008000800000000000000000000000c000000000000e8fa2f6f");
@@ -277,8 +345,9 @@ TEST(BinlogEvent, ADamagedOneIsSeen) {
   EXPECT_EQ(event->is, BinlogIs::kGtid);
   EXPECT_EQ(event->end, 0xbd8u);
   EXPECT_EQ(event->body.size(), 19u);
-  const auto read = ReadBinlogGtid(event->body);
+  const auto read = ReadBinlogGtid(*event);
   ASSERT_TRUE(read);
+  EXPECT_EQ(read->id.ToString(), "0-1-8");
   EXPECT_FALSE(read->is_prepared || read->is_completed);
   EXPECT_FALSE(read->is_standalone);
   for (size_t at = 0; at < gtid.size(); ++at) {
@@ -291,23 +360,40 @@ TEST(BinlogEvent, ADamagedOneIsSeen) {
   }
 }
 
+// Of one domain two servers, the one that wrote last at the end.
+TEST(BinlogEvent, AFileSaysWhatLiesBeforeIt) {
+  const std::string list = Bytes(
+      "03000000"
+      "0000000002000000"
+      "0700000000000000"
+      "0000000001000000"
+      "4d00000000000000"
+      "0900000001000000"
+      "0500000000000000");
+  EXPECT_EQ(ReadBinlogGtidList(list)->ToString(), "0-1-77,9-1-5");
+  EXPECT_EQ(ReadBinlogGtidList(Bytes("00000080"))->ToString(), "");
+  for (size_t size = 0; size < list.size(); ++size) {
+    EXPECT_FALSE(ReadBinlogGtidList(std::string_view(list).substr(0, size))) << size;
+  }
+}
+
 TEST(BinlogEvent, ATransactionOfXaHasItsName) {
   const std::string prepared = Bytes("0500000000000000000000004c070000000303612762620a7101ff");
   const std::string completed = Bytes("0b00000000000000000000008d7b000000030000ff27");
   const std::string committed_in_a_group = Bytes(
       "050000000000000000000000420100000000000000"
       "0100000002007262");
-  const auto first = ReadBinlogGtid(prepared);
+  const auto first = ReadBinlogGtid({.body = prepared});
   ASSERT_TRUE(first);
   EXPECT_TRUE(first->is_prepared && !first->is_completed && !first->is_standalone);
   EXPECT_EQ(first->xid, "X'612762',X'620a71',7");
-  const auto second = ReadBinlogGtid(completed);
+  const auto second = ReadBinlogGtid({.body = completed});
   ASSERT_TRUE(second);
   EXPECT_TRUE(!second->is_prepared && second->is_completed && second->is_standalone);
   EXPECT_EQ(second->xid, "X'00ff27',X'',123");
-  EXPECT_EQ(ReadBinlogGtid(committed_in_a_group)->xid, "X'7262',X'',1");
+  EXPECT_EQ(ReadBinlogGtid({.body = committed_in_a_group})->xid, "X'7262',X'',1");
   for (size_t size = 0; size < completed.size(); ++size) {
-    EXPECT_FALSE(ReadBinlogGtid(completed.substr(0, size))) << size;
+    EXPECT_FALSE(ReadBinlogGtid({.body = std::string_view(completed).substr(0, size)})) << size;
   }
 }
 

@@ -82,7 +82,8 @@ void MariaChanges::Finish(RecordBatch* batch) {
 // for it.
 Result<ReadState> MariaChanges::ReadMark(RecordBatch* batch) {
   const auto mark = queue_->mark();
-  if (!mark || transaction_ || position_.rows > 0 || !position_.place.IsBefore(mark->place)) {
+  if (!mark || transaction_ || position_.rows > 0 ||
+      !MariaGoal::IsAhead(position_.place, mark->place)) {
     return ReadState::kIdle;
   }
   const auto now = steady_clock::now();
@@ -119,11 +120,12 @@ Status MariaChanges::Take(std::string_view message) {
 }
 
 Status MariaChanges::TakeBegin(std::string_view message) {
-  const auto [begin, after_gtid] = MariaBegin::FromBytes(message);
-  transaction_ = Transaction{.begin = begin, .place = after_gtid.ToBytes()};
+  const auto [gtid, begin, after_gtid] = MariaBegin::FromBytes(message);
+  transaction_ = Transaction{.gtid = gtid, .begin = begin, .place = after_gtid.ToBytes()};
   maps_.clear();
   if (position_.rows == 0) return {};
-  if (begin != position_.place) {
+  const bool is_it = position_.part ? *position_.part == gtid : begin.place == position_.place;
+  if (!is_it) {
     return Final("a transaction that was read in part is not in the log any more");
   }
   transaction_->known = position_.rows;
@@ -243,7 +245,10 @@ Status MariaChanges::TakeRow() {
 
 bool MariaChanges::TakeChange() {
   if (++transaction_->rows <= transaction_->known) return false;
-  position_.place = transaction_->begin;
+  if (position_.rows == 0) {
+    static_cast<BinlogPoint&>(position_) = transaction_->begin;
+    position_.part = transaction_->gtid;
+  }
   position_.rows = transaction_->rows;
   return true;
 }

@@ -22,14 +22,18 @@ namespace murmur {
 // A place that somebody waits for. Threads: any.
 class MariaGoal {
  public:
-  // Never back.
+  // Never back in one server's log.
   void Raise(const BinlogPlace& place) {
     const std::lock_guard lock(mutex_);
-    if (place_.IsBefore(place)) place_ = place;
+    if (IsAhead(place_, place)) place_ = place;
   }
   bool IsBetween(const BinlogPlace& after, const BinlogPlace& up_to) const {
     const std::lock_guard lock(mutex_);
-    return after.IsBefore(place_) && !up_to.IsBefore(place_);
+    return IsAhead(after, place_) && !IsAhead(up_to, place_);
+  }
+  // Whether a place that was told later lies beyond another: of another server's log it does.
+  static bool IsAhead(const BinlogPlace& of, const BinlogPlace& place) {
+    return of.server != place.server || of.IsBefore(place);
   }
 
  private:
@@ -49,7 +53,8 @@ class MariaChanges final : public RecordStream {
 
  private:
   struct Transaction {
-    BinlogPlace begin;   // before it
+    MariaGtid gtid;
+    BinlogPoint begin;   // before it
     std::string place;   // of its changes
     uint64_t rows = 0;   // changes of the table so far
     uint64_t known = 0;  // of these, how many had been read before

@@ -10,6 +10,7 @@
 #include <charconv>
 
 #include "base/hex.h"
+#include "base/take_text.h"
 #include "definition/secret.h"
 #include "source/client_library.h"
 
@@ -265,6 +266,9 @@ Status MariaConnection::Connect(For use, const std::stop_token& stop) {
                               place_->text, mysql_get_server_info(mysql)));
   }
   MURMUR_TRY(Ask(kSettings, "to connect", stop).status());
+  MURMUR_ASSIGN(const MariaRowSet number, Ask("SELECT @@global.server_id", "to connect", stop));
+  std::string_view digits = number.at(0, 0);
+  (void)TakeNumber(&digits, &server_);
   return Ask("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ", "to connect", stop)
       .status();
 }
@@ -392,7 +396,7 @@ Result<MariaRowSet> MariaConnection::Ask(const std::string& statement, std::stri
   }
 }
 
-Status MariaConnection::StartBinlog(const std::string& file, uint64_t offset, uint32_t server_id,
+Status MariaConnection::StartBinlog(const BinlogStart& start, uint32_t server_id,
                                     milliseconds heartbeat) {
   constexpr std::string_view kDoing = "to follow its log";
   // Capability 4: the log comes as it is, with the events that begin transactions. Events keep
@@ -403,6 +407,14 @@ Status MariaConnection::StartBinlog(const std::string& file, uint64_t offset, ui
                              std::chrono::nanoseconds(heartbeat).count()),
                  kDoing, {})
                  .status());
+  if (start.gtids) {
+    // Not strict: a replica's log may lack the last of these, as it has no rows.
+    MURMUR_TRY(Ask(fmt::format("SET @slave_connect_state = {}, @slave_gtid_strict_mode = 0, "
+                               "@slave_gtid_ignore_duplicates = 0",
+                               QuotedMariaText(*start.gtids)),
+                   kDoing, {})
+                   .status());
+  }
   replica_.reset(mariadb_rpl_init(mysql_.get()));
   if (replica_ == nullptr) {
     return Status(Code::kResourceExhausted, place_->text + ": no memory to follow its log");
@@ -410,9 +422,9 @@ Status MariaConnection::StartBinlog(const std::string& file, uint64_t offset, ui
   MARIADB_RPL* const replica = replica_.get();
   // Variadic: the types must be these.
   mariadb_rpl_optionsv(replica, MARIADB_RPL_SERVER_ID, static_cast<unsigned>(server_id));
-  mariadb_rpl_optionsv(replica, MARIADB_RPL_FILENAME, file.c_str(),
-                       static_cast<size_t>(file.size()));
-  mariadb_rpl_optionsv(replica, MARIADB_RPL_START, static_cast<unsigned long>(offset));
+  mariadb_rpl_optionsv(replica, MARIADB_RPL_FILENAME, start.file.c_str(),
+                       static_cast<size_t>(start.file.size()));
+  mariadb_rpl_optionsv(replica, MARIADB_RPL_START, static_cast<unsigned long>(start.offset));
   return mariadb_rpl_open(replica) == 0 ? Status() : Failed(kDoing);
 }
 

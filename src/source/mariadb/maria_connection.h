@@ -95,6 +95,9 @@ class MariaConnection {
   MariaConnection& operator=(const MariaConnection&) = delete;
 
   const MariaPlace& place() const noexcept { return *place_; }
+  // The server's number among those that replicate.
+  uint32_t server() const noexcept { return server_; }
+  std::string version() const { return mysql_get_server_info(mysql_.get()); }
 
   // Runs one statement; what it returns. After kCancelled the connection can't be used any more.
   // Errors of this and all below:
@@ -117,9 +120,15 @@ class MariaConnection {
   // Waits until something may have come. False: nothing has.
   bool WaitForInput(std::chrono::milliseconds time, const std::stop_token& stop);
 
+  // Where a log is read from: a place in it, or after these transactions.
+  struct BinlogStart {
+    std::string file;
+    uint64_t offset = 0;
+    std::optional<std::string> gtids = {};
+  };
   // Begins to read the log as the replica with this number. The server says every `heartbeat` that
   // it has nothing new.
-  Status StartBinlog(const std::string& file, uint64_t offset, uint32_t server_id,
+  Status StartBinlog(const BinlogStart& start, uint32_t server_id,
                      std::chrono::milliseconds heartbeat);
   // Waits for the next event of the log, valid until the next call. Empty: the server ends it.
   // Errors: also kOutOfRange (the server does not have this place of the log).
@@ -155,6 +164,7 @@ class MariaConnection {
   int fetch_waits_for_ = 0;      // of a row that has not come yet
   bool is_interrupted_ = false;  // in the middle of a call
   unsigned error_number_ = 0;
+  uint32_t server_ = 0;
 };
 
 using MariaPool = ConnectionPool<MariaConnection, MariaPlace>;

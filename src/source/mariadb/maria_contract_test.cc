@@ -14,7 +14,10 @@
 #include "murmur/testing/table_source_contract.h"
 #include "source/mariadb/maria_connection.h"
 #include "source/mariadb/maria_live.h"
+#include "source/mariadb/maria_position.h"
 #include "source/mariadb/maria_snapshot.h"
+#include "source/mariadb/maria_table.h"
+#include "source/single_stream.h"
 #include "testing/hanging_server.h"
 #include "testing/many_live_sources.h"
 
@@ -242,6 +245,67 @@ MURMUR_TABLE_SOURCE_CONTRACT(MariaTableContract);
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(MariaTableContract);
 INSTANTIATE_TEST_SUITE_P(MariaDb, MariaTableContract, testing::ValuesIn(TableCases()),
                          TableCaseName);
+
+// --- positions that older states have: a place, and a shape of the table and its server
+
+class MariaOldPosition : public testing::TestWithParam<std::string> {
+ protected:
+  static Projection Fields() {
+    Projection projection;
+    projection.fields.emplace_back().path.steps.emplace_back("v");
+    return projection;
+  }
+  std::string OldText(const BinlogPlace& place, uint32_t server) const {
+    const auto of_table = MakeMariaPlace(SpecOf(table_.name())).value();
+    const auto connection =
+        MariaConnection::Open(of_table, MariaConnection::For::kQueries, {}).value();
+    MariaTable table = ReadMariaTable(*connection, {}).value();
+    table.server = server == 0 ? connection->server() : server;
+    const auto rows = MariaRows::Make(ObjectOf(*of_table), table, Fields(), UINT64_MAX);
+    return fmt::format("{}:{}#{}", place.file, place.offset, rows.value().shape());
+  }
+  Result<std::unique_ptr<RecordStream>> Open(const std::string& text) {
+    return live_->Open({.id = "mariadb:test." + table_.name()}, text, Fields(), [] {}, {});
+  }
+
+  TestTable table_{"k bigint PRIMARY KEY, v bigint"};
+  const std::unique_ptr<LiveSource> live_ = MakeMariaLive(DefinitionOf(table_.name())).value();
+};
+
+TEST_P(MariaOldPosition, IsReadOn) {
+  const auto token = live_->HandoffNow({}).value();
+  const MariaPosition now =
+      ParseMariaPosition(*SingleStreamPosition(std::string(live_->Name()), token)).value();
+  table_.Run("INSERT INTO $$ VALUES (1, 7), (2, 8)");
+  const auto stream = Open(OldText(now.place, /*server=*/0));
+  ASSERT_TRUE(stream.ok()) << stream.status().ToString();
+  RecordBatch batch(Fields());
+  std::string after;
+  for (uint32_t rows = 0; rows < 2;) {
+    const auto state = (*stream)->Read({}, &batch);
+    ASSERT_TRUE(state.ok()) << state.status().ToString();
+    if (*state != ReadState::kRecords) continue;
+    rows += batch.rows;
+    after = batch.after;
+  }
+  const MariaPosition read = ParseMariaPosition(after).value();
+  EXPECT_EQ(read.place.server, now.place.server);
+  EXPECT_NE(read.place.server, 0u);
+  ASSERT_TRUE(read.gtids) << after;
+  EXPECT_FALSE(read.gtids->all().empty()) << after;
+  EXPECT_TRUE(Open(after).ok());
+}
+
+TEST_P(MariaOldPosition, OfAnotherServerIsRefused) {
+  const auto stream = Open(OldText({.file = "bin.000001", .offset = 4}, /*server=*/4711));
+  EXPECT_EQ(stream.status().code(), Code::kFailedPrecondition);
+  EXPECT_THAT(std::string(stream.status().message()), testing::HasSubstr("another server"));
+}
+
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(MariaOldPosition);
+INSTANTIATE_TEST_SUITE_P(MariaDb, MariaOldPosition,
+                         testing::ValuesIn(Uri() == nullptr ? std::vector<std::string>()
+                                                            : std::vector<std::string>{"table"}));
 
 }  // namespace
 }  // namespace murmur

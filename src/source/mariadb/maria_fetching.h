@@ -35,7 +35,8 @@ enum class MariaMessage : char {
 };
 // Of a transaction that changes the table.
 struct MariaBegin {
-  BinlogPlace begin;       // before it
+  MariaGtid gtid;
+  BinlogPoint begin;       // before it
   BinlogPlace after_gtid;  // after its first event
 
   std::string ToBytes() const;
@@ -47,15 +48,21 @@ BinlogReached BinlogReachedOf(std::string_view bytes);  // of a kCommit
 // prepared (XA) it keeps the place; when it is committed, its changes are read again from there,
 // and are those of the transaction that commits. So the log alone holds them: a restart reads on
 // from the oldest place that is kept.
+//
+// When another server answers than before, it goes on in that one's log, after the same
+// transactions. Places in the two logs have nothing to do with each other, and the order of
+// domains may be another one, so that at first only transactions say what was read; behind the end
+// that the log had when this began, places do again.
 // Threads: Run by one.
 class MariaFetching {
  public:
-  MariaFetching(std::shared_ptr<const MariaPlace> place, BinlogReached from, WatchedTable watched,
-                std::shared_ptr<MariaQueue> queue)
+  MariaFetching(std::shared_ptr<const MariaPlace> place, const MariaPosition& from,
+                WatchedTable watched, std::shared_ptr<MariaQueue> queue)
       : place_(std::move(place)),
         watched_(std::move(watched)),
         queue_(std::move(queue)),
-        from_(std::move(from)) {}
+        from_(from),
+        part_(from.part) {}
 
   // Until nobody reads the queue any more, or a final error, which the queue is given.
   void Run();
@@ -69,14 +76,31 @@ class MariaFetching {
   // A transaction, or a statement alone.
   struct Group {
     BinlogGtid gtid;
-    MariaBegin places;
+    BinlogPoint begin;
+    BinlogPlace after_gtid;
     bool is_put = false;          // as it comes; else only that it is there is noted
     bool is_of_table = false;     // it has something that matters
     bool is_told = false;         // its kBegin was put
+    bool has_rows = false;        // of any table
     std::set<uint64_t> ids = {};  // under which the table's rows come
   };
 
+  // While the log of another server than before is read.
+  struct Crossing {
+    // Of the domains that begin before what was read there: the last transaction that was. What
+    // has no greater number in its domain was read, too.
+    MariaGtids left;
+    BinlogPlace until;  // the end that this log had
+  };
+
   Status Start();
+  void BeginAnew(const BinlogPoint& from);
+  Status Cross();
+  // That the server which answers has all of these. Gives the end of its log.
+  Result<BinlogPlace> CheckOther(const MariaGtids& read);
+  void EndCrossing();
+  // Whether all of a domain that was read before has come.
+  void FindBeyond(const MariaGtid& gtid);
   Status Fetch();
   Status Put(MariaMessage message, std::string_view rest = {});
   Status Put(MariaMessage message, char first, std::string_view rest = {});
@@ -91,12 +115,23 @@ class MariaFetching {
   // A server that failed while it wrote a transaction took that back when it began again.
   Status CheckGroupIsWhole();
   Status EndGroup();
+  // A transaction that was read to its end.
+  void NoteRead(const Group& group);
   // The changes of the transaction that was prepared at `begin`, as those of the one under way.
   Status PutPrepared(const BinlogPlace& begin);
   Status TakePreparedEvent(const BinlogEvent& event);
   // Of the transaction under way nothing is told until something in it matters.
   Status TellGroup();
-  void Reach(const BinlogPlace& place);
+  void Reach();
+  // Whether what comes next lies before from_, or after it in the log's order.
+  bool IsBeforeFrom() const {
+    return crossing_ ? !crossing_->left.all().empty() : at_->place.IsBefore(from_.place);
+  }
+  bool IsKnown(const MariaGtid& gtid) const {
+    return crossing_ ? crossing_->left.Find(gtid.domain) != nullptr : IsBeforeFrom();
+  }
+  // All that was read and, beyond from_, put.
+  BinlogReached Reached() const;
   // A server that failed may have written to the log that a transaction is prepared, and not know
   // of it afterwards: then it never ends.
   Status LookForLost();
@@ -110,13 +145,16 @@ class MariaFetching {
   std::unique_ptr<MariaLog> log_;
 
   BinlogReached from_;
+  std::optional<MariaGtid> part_;  // a transaction of which changes were put, but not its end
   // Of what was read and, beyond from_, put. Empty: nothing yet.
-  std::optional<BinlogPlace> at_;
-  std::map<std::string, BinlogPlace> prepared_;  // that changed the table, by xid: where they begin
-  std::optional<BinlogPlace> oldest_;            // of these
+  std::optional<BinlogPoint> at_;
+  std::optional<Crossing> crossing_;
+  std::map<std::string, BinlogPoint> prepared_;  // that changed the table, by xid: where they begin
+  std::optional<BinlogPoint> oldest_;            // of these
+  std::set<std::string> empty_;                  // by xid: prepared, without rows
   // Likewise, those that the server does not know; if they have not ended up to lost_at_, they are
   // lost.
-  std::map<std::string, BinlogPlace> lost_;
+  std::map<std::string, BinlogPoint> lost_;
   BinlogPlace lost_at_;
   std::optional<Group> group_;
   std::string statement_;

@@ -56,18 +56,30 @@ class MariaLive final : public LiveSource {
   }
 
   Result<PositionMap> Ends(const std::vector<Split>& splits, std::stop_token stop) override {
-    const auto ask = [&](MariaConnection& connection) { return EndOfBinlog(connection, stop); };
-    MURMUR_ASSIGN(const BinlogPlace end, AskMaria(place_, stop, ask));
-    goal_->Raise(end);
-    return AllAt(splits, PositionAt(end).ToString());
+    const auto ask = [&](MariaConnection& connection) -> Result<MariaPosition> {
+      MURMUR_ASSIGN(BinlogPlace place, EndOfBinlog(connection, stop));
+      MariaPosition end = PositionAt(std::move(place));
+      MURMUR_ASSIGN(end.gtids, GtidsOfLog(connection, stop));
+      return end;
+    };
+    MURMUR_ASSIGN(const MariaPosition end, AskMaria(place_, stop, ask));
+    goal_->Raise(end.place);
+    return AllAt(splits, end.ToString());
   }
 
   // By bytes of the log; as if a file that was left had a gigabyte, the most that one begins with.
+  // Of two servers' logs only the transactions tell.
   uint64_t Distance(const Position& position, const Position& end) const override {
     constexpr uint64_t kFileBytes = uint64_t{1} << 30;
     const auto from = ParseMariaPosition(position);
     const auto to = ParseMariaPosition(end);
-    if (!from.ok() || !to.ok() || !from->place.IsBefore(to->place)) return 0;
+    if (!from.ok() || !to.ok()) return 0;
+    const bool is_one_log = from->place.server == 0 || from->place.server == to->place.server;
+    if (!is_one_log || from->place.file.empty()) {
+      const bool has_all = from->gtids && to->gtids && from->gtids->Reach(*to->gtids);
+      return has_all && from->rows == 0 ? 0 : 1;
+    }
+    if (!from->place.IsBefore(to->place)) return 0;
     const uint64_t files = to->place.number() - from->place.number();
     const uint64_t bytes = files * kFileBytes + to->place.offset;
     return bytes > from->place.offset ? bytes - from->place.offset : 1;
@@ -85,8 +97,8 @@ class MariaLive final : public LiveSource {
     MURMUR_ASSIGN(MariaPosition position, ParseMariaPosition(after));
     MURMUR_ASSIGN(MariaTable table, Facts(stop));
     MURMUR_TRY(CheckCascade(table, projection));
-    MURMUR_ASSIGN(MariaRows rows, MariaRows::Make(murmur::ObjectOf(*place_), std::move(table),
-                                                  projection, row_bytes_max_));
+    MURMUR_TRY(ModernizePosition(table, projection, stop, &position));
+    MURMUR_ASSIGN(MariaRows rows, Rows(std::move(table), projection));
     if (!position.shape.empty() && position.shape != rows.shape()) return IsAnother();
     position.shape = rows.shape();
     {
@@ -105,11 +117,14 @@ class MariaLive final : public LiveSource {
     const auto it = positions.find(place_->name);
     if (it == positions.end()) return std::optional<LogReach>();
     MURMUR_ASSIGN(const MariaPosition position, ParseMariaPosition(it->second));
-    const auto ask = [&](MariaConnection& connection) {
-      return reach_.Ask(connection, position.oldest(), stop);
+    const BinlogPlace& oldest = position.oldest().place;
+    const auto ask = [&](MariaConnection& connection) -> Result<std::optional<LogReach>> {
+      const bool is_its_log = oldest.server == 0 || oldest.server == connection.server();
+      if (!is_its_log || oldest.file.empty()) return std::optional<LogReach>();
+      MURMUR_ASSIGN(LogReach reach, reach_.Ask(connection, oldest, stop));
+      return std::optional(std::move(reach));
     };
-    MURMUR_ASSIGN(LogReach reach, AskMaria(place_, stop, ask));
-    return std::optional(std::move(reach));
+    return AskMaria(place_, stop, ask);
   }
 
   std::vector<std::string> TakeNotes() override { return notes_.Take(); }
@@ -119,6 +134,28 @@ class MariaLive final : public LiveSource {
  private:
   Result<MariaTable> Facts(const std::stop_token& stop) const {
     const auto ask = [&](MariaConnection& connection) { return ReadMariaTable(connection, stop); };
+    return AskMaria(place_, stop, ask);
+  }
+
+  Result<MariaRows> Rows(MariaTable table, const Projection& projection) const {
+    return MariaRows::Make(murmur::ObjectOf(*place_), std::move(table), projection, row_bytes_max_);
+  }
+
+  // Of a position that says less than those that are made now: its server, and the transactions
+  // before the place from which reading begins.
+  Status ModernizePosition(const MariaTable& table, const Projection& projection,
+                           const std::stop_token& stop, MariaPosition* position) const {
+    const auto ask = [&](MariaConnection& connection) -> Status {
+      if (position->place.server == 0) {
+        MariaTable of_server = table;
+        of_server.server = connection.server();
+        MURMUR_ASSIGN(const MariaRows rows, Rows(std::move(of_server), projection));
+        if (!position->shape.empty() && position->shape != rows.shape()) return IsAnother();
+        position->shape.clear();
+        position->SetServer(connection.server());
+      }
+      return FindGtids(connection, stop, position);
+    };
     return AskMaria(place_, stop, ask);
   }
 
@@ -134,9 +171,9 @@ class MariaLive final : public LiveSource {
     return Status(
         Code::kFailedPrecondition,
         place_->text +
-            ": is not as it was when its changes were read last: another server "
-            "answers, or its primary key or a column that the definition names was added, "
-            "dropped, renamed or given another type. Begin anew: murmur bootstrap FILE --fresh");
+            ": is not as it was when its changes were read last: another server answers, or its "
+            "primary key or a column that the definition names was added, dropped, renamed or "
+            "given another type. Begin anew: murmur bootstrap FILE --fresh");
   }
 
   // A foreign key may have been added since the method was chosen.
@@ -164,9 +201,7 @@ class MariaLive final : public LiveSource {
     MURMUR_TRY(table.status());
     if (!opened) return {};
     MURMUR_TRY(CheckCascade(*table, opened->projection));
-    MURMUR_ASSIGN(const MariaRows rows,
-                  MariaRows::Make(murmur::ObjectOf(*place_), *std::move(table), opened->projection,
-                                  row_bytes_max_));
+    MURMUR_ASSIGN(const MariaRows rows, Rows(*std::move(table), opened->projection));
     return rows.shape() == opened->shape ? Status() : IsAnother();
   }
 

@@ -15,6 +15,13 @@ namespace {
 constexpr std::chrono::milliseconds kHeartbeat{100};
 constexpr uint64_t kFirstOffset = 4;  // of a file's first event
 
+// The event itself tells only 32 bits of where it ends, and a large transaction is in one file.
+uint64_t OffsetAfter(uint64_t before, uint32_t end) {
+  constexpr uint64_t kLap = uint64_t{1} << 32;
+  const uint64_t offset = before / kLap * kLap + end;
+  return offset < before ? offset + kLap : offset;
+}
+
 // Two replicas of one number would throw each other out.
 uint32_t NewServerId() {
   constexpr uint32_t kNoServers = 0x80000000;
@@ -27,8 +34,29 @@ Result<std::unique_ptr<MariaLog>> MariaLog::Open(std::shared_ptr<const MariaPlac
                                                  const BinlogPlace& after) {
   MURMUR_ASSIGN(auto connection,
                 MariaConnection::Open(place, MariaConnection::For::kReplication, {}));
-  MURMUR_TRY(connection->StartBinlog(after.file, after.offset, NewServerId(), kHeartbeat));
-  return std::unique_ptr<MariaLog>(new MariaLog(std::move(place), std::move(connection), after));
+  if (after.server != 0 && after.server != connection->server()) {
+    return Status(Code::kAborted, fmt::format("{}: another server answers (server_id {}) than the "
+                                              "one whose log was read (server_id {})",
+                                              place->text, connection->server(), after.server));
+  }
+  MURMUR_TRY(connection->StartBinlog({.file = after.file, .offset = after.offset}, NewServerId(),
+                                     kHeartbeat));
+  std::unique_ptr<MariaLog> log(new MariaLog(std::move(place), std::move(connection)));
+  log->at_ = after;
+  log->at_.server = log->connection_->server();
+  return log;
+}
+
+Result<std::unique_ptr<MariaLog>> MariaLog::Open(std::shared_ptr<const MariaPlace> place,
+                                                 const MariaGtids& after) {
+  MURMUR_ASSIGN(auto connection,
+                MariaConnection::Open(place, MariaConnection::For::kReplication, {}));
+  MURMUR_TRY(connection->StartBinlog(
+      {.file = {}, .offset = kFirstOffset, .gtids = after.ToString()}, NewServerId(), kHeartbeat));
+  std::unique_ptr<MariaLog> log(new MariaLog(std::move(place), std::move(connection)));
+  log->after_ = after;
+  log->at_.server = log->connection_->server();
+  return log;
 }
 
 Result<BinlogEvent> MariaLog::Next() {
@@ -44,9 +72,7 @@ Result<BinlogEvent> MariaLog::Next() {
   if (event->is == BinlogIs::kRotate) {
     MURMUR_TRY(TakeRotate(*event));
   } else if (event->end != 0 && (event->flags & BinlogEvent::kArtificial) == 0) {
-    // The event itself tells only 32 bits, and a large transaction is in one file.
-    const uint64_t end = at_.offset + bytes->size();
-    at_.offset = static_cast<uint32_t>(end) == event->end ? end : event->end;
+    at_.offset = OffsetAfter(at_.offset, event->end);
   }
   return *event;
 }
@@ -64,16 +90,27 @@ Status MariaLog::TakeDescription(const BinlogEvent& event) {
   return {};
 }
 
-// The first one only repeats what was asked for.
+// The first one repeats the place that was asked for, or tells the file that has the transactions.
 Status MariaLog::TakeRotate(const BinlogEvent& event) {
   const auto file = ReadBinlogRotate(event.body);
   if (!file) return Damaged();
-  if (is_described_ && at_.file != *file) at_ = {.file = *file, .offset = kFirstOffset};
+  if (at_.file.empty() || (is_described_ && at_.file != *file)) {
+    at_ = {.file = *file, .offset = kFirstOffset, .server = at_.server};
+  }
   return {};
 }
 
 Status MariaLog::Unreadable(const Status& why) const {
   const std::string has = WhatMariaLogHas(place_);
+  if (after_) {
+    return Status(
+        Code::kOutOfRange,
+        fmt::format(
+            "{}. Another server's log was read up to {}, and this one (server_id {}) does not have "
+            "what comes after: it purged that, or never had it. {}{}Let a server answer that has "
+            "it; if there is none, begin anew: murmur bootstrap FILE --fresh",
+            why.message(), after_->ToString(), at_.server, has, has.empty() ? "" : ". "));
+  }
   return Status(
       Code::kOutOfRange,
       fmt::format(

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "murmur/status.h"
@@ -15,9 +16,13 @@ namespace murmur {
 // for it. Threads: one.
 class MariaLog {
  public:
-  // Errors: those of MariaConnection::Open and StartBinlog.
+  // Errors: those of MariaConnection::Open and StartBinlog; kAborted (another server answers than
+  // the one whose place it is).
   static Result<std::unique_ptr<MariaLog>> Open(std::shared_ptr<const MariaPlace> place,
                                                 const BinlogPlace& after);
+  // After these transactions, in the log of whichever server answers.
+  static Result<std::unique_ptr<MariaLog>> Open(std::shared_ptr<const MariaPlace> place,
+                                                const MariaGtids& after);
 
   // Waits for the next event, which is valid until the next call; an idle server gives a heartbeat
   // a few times a second. Errors: kUnavailable (also: the server ends its log), kOutOfRange (the
@@ -32,9 +37,8 @@ class MariaLog {
   }
 
  private:
-  MariaLog(std::shared_ptr<const MariaPlace> place, std::unique_ptr<MariaConnection> connection,
-           BinlogPlace after)
-      : place_(std::move(place)), connection_(std::move(connection)), at_(std::move(after)) {}
+  MariaLog(std::shared_ptr<const MariaPlace> place, std::unique_ptr<MariaConnection> connection)
+      : place_(std::move(place)), connection_(std::move(connection)) {}
 
   Status TakeDescription(const BinlogEvent& event);
   Status TakeRotate(const BinlogEvent& event);
@@ -44,6 +48,7 @@ class MariaLog {
   const std::shared_ptr<const MariaPlace> place_;
   const std::unique_ptr<MariaConnection> connection_;
   BinlogPlace at_;
+  std::optional<MariaGtids> after_;  // by which it was begun
   bool is_described_ = false;
   bool is_checked_ = false;
 };

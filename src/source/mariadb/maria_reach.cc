@@ -71,6 +71,8 @@ Result<LogReach> MariaReach::Ask(MariaConnection& connection, const BinlogPlace&
   MURMUR_ASSIGN(const Expiry expiry, ExpiryOf(connection, stop));
   MURMUR_ASSIGN(const MariaRowSet now, connection.Ask("SELECT UNIX_TIMESTAMP()", kDoing, stop));
   if (files.empty()) return Status(Code::kUnavailable, place_->text + ": it has no log");
+  if (server_ != connection.server()) begun_.clear();
+  server_ = connection.server();
   std::erase_if(begun_, [&](const auto& known) {
     return std::find(files.begin(), files.end(), known.first) == files.end();
   });

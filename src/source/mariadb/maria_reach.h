@@ -14,7 +14,7 @@
 
 namespace murmur {
 
-// Of one server's log. Threads: one.
+// Of the log of the server that answers. Threads: one.
 class MariaReach {
  public:
   explicit MariaReach(std::shared_ptr<const MariaPlace> place) : place_(std::move(place)) {}
@@ -29,7 +29,8 @@ class MariaReach {
   Result<uint32_t> Begun(const std::string& file);
 
   const std::shared_ptr<const MariaPlace> place_;
-  std::map<std::string, uint32_t> begun_;  // of files that are there
+  uint32_t server_ = 0;
+  std::map<std::string, uint32_t> begun_;  // of this server's files that are there
 };
 
 // Of a log that can't be read any more, for a message: "The oldest file that it has is bin.000007;

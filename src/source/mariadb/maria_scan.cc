@@ -35,13 +35,22 @@ std::string After(const MariaTable& table, const std::vector<std::string>& after
 
 }  // namespace
 
+Status ScannedElsewhere(const MariaPlace& place, uint32_t scanned, uint32_t answers) {
+  return Status(Code::kFailedPrecondition,
+                fmt::format("{}: server_id {} answers, and the scan read rows of server_id {}. A "
+                            "scan, and the changes up to its end, are of one server. Let that one "
+                            "answer, or begin anew: murmur bootstrap FILE --fresh",
+                            place.text, answers, scanned));
+}
+
 MariaScanStream::MariaScanStream(std::shared_ptr<const MariaPlace> place,
                                  std::shared_ptr<MariaPool> pool, MariaRows rows, KeyRange range,
-                                 std::shared_ptr<MariaXaWatch> watch)
+                                 uint32_t server, std::shared_ptr<MariaXaWatch> watch)
     : place_(std::move(place)),
       pool_(std::move(pool)),
       rows_(std::move(rows)),
       range_(std::move(range)),
+      server_(server),
       watch_(std::move(watch)),
       row_(rows_.table().columns.size()),
       texts_(rows_.table().columns.size()),
@@ -71,6 +80,9 @@ Status MariaScanStream::Start(const std::stop_token& stop) {
     return Status(Code::kInvalidArgument, place_->text + ": a position by another key");
   }
   MURMUR_ASSIGN(auto connection, pool_->Take(stop));
+  if (connection->server() != server_) {
+    return ScannedElsewhere(*place_, server_, connection->server());
+  }
   MURMUR_ASSIGN(const BinlogPlace place, watch_ ? watch_->BeginRead(*connection, stop)
                                                 : BeginMariaSnapshot(*connection, stop));
   MURMUR_TRY(connection->StartRows(Statement(), kDoing, stop));

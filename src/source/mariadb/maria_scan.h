@@ -14,12 +14,17 @@
 
 namespace murmur {
 
+// A scan whose rows were read from one server can't go on with another's, since a place in a log
+// says which changes a row has.
+Status ScannedElsewhere(const MariaPlace& place, uint32_t scanned, uint32_t answers);
+
 class MariaScanStream final : public RecordStream {
  public:
-  // `watch`: the read saw exactly what is committed at its place in the log; null: it may lack XA
-  // transactions that are committed before it.
+  // `server`: the one whose rows are read. `watch`: the read saw exactly what is committed at its
+  // place in the log; null: it may lack XA transactions that are committed before it.
   MariaScanStream(std::shared_ptr<const MariaPlace> place, std::shared_ptr<MariaPool> pool,
-                  MariaRows rows, KeyRange range, std::shared_ptr<MariaXaWatch> watch);
+                  MariaRows rows, KeyRange range, uint32_t server,
+                  std::shared_ptr<MariaXaWatch> watch);
 
   Result<ReadState> Read(std::stop_token stop, RecordBatch* batch) override;
 
@@ -33,6 +38,7 @@ class MariaScanStream final : public RecordStream {
   const std::shared_ptr<MariaPool> pool_;
   MariaRows rows_;
   KeyRange range_;  // `after` moves with each row
+  const uint32_t server_;
   const std::shared_ptr<MariaXaWatch> watch_;
   Retries retries_{kMariaPatience};
   std::unique_ptr<MariaConnection> connection_;

@@ -11,6 +11,7 @@
 #include "monoid/hash.h"
 #include "monoid/numbers.h"
 #include "murmur/key.h"
+#include "murmur/state.h"
 #include "source/mariadb/maria_connection.h"
 #include "source/mariadb/maria_position.h"
 #include "source/mariadb/maria_ranges.h"
@@ -31,12 +32,23 @@ std::string KeyShapeOf(const MariaTable& table) {
   return fmt::format("{:016x}", HashBytes(text, kStringSeed));
 }
 
-Result<std::string> ParseKeyShape(const ScanPlan& plan) {
+// What a plan stores.
+struct PlanFacts {
+  std::string key;      // KeyShapeOf
+  uint32_t server = 0;  // whose rows are read; 0: an older plan
+
+  std::string ToText() const { return nlohmann::json{{"key", key}, {"server", server}}.dump(); }
+};
+Result<PlanFacts> ParseFacts(const ScanPlan& plan) {
   const auto json = nlohmann::json::parse(plan.payload, nullptr, /*allow_exceptions=*/false);
   if (!json.is_object() || !json.contains("key") || !json["key"].is_string()) {
     return Status(Code::kInvalidArgument, plan.source + ": not a plan of this source");
   }
-  return json["key"].get<std::string>();
+  PlanFacts facts{.key = json["key"].get<std::string>()};
+  if (json.contains("server") && json["server"].is_number_unsigned()) {
+    facts.server = json["server"].get<uint32_t>();
+  }
+  return facts;
 }
 
 class MariaSnapshot final : public SnapshotSource {
@@ -51,7 +63,7 @@ class MariaSnapshot final : public SnapshotSource {
       MURMUR_TRY(ReadMariaTable(connection, stop));
       MURMUR_ASSIGN(const MariaPosition position,
                     MariaHandoffNow(connection, "the scan", &notes_, stop));
-      handed_off_ = position.oldest();
+      handed_off_ = position.oldest().place;
       return MariaHandoff(*place_, position);
     };
     return AskMaria(place_, stop, ask);
@@ -73,8 +85,9 @@ class MariaSnapshot final : public SnapshotSource {
       }
       ScanPlan plan{.source = place_->name,
                     .splits = {},
-                    .payload = nlohmann::json{{"key", KeyShapeOf(table)}}.dump()};
+                    .payload = PlanFacts{KeyShapeOf(table), connection.server()}.ToText()};
       MURMUR_ASSIGN(plan.splits, CutMariaTable(connection, table, options_.split_rows, stop));
+      server_ = connection.server();
       StartWatch(std::move(table));
       return plan;
     };
@@ -85,16 +98,20 @@ class MariaSnapshot final : public SnapshotSource {
     if (plan.source != place_->name) {
       return Status(Code::kInvalidArgument, plan.source + ": a plan of another source");
     }
-    MURMUR_ASSIGN(const std::string key, ParseKeyShape(plan));
+    MURMUR_ASSIGN(const PlanFacts facts, ParseFacts(plan));
     const auto ask = [&](MariaConnection& connection) -> Status {
+      if (facts.server != 0 && facts.server != connection.server()) {
+        return ScannedElsewhere(*place_, facts.server, connection.server());
+      }
       MURMUR_ASSIGN(MariaTable table, ReadMariaTable(connection, stop));
-      if (KeyShapeOf(table) != key) {
+      if (KeyShapeOf(table) != facts.key) {
         return Status(Code::kFailedPrecondition,
                       place_->text +
                           ": has another primary key than when this scan began. Begin anew: murmur "
                           "bootstrap FILE --fresh");
       }
       MURMUR_TRY(BeginWatch(connection, stop));
+      server_ = connection.server();
       StartWatch(std::move(table));
       return {};
     };
@@ -107,8 +124,9 @@ class MariaSnapshot final : public SnapshotSource {
     MURMUR_ASSIGN(KeyRange range, KeyRangeOf(split, after));
     MURMUR_ASSIGN(MariaRows rows,
                   MariaRows::Make(ObjectOf(*place_), *table_, projection, options_.row_bytes_max));
-    return std::unique_ptr<RecordStream>(std::make_unique<MariaScanStream>(
-        place_, pool_, std::move(rows), std::move(range), projection.before ? Watch() : nullptr));
+    return std::unique_ptr<RecordStream>(
+        std::make_unique<MariaScanStream>(place_, pool_, std::move(rows), std::move(range), server_,
+                                          projection.before ? Watch() : nullptr));
   }
 
   Result<std::string> WhyNoBefore(std::stop_token stop) override {
@@ -140,6 +158,17 @@ class MariaSnapshot final : public SnapshotSource {
     return rows;
   }
 
+  // Changes that were read from another server's log meanwhile can't be told from what reads saw.
+  Result<ScanEnd> Finish(const ScanPlan& plan, const ProgressMap& progress,
+                         std::stop_token /*stop*/) override {
+    if (const auto live = progress.find(place_->name); live != progress.end()) {
+      MURMUR_ASSIGN(const MariaPosition position, ParseMariaPosition(live->second.position));
+      const uint32_t server = position.place.server;
+      if (server != 0 && server != server_) return ScannedElsewhere(*place_, server_, server);
+    }
+    return ScanEnd{.live_from = {}, .inexact = plan.inexact};
+  }
+
   std::vector<std::string> TakeNotes() override { return notes_.Take(); }
 
   Status Close() override { return {}; }
@@ -154,7 +183,7 @@ class MariaSnapshot final : public SnapshotSource {
   Status BeginWatch(MariaConnection& connection, const std::stop_token& stop) {
     MURMUR_ASSIGN(const MariaPosition position,
                   MariaHandoffNow(connection, "the scan", &notes_, stop));
-    watch_from_ = position.oldest();
+    watch_from_ = position.oldest().place;
     return {};
   }
   void StartWatch(MariaTable table) {
@@ -187,6 +216,7 @@ class MariaSnapshot final : public SnapshotSource {
   // What was prepared before has ended: since a hand-off, and for the scan after it.
   std::optional<BinlogPlace> handed_off_;
   BinlogPlace watch_from_;
+  uint32_t server_ = 0;  // whose rows are read
   std::mutex mutex_;
   std::shared_ptr<MariaXaWatch> watch_;  // under mutex_
 };

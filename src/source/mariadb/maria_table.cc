@@ -5,10 +5,10 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
 #include <optional>
 
 #include "base/take_text.h"
+#include "source/mariadb/binlog_event.h"
 
 namespace murmur {
 namespace {
@@ -25,12 +25,12 @@ Status Refuse(const MariaPlace& place, std::string_view why) {
   return Status(Code::kFailedPrecondition, fmt::format("{}: {}", place.text, why));
 }
 
-// The server's number, if its log has all that is needed of every change.
-Result<std::string> CheckLog(MariaConnection& connection, const std::stop_token& stop) {
+// That the server's log has all that is needed of every change.
+Status CheckLog(MariaConnection& connection, const std::stop_token& stop) {
   const MariaPlace& place = connection.place();
   const auto settings = connection.Ask(
       "SELECT @@global.log_bin, @@global.binlog_format, @@global.binlog_row_image, "
-      "@@global.binlog_row_metadata, @@global.server_id",
+      "@@global.binlog_row_metadata",
       kDoing, stop);
   if (connection.error_number() == ER_UNKNOWN_SYSTEM_VARIABLE) {
     return Refuse(place, "the server is too old: MariaDB 10.5 or later is needed");
@@ -59,7 +59,7 @@ Result<std::string> CheckLog(MariaConnection& connection, const std::stop_token&
                                      setting.name, settings->at(0, setting.column), setting.why,
                                      setting.needed));
   }
-  return std::string(settings->at(0, 4));
+  return {};
 }
 
 // "a,b,c", as the server writes lists of databases.
@@ -192,20 +192,12 @@ bool IsOfText(const MariaColumn& column) {
   return column.is == MariaIs::kText || column.is == MariaIs::kJson;
 }
 
-std::string WhyNot(const MariaColumn& column, const MariaRowSet& facts, int row) {
-  const std::string_view charset = facts.at(row, kCharset);
+std::string WhyNot(const MariaRowSet& facts, int row) {
   if (facts.at(row, kExtra).find("VIRTUAL GENERATED") != std::string_view::npos) {
     return "is generated and not stored. Write the expression that generates it into the "
            "definition";
   }
-  if (facts.at(row, kColumnType).find("COMPRESSED") != std::string_view::npos) {
-    return "is COMPRESSED, and the log has it in that form";
-  }
-  if (!IsOfText(column) || IsUtf8(charset) || facts.at(row, kCharsetBytes) == "1") return {};
-  return fmt::format(
-      "is in the character set {}. Those that can be read are utf8mb4, utf8mb3, and those of one "
-      "byte a character",
-      charset);
+  return {};
 }
 
 MariaColumn ColumnOf(const MariaRowSet& facts, int row) {
@@ -223,6 +215,11 @@ MariaColumn ColumnOf(const MariaRowSet& facts, int row) {
   }
   column.is = found->is;
   column.log_type = found->log_type;
+  // "varchar(100) /*M!100301 COMPRESSED*/"
+  if (declared.find("COMPRESSED*/") != declared.npos) {
+    if (column.log_type == MYSQL_TYPE_BLOB) column.log_type = kBinlogBlobCompressed;
+    if (column.log_type == MYSQL_TYPE_VARCHAR) column.log_type = kBinlogVarcharCompressed;
+  }
   if (column.is == MariaIs::kSigned && declared.find("unsigned") != declared.npos) {
     column.is = MariaIs::kUnsigned;
   }
@@ -232,7 +229,7 @@ MariaColumn ColumnOf(const MariaRowSet& facts, int row) {
   }
   column.select = SelectOf(column, declared);
   column.is_in_byte_order = IsInByteOrder(column, type, facts.at(row, kCollation));
-  column.why_not = WhyNot(column, facts, row);
+  column.why_not = WhyNot(facts, row);
   return column;
 }
 
@@ -246,17 +243,12 @@ bool MayBeKey(const MariaColumn& column) {
 // Of texts that the log does not have in UTF-8.
 Status ReadCharsets(MariaConnection& connection, const MariaRowSet& facts, MariaTable* table,
                     const std::stop_token& stop) {
-  std::map<std::string, std::shared_ptr<const MariaCharset>> charsets;
   for (int row = 0; row < facts.size(); ++row) {
     MariaColumn& column = table->columns[static_cast<size_t>(row)];
     const std::string name(facts.at(row, kCharset));
     if (!IsOfText(column) || IsUtf8(name) || !column.why_not.empty()) continue;
-    auto& charset = charsets[name];
-    if (charset == nullptr) {
-      MURMUR_ASSIGN(MariaCharset read, ReadMariaCharset(connection, name, stop));
-      charset = std::make_shared<const MariaCharset>(std::move(read));
-    }
-    column.charset = charset;
+    MURMUR_ASSIGN(column.charset,
+                  ReadMariaCharset(connection, name, NumberOf(facts.at(row, kCharsetBytes)), stop));
   }
   return {};
 }
@@ -353,7 +345,7 @@ Result<TextFieldReader> MariaTable::ReaderOf(const MariaColumn& column,
 }
 
 std::string MariaTable::ShapeOf(const std::vector<size_t>& needed) const {
-  std::string text = server;
+  std::string text = server == 0 ? std::string() : std::to_string(server);
   for (const size_t column : key) text += "\n*" + columns[column].name;
   for (const size_t column : needed) {
     const MariaColumn& read = columns[column];
@@ -393,7 +385,7 @@ Result<MariaTable> ReadMariaTable(MariaConnection& connection, const std::stop_t
                    .table = std::string(facts.at(0, 1)),
                    .rows = NumberOf(facts.at(0, 4)),
                    .bytes = NumberOf(facts.at(0, 5))};
-  MURMUR_ASSIGN(table.server, CheckLog(connection, stop));
+  MURMUR_TRY(CheckLog(connection, stop));
   MURMUR_TRY(CheckFilter(connection, table.database, stop));
   MURMUR_TRY(ReadColumns(connection, &table, stop));
   MURMUR_TRY(ReadCascade(connection, &table, stop));

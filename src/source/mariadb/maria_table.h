@@ -31,7 +31,9 @@ struct MariaColumn {
 };
 
 struct MariaTable {
-  std::string server;    // its number among those that replicate: each has a log of its own
+  // The server's number among those that replicate, of a shape that is of this server's table
+  // alone; 0: of that of each that replicates it.
+  uint32_t server = 0;
   std::string database;  // as the log has it
   std::string table;
   std::vector<MariaColumn> columns;

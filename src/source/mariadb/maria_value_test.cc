@@ -123,7 +123,11 @@ TEST(MariaTableTest, LabelsOfAType) {
 TEST(MariaPositionTest, APositionIsTextAndBack) {
   for (const char* const text :
        {"bin.000012:4711", "a:b.1000000:4@1764535000+17#5e1f", "bin.000012:4711@9+17#5e1f",
-        "bin.000012:4711+1~bin.000011:99@1764530000#5e1f", "a:b.1:4~a:b.1:4"}) {
+        "bin.000012:4711+1~bin.000011:99@1764530000#5e1f", "a:b.1:4~a:b.1:4",
+        "bin.000012:4711#;server=1", "bin.000012:4711#5e1f;server=1;gtids=",
+        "a:b.12:4711@9+17~a:b.11:99@8#5e1f;server=4294967295;gtids=0-1-77,7-2-18446744073709551615"
+        ";part=0-1-78;open=0-1-60",
+        "-#5e1f;server=2;gtids=0-1-77", "-+3~-#5e1f;server=2;gtids=0-1-77;part=0-1-78;open="}) {
     const auto position = ParseMariaPosition(text);
     ASSERT_TRUE(position.ok()) << position.status().ToString();
     EXPECT_EQ(position->ToString(), text);
@@ -132,13 +136,62 @@ TEST(MariaPositionTest, APositionIsTextAndBack) {
   EXPECT_EQ(read.place, (BinlogPlace{"a:b.12", 4711}));
   EXPECT_EQ(read.place.begun, 9u);
   EXPECT_EQ(read.rows, 17u);
-  EXPECT_EQ(read.open, (BinlogPlace{"a:b.11", 99}));
-  EXPECT_EQ(read.open->begun, 8u);
+  EXPECT_EQ(read.open->place, (BinlogPlace{"a:b.11", 99}));
+  EXPECT_EQ(read.open->place.begun, 8u);
   EXPECT_EQ(read.shape, "5e1f");
-  for (const char* text : {"", "bin.000012", "bin.000012:", "bin:5", "bin.000012:5+0",
-                           "bin.000012:5@", "bin.000012:5+", "bin.000012:5x", ".x:5",
-                           "bin.000012:5~", "bin.000012:5~bin:1", "bin.000012:5~bin.000011:1x"}) {
+  for (const char* text : {"",
+                           "bin.000012",
+                           "bin.000012:",
+                           "bin:5",
+                           "bin.000012:5+0",
+                           "bin.000012:5@",
+                           "bin.000012:5+",
+                           "bin.000012:5x",
+                           ".x:5",
+                           "bin.000012:5~",
+                           "bin.000012:5~bin:1",
+                           "bin.000012:5~bin.000011:1x",
+                           "-",
+                           "-#5e1f;server=2",
+                           "bin.000012:5#x;server=",
+                           "bin.000012:5#x;server=0",
+                           "bin.000012:5#x;server=1x",
+                           "bin.000012:5#x;gtids=0-1",
+                           "bin.000012:5#x;part=",
+                           "bin.000012:5#x;part=0-1-5,1-1-5",
+                           "bin.000012:5#x;open=0-1-5",
+                           "bin.000012:5#x;nosuch=1"}) {
     EXPECT_EQ(ParseMariaPosition(text).status().code(), Code::kInvalidArgument) << text;
+  }
+}
+
+TEST(MariaPositionTest, AServersNumberIsOfAllPlaces) {
+  const MariaPosition read =
+      ParseMariaPosition("bin.000012:5~bin.000011:9#5e1f;server=3;gtids=0-1-77;open=0-1-60")
+          .value();
+  EXPECT_EQ(read.place.server, 3u);
+  EXPECT_EQ(read.open->place.server, 3u);
+  EXPECT_EQ(read.oldest().gtids->ToString(), "0-1-60");
+  EXPECT_EQ(ParseMariaPosition("bin.000012:5#5e1f").value().place.server, 0u);
+}
+
+TEST(MariaGtidsTest, TheLastOfEachDomain) {
+  MariaGtids gtids = ParseMariaGtids("3-1-7,0-1-77").value();
+  EXPECT_EQ(gtids.ToString(), "0-1-77,3-1-7");
+  gtids.Set({.domain = 0, .server = 2, .seq = 78});
+  gtids.Set({.domain = 1, .server = 2, .seq = 1});
+  EXPECT_EQ(gtids.ToString(), "0-2-78,1-2-1,3-1-7");
+  EXPECT_EQ(*gtids.Find(3), (MariaGtid{.domain = 3, .server = 1, .seq = 7}));
+  EXPECT_EQ(gtids.Find(2), nullptr);
+  gtids.Erase(1);
+  EXPECT_EQ(gtids.ToString(), "0-2-78,3-1-7");
+  const auto reach = [&gtids](const char* those) {
+    return gtids.Reach(ParseMariaGtids(those).value());
+  };
+  EXPECT_TRUE(reach("") && reach("0-1-78") && reach("3-9-7,0-1-1"));
+  EXPECT_FALSE(reach("0-2-79") || reach("0-2-1,3-1-8") || reach("2-1-1"));
+  for (const char* const text : {"0", "0-1", "0-1-", "0-1-5,", ",0-1-5", "0-1-5 ", "a-1-5"}) {
+    EXPECT_FALSE(ParseMariaGtids(text)) << text;
   }
 }
 

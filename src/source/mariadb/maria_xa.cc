@@ -106,7 +106,8 @@ Result<MariaPosition> MariaHandoffNow(MariaConnection& connection, std::string_v
   MURMUR_TRY(connection.Ask("ROLLBACK", kDoing, stop).status());
   MURMUR_TRY(AwaitPrepared(connection, who, notes, stop));
   MariaPosition position = PositionAt(place);
-  if (open.IsBefore(place)) position.open = open;
+  if (open.IsBefore(place)) position.open = BinlogPoint{.place = open};
+  MURMUR_TRY(FindGtids(connection, stop, &position));
   return position;
 }
 
@@ -162,7 +163,10 @@ class MariaXaWatch::Following {
         continue;
       }
       const std::lock_guard lock(mutex_);
-      failure_ = std::move(status);
+      // A scan's reads are of one server.
+      const bool is_other = status.code() == Code::kAborted;
+      failure_ = is_other ? Status(Code::kFailedPrecondition, std::string(status.message()))
+                          : std::move(status);
       changed_.notify_all();
       return;
     }
@@ -216,7 +220,7 @@ class MariaXaWatch::Following {
   Status Take(const BinlogEvent& event) {
     if (MariaLog::IsOfFiles(event.is)) gtid_.reset();
     if (event.is == BinlogIs::kGtid) {
-      gtid_ = ReadBinlogGtid(event.body);
+      gtid_ = ReadBinlogGtid(event);
       is_of_table_ = false;
       return gtid_ ? Status() : DamagedBinlog(*place_, log_->place());
     }

@@ -114,7 +114,7 @@ class MariaReads : public testing::TestWithParam<std::string> {
     while (log->place().IsBefore(end)) {
       const BinlogEvent event = log->Next().value();
       if (event.is == BinlogIs::kGtid) {
-        gtid = ReadBinlogGtid(event.body);
+        gtid = ReadBinlogGtid(event);
         is_of_table = false;
       } else if (event.is == BinlogIs::kTableMap) {
         is_of_table = is_of_table || ReadBinlogTableName(event.body)->table == place_->table;
@@ -172,7 +172,8 @@ class MariaReads : public testing::TestWithParam<std::string> {
 TEST_P(MariaReads, BesideXaTheyAreExactAndThoseByPlaceAloneAreNot) {
   SourceNotes notes;
   const auto connection = Connect();
-  const BinlogPlace from = MariaHandoffNow(*connection, "a test", &notes, {}).value().oldest();
+  const BinlogPlace from =
+      MariaHandoffNow(*connection, "a test", &notes, {}).value().oldest().place;
   MariaXaWatch watch(place_, place_->database, place_->table, from, &notes);
   size_t wrong = 0;
   const auto give_up = steady_clock::now() + seconds(60);

@@ -54,6 +54,24 @@ TYPES = [
         "unhex('" + bytes(set(range(first, first + 64)) - {0x85}).hex() + "')"
         for first in (0, 64, 128, 192)], None)
       for charset in ("latin1", "latin7", "tis620", "swe7", "macroman", "hp8")),
+    ("varchar(40) character set big5", ["'中文 abc'", "''"], None),
+    ("char(40) character set gbk", ["'中文'", "'a'", "''"], None),
+    ("text character set sjis", ["'日本語 ｶﾅ'"], None),
+    ("char(30) character set utf16", ["'größe 🎈'", "'a '", "''"], None),
+    ("varchar(30) character set utf16le", ["'größe 🎈'"], None),
+    ("longtext character set utf32", ["repeat('ä🎈', 3000)"], None),
+    ("varchar(30) character set ucs2", ["'größe ☃'"], None),
+    ("enum('ä', '中') character set ucs2", ["'中'"], None),
+    ("varchar(500) compressed", ["''", "'short'", "repeat('häßlich ☃ ', 30)", "repeat('a', 100)"],
+     None),
+    ("varchar(500) compressed character set latin1", ["repeat('größe', 60)", "'ä'"], None),
+    ("text compressed", ["repeat('long ☃', 5000)", "''", "'x'"], None),
+    ("tinytext compressed", ["repeat('y', 250)"], None),
+    ("mediumtext compressed character set utf16", ["repeat('ä🎈', 3000)"], None),
+    ("longtext compressed", ["concat(repeat('1234567890', 20000), rand(1))"], None),
+    ("varbinary(300) compressed", ["x'00ff'", "repeat(x'00', 300)", "''", "x'80'", "x'00'"],
+     ["00ff", "00" * 300, "", "80", "00"]),
+    ("blob compressed", ["repeat(x'ff00', 500)", "x'8800'"], ["ff00" * 500, "8800"]),
     ("varchar(20) character set utf8mb3", ["'größe ☃'"], None),
     ("varchar(20) character set ascii", ["'plain'"], None),
     ("tinytext", ["'text'"], None),
@@ -69,6 +87,40 @@ TYPES = [
     ("varbinary(10)", ["x'00ff'", "x'0100'", "''"], ["00ff", "0100", ""]),
     ("blob", ["x'00ff10'"], ["00ff10"]),
 ]
+
+
+# Of each, by the first bytes of characters, the bytes that follow.
+def bytes_of(*ranges):
+    return [byte for first, last in ranges for byte in range(first, last + 1)]
+
+
+def two_bytes(leads, tails):
+    return [[bytes((lead, tail)) for tail in tails] for lead in leads]
+
+
+EUC = bytes_of((0xA1, 0xFE))
+UNITS = [[bytes((high, low)) for low in range(256)] for high in range(256)]
+NOT_HALF = [units for units in UNITS if not 0xD8 <= units[0][0] <= 0xDF]
+PAIRS = [[bytes((0xD8 + n, m, 0xDC + m % 4, 255 - m)) for m in range(256)] for n in range(4)]
+CHARACTERS = {
+    "big5": two_bytes(range(0xA1, 0xFA), bytes_of((0x40, 0x7E), (0xA1, 0xFE))),
+    "gbk": two_bytes(range(0x81, 0xFF), bytes_of((0x40, 0x7E), (0x80, 0xFE))),
+    "gb2312": two_bytes(range(0xA1, 0xF8), EUC),
+    "euckr": two_bytes(range(0x81, 0xFF), bytes_of((0x41, 0x5A), (0x61, 0x7A), (0x81, 0xFE))),
+    "sjis": two_bytes(bytes_of((0x81, 0x9F), (0xE0, 0xFC)), bytes_of((0x40, 0x7E), (0x80, 0xFC))),
+    "cp932": two_bytes(bytes_of((0x81, 0x9F), (0xE0, 0xFC)), bytes_of((0x40, 0x7E), (0x80, 0xFC))),
+    "ucs2": NOT_HALF,
+    "utf16": NOT_HALF + PAIRS,
+    "utf16le": [[unit[1::-1] + unit[:1:-1] for unit in row] for row in NOT_HALF + PAIRS],
+    "utf32": [[b"\0\0" + unit for unit in row] for row in NOT_HALF] + [
+        [bytes((0, plane, n, 3 * n % 256)) for n in range(256)] for plane in range(1, 17)],
+}
+for name in ("ujis", "eucjpms"):
+    CHARACTERS[name] = (two_bytes(EUC, EUC) + two_bytes([0x8E], range(0xA1, 0xE0)) +
+                        [[b"\x8f" + two for two in row] for row in two_bytes(EUC, EUC)])
+ONE_BYTE = {"sjis": (*range(128), *range(0xA1, 0xE0)), "cp932": (*range(128), *range(0xA1, 0xE0))}
+UNICODE = ("ucs2", "utf16", "utf16le", "utf32")
+LINE_ENDS = {0x85, 0x2028, 0x2029}  # of the output
 
 
 class TypesTest(MariaCase):
@@ -111,6 +163,25 @@ class TypesTest(MariaCase):
         for kind, values, expected in TYPES:
             with self.subTest(kind):
                 self.check_column(kind, values, expected)
+
+    def test_every_character_of_sets_of_many_bytes(self):
+        """As one value for all characters that begin alike."""
+        for charset, rows in CHARACTERS.items():
+            order = "little" if charset == "utf16le" else "big"
+            if charset in UNICODE:
+                rows = [[character for character in row
+                         if int.from_bytes(character, order) not in LINE_ENDS] for row in rows]
+            else:
+                rows = [*rows, [bytes((byte,)) for byte in ONE_BYTE.get(charset, range(128))]]
+            with self.subTest(charset):
+                self.check_column(f"varchar(300) character set {charset}",
+                                  [f"_{charset} x'{b''.join(row).hex()}'" for row in rows], None)
+
+    def test_both_ways_to_compress_a_column(self):
+        values = ["repeat('compressed', 40)"]
+        for wrap, length in (("on", 1000), ("off", 1001)):
+            self.run_sql(f"set column_compression_zlib_wrap = {wrap}")
+            self.check_column(f"varchar({length}) compressed", values, None)
 
     def test_parts_of_json(self):
         self.check_column("json", ["'{\"a\": {\"b\": 5}}'", "'{\"a\": 1}'", "'3'"], [5, None, None],
