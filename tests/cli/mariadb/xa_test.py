@@ -337,7 +337,8 @@ class XaStormTest(MariaCase):
     def test_kills_and_restarts_under_load(self):
         server = self.enterContext(MariaDbServer(**{
             "max-binlog-size": "1M", "innodb-lock-wait-timeout": 1,
-            "transaction-isolation": "READ-COMMITTED"}))
+            "transaction-isolation": "READ-COMMITTED",
+            "max-connections": 500}))  # a writer leaves up to 200 transactions open
         self.connection = self.make(server)
         self.fill(ROWS)
         file = self.pipeline(server=server)

@@ -17,7 +17,7 @@ import grpc
 
 from program import ProgramTest
 
-PROTO = pathlib.Path(__file__).parents[3] / "proto"
+PROTO = pathlib.Path(__file__).parents[2] / "proto"
 
 
 @functools.cache
