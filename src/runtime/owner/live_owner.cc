@@ -13,6 +13,7 @@
 #include "runtime/loop/usable.h"
 #include "runtime/owner/owner_socket.h"
 #include "runtime/owner/read_service.h"
+#include "runtime/owner/row_map.h"
 #include "runtime/owner/served_state.h"
 #include "runtime/owner/switch_version.h"
 #include "runtime/table/row_fold.h"
@@ -30,6 +31,7 @@ using std::chrono::steady_clock;
 constexpr FoldDefaults kLive{.delta_share = 0.25,  // fetched messages take from the memory too
                              .commit_every = std::chrono::milliseconds(100),
                              .max_errors = kUnlimited};
+constexpr double kRowShare = 0.1;  // of the memory limit, for rows that are asked for
 constexpr std::chrono::milliseconds kReportEvery{200};
 constexpr std::chrono::minutes kTidyEvery{1};
 // Whoever waits for a swap gets a sign of life before its timeout.
@@ -93,8 +95,8 @@ class FollowedVersion {
     MURMUR_TRY(CheckFollowed(definition, followed->opened_.info));
     MURMUR_ASSIGN(followed->source_, MakeLiveSource(definition));
     followed->fold_ = FoldOptionsOf(definition, options, kLive);
+    if (options.served != nullptr) followed->ServeFrom(options.served);
     followed->NewRunner();
-    followed->served_ = options.served;
     return followed;
   }
 
@@ -107,7 +109,7 @@ class FollowedVersion {
   // Lets the servers of the process read this version, instead of the one before.
   void Publish() {
     if (served_ == nullptr) return;
-    publication_ = served_->Publish(opened_.pipeline, opened_.table.get(), [this] {
+    publication_ = served_->Publish(opened_.pipeline, opened_.table.get(), rows_.get(), [this] {
       std::string text;
       Status status = Read({.verb = OwnerVerb::kStatus}, [&text](std::string_view piece) {
         text += piece;
@@ -186,7 +188,17 @@ class FollowedVersion {
 
  private:
   FollowedVersion() = default;
+  // Rows that are asked for stay in memory, and are told of each commit.
+  void ServeFrom(ServedState* served) {
+    const Pipeline& pipeline = *opened_.pipeline;
+    served_ = served;
+    rows_ = std::make_unique<RowMap>(opened_.table.get(), pipeline.Monoids(), pipeline.buckets(),
+                                     MemoryShare(pipeline.definition(), kRowShare));
+    fold_.feed = std::make_shared<CommitFeed>(rows_.get());
+  }
   void NewRunner() {
+    // The runner before may have ended without knowing what became of a commit.
+    if (rows_ != nullptr) rows_->Forget();
     const std::lock_guard lock(mutex_);
     if (runner_) {
       for (std::string& note : runner_->TakeNotes()) notes_.push_back(std::move(note));
@@ -209,7 +221,8 @@ class FollowedVersion {
   std::shared_ptr<LiveRunner> runner_;  // under mutex_; runs once
   std::vector<std::string> notes_;      // under mutex_; of earlier runners
   std::unique_ptr<OwnerSocket> socket_;
-  ServedState* served_ = nullptr;
+  ServedState* served_ = nullptr;  // null: nobody asks
+  std::unique_ptr<RowMap> rows_;   // null: as above
   std::unique_ptr<ServedState::Publication> publication_;
   Status outcome_ = Status(Code::kCancelled, "stopped");
   std::jthread thread_;

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "query/row.h"
+#include "runtime/owner/row_map.h"
 
 namespace murmur {
 namespace {
@@ -82,7 +83,9 @@ Result<ReadSession> ReadService::Open(const ScanLimit& limit) const {
   MURMUR_ASSIGN(session.version_, version_());
   // Before the snapshot: what it is said to be is at most what it is.
   MURMUR_ASSIGN(const VersionInfo info, session.version_.table->Info());
-  MURMUR_ASSIGN(session.snapshot_, session.version_.table->Snapshot());
+  RowMap* const rows = session.version_.rows;
+  MURMUR_ASSIGN(session.snapshot_,
+                rows != nullptr ? rows->Snapshot() : session.version_.table->Snapshot());
   session.schema_ = SchemaOfAnswer(*session.version_.pipeline, info);
   MURMUR_ASSIGN(session.schema_.commit, session.snapshot_->CommitNumber());
   return session;

@@ -25,10 +25,13 @@
 
 namespace murmur {
 
+class RowMap;
+
 // The version that a call reads; open as long as the call holds it.
 struct ServedVersion {
   std::shared_ptr<const Pipeline> pipeline;  // of the version's own definition
   std::shared_ptr<const StateTable> table;
+  RowMap* rows = nullptr;       // in front of the table; lives as long as that; null: there is none
   std::stop_token ending = {};  // whoever owns the version wants to close it
 };
 

@@ -16,6 +16,7 @@ constexpr std::chrono::seconds kGrace{2};
 struct ServedState::Lease {
   std::shared_ptr<const Pipeline> pipeline;
   const StateTable* table = nullptr;
+  RowMap* rows = nullptr;
   StatusText status;
   std::stop_source ending;
   std::promise<void> ended;
@@ -40,10 +41,12 @@ ServedState::Publication::~Publication() {
 }
 
 std::unique_ptr<ServedState::Publication> ServedState::Publish(
-    std::shared_ptr<const Pipeline> pipeline, const StateTable* table, StatusText status) {
+    std::shared_ptr<const Pipeline> pipeline, const StateTable* table, RowMap* rows,
+    StatusText status) {
   auto lease = std::make_shared<Lease>();
   lease->pipeline = std::move(pipeline);
   lease->table = table;
+  lease->rows = rows;
   lease->status = std::move(status);
   {
     const std::lock_guard lock(mutex_);
@@ -63,6 +66,7 @@ Result<ServedVersion> ServedState::Current() const {
   MURMUR_ASSIGN(std::shared_ptr<Lease> lease, Leased());
   return ServedVersion{.pipeline = lease->pipeline,
                        .table = std::shared_ptr<const StateTable>(lease, lease->table),
+                       .rows = lease->rows,
                        .ending = lease->ending.get_token()};
 }
 

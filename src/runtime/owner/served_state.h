@@ -34,10 +34,10 @@ class ServedState {
     std::shared_ptr<Lease> lease_;
   };
 
-  // In the place of the version that was published before. `table` and what `status` uses outlive
-  // the publication.
+  // In the place of the version that was published before. `table`, `rows` (may be null) and what
+  // `status` uses outlive the publication.
   std::unique_ptr<Publication> Publish(std::shared_ptr<const Pipeline> pipeline,
-                                       const StateTable* table, StatusText status);
+                                       const StateTable* table, RowMap* rows, StatusText status);
 
   // Errors: kUnavailable (there is no version now).
   Result<ServedVersion> Current() const;

@@ -156,7 +156,7 @@ std::unique_ptr<ServedState::Publication> Publish(const OpenedVersion& version,
                                                   const ReadService& service,
                                                   const RunningTable& running) {
   if (options.served == nullptr || build.beside) return nullptr;
-  return options.served->Publish(version.pipeline, version.table.get(), [&] {
+  return options.served->Publish(version.pipeline, version.table.get(), /*rows=*/nullptr, [&] {
     std::string text;
     Status status = Answer({}, service, running, [&text](std::string_view piece) {
       text += piece;
