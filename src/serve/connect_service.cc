@@ -53,32 +53,33 @@ Result<std::string> ToText(const google::protobuf::Message& message, bool is_jso
 }  // namespace
 
 template <class Request, class Response>
-ConnectService::Call ConnectService::CallOf(const QueryMethods& methods,
-                                            Status (QueryMethods::*method)(const Request&,
-                                                                           const ScanLimit&,
-                                                                           Response*) const) {
-  return [&methods, method](const std::string& body, bool is_json,
-                            const ScanLimit& limit) -> Result<std::string> {
+void ConnectService::Add(const char* name, CallMetrics* metrics, bool quick,
+                         Status (QueryMethods::*method)(const Request&, const ScanLimit&, Response*)
+                             const) {
+  const auto call = [this, method](const std::string& body, bool is_json,
+                                   const ScanLimit& limit) -> Result<std::string> {
     Request request;
     MURMUR_TRY(FromText(body, is_json, &request));
     Response response;
-    MURMUR_TRY((methods.*method)(request, limit, &response));
+    MURMUR_TRY((methods_.*method)(request, limit, &response));
     return ToText(response, is_json);
   };
+  by_name_[name] = {.call = call, .calls = metrics->Add("connect", name), .quick = quick};
 }
 
-ConnectService::ConnectService(const QueryMethods* methods)
-    : methods_(*methods),
-      by_name_{{"Get", {CallOf(*methods, &QueryMethods::Get), true}},
-               {"GetMany", {CallOf(*methods, &QueryMethods::GetMany), true}},
-               {"Batch", {CallOf(*methods, &QueryMethods::Batch), true}},
-               {"Windows", {CallOf(*methods, &QueryMethods::Windows)}},
-               {"Trailing", {CallOf(*methods, &QueryMethods::Trailing)}},
-               {"Keys", {CallOf(*methods, &QueryMethods::Keys)}},
-               {"Top", {CallOf(*methods, &QueryMethods::Top)}},
-               {"List", {CallOf(*methods, &QueryMethods::List)}},
-               {"Status", {CallOf(*methods, &QueryMethods::PipelineStatus)}},
-               {"Describe", {CallOf(*methods, &QueryMethods::Describe)}}} {}
+ConnectService::ConnectService(const QueryMethods* methods, CallMetrics* metrics)
+    : methods_(*methods) {
+  Add("Get", metrics, true, &QueryMethods::Get);
+  Add("GetMany", metrics, true, &QueryMethods::GetMany);
+  Add("Batch", metrics, true, &QueryMethods::Batch);
+  Add("Windows", metrics, false, &QueryMethods::Windows);
+  Add("Trailing", metrics, false, &QueryMethods::Trailing);
+  Add("Keys", metrics, false, &QueryMethods::Keys);
+  Add("Top", metrics, false, &QueryMethods::Top);
+  Add("List", metrics, false, &QueryMethods::List);
+  Add("Status", metrics, false, &QueryMethods::PipelineStatus);
+  Add("Describe", metrics, false, &QueryMethods::Describe);
+}
 
 bool ConnectService::IsQuick(const HttpRequest& request) const {
   if (!Takes(request.path)) return false;
@@ -126,7 +127,9 @@ HttpResponse ConnectService::Answer(const HttpRequest& request, const std::stop_
   }
   const auto limit = LimitOf(request, stop);
   if (!limit.ok()) return ErrorResponse(limit.status());
+  const auto began = std::chrono::steady_clock::now();
   auto answered = method->second.call(request.body, type == kJson, *limit);
+  method->second.calls->Note(answered.status().code(), std::chrono::steady_clock::now() - began);
   if (!answered.ok()) return ErrorResponse(answered.status());
   return {.content_type = std::string(type), .body = std::move(answered).value()};
 }

@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "serve/call_metrics.h"
 #include "serve/http_message.h"
 #include "serve/query_methods.h"
 
@@ -17,7 +18,8 @@ namespace murmur {
 
 class ConnectService {
  public:
-  explicit ConnectService(const QueryMethods* methods);  // outlives the service
+  // Both outlive the service.
+  ConnectService(const QueryMethods* methods, CallMetrics* metrics);
 
   static bool Takes(std::string_view path) { return path.starts_with(kPrefix); }
   bool IsQuick(const HttpRequest& request) const;
@@ -31,16 +33,16 @@ class ConnectService {
                                                  const ScanLimit& limit)>;
   struct Method {
     Call call;
+    CallMetrics::Series* calls = nullptr;
     bool quick = false;
   };
   template <class Request, class Response>
-  static Call CallOf(const QueryMethods& methods,
-                     Status (QueryMethods::*method)(const Request&, const ScanLimit&, Response*)
-                         const);
+  void Add(const char* name, CallMetrics* metrics, bool quick,
+           Status (QueryMethods::*method)(const Request&, const ScanLimit&, Response*) const);
   Result<ScanLimit> LimitOf(const HttpRequest& request, const std::stop_token& stop) const;
 
   const QueryMethods& methods_;
-  const std::map<std::string, Method, std::less<>> by_name_;
+  std::map<std::string, Method, std::less<>> by_name_;  // filled by the constructor
 };
 
 }  // namespace murmur

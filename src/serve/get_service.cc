@@ -193,7 +193,9 @@ bool GetService::IsQuick(const HttpRequest& request) const {
 }
 
 HttpAnswer GetService::Answer(const HttpRequest& request, const std::stop_token& stop) const {
+  const auto began = std::chrono::steady_clock::now();
   auto answer = Route(request, stop);
+  calls_.Note(answer.status().code(), std::chrono::steady_clock::now() - began);
   if (answer.ok()) return std::move(answer).value();
   const Status& status = answer.status();
   return {.response = {.code = HttpCode(status.code()), .body = ErrorJson(status) + "\n"}};

@@ -18,6 +18,7 @@
 #include <string>
 #include <vector>
 
+#include "serve/call_metrics.h"
 #include "serve/http_message.h"
 #include "serve/query_methods.h"
 #include "serve/url_text.h"
@@ -26,7 +27,9 @@ namespace murmur {
 
 class GetService {
  public:
-  explicit GetService(const QueryMethods* methods) : methods_(*methods) {}  // outlives the service
+  // Both outlive the service.
+  GetService(const QueryMethods* methods, CallMetrics* metrics)
+      : methods_(*methods), calls_(*metrics->Add("get", "GET")) {}
 
   bool IsQuick(const HttpRequest& request) const;
   HttpAnswer Answer(const HttpRequest& request, const std::stop_token& stop) const;
@@ -47,6 +50,7 @@ class GetService {
   Result<HttpAnswer> Bulk(const Asked& asked, const std::stop_token& stop) const;
 
   const QueryMethods& methods_;
+  CallMetrics::Series& calls_;
 };
 
 }  // namespace murmur

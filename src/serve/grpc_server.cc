@@ -56,34 +56,44 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
  public:
   using Answer = std::function<Status(const ScanLimit&)>;
   UnaryCall(const grpc::CallbackServerContext& context, const QueryMethods& methods, CallPool* pool,
-            bool quick, Answer answer)
-      : limit_(context, methods.limits().call, pool->stop()), answer_(std::move(answer)) {
+            CallMetrics::Series* calls, bool quick, Answer answer)
+      : limit_(context, methods.limits().call, pool->stop()),
+        calls_(*calls),
+        answer_(std::move(answer)) {
     if (quick) {
-      Finish(ToGrpc(answer_(limit_.limit())));
+      Make();
       return;
     }
-    const Status started = pool->Start([this] { Finish(ToGrpc(answer_(limit_.limit()))); });
-    if (!started.ok()) Finish(ToGrpc(started));
+    const Status started = pool->Start([this] { Make(); });
+    if (!started.ok()) End(started);
   }
   void OnCancel() override { limit_.Cancel(); }
   void OnDone() override { delete this; }
 
  private:
+  void Make() { End(answer_(limit_.limit())); }
+  // Last: the call may be gone after it.
+  void End(const Status& status) {
+    calls_.Note(status.code(), steady_clock::now() - began_);
+    Finish(ToGrpc(status));
+  }
+
+  const steady_clock::time_point began_ = steady_clock::now();
   CallLimit limit_;
+  CallMetrics::Series& calls_;
   const Answer answer_;
 };
 
 class BulkCall final : public grpc::ServerWriteReactor<v1::BulkResponse> {
  public:
   BulkCall(const grpc::CallbackServerContext& context, const v1::BulkRequest& request,
-           const QueryMethods& methods, CallPool* pool)
-      : methods_(methods), limit_(context, methods.limits().stream, pool->stop()) {
+           const QueryMethods& methods, CallPool* pool, CallMetrics::Series* calls)
+      : methods_(methods), limit_(context, methods.limits().stream, pool->stop()), calls_(*calls) {
     const Status started = pool->Start([this, request] {
-      Status status = methods_.Bulk(request, limit_.limit(),
-                                    [this](std::string_view text) { return WriteAll(text); });
-      Finish(ToGrpc(status));
+      End(methods_.Bulk(request, limit_.limit(),
+                        [this](std::string_view text) { return WriteAll(text); }));
     });
-    if (!started.ok()) Finish(ToGrpc(started));
+    if (!started.ok()) End(started);
   }
   void OnWriteDone(bool ok) override {
     gate_.Open(ok ? Status() : Status(Code::kCancelled, "the client has left"));
@@ -101,56 +111,67 @@ class BulkCall final : public grpc::ServerWriteReactor<v1::BulkResponse> {
     return {};
   }
 
+  // Last: the call may be gone after it.
+  void End(const Status& status) {
+    calls_.Note(status.code(), steady_clock::now() - began_);
+    Finish(ToGrpc(status));
+  }
+
+  const steady_clock::time_point began_ = steady_clock::now();
   const QueryMethods& methods_;
   CallLimit limit_;
+  CallMetrics::Series& calls_;
   v1::BulkResponse piece_;
   PieceGate gate_;
 };
 
 class QueryGrpc final : public v1::Query::CallbackService {
  public:
-  QueryGrpc(const QueryMethods* methods, CallPool* pool) : methods_(*methods), pool_(*pool) {}
+  QueryGrpc(const QueryMethods* methods, CallMetrics* metrics, CallPool* pool)
+      : methods_(*methods), metrics_(*metrics), pool_(*pool) {}
 
   using Context = grpc::CallbackServerContext;
   using Reactor = grpc::ServerUnaryReactor;
 
   Reactor* Get(Context* context, const v1::GetRequest* in, v1::GetResponse* out) override {
-    return Unary(context, in, out, &QueryMethods::Get, true);
+    return Unary(get_, context, in, out, &QueryMethods::Get, true);
   }
   Reactor* GetMany(Context* context, const v1::GetManyRequest* in,
                    v1::GetManyResponse* out) override {
-    return Unary(context, in, out, &QueryMethods::GetMany, in->keys_size() <= kQuickKeys);
+    return Unary(get_many_, context, in, out, &QueryMethods::GetMany,
+                 in->keys_size() <= kQuickKeys);
   }
   Reactor* Batch(Context* context, const v1::BatchRequest* in, v1::BatchResponse* out) override {
-    return Unary(context, in, out, &QueryMethods::Batch, in->questions_size() <= kQuickKeys);
+    return Unary(batch_, context, in, out, &QueryMethods::Batch,
+                 in->questions_size() <= kQuickKeys);
   }
   Reactor* Windows(Context* context, const v1::WindowsRequest* in,
                    v1::WindowsResponse* out) override {
-    return Unary(context, in, out, &QueryMethods::Windows);
+    return Unary(windows_, context, in, out, &QueryMethods::Windows);
   }
   Reactor* Trailing(Context* context, const v1::TrailingRequest* in,
                     v1::WindowsResponse* out) override {
-    return Unary(context, in, out, &QueryMethods::Trailing);
+    return Unary(trailing_, context, in, out, &QueryMethods::Trailing);
   }
   Reactor* Keys(Context* context, const v1::KeysRequest* in, v1::KeysResponse* out) override {
-    return Unary(context, in, out, &QueryMethods::Keys);
+    return Unary(keys_, context, in, out, &QueryMethods::Keys);
   }
   Reactor* Top(Context* context, const v1::TopRequest* in, v1::TopResponse* out) override {
-    return Unary(context, in, out, &QueryMethods::Top);
+    return Unary(top_, context, in, out, &QueryMethods::Top);
   }
   Reactor* List(Context* context, const v1::ListRequest* in, v1::ListResponse* out) override {
-    return Unary(context, in, out, &QueryMethods::List);
+    return Unary(list_, context, in, out, &QueryMethods::List);
   }
   Reactor* Status(Context* context, const v1::StatusRequest* in, v1::StatusResponse* out) override {
-    return Unary(context, in, out, &QueryMethods::PipelineStatus);
+    return Unary(status_, context, in, out, &QueryMethods::PipelineStatus);
   }
   Reactor* Describe(Context* context, const v1::DescribeRequest* in,
                     v1::DescribeResponse* out) override {
-    return Unary(context, in, out, &QueryMethods::Describe);
+    return Unary(describe_, context, in, out, &QueryMethods::Describe);
   }
   grpc::ServerWriteReactor<v1::BulkResponse>* Bulk(Context* context,
                                                    const v1::BulkRequest* in) override {
-    return new BulkCall(*context, *in, methods_, &pool_);
+    return new BulkCall(*context, *in, methods_, &pool_, bulk_);
   }
 
  private:
@@ -158,22 +179,37 @@ class QueryGrpc final : public v1::Query::CallbackService {
   static constexpr int kQuickKeys = 200;
 
   template <class Request, class Response>
-  Reactor* Unary(Context* context, const Request* in, Response* out,
+  Reactor* Unary(CallMetrics::Series* calls, Context* context, const Request* in, Response* out,
                  murmur::Status (QueryMethods::*method)(const Request&, const ScanLimit&, Response*)
                      const,
                  bool quick = false) {
-    return new UnaryCall(*context, methods_, &pool_, quick, [=, this](const ScanLimit& limit) {
-      return (methods_.*method)(*in, limit, out);
-    });
+    return new UnaryCall(
+        *context, methods_, &pool_, calls, quick,
+        [=, this](const ScanLimit& limit) { return (methods_.*method)(*in, limit, out); });
   }
 
+  CallMetrics::Series* Calls(const char* method) { return metrics_.Add("grpc", method); }
+
   const QueryMethods& methods_;
+  CallMetrics& metrics_;
   CallPool& pool_;
+  CallMetrics::Series* const get_ = Calls("Get");
+  CallMetrics::Series* const get_many_ = Calls("GetMany");
+  CallMetrics::Series* const batch_ = Calls("Batch");
+  CallMetrics::Series* const windows_ = Calls("Windows");
+  CallMetrics::Series* const trailing_ = Calls("Trailing");
+  CallMetrics::Series* const keys_ = Calls("Keys");
+  CallMetrics::Series* const top_ = Calls("Top");
+  CallMetrics::Series* const list_ = Calls("List");
+  CallMetrics::Series* const status_ = Calls("Status");
+  CallMetrics::Series* const describe_ = Calls("Describe");
+  CallMetrics::Series* const bulk_ = Calls("Bulk");
 };
 
 class Server final : public GrpcServer {
  public:
-  Server(const QueryMethods* methods, CallPool* pool) : service_(methods, pool), pool_(*pool) {}
+  Server(const QueryMethods* methods, CallMetrics* metrics, CallPool* pool)
+      : service_(methods, metrics, pool), pool_(*pool) {}
   ~Server() override {
     pool_.Stop();  // whose calls then finish
     if (server_) server_->Shutdown(std::chrono::system_clock::now() + kShutdownGrace);
@@ -210,9 +246,9 @@ class Server final : public GrpcServer {
 
 Result<std::unique_ptr<GrpcServer>> GrpcServer::Listen(const std::string& text,
                                                        const QueryMethods* methods,
-                                                       CallPool* pool) {
+                                                       CallMetrics* metrics, CallPool* pool) {
   MURMUR_ASSIGN(const ServeAddress address, ParseServeAddress(text));
-  auto server = std::make_unique<Server>(methods, pool);
+  auto server = std::make_unique<Server>(methods, metrics, pool);
   MURMUR_TRY(server->Start(address, methods->limits()));
   return std::unique_ptr<GrpcServer>(std::move(server));
 }

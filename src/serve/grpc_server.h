@@ -5,6 +5,7 @@
 #include <string>
 
 #include "murmur/status.h"
+#include "serve/call_metrics.h"
 #include "serve/call_pool.h"
 #include "serve/query_methods.h"
 
@@ -14,7 +15,8 @@ class GrpcServer {
  public:
   // As HttpServer::Listen.
   static Result<std::unique_ptr<GrpcServer>> Listen(const std::string& address,
-                                                    const QueryMethods* methods, CallPool* pool);
+                                                    const QueryMethods* methods,
+                                                    CallMetrics* metrics, CallPool* pool);
   // Ends the calls under way.
   virtual ~GrpcServer() = default;
   GrpcServer(const GrpcServer&) = delete;

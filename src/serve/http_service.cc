@@ -2,6 +2,7 @@
 
 #include "serve/error_codes.h"
 #include "serve/openapi.h"
+#include "serve/pipeline_metrics.h"
 
 namespace murmur {
 namespace {
@@ -30,7 +31,17 @@ HttpAnswer HttpService::Answer(const HttpRequest& request, const std::stop_token
   if (request.method != "GET") return WrongMethod("GET");
   if (request.path == "/healthz") return {.response = {.body = "{\"status\": \"ok\"}\n"}};
   if (request.path == "/openapi.json") return {.response = {.body = OpenApiJson()}};
+  if (request.path == "/metrics") return Metrics(stop);
   return get_.Answer(request, stop);
+}
+
+HttpAnswer HttpService::Metrics(const std::stop_token& stop) const {
+  const ScanLimit limit{.stop = stop,
+                        .deadline = std::chrono::steady_clock::now() + methods_.limits().call};
+  HttpAnswer answer{.response = {.content_type = "text/plain; version=0.0.4; charset=utf-8"}};
+  AppendPipelineMetrics(methods_.pipelines(), limit, &answer.response.body);
+  metrics_.AppendText(&answer.response.body);
+  return answer;
 }
 
 }  // namespace murmur

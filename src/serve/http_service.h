@@ -3,12 +3,13 @@
 //
 //   POST /murmur.v1.Query/METHOD   connect_service.h
 //   GET  /v1…                      get_service.h
-//   GET  /openapi.json, /healthz
+//   GET  /metrics, /openapi.json, /healthz
 #pragma once
 
 #include <chrono>
 
 #include "murmur/state.h"
+#include "serve/call_metrics.h"
 #include "serve/connect_service.h"
 #include "serve/get_service.h"
 #include "serve/http_message.h"
@@ -18,9 +19,12 @@ namespace murmur {
 
 class HttpService {
  public:
-  // `methods` outlives the service.
-  explicit HttpService(const QueryMethods* methods)
-      : methods_(*methods), connect_(methods), get_(methods) {}
+  // Both outlive the service.
+  HttpService(const QueryMethods* methods, CallMetrics* metrics)
+      : methods_(*methods),
+        metrics_(*metrics),
+        connect_(methods, metrics),
+        get_(methods, metrics) {}
 
   // Whether the answer needs so little that no thread of its own is worth it.
   bool IsQuick(const HttpRequest& request) const;
@@ -28,7 +32,10 @@ class HttpService {
   HttpAnswer Answer(const HttpRequest& request, const std::stop_token& stop) const;
 
  private:
+  HttpAnswer Metrics(const std::stop_token& stop) const;
+
   const QueryMethods& methods_;
+  const CallMetrics& metrics_;
   const ConnectService connect_;
   const GetService get_;
 };

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "serve/address.h"
+#include "serve/call_metrics.h"
 #include "serve/call_pool.h"
 #include "serve/grpc_server.h"
 #include "serve/http_server.h"
@@ -32,7 +33,8 @@ struct Server::Parts {
   const Pipelines pipelines;
   const ServeLimits limits;
   const QueryMethods methods{&pipelines, &limits};
-  const HttpService http_service{&methods};
+  CallMetrics metrics;
+  const HttpService http_service{&methods, &metrics};
   CallPool pool{kPoolThreads, limits.waiting_calls};
   std::unique_ptr<GrpcServer> grpc;
   std::unique_ptr<HttpServer> http;
@@ -51,7 +53,8 @@ Result<std::unique_ptr<Server>> Server::Start(Pipelines pipelines, const ServeOp
                                                   &parts->limits, &parts->pool));
   }
   if (!options.grpc.empty()) {
-    MURMUR_ASSIGN(parts->grpc, GrpcServer::Listen(options.grpc, &parts->methods, &parts->pool));
+    MURMUR_ASSIGN(parts->grpc,
+                  GrpcServer::Listen(options.grpc, &parts->methods, &parts->metrics, &parts->pool));
   }
   return std::unique_ptr<Server>(new Server(std::move(parts)));
 }

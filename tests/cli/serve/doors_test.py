@@ -15,6 +15,7 @@ import pyarrow.parquet
 from google.protobuf import json_format
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from prometheus_client.parser import text_string_to_metric_families
 
 from program import PROGRAM, main
 from serve_case import ServeCase, generated
@@ -336,6 +337,33 @@ class DoorsTest(ServeCase):
             listed = next(iter(stub.ServerReflectionInfo(iter(asked))))
             self.assertIn("murmur.v1.Query",
                           [one.name for one in listed.list_services_response.service])
+
+    def test_prometheus_reads_the_metrics(self):
+        self.doors.post("Get", {"pipeline": "pipeline", "key": {"text": "/"}})
+        self.doors.post("Get", {"pipeline": "nosuch"})
+        pb = generated()[0]
+        with self.doors.stub() as stub:
+            stub.List(pb.ListRequest())
+        answer = self.doors.get("/metrics")
+        self.assertTrue(answer.headers["Content-Type"].startswith("text/plain; version=0.0.4"))
+        samples = {}
+        for family in text_string_to_metric_families(answer.body.decode()):
+            self.assertNotEqual(family.documentation, "", family.name)
+            for sample in family.samples:
+                labels = tuple(sorted(sample.labels.items()))
+                self.assertNotIn((sample.name, labels), samples)
+                samples[sample.name, labels] = sample.value
+
+        def value(name, **labels):
+            return samples.get((name, tuple(sorted(labels.items()))))
+        self.assertEqual(value("murmur_up", pipeline="pipeline"), 1)
+        self.assertEqual(value("murmur_records_total", pipeline="pipeline"), EVENTS)
+        get = {"door": "connect", "method": "Get"}
+        self.assertEqual(value("murmur_calls_total", **get, code="ok"), 1)
+        self.assertEqual(value("murmur_calls_total", **get, code="not_found"), 1)
+        self.assertEqual(value("murmur_call_seconds_count", **get), 2)
+        self.assertEqual(value("murmur_call_seconds_bucket", **get, le="+Inf"), 2)
+        self.assertEqual(value("murmur_call_seconds_count", door="grpc", method="List"), 1)
 
     def test_malformed_requests_leave_others_served(self):
         host, port = self.doors.http.split(":")
