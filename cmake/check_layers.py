@@ -13,6 +13,8 @@ FLOW = ["base", "monoid", "expression", "definition", "decode", "source", "state
         "runtime", "serve", "cli"]
 ROOMS = ["loop", "table", "versions", "owner", "verify", "verbs"]  # of src/runtime
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]', re.MULTILINE)
+# At the start of a line: of the namespace itself.
+TYPE = re.compile(r"^(?:class|struct|enum class) ([A-Za-z0-9]+)(?: final)?(?: :[^;{]*)? {", re.MULTILINE)
 TEST_SUFFIXES = ("_test.cc", "_bench.cc")
 TEST_KITS = ("testing/", "murmur/testing/")  # for this tree alone, and the installed one
 GOOGLETEST = ("gtest/", "gmock/")
@@ -62,9 +64,21 @@ def public_problems(root):
                 yield f"{path}: includes {target}: public headers need the standard library only"
 
 
+def name_problems(root):
+    """Two types of one name in the one namespace: each object file takes its own for the other."""
+    places = {}
+    for folder in ("include", "src"):
+        for path in sorted((root / folder).rglob("*.h")):
+            for name in TYPE.findall(path.read_text()):
+                places.setdefault(name, set()).add(path)
+    for name, paths in places.items():
+        if len(paths) > 1:
+            yield f"{name}: defined in each of {', '.join(map(str, sorted(paths)))}"
+
+
 def main():
     root = pathlib.Path(sys.argv[1])
-    problems = [*source_problems(root), *public_problems(root)]
+    problems = [*source_problems(root), *public_problems(root), *name_problems(root)]
     for problem in problems:
         print(problem, file=sys.stderr)
     return 1 if problems else 0

@@ -53,19 +53,19 @@ struct QueryRequest {
 };
 
 // Where the keys of a rollup begin and end that are asked for.
-struct KeyRange {
+struct AskedKeys {
   std::vector<std::string> rollup;    // the parts' names; empty: the definition's first
   std::vector<KeyValue> prefix = {};  // the first parts of each key
   std::vector<KeyValue> after = {};   // a whole key: those after it; empty: from the first on
 };
 
 struct KeysRequest {
-  KeyRange keys;
+  AskedKeys keys;
   uint64_t limit = UINT64_MAX;  // rows
 };
 
 struct TopRequest {
-  KeyRange keys;
+  AskedKeys keys;
   std::string aggregate;  // whose values are compared; they are numbers
   uint64_t limit = 10;    // rows
   WindowRange range = {};

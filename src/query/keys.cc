@@ -20,7 +20,7 @@ struct Span {
   std::string until;
 };
 
-Result<Span> SpanOf(const Pipeline& pipeline, const KeyRange& keys) {
+Result<Span> SpanOf(const Pipeline& pipeline, const AskedKeys& keys) {
   MURMUR_ASSIGN(const size_t rollup, FindRollup(pipeline, keys.rollup));
   MURMUR_ASSIGN(std::string prefix, PrefixOf(pipeline, rollup, keys.prefix));
   Span span{.from = prefix, .until = EndOfPrefix(prefix)};

@@ -81,13 +81,13 @@ ConnectService::ConnectService(const QueryMethods* methods, CallMetrics* metrics
   Add("Describe", metrics, false, &QueryMethods::Describe);
 }
 
-bool ConnectService::IsQuick(const HttpRequest& request) const {
+bool ConnectService::IsQuick(const HttpCall& request) const {
   if (!Takes(request.path)) return false;
   const auto method = by_name_.find(std::string_view(request.path).substr(kPrefix.size()));
   return method == by_name_.end() || method->second.quick;
 }
 
-Result<ScanLimit> ConnectService::LimitOf(const HttpRequest& request,
+Result<ScanLimit> ConnectService::LimitOf(const HttpCall& request,
                                           const std::stop_token& stop) const {
   auto time = methods_.limits().call;
   if (const std::string_view text = request.header("connect-timeout-ms"); !text.empty()) {
@@ -103,7 +103,7 @@ Result<ScanLimit> ConnectService::LimitOf(const HttpRequest& request,
   return ScanLimit{.stop = stop, .deadline = std::chrono::steady_clock::now() + time};
 }
 
-HttpResponse ConnectService::Answer(const HttpRequest& request, const std::stop_token& stop) const {
+HttpResponse ConnectService::Answer(const HttpCall& request, const std::stop_token& stop) const {
   const std::string_view name = std::string_view(request.path).substr(kPrefix.size());
   const auto method = by_name_.find(name);
   if (method == by_name_.end()) {

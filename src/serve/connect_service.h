@@ -22,8 +22,8 @@ class ConnectService {
   ConnectService(const QueryMethods* methods, CallMetrics* metrics);
 
   static bool Takes(std::string_view path) { return path.starts_with(kPrefix); }
-  bool IsQuick(const HttpRequest& request) const;
-  HttpResponse Answer(const HttpRequest& request, const std::stop_token& stop) const;
+  bool IsQuick(const HttpCall& request) const;
+  HttpResponse Answer(const HttpCall& request, const std::stop_token& stop) const;
 
  private:
   static constexpr std::string_view kPrefix = "/murmur.v1.Query/";
@@ -39,7 +39,7 @@ class ConnectService {
   template <class Request, class Response>
   void Add(const char* name, CallMetrics* metrics, bool quick,
            Status (QueryMethods::*method)(const Request&, const ScanLimit&, Response*) const);
-  Result<ScanLimit> LimitOf(const HttpRequest& request, const std::stop_token& stop) const;
+  Result<ScanLimit> LimitOf(const HttpCall& request, const std::stop_token& stop) const;
 
   const QueryMethods& methods_;
   std::map<std::string, Method, std::less<>> by_name_;  // filled by the constructor

@@ -75,7 +75,7 @@ class JsonRows final : public RowSink {
   std::vector<size_t> found_;
 };
 
-HttpAnswer Json(std::string body) { return {.response = {.body = std::move(body)}}; }
+HttpReply Json(std::string body) { return {.response = {.body = std::move(body)}}; }
 
 Status CheckNames(const UrlQuery& query, std::initializer_list<std::string_view> known) {
   for (const auto& [name, values] : query) {
@@ -139,8 +139,8 @@ Result<std::vector<KeyValue>> LikeliestParts(const std::string& text) {
   return parts;
 }
 
-Result<KeyRange> KeyRangeOf(const UrlQuery& query) {
-  KeyRange keys;
+Result<AskedKeys> KeyRangeOf(const UrlQuery& query) {
+  AskedKeys keys;
   keys.rollup = SplitNames(One(query, "rollup"));
   MURMUR_ASSIGN(keys.prefix, LikeliestParts(One(query, "prefix")));
   return keys;
@@ -151,13 +151,13 @@ std::string ETagOf(const AnswerSchema& schema) {
 }
 
 // The answer that says that nothing has changed since the client's.
-std::optional<HttpAnswer> Unchanged(const HttpRequest& request, const AnswerSchema& schema) {
+std::optional<HttpReply> Unchanged(const HttpCall& request, const AnswerSchema& schema) {
   const std::string tag = ETagOf(schema);
   if (request.header("if-none-match") != tag) return std::nullopt;
-  return HttpAnswer{.response = {.code = 304, .headers = {{"ETag", tag}}}};
+  return HttpReply{.response = {.code = 304, .headers = {{"ETag", tag}}}};
 }
 
-HttpAnswer Tagged(const AnswerSchema& schema, std::string body) {
+HttpReply Tagged(const AnswerSchema& schema, std::string body) {
   return {.response = {.headers = {{"ETag", ETagOf(schema)}}, .body = std::move(body)}};
 }
 
@@ -185,14 +185,14 @@ constexpr std::array<BulkFormat, 4> kBulkFormats = {
 
 }  // namespace
 
-bool GetService::IsQuick(const HttpRequest& request) const {
+bool GetService::IsQuick(const HttpCall& request) const {
   const bool has_key =
       request.query.starts_with("key=") || request.query.find("&key=") != std::string::npos;
   const bool is_long = request.query.find("trailing=") != std::string::npos;
   return request.path.starts_with("/v1/") && has_key && !is_long;
 }
 
-HttpAnswer GetService::Answer(const HttpRequest& request, const std::stop_token& stop) const {
+HttpReply GetService::Answer(const HttpCall& request, const std::stop_token& stop) const {
   const auto began = std::chrono::steady_clock::now();
   auto answer = Route(request, stop);
   calls_.Note(answer.status().code(), std::chrono::steady_clock::now() - began);
@@ -201,8 +201,7 @@ HttpAnswer GetService::Answer(const HttpRequest& request, const std::stop_token&
   return {.response = {.code = HttpCode(status.code()), .body = ErrorJson(status) + "\n"}};
 }
 
-Result<HttpAnswer> GetService::Route(const HttpRequest& request,
-                                     const std::stop_token& stop) const {
+Result<HttpReply> GetService::Route(const HttpCall& request, const std::stop_token& stop) const {
   MURMUR_ASSIGN(const auto path, SplitUrlPath(request.path));
   MURMUR_ASSIGN(const UrlQuery query, ParseUrlQuery(request.query));
   const Status nothing(Code::kNotFound,
@@ -223,7 +222,7 @@ Result<HttpAnswer> GetService::Route(const HttpRequest& request,
   return Json(std::move(status));
 }
 
-Result<HttpAnswer> GetService::List(const ScanLimit& limit) const {
+Result<HttpReply> GetService::List(const ScanLimit& limit) const {
   v1::ListResponse list;
   MURMUR_TRY(methods_.List({}, limit, &list));
   std::string json = "{\"pipelines\": [";
@@ -243,7 +242,7 @@ Result<HttpAnswer> GetService::List(const ScanLimit& limit) const {
   return Json(json + "]}\n");
 }
 
-Result<HttpAnswer> GetService::Describe(const Asked& asked) const {
+Result<HttpReply> GetService::Describe(const Asked& asked) const {
   MURMUR_TRY(CheckNames(asked.query, {"key"}));
   v1::DescribeRequest request;
   request.set_pipeline(asked.pipeline.name);
@@ -279,7 +278,7 @@ Result<HttpAnswer> GetService::Describe(const Asked& asked) const {
   return Json(json + "}\n");
 }
 
-Result<HttpAnswer> GetService::Query(const Asked& asked) const {
+Result<HttpReply> GetService::Query(const Asked& asked) const {
   MURMUR_TRY(CheckNames(asked.query, {"key", "window", "from", "to", "as_of", "total", "trailing",
                                       "rollup", "aggregates"}));
   QueryRequest request;
@@ -309,7 +308,7 @@ Result<HttpAnswer> GetService::Query(const Asked& asked) const {
   return Tagged(session.schema(), rows.Take(MissingJson(request.keys, rows)));
 }
 
-Result<HttpAnswer> GetService::Keys(const Asked& asked) const {
+Result<HttpReply> GetService::Keys(const Asked& asked) const {
   MURMUR_TRY(CheckNames(asked.query, {"rollup", "prefix", "limit", "cursor"}));
   KeysRequest request;
   MURMUR_ASSIGN(request.keys, KeyRangeOf(asked.query));
@@ -350,7 +349,7 @@ Result<HttpAnswer> GetService::Keys(const Asked& asked) const {
   return Tagged(session.schema(), json + "}\n");
 }
 
-Result<HttpAnswer> GetService::Top(const Asked& asked) const {
+Result<HttpReply> GetService::Top(const Asked& asked) const {
   MURMUR_TRY(CheckNames(asked.query, {"rollup", "prefix", "aggregate", "limit", "window", "from",
                                       "to", "as_of", "aggregates"}));
   TopRequest request;
@@ -369,7 +368,7 @@ Result<HttpAnswer> GetService::Top(const Asked& asked) const {
                                                         outcome.compared, outcome.complete)));
 }
 
-Result<HttpAnswer> GetService::Bulk(const Asked& asked, const std::stop_token& stop) const {
+Result<HttpReply> GetService::Bulk(const Asked& asked, const std::stop_token& stop) const {
   MURMUR_TRY(CheckNames(asked.query, {"format"}));
   std::string name = One(asked.query, "format");
   if (name.empty()) name = kBulkFormats.front().name;
@@ -389,7 +388,7 @@ Result<HttpAnswer> GetService::Bulk(const Asked& asked, const std::stop_token& s
                           .deadline = std::chrono::steady_clock::now() + methods_.limits().stream};
     return methods_.Bulk(request, limit, write);
   };
-  return HttpAnswer{.response = {.content_type = format->content_type}, .stream = write_all};
+  return HttpReply{.response = {.content_type = format->content_type}, .stream = write_all};
 }
 
 }  // namespace murmur

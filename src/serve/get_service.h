@@ -31,23 +31,23 @@ class GetService {
   GetService(const QueryMethods* methods, CallMetrics* metrics)
       : methods_(*methods), calls_(*metrics->Add("get", "GET")) {}
 
-  bool IsQuick(const HttpRequest& request) const;
-  HttpAnswer Answer(const HttpRequest& request, const std::stop_token& stop) const;
+  bool IsQuick(const HttpCall& request) const;
+  HttpReply Answer(const HttpCall& request, const std::stop_token& stop) const;
 
  private:
   struct Asked {
-    const HttpRequest& request;
+    const HttpCall& request;
     const ServedPipeline& pipeline;
     const UrlQuery& query;
     ScanLimit limit;
   };
-  Result<HttpAnswer> Route(const HttpRequest& request, const std::stop_token& stop) const;
-  Result<HttpAnswer> List(const ScanLimit& limit) const;
-  Result<HttpAnswer> Describe(const Asked& asked) const;
-  Result<HttpAnswer> Query(const Asked& asked) const;
-  Result<HttpAnswer> Keys(const Asked& asked) const;
-  Result<HttpAnswer> Top(const Asked& asked) const;
-  Result<HttpAnswer> Bulk(const Asked& asked, const std::stop_token& stop) const;
+  Result<HttpReply> Route(const HttpCall& request, const std::stop_token& stop) const;
+  Result<HttpReply> List(const ScanLimit& limit) const;
+  Result<HttpReply> Describe(const Asked& asked) const;
+  Result<HttpReply> Query(const Asked& asked) const;
+  Result<HttpReply> Keys(const Asked& asked) const;
+  Result<HttpReply> Top(const Asked& asked) const;
+  Result<HttpReply> Bulk(const Asked& asked, const std::stop_token& stop) const;
 
   const QueryMethods& methods_;
   CallMetrics::Series& calls_;

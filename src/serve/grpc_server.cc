@@ -206,11 +206,11 @@ class QueryGrpc final : public v1::Query::CallbackService {
   CallMetrics::Series* const bulk_ = Calls("Bulk");
 };
 
-class Server final : public GrpcServer {
+class CallbackServer final : public GrpcServer {
  public:
-  Server(const QueryMethods* methods, CallMetrics* metrics, CallPool* pool)
+  CallbackServer(const QueryMethods* methods, CallMetrics* metrics, CallPool* pool)
       : service_(methods, metrics, pool), pool_(*pool) {}
-  ~Server() override {
+  ~CallbackServer() override {
     pool_.Stop();  // whose calls then finish
     if (server_) server_->Shutdown(std::chrono::system_clock::now() + kShutdownGrace);
   }
@@ -248,7 +248,7 @@ Result<std::unique_ptr<GrpcServer>> GrpcServer::Listen(const std::string& text,
                                                        const QueryMethods* methods,
                                                        CallMetrics* metrics, CallPool* pool) {
   MURMUR_ASSIGN(const ServeAddress address, ParseServeAddress(text));
-  auto server = std::make_unique<Server>(methods, metrics, pool);
+  auto server = std::make_unique<CallbackServer>(methods, metrics, pool);
   MURMUR_TRY(server->Start(address, methods->limits()));
   return std::unique_ptr<GrpcServer>(std::move(server));
 }

@@ -14,7 +14,7 @@
 
 namespace murmur {
 
-struct HttpRequest {
+struct HttpCall {
   std::string method;  // "GET"
   std::string path;    // "/v1/page_views", still with its %XX
   std::string query;   // after the "?", still with its %XX
@@ -40,7 +40,7 @@ struct HttpResponse {
 using WriteBody = std::function<Status(std::string_view)>;
 
 // What a request is answered with: a response, or a head and then a body in pieces.
-struct HttpAnswer {
+struct HttpReply {
   HttpResponse response;
   // Set: its status ends the body; an error breaks the connection off, so that nobody takes a part
   // for the whole.

@@ -36,8 +36,8 @@ std::string Lower(std::string_view text) {
   return lower;
 }
 
-HttpRequest FromBeast(http::request<http::string_body>&& message) {
-  HttpRequest request;
+HttpCall FromBeast(http::request<http::string_body>&& message) {
+  HttpCall request;
   request.method = View(message.method_string());
   const std::string_view target = View(message.target());
   const size_t question = std::min(target.find('?'), target.size());
@@ -154,7 +154,7 @@ class Session : public std::enable_shared_from_this<Session> {
     }
     keep_alive_ = parser_->keep_alive();
     is_http11_ = parser_->get().version() >= kHttp11;
-    HttpRequest request = FromBeast(parser_->release());
+    HttpCall request = FromBeast(parser_->release());
     stream_.expires_never();
     if (shared_.service.IsQuick(request)) {
       return Send(shared_.service.Answer(request, shared_.pool.stop()).response);
@@ -169,8 +169,8 @@ class Session : public std::enable_shared_from_this<Session> {
   }
 
   // In a thread of the pool, as what follows.
-  void AnswerInPool(const HttpRequest& request) {
-    HttpAnswer answer = shared_.service.Answer(request, shared_.pool.stop());
+  void AnswerInPool(const HttpCall& request) {
+    HttpReply answer = shared_.service.Answer(request, shared_.pool.stop());
     if (!answer.stream) {
       asio::post(stream_.get_executor(),
                  [self = shared_from_this(), response = std::move(answer.response)]() mutable {
@@ -178,6 +178,7 @@ class Session : public std::enable_shared_from_this<Session> {
                  });
       return;
     }
+    keep_alive_ = keep_alive_ && is_http11_;  // without chunks, the connection's end is the body's
     Status status = Pass(HeadOf(answer.response, keep_alive_) +
                          (is_http11_ ? "Transfer-Encoding: chunked\r\n\r\n" : "\r\n"));
     if (status.ok()) {
@@ -185,8 +186,8 @@ class Session : public std::enable_shared_from_this<Session> {
     }
     if (status.ok() && is_http11_) status = Pass("0\r\n\r\n");
     asio::post(stream_.get_executor(), [self = shared_from_this(), ok = status.ok()] {
-      if (ok && self->is_http11_) return self->AfterAnswer();
-      self->BreakOff();
+      if (!ok) return self->BreakOff();
+      self->AfterAnswer();
     });
   }
   Status PassPiece(std::string_view piece) {

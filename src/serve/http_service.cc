@@ -10,7 +10,7 @@ namespace {
 // A body that asks for so few keys that reading them takes less than a change of threads.
 constexpr size_t kQuickBytes = 4 << 10;
 
-HttpAnswer WrongMethod(const char* allowed) {
+HttpReply WrongMethod(const char* allowed) {
   return {.response = {.code = 405,
                        .headers = {{"Allow", allowed}},
                        .body = ErrorJson(Status(Code::kUnimplemented,
@@ -19,11 +19,11 @@ HttpAnswer WrongMethod(const char* allowed) {
 
 }  // namespace
 
-bool HttpService::IsQuick(const HttpRequest& request) const {
+bool HttpService::IsQuick(const HttpCall& request) const {
   return request.body.size() <= kQuickBytes && (connect_.IsQuick(request) || get_.IsQuick(request));
 }
 
-HttpAnswer HttpService::Answer(const HttpRequest& request, const std::stop_token& stop) const {
+HttpReply HttpService::Answer(const HttpCall& request, const std::stop_token& stop) const {
   if (ConnectService::Takes(request.path)) {
     if (request.method != "POST") return WrongMethod("POST");
     return {.response = connect_.Answer(request, stop)};
@@ -35,10 +35,10 @@ HttpAnswer HttpService::Answer(const HttpRequest& request, const std::stop_token
   return get_.Answer(request, stop);
 }
 
-HttpAnswer HttpService::Metrics(const std::stop_token& stop) const {
+HttpReply HttpService::Metrics(const std::stop_token& stop) const {
   const ScanLimit limit{.stop = stop,
                         .deadline = std::chrono::steady_clock::now() + methods_.limits().call};
-  HttpAnswer answer{.response = {.content_type = "text/plain; version=0.0.4; charset=utf-8"}};
+  HttpReply answer{.response = {.content_type = "text/plain; version=0.0.4; charset=utf-8"}};
   AppendPipelineMetrics(methods_.pipelines(), limit, &answer.response.body);
   metrics_.AppendText(&answer.response.body);
   return answer;

@@ -27,12 +27,12 @@ class HttpService {
         get_(methods, metrics) {}
 
   // Whether the answer needs so little that no thread of its own is worth it.
-  bool IsQuick(const HttpRequest& request) const;
+  bool IsQuick(const HttpCall& request) const;
   // `stop`: the client has left, or the server ends.
-  HttpAnswer Answer(const HttpRequest& request, const std::stop_token& stop) const;
+  HttpReply Answer(const HttpCall& request, const std::stop_token& stop) const;
 
  private:
-  HttpAnswer Metrics(const std::stop_token& stop) const;
+  HttpReply Metrics(const std::stop_token& stop) const;
 
   const QueryMethods& methods_;
   const CallMetrics& metrics_;

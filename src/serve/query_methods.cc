@@ -62,8 +62,8 @@ Result<QueryRequest> QueryOf(const Request& request) {
 }
 
 template <class Request>
-Result<KeyRange> KeyRangeOf(const Request& request) {
-  KeyRange keys;
+Result<AskedKeys> KeyRangeOf(const Request& request) {
+  AskedKeys keys;
   keys.rollup.assign(request.rollup().begin(), request.rollup().end());
   MURMUR_ASSIGN(keys.prefix, PartsFromProto(request.prefix()));
   return keys;
