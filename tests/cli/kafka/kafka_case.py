@@ -155,18 +155,14 @@ class KafkaCase(ProgramTest):
         self.assertEqual(self.catch_up(file)["records_this_run"], 0)
 
 
-class Load:
-    """Writes records in threads until the block ends. In partition 0 some may be in transactions,
-    half of which are aborted."""
+class Beside:
+    """Works in threads until the block ends; each work looks at `end`. The end of the block raises
+    what they failed with."""
 
-    BATCH = 50
-
-    def __init__(self, test, per_second, transactions=False):
-        self.test, self.pause, self.end = test, self.BATCH / per_second, threading.Event()
-        self.sent = self.transactions = 0
+    def __init__(self, works):
+        self.end = threading.Event()
         self.failures = []
-        self.threads = [threading.Thread(target=self.run, args=[write]) for write in
-                        [self.write] + [self.write_transactions] * transactions]
+        self.threads = [threading.Thread(target=self.run, args=[work]) for work in works]
 
     def __enter__(self):
         for thread in self.threads:
@@ -180,11 +176,22 @@ class Load:
         for failure in self.failures:
             raise failure
 
-    def run(self, write):
+    def run(self, work):
         try:
-            write()
+            work()
         except Exception as failure:
             self.failures.append(failure)
+
+
+class Load(Beside):
+    """Writes records. In partition 0 some may be in transactions, half of which are aborted."""
+
+    BATCH = 50
+
+    def __init__(self, test, per_second, transactions=False):
+        super().__init__([self.write] + [self.write_transactions] * transactions)
+        self.test, self.pause = test, self.BATCH / per_second
+        self.sent = self.transactions = 0
 
     def write(self):
         sender = Sender(self.test.kafka.address, {})

@@ -1,46 +1,31 @@
 """A run that answers by HTTP and gRPC while it follows a topic, swaps versions, and is killed."""
 
+import functools
 import http.client
-import threading
 
-from kafka_case import KILLS, KafkaCase, Load
+from kafka_case import KILLS, Beside, KafkaCase, Load
 from program import main
 from serve_case import Doors, ServeCase, generated
 
 SWAPS = 4
 
 
-class Reader:
-    """Asks again and again, by both protocols, and keeps what it is told."""
+class Reader(Beside):
+    """Asks again and again, by both protocols, and keeps what it is told: never less."""
 
     def __init__(self, doors):
-        self.doors, self.end = doors, threading.Event()
-        self.seen, self.failures = [], []
-        self.threads = [threading.Thread(target=self.run, args=[ask])
-                        for ask in (self.by_http, self.by_grpc)]
+        super().__init__([functools.partial(self.ask, told) for told in
+                          (self.by_http, self.by_grpc)])
+        self.doors, self.seen = doors, []
 
-    def __enter__(self):
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.end.set()
-        for thread in self.threads:
-            thread.join()
-
-    def run(self, ask):
+    def ask(self, told):
         before = 0
-        try:
-            for total in ask():
-                if total < before:
-                    self.failures.append(f"{before}, then {total}")
-                before = total
-                self.seen.append(total)
-                if self.end.is_set():
-                    return
-        except Exception as error:  # pylint: disable=broad-except
-            self.failures.append(repr(error))
+        for total in told():
+            assert total >= before, f"{before}, then {total}"
+            before = total
+            self.seen.append(total)
+            if self.end.is_set():
+                return
 
     def by_http(self):
         while True:
