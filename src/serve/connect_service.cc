@@ -100,7 +100,7 @@ Result<ScanLimit> ConnectService::LimitOf(const HttpCall& request,
     }
     time = std::min(time, std::chrono::milliseconds(millis));
   }
-  return ScanLimit{.stop = stop, .deadline = std::chrono::steady_clock::now() + time};
+  return LimitFor(time, stop);
 }
 
 HttpResponse ConnectService::Answer(const HttpCall& request, const std::stop_token& stop) const {

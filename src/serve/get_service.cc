@@ -21,9 +21,6 @@
 namespace murmur {
 namespace {
 
-constexpr uint64_t kKeysDefault = 100;
-constexpr uint64_t kTopDefault = 10;
-
 // {"pipeline": "…", "version": 1, "commit": 7, "exactness": "exact", "rows": […]}
 class JsonRows final : public RowSink {
  public:
@@ -49,7 +46,8 @@ class JsonRows final : public RowSink {
     json_ += any_ ? ",\n  " : "\n  ";
     any_ = true;
     AppendRowJson(*schema_, row, /*with_exactness=*/false, &json_);
-    found_.push_back(row.asked);
+    if (row.asked >= found_.size()) found_.resize(row.asked + 1);
+    found_[row.asked] = true;
     return {};
   }
   Status End() override {
@@ -62,9 +60,7 @@ class JsonRows final : public RowSink {
     json_.append(more);
     return std::move(json_) + "}\n";
   }
-  bool Has(size_t asked) const {
-    return std::find(found_.begin(), found_.end(), asked) != found_.end();
-  }
+  bool Has(size_t asked) const { return asked < found_.size() && found_[asked]; }
 
  private:
   const std::string& pipeline_;
@@ -72,7 +68,7 @@ class JsonRows final : public RowSink {
   const AnswerSchema* schema_ = nullptr;
   std::string json_;
   bool any_ = false;
-  std::vector<size_t> found_;
+  std::vector<bool> found_;  // by the number of the key that is asked for
 };
 
 HttpReply Json(std::string body) { return {.response = {.body = std::move(body)}}; }
@@ -207,8 +203,7 @@ Result<HttpReply> GetService::Route(const HttpCall& request, const std::stop_tok
   const Status nothing(Code::kNotFound,
                        "nothing is at " + Shown(request.path) + "; /v1 lists the pipelines");
   if (path.empty() || path.front() != "v1" || path.size() > 3) return nothing;
-  const ScanLimit limit{.stop = stop,
-                        .deadline = std::chrono::steady_clock::now() + methods_.limits().call};
+  const ScanLimit limit = LimitFor(methods_.limits().call, stop);
   if (path.size() == 1) return List(limit);
   MURMUR_ASSIGN(const ServedPipeline* pipeline, methods_.pipelines().Find(path[1]));
   const Asked asked{.request = request, .pipeline = *pipeline, .query = query, .limit = limit};
@@ -384,9 +379,7 @@ Result<HttpReply> GetService::Bulk(const Asked& asked, const std::stop_token& st
   request.set_pipeline(asked.pipeline.name);
   request.set_format(format->format);
   const auto write_all = [this, request, stop](const WriteBody& write) {
-    const ScanLimit limit{.stop = stop,
-                          .deadline = std::chrono::steady_clock::now() + methods_.limits().stream};
-    return methods_.Bulk(request, limit, write);
+    return methods_.Bulk(request, LimitFor(methods_.limits().stream, stop), write);
   };
   return HttpReply{.response = {.content_type = format->content_type}, .stream = write_all};
 }

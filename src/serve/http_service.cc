@@ -36,8 +36,7 @@ HttpReply HttpService::Answer(const HttpCall& request, const std::stop_token& st
 }
 
 HttpReply HttpService::Metrics(const std::stop_token& stop) const {
-  const ScanLimit limit{.stop = stop,
-                        .deadline = std::chrono::steady_clock::now() + methods_.limits().call};
+  const ScanLimit limit = LimitFor(methods_.limits().call, stop);
   HttpReply answer{.response = {.content_type = "text/plain; version=0.0.4; charset=utf-8"}};
   AppendPipelineMetrics(methods_.pipelines(), limit, &answer.response.body);
   metrics_.AppendText(&answer.response.body);

@@ -4,8 +4,16 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <stop_token>
+#include <utility>
+
+#include "murmur/state.h"
 
 namespace murmur {
+
+// What a call gets that doesn't say how many.
+inline constexpr uint64_t kKeysDefault = 100;
+inline constexpr uint64_t kTopDefault = 10;
 
 struct ServeLimits {
   size_t request_bytes = 4 << 20;
@@ -21,5 +29,10 @@ struct ServeLimits {
   std::chrono::milliseconds idle{300'000};    // of a connection between requests
   std::chrono::milliseconds write{60'000};    // until the client has taken a piece
 };
+
+// Of a call that begins now and may take `time`.
+inline ScanLimit LimitFor(std::chrono::milliseconds time, std::stop_token stop) {
+  return {.stop = std::move(stop), .deadline = std::chrono::steady_clock::now() + time};
+}
 
 }  // namespace murmur

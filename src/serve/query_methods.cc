@@ -17,9 +17,6 @@
 namespace murmur {
 namespace {
 
-constexpr uint64_t kKeysDefault = 100;
-constexpr uint64_t kTopDefault = 10;
-
 // Hands each row to `add`, up to the limit of rows of one answer.
 class ProtoSink final : public RowSink {
  public:
